@@ -1,0 +1,112 @@
+/** Occurrences: the instants at which one task is due, and the run id that each of them has. */
+
+import type { Calendar } from './calendar.ts';
+import { type CompiledSchedule, nextInstant } from './schedule.ts';
+
+/** What decides when one task is due. Instants are epoch milliseconds. */
+export type Timing = {
+  /** The task's internal number: seeds its jitter and is part of its run ids. */
+  uid: number;
+  schedule: CompiledSchedule;
+  /** Nominal instants up to and including this one are not the task's. */
+  activeFrom: number;
+  /** First nominal instant allowed. */
+  startsAt: number | null;
+  /** Last nominal instant allowed. */
+  endsAt: number | null;
+  /** Each occurrence is moved by a fixed share of at most this many milliseconds. */
+  jitterMs: number;
+};
+
+/**
+ * The task's first occurrence strictly after `after`, or null when there is none. Strictly increasing from any start, and
+ * the same on every replica: the one function behind preview, `next`, firing and catch-up.
+ */
+export function nextOccurrence(timing: Timing, after: number, calendar: Calendar): number | null {
+  const { schedule, jitterMs } = timing;
+  const base = Math.max(timing.activeFrom, (timing.startsAt ?? -Infinity) - 1);
+  const inBounds = (nominal: number | null) =>
+    nominal === null || (timing.endsAt !== null && nominal > timing.endsAt) ? null : nominal;
+  if (jitterMs === 0) return inBounds(nextInstant(schedule, Math.max(after, base), calendar));
+
+  // Only the last nominal instant up to `after` can still lie ahead once moved: none is moved past its successor.
+  const earlier = lastNominal(schedule, Math.max(base, after - jitterMs - 1), after, calendar);
+  if (earlier !== null && inBounds(earlier) !== null) {
+    const moved = earlier + offset(timing, earlier, calendar);
+    if (moved > after) return moved;
+  }
+  const nominal = inBounds(nextInstant(schedule, Math.max(after, base), calendar));
+  return nominal === null ? null : nominal + offset(timing, nominal, calendar);
+}
+
+/** How far one nominal instant is moved: less than `jitterMs` and less than the way to the next one. */
+function offset(timing: Timing, nominal: number, calendar: Calendar): number {
+  const following = nextInstant(timing.schedule, nominal, calendar);
+  const room = Math.min(timing.jitterMs + 1, following === null ? Infinity : following - nominal);
+  return Math.floor(share(timing.uid, nominal) * room);
+}
+
+/** The last nominal instant in (from, to], or null: by halving, for a schedule can only be asked forwards. */
+function lastNominal(schedule: CompiledSchedule, from: number, to: number, calendar: Calendar): number | null {
+  let found: number | null = null;
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = found === null ? low : Math.floor((low + high) / 2);
+    const next = nextInstant(schedule, middle, calendar);
+    if (next !== null && next <= to) {
+      found = next;
+      low = next;
+    } else if (found === null) return null;
+    else high = middle;
+  }
+  return found;
+}
+
+/** An even share in [0, 1) from two integers (the finalizer of MurmurHash3, public domain). */
+function share(uid: number, instant: number): number {
+  let hash = 0x9e3779b9;
+  for (const word of [uid % 2 ** 32, uid / 2 ** 32, instant % 2 ** 32, instant / 2 ** 32]) {
+    hash = Math.imul(hash ^ (word | 0), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    hash ^= hash >>> 16;
+  }
+  return (hash >>> 0) / 2 ** 32;
+}
+
+/**
+ * The id of the run of one occurrence: a UUIDv8 (RFC 9562 §5.8) of 48 bits of instant and 74 bits of task uid, so that two
+ * replicas make the same one, no two occurrences share one, and ids sort by instant like the UUIDv7 of manual runs.
+ * `instant` is in epoch milliseconds, 0 … 2^48-1; `uid` an integer below 2^53.
+ */
+export function occurrenceRunId(uid: number, instant: number): string {
+  const time = instant.toString(16).padStart(12, '0');
+  const tail = uid.toString(16).padStart(15, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-8000-8${tail.slice(0, 3)}-${tail.slice(3)}`;
+}
+
+/** The instant that a run id starts with, in epoch milliseconds. */
+export function instantOfRunId(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+/** The least run id that an instant (epoch milliseconds) can have: a bound for key ranges of history. */
+export function leastRunId(instant: number): string {
+  const time = Math.min(Math.max(instant, 0), 2 ** 48 - 1)
+    .toString(16)
+    .padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
+}
+
+/**
+ * A UUIDv7 (RFC 9562 §5.7) for what happens at `instant` (epoch milliseconds): manual runs, generated task ids.
+ * `random` fills ten bytes.
+ */
+export function timeOrderedId(instant: number, random: (bytes: Uint8Array) => void): string {
+  const bytes = new Uint8Array(10);
+  random(bytes);
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const time = instant.toString(16).padStart(12, '0');
+  const variant = ((Number.parseInt(hex.slice(3, 4), 16) & 3) | 8).toString(16);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`;
+}

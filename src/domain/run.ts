@@ -1,0 +1,41 @@
+/** The life of a run: its words, and the one table of allowed steps. */
+
+export const triggers = ['schedule', 'manual', 'catch_up', 'retry'] as const;
+export type Trigger = (typeof triggers)[number];
+
+export const runStatuses = [
+  'pending',
+  'running',
+  'retrying',
+  'succeeded',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'skipped',
+  'lost',
+] as const;
+export type RunStatus = (typeof runStatuses)[number];
+
+export const errorKinds = ['timeout', 'unavailable', 'rejected', 'internal', 'cancelled', 'lost'] as const;
+export type ErrorKind = (typeof errorKinds)[number];
+
+/**
+ * Which status may follow which; a run starts as `pending`, `running` (claimed with a free slot) or `skipped`.
+ * The database refuses every other step with the same table (a test compares the two).
+ */
+export const runSteps: Record<RunStatus, readonly RunStatus[]> = {
+  pending: ['running', 'cancelled', 'skipped'],
+  running: ['succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'retrying'],
+  retrying: ['running', 'cancelled'],
+  succeeded: [],
+  failed: [],
+  timed_out: [],
+  cancelled: [],
+  skipped: [],
+  lost: [],
+};
+
+/** Whether a run in this status is over for good. */
+export function isOver(status: RunStatus): boolean {
+  return runSteps[status].length === 0;
+}

@@ -1,0 +1,222 @@
+/** A task: its fields, their defaults, and the checks that look at more than one field's shape. */
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Result } from '../errors.ts';
+import { type FieldError, fault, ok } from '../errors.ts';
+import type { Calendar } from './calendar.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { formatInstant, parseInstant } from './instant.ts';
+import { nextOccurrence, type Timing } from './occurrence.ts';
+import { compileSchedule, readSchedule, type Schedule } from './schedule.ts';
+import { type HttpTarget, readTarget } from './target.ts';
+
+export const taskStatuses = ['active', 'stopped', 'completed'] as const;
+export type TaskStatus = (typeof taskStatuses)[number];
+
+/** Which status may follow which. */
+export const taskSteps: Record<TaskStatus, readonly TaskStatus[]> = {
+  active: ['stopped', 'completed'],
+  stopped: ['active'],
+  completed: ['active', 'stopped'],
+};
+
+export const overlaps = ['skip', 'queue', 'allow', 'replace'] as const;
+export type Overlap = (typeof overlaps)[number];
+
+export const backoffs = ['exponential', 'fixed', 'linear'] as const;
+export const retryKinds = ['timeout', 'unavailable', 'rejected', 'internal'] as const;
+export const misfirePolicies = ['skip', 'fire_once', 'fire_all'] as const;
+
+/** Durations in canonical text. */
+export type Retry = {
+  maxAttempts: number;
+  backoff: (typeof backoffs)[number];
+  minBackoff: string;
+  maxBackoff: string;
+  multiplier: number;
+  jitter: number;
+  retryOn: (typeof retryKinds)[number][];
+};
+
+export type Misfire = { policy: (typeof misfirePolicies)[number]; grace: string; limit: number };
+
+/** All that a client decides about a task, in the canonical form that is stored and echoed. Instants are RFC 3339. */
+export type TaskDefinition = {
+  name: string;
+  description: string | null;
+  labels: Record<string, string>;
+  schedule: Schedule;
+  target: HttpTarget;
+  timeout: string;
+  retry: Retry;
+  overlap: Overlap;
+  misfire: Misfire;
+  startsAt: string | null;
+  endsAt: string | null;
+  maxRuns: number | null;
+  jitter: string | null;
+  priority: number;
+  status: TaskStatus;
+};
+
+/** What a client sends; the HTTP layer's schema has checked the shape of every member, null standing for absent. */
+export type TaskInput = {
+  name?: string | null;
+  description?: string | null;
+  labels?: Record<string, string> | null;
+  schedule: unknown;
+  target: unknown;
+  timeout?: string | null;
+  retry?: Partial<Retry> | null;
+  overlap?: Overlap | null;
+  misfire?: Partial<Misfire> | null;
+  startsAt?: string | null;
+  endsAt?: string | null;
+  maxRuns?: number | null;
+  jitter?: string | null;
+  priority?: number | null;
+  status?: TaskStatus | null;
+};
+
+/** What reading a task needs of the world. */
+export type TaskContext = {
+  /** Epoch milliseconds by the database's clock. */
+  now: number;
+  calendar: Calendar;
+  /** Why settings refuse this target address, or null. */
+  refusesUrl: (url: string) => string | null;
+};
+
+/** One attempt unless asked for more: a repeated side effect must be somebody's decision. */
+export const defaultRetry: Retry = {
+  maxAttempts: 1,
+  backoff: 'exponential',
+  minBackoff: '1s',
+  maxBackoff: '5m',
+  multiplier: 2,
+  jitter: 0.2,
+  retryOn: [...retryKinds],
+};
+
+export const defaultMisfire: Misfire = { policy: 'fire_once', grace: '1m', limit: 100 };
+
+const longestTimeout = 24 * 3_600_000;
+const longestDelay = 30 * 24 * 3_600_000;
+
+/** The canonical task for what a client sent, or every fault in it with its pointer. `id` is the default of `name`. */
+export function readTask(id: string, input: TaskInput, context: TaskContext): Result<TaskDefinition> {
+  const errors: FieldError[] = [];
+  const duration = (pointer: string, text: string, least: number, most: number): number => {
+    const ms = parseDuration(text);
+    if (ms === null) errors.push({ pointer, detail: `"${text}" is not a duration such as "30s" or "1h30m"` });
+    else if (ms < least || ms > most)
+      errors.push({ pointer, detail: `must lie between ${formatDuration(least)} and ${formatDuration(most)}` });
+    return ms ?? 0;
+  };
+  const instant = (pointer: string, text: string | null | undefined): number | null => {
+    if (text === null || text === undefined) return null;
+    const ms = parseInstant(text);
+    if (ms === null)
+      errors.push({ pointer, detail: `"${text}" is not an RFC 3339 instant such as "2026-12-01T09:00:00Z"` });
+    return ms;
+  };
+
+  const timeoutMs = duration('#/timeout', input.timeout ?? '30s', 1, longestTimeout);
+  const retry = { ...defaultRetry, ...given(input.retry) };
+  const minBackoff = duration('#/retry/minBackoff', retry.minBackoff, 0, longestDelay);
+  const maxBackoff = duration('#/retry/maxBackoff', retry.maxBackoff, 0, longestDelay);
+  if (minBackoff > maxBackoff)
+    errors.push({ pointer: '#/retry/minBackoff', detail: 'must not be longer than maxBackoff' });
+  const misfire = { ...defaultMisfire, ...given(input.misfire) };
+  const graceMs = duration('#/misfire/grace', misfire.grace, 0, longestDelay);
+  const startsAt = instant('#/startsAt', input.startsAt);
+  const endsAt = instant('#/endsAt', input.endsAt);
+  if (startsAt !== null && endsAt !== null && endsAt < startsAt)
+    errors.push({ pointer: '#/endsAt', detail: 'must not lie before startsAt' });
+  const jitterMs = typeof input.jitter === 'string' ? duration('#/jitter', input.jitter, 0, 24 * 3_600_000) : null;
+  if (input.status === 'completed')
+    errors.push({ pointer: '#/status', detail: 'a task completes by itself; set "active" or "stopped"' });
+
+  const schedule = readSchedule(input.schedule, { now: context.now, graceMs }, context.calendar);
+  if (!schedule.ok) errors.push(...schedule.errors);
+  const target = readTarget(input.target);
+  if (!target.ok) errors.push(...target.errors);
+  else {
+    const refusal = context.refusesUrl(target.value.url);
+    if (refusal !== null) errors.push({ pointer: '#/target/url', detail: refusal });
+  }
+  if (errors.length > 0 || !schedule.ok || !target.ok) return { ok: false, errors };
+
+  const status = input.status ?? 'active';
+  const definition: TaskDefinition = {
+    name: input.name ?? id,
+    description: input.description ?? null,
+    labels: input.labels ?? {},
+    schedule: schedule.value,
+    target: target.value,
+    timeout: formatDuration(timeoutMs),
+    retry: {
+      ...retry,
+      minBackoff: formatDuration(minBackoff),
+      maxBackoff: formatDuration(maxBackoff),
+      retryOn: [...new Set(retry.retryOn)],
+    },
+    overlap: input.overlap ?? 'skip',
+    misfire: { ...misfire, grace: formatDuration(graceMs) },
+    startsAt: startsAt === null ? null : formatInstant(startsAt),
+    endsAt: endsAt === null ? null : formatInstant(endsAt),
+    maxRuns: input.maxRuns ?? null,
+    jitter: jitterMs === null ? null : formatDuration(jitterMs),
+    priority: input.priority ?? 5,
+    status,
+  };
+  return ok(definition);
+}
+
+/** What decides when the task is due, ready to compute with. Never throws for a definition made by `readTask`. */
+export function timingOf(uid: number, task: TimingSource, activeFrom: number, calendar: Calendar): Timing {
+  return {
+    uid,
+    schedule: compileSchedule(task.schedule, calendar),
+    activeFrom,
+    startsAt: task.startsAt === null ? null : parseInstant(task.startsAt),
+    endsAt: task.endsAt === null ? null : parseInstant(task.endsAt),
+    jitterMs: task.jitter === null ? 0 : (parseDuration(task.jitter) ?? 0),
+  };
+}
+
+export type TimingSource = Pick<TaskDefinition, 'schedule' | 'startsAt' | 'endsAt' | 'jitter'>;
+
+/** Refuses a schedule that leaves an active task nothing to do after `activeFrom` and between `startsAt` and `endsAt`. */
+export function checkOccurs(task: TimingSource, activeFrom: number, calendar: Calendar): Result<null> {
+  if ('manual' in task.schedule) return ok(null);
+  if (nextOccurrence(timingOf(0, task, activeFrom, calendar), activeFrom, calendar) !== null) return ok(null);
+  if (task.endsAt !== null) return fault('#/endsAt', 'the schedule has no instant left before endsAt');
+  return fault('#/schedule', 'the schedule has no instant left');
+}
+
+/** When a new or changed task's occurrences begin: now, but a single instant just past, within its grace, still counts. */
+export function activeFromFor(schedule: Schedule, now: number): number {
+  const at = 'at' in schedule ? parseInstant(schedule.at) : null;
+  return at === null ? now : Math.min(now, at - 1);
+}
+
+/** Whether a change from one definition to the other changes what is due when. */
+export function changesTiming(before: TaskDefinition, after: TaskDefinition): boolean {
+  const timing = ({ schedule, startsAt, endsAt, jitter, maxRuns, status }: TaskDefinition) => ({
+    schedule,
+    startsAt,
+    endsAt,
+    jitter,
+    maxRuns,
+    active: status === 'active',
+  });
+  return !isDeepStrictEqual(timing(before), timing(after));
+}
+
+/** The members of a partial object that were really given: null stands for absent. */
+function given<T extends object>(partial: T | null | undefined): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(partial ?? {}).filter(([, value]) => value !== null && value !== undefined),
+  ) as Partial<T>;
+}

@@ -1,0 +1,197 @@
+/** The attempts that this replica is making: started, aborted, and turned into settlements when they end. */
+
+import { formatInstant } from '../domain/instant.ts';
+import { pauseBeforeRetry } from '../domain/retry.ts';
+import type { Executor, Outcome } from '../executors/executor.ts';
+import type { TakenRun } from '../store/dispatch.ts';
+import type { Settlement } from '../store/settlements.ts';
+import type { DatabaseTime } from './database-time.ts';
+import type { PendingSettlement, Settler } from './settler.ts';
+
+/** Why an attempt is aborted: somebody cancelled the run, the lease was lost, or the replica is shutting down. */
+export type AbortCause = { kind: 'cancel'; reason: string } | { kind: 'lease' } | { kind: 'shutdown' };
+
+/** A settled attempt, for those who count. Times in milliseconds. */
+export type SettledAttempt = {
+  taskId: string;
+  runId: string;
+  status: Settlement['status'];
+  durationMs: number;
+  /** From the scheduled instant to the start; null for a later attempt. */
+  latenessMs: number | null;
+};
+
+export type Attempts = {
+  /** How many more may be started or reserved. */
+  free(): number;
+  /** Keeps slots for runs that are being claimed; to be released before they are started. */
+  reserve(count: number): { release(): void };
+  running(): number;
+  /** Starts an attempt of a run that is ours; the caller has seen to it that a slot is free. */
+  start(run: TakenRun, owner: string): void;
+  /** Aborts one run's attempt; false when it is not here. */
+  abort(runId: string, cause: AbortCause): boolean;
+  abortAll(cause: AbortCause): void;
+  /** Resolves when nothing runs any more, or with false after `withinMs`. */
+  idle(withinMs: number): Promise<boolean>;
+};
+
+export type AttemptsOptions = {
+  execute: Executor;
+  settler: Settler;
+  time: DatabaseTime;
+  /** Milliseconds from now, for waiting. */
+  after: (ms: number, run: () => void) => void;
+  random: () => number;
+  maxConcurrent: number;
+  onSettled: (settled: SettledAttempt) => void;
+  /** A write was fenced off: the run had been taken away. */
+  onFenced: (runId: string, taskId: string) => void;
+  /** A slot is free again. */
+  onFree: () => void;
+  /** A run waits for its next attempt at this instant; or one queued behind the run may start now. */
+  onWaiting: (at: number) => void;
+};
+
+type Running = { controller: AbortController; cause: AbortCause | null };
+
+export function createAttempts(options: AttemptsOptions): Attempts {
+  const { execute, settler, time, maxConcurrent } = options;
+  const running = new Map<string, Running>();
+  const waiters: (() => void)[] = [];
+  let reserved = 0;
+
+  function end(key: string): void {
+    running.delete(key);
+    options.onFree();
+    if (running.size === 0) for (const resolve of waiters.splice(0)) resolve();
+  }
+
+  async function carryOut(run: TakenRun, owner: string, entry: Running): Promise<void> {
+    const startedAt = time.now();
+    const { plan } = run;
+    const outcome = await execute(
+      {
+        taskId: plan.taskId,
+        runId: run.runId,
+        attempt: run.attempt,
+        scheduledFor: run.scheduledFor,
+        trigger: run.trigger,
+        target: plan.target,
+        timeoutMs: plan.timeoutMs,
+      },
+      entry.controller.signal,
+    );
+    // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
+    if (entry.cause?.kind === 'lease') return;
+    const settlement = settle(run, outcome, entry.cause, {
+      startedAt,
+      finishedAt: time.now(),
+      share: options.random(),
+    });
+    const item: PendingSettlement = {
+      owner,
+      settlement,
+      done(written) {
+        if (!written) return options.onFenced(run.runId, plan.taskId);
+        options.onSettled({
+          taskId: plan.taskId,
+          runId: run.runId,
+          status: settlement.status,
+          durationMs: settlement.finishedAt - startedAt,
+          latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
+        });
+        if (settlement.retryAt !== null) options.onWaiting(settlement.retryAt);
+        else if (plan.queues) options.onWaiting(settlement.finishedAt);
+      },
+    };
+    settler.add(item);
+  }
+
+  return {
+    free: () => maxConcurrent - running.size - reserved,
+    reserve(count) {
+      reserved += count;
+      let kept = count;
+      return {
+        release() {
+          reserved -= kept;
+          kept = 0;
+        },
+      };
+    },
+    running: () => running.size,
+    start(run, owner) {
+      const entry: Running = { controller: new AbortController(), cause: null };
+      running.set(run.runId, entry);
+      void carryOut(run, owner, entry).finally(() => end(run.runId));
+    },
+    abort(runId, cause) {
+      const entry = running.get(runId);
+      if (!entry) return false;
+      entry.cause ??= cause;
+      entry.controller.abort();
+      return true;
+    },
+    abortAll(cause) {
+      for (const runId of [...running.keys()]) this.abort(runId, cause);
+    },
+    idle(withinMs) {
+      if (running.size === 0) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        waiters.push(() => resolve(true));
+        options.after(withinMs, () => resolve(false));
+      });
+    },
+  };
+}
+
+/** What becomes of a run whose attempt ended so. */
+function settle(
+  run: TakenRun,
+  outcome: Outcome,
+  cause: AbortCause | null,
+  at: { startedAt: number; finishedAt: number; share: number },
+): Settlement {
+  const { plan, attempt } = run;
+  const aborted = outcome.status === 'cancelled';
+  const handedBack = aborted && cause?.kind === 'shutdown';
+  const error = handedBack ? { kind: 'lost' as const, message: 'the replica was shut down' } : outcome.error;
+  const pause =
+    error === null || (aborted && !handedBack)
+      ? null
+      : handedBack
+        ? attempt < plan.maxAttempts
+          ? 0
+          : null
+        : pauseBeforeRetry(
+            plan.retry,
+            { attempt, maxAttempts: plan.maxAttempts, kind: error.kind, retryAfterMs: outcome.retryAfterMs },
+            at.share,
+          );
+  const ended = handedBack ? 'lost' : outcome.status;
+  return {
+    runId: run.runId,
+    attempt,
+    status: pause === null ? ended : 'retrying',
+    startedAt: attempt === 1 ? at.startedAt : null,
+    finishedAt: at.finishedAt,
+    httpStatus: outcome.httpStatus,
+    output: outcome.output,
+    truncated: outcome.output === null ? null : outcome.truncated,
+    error,
+    reason: aborted && cause?.kind === 'cancel' ? cause.reason : handedBack ? 'shutdown' : null,
+    record:
+      attempt === 1 && pause === null
+        ? null
+        : {
+            attempt,
+            status: ended,
+            startedAt: formatInstant(at.startedAt),
+            finishedAt: formatInstant(at.finishedAt),
+            error,
+            httpStatus: outcome.httpStatus,
+          },
+    retryAt: pause === null ? null : at.finishedAt + pause,
+  };
+}

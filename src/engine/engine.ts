@@ -1,0 +1,195 @@
+/** One replica's engine: puts the loops together, and ends them in the right order. */
+
+import type { Clock } from '../clock.ts';
+import type { Calendar } from '../domain/calendar.ts';
+import type { Executor } from '../executors/executor.ts';
+import type { OccurrenceLock } from '../locks/lock.ts';
+import type { Signal } from '../locks/signals.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Queryable } from '../store/database.ts';
+import { cancelRequests } from '../store/runs.ts';
+import { createAttempts } from './attempts.ts';
+import type { DatabaseTime } from './database-time.ts';
+import { createDispatcherStep } from './dispatcher.ts';
+import { createHousekeepingStep } from './housekeeping.ts';
+import { holdLease } from './lease.ts';
+import { type Loop, type LoopOptions, startLoop } from './loop.ts';
+import { createPlanCache } from './plan-cache.ts';
+import { createReconcilerStep } from './reconciler.ts';
+import { startScheduler } from './scheduler.ts';
+import { createSettler } from './settler.ts';
+import { createTakeoverStep } from './takeover.ts';
+import { createTimetable } from './timetable.ts';
+
+export type EngineOptions = {
+  clock: Clock;
+  time: DatabaseTime;
+  log: Logger;
+  metrics: Metrics;
+  calendar: Calendar;
+  random: () => number;
+  /** The pools: `claims` for the firing path, `lease` for nothing but renewals, `other` for the rest. */
+  db: { claims: Queryable; lease: Queryable; other: Queryable };
+  lock: OccurrenceLock;
+  execute: Executor;
+  maxConcurrent: number;
+  leaseTtlMs: number;
+  historyRetentionMs: number;
+  identity: { version: string; host: string; pid: number };
+};
+
+export type Engine = {
+  /** Takes a signal, from here or from another replica. */
+  receive(signal: Signal): void;
+  /** What keeps it from being ready; empty when it fires tasks. */
+  faults(): string[];
+  /** Aborts a run's attempt if it is here. */
+  abort(runId: string, reason: string): boolean;
+  /**
+   * Stops claiming, lets running attempts finish for `graceMs`, hands back the rest, gives up the lease. Never rejects.
+   */
+  stop(graceMs: number): Promise<void>;
+  /** What the gauges show. */
+  state(): { running: number; tasks: number; leaseRemainingMs: number; clockOffsetMs: number; loaded: boolean };
+};
+
+const cancelPollMs = 1_000;
+const plansKept = 20_000;
+
+export function startEngine(options: EngineOptions): Engine {
+  const { clock, time, log, metrics, calendar, db } = options;
+  const timetable = createTimetable(calendar);
+  const plans = createPlanCache(plansKept);
+  const settler = createSettler(db.claims, clock, log);
+  const loops = new Map<string, Loop>();
+  let scheduler: ReturnType<typeof startScheduler> | null = null;
+  let loaded = false;
+
+  const loop = (name: string, step: LoopOptions['step']) =>
+    loops.set(name, startLoop({ name, clock, log, step, retryMs: 500 }));
+  const wake = (name: string) => loops.get(name)?.wake();
+
+  const attempts = createAttempts({
+    execute: options.execute,
+    settler,
+    time,
+    after: (ms, run) => void clock.after(ms, run),
+    random: options.random,
+    maxConcurrent: options.maxConcurrent,
+    onSettled(settled) {
+      metrics.runSettled(settled);
+      if (settled.status === 'failed' || settled.status === 'timed_out')
+        log.debug({ taskId: settled.taskId, runId: settled.runId, status: settled.status }, 'a run ended badly');
+    },
+    onFenced(runId, taskId) {
+      metrics.fencedWrite();
+      log.warn({ runId, taskId }, 'an outcome was dropped: the run had been taken away from this replica');
+    },
+    onFree() {
+      scheduler?.wake();
+      if (attempts.free() === 1) wake('dispatcher');
+    },
+    onWaiting: (at) => void clock.after(Math.max(0, at - time.now()), () => wake('dispatcher')),
+  });
+
+  const lease = holdLease({
+    db: db.lease,
+    clock,
+    time,
+    log,
+    ttlMs: options.leaseTtlMs,
+    state: () => ({ ...options.identity, running: attempts.running(), tasksLoaded: timetable.size(), duties: [] }),
+    onHeld(id) {
+      log.info({ replica: id }, 'the lease is held');
+      begin();
+      for (const each of loops.values()) each.wake();
+      scheduler?.wake();
+    },
+    onLost: () => attempts.abortAll({ kind: 'lease' }),
+    onJump: (ms) => log.warn({ jumpMs: ms }, "the database's clock jumped"),
+  });
+
+  /** Only a replica with a lease, and so with the database's time, has anything to do. */
+  function begin(): void {
+    if (loops.size > 0) return;
+    const reconcile = createReconcilerStep({
+      db: db.other,
+      log,
+      calendar,
+      timetable,
+      plans,
+      bootFrom: () => time.now(),
+      onChange: () => scheduler?.wake(),
+      onDeleted: (taskId) => metrics.forgetTask(taskId),
+    });
+    loop('reconciler', async () => {
+      const wait = await reconcile();
+      loaded = true;
+      return wait;
+    });
+    loop('dispatcher', createDispatcherStep({ db: db.claims, time, attempts, lease }));
+    loop(
+      'takeover',
+      createTakeoverStep({ db: db.other, log, lease, onTaken: metrics.takenOver, onRetry: () => wake('dispatcher') }),
+    );
+    loop('cancels', async () => {
+      if (attempts.running() > 0)
+        for (const { runId, reason } of await cancelRequests(db.other, lease.id()))
+          attempts.abort(runId, { kind: 'cancel', reason: reason ?? 'cancelled' });
+      return cancelPollMs;
+    });
+    loop(
+      'housekeeping',
+      createHousekeepingStep({ db: db.other, time, retentionMs: options.historyRetentionMs, lease }),
+    );
+    scheduler = startScheduler({
+      db: db.claims,
+      clock,
+      time,
+      log,
+      timetable,
+      attempts,
+      lease,
+      lock: options.lock,
+      plans,
+      onClaims: (outcome, count) => metrics.claims(outcome, count),
+      onStale: () => wake('reconciler'),
+    });
+  }
+
+  return {
+    receive(signal) {
+      wake({ tasks: 'reconciler', waiting: 'dispatcher', cancel: 'cancels' }[signal]);
+    },
+    faults() {
+      const faults: string[] = [];
+      if (!lease.held()) faults.push('the lease in Postgres is not held');
+      if (!loaded) faults.push('the tasks are not loaded yet');
+      return faults;
+    },
+    abort: (runId, reason) => attempts.abort(runId, { kind: 'cancel', reason }),
+    async stop(graceMs) {
+      await scheduler?.stop();
+      const others = [...loops].filter(([name]) => name !== 'cancels').map(([, each]) => each.stop());
+      await Promise.all(others);
+      if (!(await attempts.idle(graceMs))) {
+        log.warn({ running: attempts.running() }, 'the grace is over: handing back what still runs');
+        attempts.abortAll({ kind: 'shutdown' });
+        await attempts.idle(2_000);
+      }
+      await settler.drain(5_000);
+      await loops.get('cancels')?.stop();
+      await lease
+        .stop()
+        .catch((error) => log.warn({ err: error }, 'the lease could not be given up; it runs out by itself'));
+    },
+    state: () => ({
+      running: attempts.running(),
+      tasks: timetable.size(),
+      leaseRemainingMs: lease.remainingMs(),
+      clockOffsetMs: time.offset(),
+      loaded,
+    }),
+  };
+}

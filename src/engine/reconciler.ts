@@ -1,0 +1,77 @@
+/** The reconciler: fills the timetable at boot and makes it follow every committed change. */
+
+import type { Calendar } from '../domain/calendar.ts';
+import { timingOf } from '../domain/task.ts';
+import type { Logger } from '../log.ts';
+import type { Queryable } from '../store/database.ts';
+import { feedPosition, loadTasks, readChanges, type TaskTiming } from '../store/feed.ts';
+import type { PlanCache } from './plan-cache.ts';
+import type { Timetable } from './timetable.ts';
+
+export type ReconcilerOptions = {
+  db: Queryable;
+  log: Logger;
+  calendar: Calendar;
+  timetable: Timetable;
+  plans: PlanCache;
+  /** The instant before which nothing is left to fire, for tasks loaded at boot (epoch milliseconds). */
+  bootFrom: () => number;
+  /** The timetable changed. */
+  onChange: () => void;
+  onDeleted: (taskId: string) => void;
+};
+
+const pageSize = 20_000;
+const pollMs = 500;
+
+/** The step of the reconciler's loop: loads everything the first time, what changed afterwards. */
+export function createReconcilerStep(options: ReconcilerOptions): () => Promise<number> {
+  const { db, log, calendar, timetable, plans } = options;
+  let position: string | null = null;
+
+  function put(task: TaskTiming, after: number): void {
+    const { uid, id, generation, priority, limited } = task;
+    timetable.put(
+      { uid, id, generation, priority, limited, timing: timingOf(uid, task, task.activeFrom, calendar) },
+      after,
+    );
+  }
+
+  function follow(task: TaskTiming): void {
+    if (!task.active) {
+      timetable.remove(task.uid);
+      if (task.deleted) {
+        plans.delete(task.uid);
+        options.onDeleted(task.id);
+      }
+    } else if (!timetable.has(task.uid, task.generation)) put(task, task.activeFrom);
+    else timetable.setPriority(task.uid, task.priority);
+  }
+
+  async function load(): Promise<void> {
+    const from = await feedPosition(db);
+    const bootFrom = options.bootFrom();
+    let last = 0;
+    for (;;) {
+      const page = await loadTasks(db, last, pageSize);
+      for (const task of page) put(task, Math.max(task.activeFrom, bootFrom));
+      last = page.at(-1)?.uid ?? last;
+      if (page.length < pageSize) break;
+    }
+    // Only now: a load that failed half way begins again from the start.
+    position = from;
+    log.info({ tasks: timetable.size() }, 'the timetable is loaded');
+  }
+
+  return async () => {
+    if (position === null) {
+      await load();
+      options.onChange();
+    }
+    const read = await readChanges(db, position as unknown as string);
+    position = read.position;
+    for (const task of read.changes) follow(task);
+    if (read.changes.length > 0) options.onChange();
+    return pollMs;
+  };
+}

@@ -1,0 +1,212 @@
+/** The scheduler: one timer for the earliest instant, all that is due taken as batches, as many as there are slots. */
+
+import type { Clock, Timer } from '../clock.ts';
+import { occurrenceRunId } from '../domain/occurrence.ts';
+import type { OccurrenceLock } from '../locks/lock.ts';
+import type { Logger } from '../log.ts';
+import { type Claim, claimOccurrences, type Due, type Plan, recordOverlaps } from '../store/claims.ts';
+import type { Queryable } from '../store/database.ts';
+import { type TakenRun, takeInterrupted } from '../store/dispatch.ts';
+import { completeTasks } from '../store/tasks.ts';
+import type { Attempts } from './attempts.ts';
+import { createBacklog, type Waiting } from './backlog.ts';
+import type { DatabaseTime } from './database-time.ts';
+import type { Lease } from './lease.ts';
+import type { PlanCache } from './plan-cache.ts';
+import type { Timetable } from './timetable.ts';
+
+export type Scheduler = {
+  /** Looks at the timetable again: it changed, a slot is free, or the lease is held again. */
+  wake(): void;
+  /** Stops claiming; resolves when no claim is under way. */
+  stop(): Promise<void>;
+};
+
+export type SchedulerOptions = {
+  db: Queryable;
+  clock: Clock;
+  time: DatabaseTime;
+  log: Logger;
+  timetable: Timetable;
+  attempts: Attempts;
+  lease: Pick<Lease, 'id' | 'held'>;
+  lock: OccurrenceLock;
+  plans: PlanCache;
+  /** Counts what became of occurrences. */
+  onClaims: (outcome: 'won' | 'denied' | 'taken' | 'overlap' | 'stale' | 'failed', count: number) => void;
+  /** A task turned out to have changed: its timetable entry is out of date. */
+  onStale: () => void;
+};
+
+type Slots = ReturnType<Attempts['reserve']>;
+
+/** Never sleep longer than this: clock jumps and the limit of timers do no harm then. */
+const longestSleepMs = 1_000;
+const batchSize = 500;
+const claimsInFlight = 2;
+/** How many due occurrences are kept in memory beyond the timetable; the rest stays implicit in it. */
+const backlogLimit = 5_000;
+const lockTtlMs = 10_000;
+/** While a herd drains, slots free one by one: wait for this many, or this long, to keep the batches worth a statement. */
+const worthwhile = 64;
+const gatherMs = 4;
+const retryMs = 250;
+
+export function startScheduler(options: SchedulerOptions): Scheduler {
+  const { db, clock, time, log, timetable, attempts, lease, lock, plans } = options;
+  const backlog = createBacklog();
+  let timer: Timer | null = null;
+  let gathering: Timer | null = null;
+  let inFlight = 0;
+  let stopped = false;
+  let stoppedResolve: (() => void) | null = null;
+
+  function tick(): void {
+    timer?.cancel();
+    timer = null;
+    if (stopped) return;
+    if (lease.held()) {
+      const now = time.now();
+      const room = backlogLimit - backlog.size();
+      if (room > 0) for (const due of timetable.takeDue(now, room)) backlog.add(due);
+      pump();
+    }
+    const room = backlog.size() < backlogLimit;
+    const wait = room ? timetable.next() - time.now() : longestSleepMs;
+    timer = clock.after(Math.min(Math.max(wait, 1), longestSleepMs), tick);
+  }
+
+  function pump(): void {
+    while (inFlight < claimsInFlight && backlog.size() > 0 && lease.held() && !stopped) {
+      const free = attempts.free();
+      if (free <= 0) return;
+      if (free < Math.min(worthwhile, backlog.size()) && attempts.running() > 0) {
+        gathering ??= clock.after(gatherMs, () => {
+          gathering = null;
+          claimNext();
+        });
+        return;
+      }
+      claimNext();
+    }
+  }
+
+  function claimNext(): void {
+    const free = attempts.free();
+    if (free <= 0 || stopped || !lease.held()) return;
+    const batch = backlog.take(Math.min(free, batchSize));
+    if (batch.length === 0) return;
+    inFlight++;
+    const slots = attempts.reserve(batch.length);
+    claim(batch, slots)
+      .catch((error) => {
+        log.error({ err: error, occurrences: batch.length }, 'a claim failed; its occurrences are tried again');
+        options.onClaims('failed', batch.length);
+        // Its commit may have gone through all the same: next time they are looked up by key first.
+        for (const waiting of batch) backlog.add({ ...waiting, doubtful: true });
+        return new Promise<void>((resume) => clock.after(retryMs, resume));
+      })
+      .finally(() => {
+        inFlight--;
+        slots.release();
+        if (!stopped) tick();
+        else if (inFlight === 0) stoppedResolve?.();
+      });
+  }
+
+  async function claim(batch: Waiting[], slots: Slots): Promise<void> {
+    const owner = lease.id();
+    const byRun = new Map(batch.map((waiting) => [occurrenceRunId(waiting.entry.uid, waiting.instant), waiting]));
+    const begin = (run: TakenRun) => attempts.start(run, owner);
+
+    const doubtful = [...byRun].filter(([, waiting]) => waiting.doubtful).map(([runId]) => runId);
+    if (doubtful.length > 0) {
+      const interrupted = await takeInterrupted(db, owner, doubtful);
+      slots.release();
+      for (const run of interrupted) {
+        byRun.delete(run.runId);
+        begin(run);
+      }
+    }
+
+    const ids = [...byRun.keys()];
+    const granted = await lock.take(ids, owner, lockTtlMs);
+    const due = ids.filter((_, place) => granted[place]).map((runId) => dueOf(runId, byRun.get(runId) as Waiting));
+    options.onClaims('denied', ids.length - due.length);
+    const isLimited = (item: Due) => (byRun.get(item.runId) as Waiting).entry.limited;
+    const done: Waiting[] = [];
+    for (const limited of [false, true]) {
+      const part = due.filter((item) => isLimited(item) === limited);
+      if (part.length === 0) continue;
+      for (const answer of await claimPart(part, limited, owner, slots, begin)) {
+        const waiting = byRun.get(answer.runId) as Waiting;
+        if (waiting.last || answer.left === 0) done.push(waiting);
+      }
+    }
+    await completeExhausted(done);
+  }
+
+  function dueOf(runId: string, { entry, instant }: Waiting): Due {
+    const { uid, generation } = entry;
+    return { runId, uid, generation, scheduledFor: instant, knownVersion: plans.get(uid)?.version ?? 0 };
+  }
+
+  async function claimPart(
+    due: Due[],
+    limited: boolean,
+    owner: string,
+    slots: Slots,
+    begin: (run: TakenRun) => void,
+  ): Promise<Claim[]> {
+    if (!lease.held() || lease.id() !== owner) throw new Error('the lease was lost before the claim');
+    const claimer = { owner, now: time.now(), trigger: 'schedule' as const };
+    const claims = await claimOccurrences(db, due, claimer, limited);
+    const dueByRun = new Map(due.map((item) => [item.runId, item]));
+    const overlapping: Due[] = [];
+    let won = 0;
+    slots.release();
+    for (const { runId, won: isOurs, plan, overlap } of claims) {
+      const item = dueByRun.get(runId) as Due;
+      if (plan) plans.set(item.uid, plan);
+      if (isOurs) {
+        won++;
+        const { uid, scheduledFor } = item;
+        begin({ runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', plan: plans.get(uid) as Plan });
+      } else if (overlap !== 'allow') overlapping.push(item);
+    }
+    options.onClaims('won', won);
+    if (claims.length < due.length) {
+      options.onClaims('stale', due.length - claims.length);
+      options.onStale();
+    }
+    const recorded = overlapping.length === 0 ? 0 : (await recordOverlaps(db, overlapping, claimer)).length;
+    options.onClaims('overlap', recorded);
+    options.onClaims('taken', claims.length - won - recorded);
+    return claims;
+  }
+
+  /** A task whose last occurrence has its row has done what it was made for. */
+  async function completeExhausted(done: Waiting[]): Promise<void> {
+    if (done.length === 0) return;
+    await completeTasks(
+      db,
+      done.map(({ entry }) => ({ uid: entry.uid, generation: entry.generation })),
+      time.now(),
+    );
+    options.onStale();
+  }
+
+  tick();
+  return {
+    wake: tick,
+    stop() {
+      stopped = true;
+      timer?.cancel();
+      gathering?.cancel();
+      if (inFlight === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        stoppedResolve = resolve;
+      });
+    },
+  };
+}

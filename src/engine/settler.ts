@@ -1,0 +1,86 @@
+/** Writes down how attempts ended: one statement at a time, with everything that came in meanwhile. */
+
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { Queryable } from '../store/database.ts';
+import { isUnavailable } from '../store/failure.ts';
+import { type Settlement, settleRuns } from '../store/settlements.ts';
+
+/** A settlement and whose attempt it was. `done` is told whether it was written (true) or fenced off. */
+export type PendingSettlement = { owner: string; settlement: Settlement; done: (written: boolean) => void };
+
+export type Settler = {
+  add(item: PendingSettlement): void;
+  /** Resolves when everything added so far is written, or `withinMs` have passed. */
+  drain(withinMs: number): Promise<void>;
+};
+
+/** Leaves of an outcome only what cannot be refused. */
+function strip(item: PendingSettlement): void {
+  const { error, record } = item.settlement;
+  const message = 'the outcome could not be stored as it was';
+  item.settlement = {
+    ...item.settlement,
+    output: null,
+    error: error && { kind: error.kind, message },
+    record: record && { ...record, error: record.error && { kind: record.error.kind, message } },
+  };
+}
+
+const batchSize = 1_000;
+const retryMs = 250;
+
+export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler {
+  let queue: PendingSettlement[] = [];
+  let writing = false;
+  const drained: (() => void)[] = [];
+
+  async function flush(): Promise<void> {
+    writing = true;
+    let limit = batchSize;
+    while (queue.length > 0) {
+      // An incarnation that was fenced off and its successor never share a statement: the fence names one owner.
+      const owner = (queue[0] as PendingSettlement).owner;
+      const batch = queue.filter((item) => item.owner === owner).slice(0, limit);
+      const taken = new Set(batch);
+      try {
+        const written = await settleRuns(
+          db,
+          owner,
+          batch.map((item) => item.settlement),
+        );
+        queue = queue.filter((item) => !taken.has(item));
+        for (const item of batch) item.done(written.has(item.settlement.runId));
+        limit = batchSize;
+      } catch (error) {
+        if (!isUnavailable(error)) {
+          // One outcome that Postgres will not take must not hold up the others: find it alone, then keep its bare end.
+          if (batch.length === 1) strip(batch[0] as PendingSettlement);
+          limit = 1;
+        }
+        log.error({ err: error, waiting: queue.length }, 'outcomes could not be written; trying again');
+        await new Promise<void>((resume) => clock.after(retryMs, resume));
+      }
+    }
+    writing = false;
+    for (const resolve of drained.splice(0)) resolve();
+  }
+
+  return {
+    add(item) {
+      queue.push(item);
+      // What ends in the same turn of the event loop shares the statement.
+      if (!writing) {
+        writing = true;
+        setImmediate(flush);
+      }
+    },
+    drain(withinMs) {
+      if (queue.length === 0 && !writing) return Promise.resolve();
+      return new Promise((resolve) => {
+        drained.push(resolve);
+        clock.after(withinMs, resolve);
+      });
+    },
+  };
+}

@@ -1,0 +1,77 @@
+/** The timetable: the next instant of every active task, in memory, in order. */
+
+import type { Calendar } from '../domain/calendar.ts';
+import { nextOccurrence, type Timing } from '../domain/occurrence.ts';
+import { createHeap, type HeapItem } from './heap.ts';
+
+/** A task in the timetable; `key` is its next occurrence in epoch milliseconds, Infinity when none is left. */
+export type Entry = HeapItem & {
+  uid: number;
+  id: string;
+  generation: number;
+  priority: number;
+  limited: boolean;
+  timing: Timing;
+};
+
+/** An occurrence whose time has come. `last` says that its task has none after it. */
+export type DueOccurrence = { entry: Entry; instant: number; last: boolean };
+
+export type Timetable = {
+  /** How many tasks it holds. */
+  size(): number;
+  has(uid: number, generation: number): boolean;
+  /** Puts a task in, or in place of its earlier generation, with its first occurrence after `after`. */
+  put(task: Omit<Entry, 'key' | 'place'>, after: number): void;
+  remove(uid: number): void;
+  setPriority(uid: number, priority: number): void;
+  /** The earliest instant of all, or Infinity. */
+  next(): number;
+  /** Takes out, in order, at most `limit` of the occurrences up to `now`. */
+  takeDue(now: number, limit: number): DueOccurrence[];
+  entries(): Iterable<Entry>;
+};
+
+export function createTimetable(calendar: Calendar): Timetable {
+  const heap = createHeap<Entry>();
+  const byUid = new Map<number, Entry>();
+
+  function advance(entry: Entry, after: number): void {
+    entry.key = nextOccurrence(entry.timing, after, calendar) ?? Infinity;
+    // What is never due again needs no place in the order, only in the count.
+    if (entry.key === Infinity) heap.remove(entry);
+    else heap.put(entry);
+  }
+
+  return {
+    size: () => byUid.size,
+    has: (uid, generation) => byUid.get(uid)?.generation === generation,
+    put(task, after) {
+      this.remove(task.uid);
+      const entry: Entry = { ...task, key: Infinity, place: -1 };
+      byUid.set(entry.uid, entry);
+      advance(entry, after);
+    },
+    remove(uid) {
+      const entry = byUid.get(uid);
+      if (!entry) return;
+      byUid.delete(uid);
+      heap.remove(entry);
+    },
+    setPriority(uid, priority) {
+      const entry = byUid.get(uid);
+      if (entry) entry.priority = priority;
+    },
+    next: () => heap.first()?.key ?? Infinity,
+    takeDue(now, limit) {
+      const due: DueOccurrence[] = [];
+      for (let entry = heap.first(); entry && entry.key <= now && due.length < limit; entry = heap.first()) {
+        const instant = entry.key;
+        advance(entry, instant);
+        due.push({ entry, instant, last: entry.key === Infinity });
+      }
+      return due;
+    },
+    entries: () => byUid.values(),
+  };
+}

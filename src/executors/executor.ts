@@ -1,0 +1,35 @@
+/** The contract between the engine and the code that calls one kind of target. */
+
+import type { ErrorKind, Trigger } from '../domain/run.ts';
+import type { HttpTarget } from '../domain/target.ts';
+
+/** One attempt to make. Instants are epoch milliseconds. */
+export type Attempt = {
+  taskId: string;
+  runId: string;
+  attempt: number;
+  scheduledFor: number;
+  trigger: Trigger;
+  target: HttpTarget;
+  /** Total time the attempt may take, in milliseconds: connecting, sending and reading the answer. */
+  timeoutMs: number;
+};
+
+/** How an attempt ended. Never thrown: whatever the target does is a value. */
+export type Outcome = {
+  status: 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
+  httpStatus: number | null;
+  /** The first 16 KiB of the answer's body as text, or null when there was no answer. */
+  output: string | null;
+  truncated: boolean;
+  /** Null when it succeeded. */
+  error: { kind: ErrorKind; message: string } | null;
+  /** What the target asked for with `Retry-After`, in milliseconds from now; null when it did not. */
+  retryAfterMs: number | null;
+};
+
+/** An attempt under way: `outcome` never rejects, and `cancel` ends it at once as `cancelled`. */
+export type StartedAttempt = { outcome: Promise<Outcome>; cancel(): void };
+
+/** Makes one attempt. Aborting `signal` ends it at once with the outcome `cancelled`. Never rejects. */
+export type Executor = (attempt: Attempt, signal: AbortSignal) => Promise<Outcome>;

@@ -1,0 +1,102 @@
+/** One attempt over HTTP, from waiting for a connection to its outcome, under one deadline. */
+
+import type { Dispatcher } from 'undici';
+import type { Clock, Timer } from '../clock.ts';
+import { takeChunk } from './answer.ts';
+import type { Attempt, Outcome } from './executor.ts';
+import {
+  answeredOutcome,
+  brokenOutcome,
+  cancelledOutcome,
+  nothingReceived,
+  parseRetryAfter,
+  timedOutOutcome,
+} from './http-outcome.ts';
+import type { HttpRequest } from './http-request.ts';
+import type { Lane, Lanes } from './lanes.ts';
+
+const ended = new Error('the attempt is over');
+
+/**
+ * Makes the call and reports its outcome once, through `report` and never by throwing. `buildRequest` is called once,
+ * when a connection is free, so that what depends on the time is made as late as possible. The returned function ends
+ * the call early as cancelled, for the reason given. Once reported, the connection of an unfinished call is cut.
+ */
+export function startCall(
+  clock: Clock,
+  lanes: Lanes,
+  attempt: Attempt,
+  buildRequest: () => HttpRequest,
+  isSuccess: (status: number) => boolean,
+  report: (outcome: Outcome) => void,
+): (message: string) => void {
+  const deadline = clock.monotonic() + attempt.timeoutMs;
+  const received = nothingReceived();
+  let isOver = false;
+  let lane: Lane | null = null;
+  let withdraw: (() => void) | null = null;
+  let timer: Timer = clock.after(attempt.timeoutMs, checkDeadline);
+
+  function end(outcome: Outcome): void {
+    if (isOver) return;
+    isOver = true;
+    timer.cancel();
+    report(outcome);
+  }
+
+  function stop(outcome: Outcome): void {
+    if (isOver) return;
+    end(outcome);
+    withdraw?.();
+    lane?.destroy(ended);
+  }
+
+  function checkDeadline(): void {
+    const left = deadline - clock.monotonic();
+    // Timers may fire up to a millisecond before their time.
+    if (left > 0) timer = clock.after(Math.ceil(left), checkDeadline);
+    else stop(timedOutOutcome(received, attempt.timeoutMs));
+  }
+
+  function leave(reusable: boolean): void {
+    if (lane === null) return;
+    const used = lane;
+    lane = null;
+    lanes.leave(used, reusable);
+  }
+
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart() {},
+    onResponseStart(_controller, status, headers) {
+      if (status < 200 || isOver) return;
+      received.status = status;
+      const { 'retry-after': retryAfter, date } = headers;
+      if (typeof retryAfter === 'string')
+        received.retryAfterMs = parseRetryAfter(retryAfter, typeof date === 'string' ? date : null, clock.now());
+    },
+    onResponseData(_controller, chunk) {
+      if (!isOver && !takeChunk(received.answer, chunk)) stop(answeredOutcome(received, isSuccess));
+    },
+    onResponseEnd() {
+      leave(true);
+      end(answeredOutcome(received, isSuccess));
+    },
+    onResponseError(_controller, error) {
+      leave(false);
+      end(brokenOutcome(received, error));
+    },
+  };
+
+  withdraw = lanes.enter((given) => {
+    lane = given;
+    if (isOver) return leave(true);
+    try {
+      given.send(buildRequest(), handler);
+    } catch (error) {
+      leave(true);
+      end(brokenOutcome(received, error));
+    }
+  });
+
+  return (message) => stop(cancelledOutcome(received, message));
+}

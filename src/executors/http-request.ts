@@ -1,0 +1,113 @@
+/** What a target is sent: the request line, headers and body of one attempt. */
+
+import { formatInstant } from '../domain/instant.ts';
+import type { HttpMethod, HttpTarget } from '../domain/target.ts';
+import type { Attempt } from './executor.ts';
+import type { Signer } from './signature.ts';
+
+/** All that is the same for every call of one target. */
+export type PreparedTarget = {
+  origin: string;
+  path: string;
+  method: HttpMethod;
+  /** Names and values in turn. */
+  headers: string[];
+  /** Null when the run's own description is sent, or nothing is. */
+  body: Buffer | null;
+  describesRun: boolean;
+  isSuccess(status: number): boolean;
+};
+
+export type HttpRequest = { path: string; method: HttpMethod; headers: string[]; body: Buffer | string | null };
+
+/** What the headers of a call are made of besides the attempt. */
+export type Sender = {
+  signer: Signer | null;
+  /** Epoch milliseconds; the signature's timestamp. */
+  now(): number;
+  nextSpanId(): string;
+};
+
+const describingMethods: readonly HttpMethod[] = ['POST', 'PUT', 'PATCH'];
+
+/** Does once per target what need not be done per call. Throws when the URL is none. */
+export function prepareTarget(target: HttpTarget, version: string): PreparedTarget {
+  const url = new URL(target.url);
+  const body = ownBody(target);
+  const describesRun = body === null && describingMethods.includes(target.method);
+  const defaults: Record<string, string> = {
+    accept: '*/*',
+    // An answer is kept as it comes, so a compressed one would be of no use and could be a bomb.
+    'accept-encoding': 'identity',
+    'user-agent': `punctual/${version}`,
+    ...(body !== null || describesRun ? { 'content-type': 'application/json' } : {}),
+  };
+  return {
+    origin: url.origin,
+    path: url.pathname + url.search,
+    method: target.method,
+    headers: Object.entries({ ...defaults, ...target.headers }).flat(),
+    body,
+    describesRun,
+    isSuccess: successTest(target.successStatus),
+  };
+}
+
+/** The request of one attempt. */
+export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender: Sender): HttpRequest {
+  const { taskId, runId, trigger } = attempt;
+  const scheduledFor = formatInstant(attempt.scheduledFor);
+  const body = prepared.describesRun
+    ? JSON.stringify({ taskId, runId, attempt: attempt.attempt, scheduledFor, trigger })
+    : prepared.body;
+  // biome-ignore format: names and values in pairs
+  const headers = prepared.headers.concat(
+    'x-task-id', taskId,
+    'x-run-id', runId,
+    'x-attempt', String(attempt.attempt),
+    'x-scheduled-for', scheduledFor,
+    'x-trigger', trigger,
+    'idempotency-key', runId,
+  );
+  const traceId = runId.replaceAll('-', '');
+  // The attempts of a run share a trace (W3C Trace Context §3.2); "01" asks targets that sample by their caller to record it.
+  if (/^[0-9a-f]{32}$/.test(traceId)) headers.push('traceparent', `00-${traceId}-${sender.nextSpanId()}-01`);
+  if (sender.signer !== null) {
+    const seconds = Math.floor(sender.now() / 1000);
+    headers.push('webhook-id', runId, 'webhook-timestamp', String(seconds));
+    headers.push('webhook-signature', sender.signer(runId, seconds, body ?? ''));
+  }
+  return { path: prepared.path, method: prepared.method, headers, body };
+}
+
+/** Span ids of 16 hexadecimal digits, made of random bytes fetched in bulk because each fetch costs a microsecond. */
+export function createSpanIds(randomBytes: (size: number) => Buffer): () => string {
+  let bytes: Buffer = Buffer.alloc(0);
+  let used = 0;
+  return () => {
+    if (used + 8 > bytes.length) {
+      bytes = randomBytes(4096);
+      used = 0;
+    }
+    const id = bytes.toString('hex', used, used + 8);
+    used += 8;
+    return id === '0000000000000000' ? '0000000000000001' : id;
+  };
+}
+
+function ownBody(target: HttpTarget): Buffer | null {
+  if (target.body === undefined) return null;
+  const isRaw = typeof target.body === 'string' && !isJson(target.headers['content-type'] ?? 'application/json');
+  return Buffer.from(isRaw ? String(target.body) : JSON.stringify(target.body));
+}
+
+function isJson(contentType: string): boolean {
+  const mediaType = (contentType.split(';')[0] ?? '').trim().toLowerCase();
+  return mediaType.endsWith('/json') || mediaType.endsWith('+json');
+}
+
+function successTest(rules: readonly string[]): (status: number) => boolean {
+  const classes = new Set(rules.filter((rule) => rule.endsWith('xx')).map((rule) => Number(rule[0])));
+  const codes = new Set(rules.filter((rule) => !rule.endsWith('xx')).map(Number));
+  return (status) => classes.has(Math.floor(status / 100)) || codes.has(status);
+}

@@ -1,0 +1,130 @@
+/** The executor that calls HTTP targets. */
+
+import { lookup } from 'node:dns/promises';
+import type { Clock, Timer } from '../clock.ts';
+import type { HttpTarget } from '../domain/target.ts';
+import type { ResolveHost } from './connector.ts';
+import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
+import { startCall } from './http-call.ts';
+import { brokenOutcome, cancelledOutcome, nothingReceived } from './http-outcome.ts';
+import { buildRequest, createSpanIds, type PreparedTarget, prepareTarget } from './http-request.ts';
+import { createLanes, type Lanes } from './lanes.ts';
+import type { Signer } from './signature.ts';
+import type { TargetFilter } from './target-filter.ts';
+
+export type HttpExecutorOptions = {
+  clock: Clock;
+  /** For `user-agent`. */
+  version: string;
+  filter: TargetFilter;
+  /** Null = calls are not signed. */
+  signer: Signer | null;
+  randomBytes(size: number): Buffer;
+  /** Sockets in use at once to one origin; more calls than that wait, within their deadline. Default 512. */
+  maxConnectionsPerOrigin?: number;
+  /** Default: the system's resolver, which knows /etc/hosts and search domains. */
+  resolve?: ResolveHost;
+};
+
+export type HttpExecutor = {
+  /** Starts one attempt; an AbortSignal per call would cost two thirds of what the call itself costs. */
+  start(attempt: Attempt): StartedAttempt;
+  /** The same under an AbortSignal. */
+  execute: Executor;
+  /** Ends all calls as cancelled and closes all connections. Later calls are cancelled at once. */
+  close(): void;
+};
+
+/** Origins kept with nothing to do: how long in milliseconds, and how many. */
+const idleOriginMs = 60_000;
+const idleOrigins = 1024;
+
+const givenUp = 'the attempt was cancelled';
+const shutDown = 'the replica is shutting down';
+const closing = new Error('the executor is closed');
+
+/** Makes an executor with connections of its own. It follows no redirect and never calls a target twice for one attempt. */
+export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
+  const { clock, filter, signer, version, maxConnectionsPerOrigin = 512 } = options;
+  const connecting = { clock, filter, resolve: options.resolve ?? ((host) => lookup(host, { all: true })) };
+  const sender = { signer, now: () => clock.now(), nextSpanId: createSpanIds(options.randomBytes) };
+  const preparedTargets = new WeakMap<HttpTarget, PreparedTarget>();
+  const origins = new Map<string, Lanes>();
+  const calls = new Set<(message: string) => void>();
+  let sweeper: Timer | null = null;
+  let isClosed = false;
+
+  function prepared(target: HttpTarget): PreparedTarget {
+    let found = preparedTargets.get(target);
+    if (found === undefined) {
+      found = prepareTarget(target, version);
+      preparedTargets.set(target, found);
+    }
+    return found;
+  }
+
+  function lanesTo(origin: string): Lanes {
+    let lanes = origins.get(origin);
+    if (lanes === undefined) {
+      if (origins.size >= idleOrigins) forgetIdle(0);
+      lanes = createLanes(origin, maxConnectionsPerOrigin, connecting);
+      origins.set(origin, lanes);
+      sweeper ??= clock.after(idleOriginMs, sweep);
+    }
+    return lanes;
+  }
+
+  function forgetIdle(longerThanMs: number): void {
+    const now = clock.monotonic();
+    for (const [origin, lanes] of origins) {
+      const since = lanes.idleSince();
+      if (since === null || now - since < longerThanMs) continue;
+      origins.delete(origin);
+      lanes.destroy(closing);
+    }
+  }
+
+  function sweep(): void {
+    forgetIdle(idleOriginMs);
+    sweeper = origins.size > 0 ? clock.after(idleOriginMs, sweep) : null;
+  }
+
+  function start(attempt: Attempt): StartedAttempt {
+    let cancel = (_message: string) => {};
+    const outcome = new Promise<Outcome>((resolve) => {
+      if (isClosed) return resolve(cancelledOutcome(nothingReceived(), shutDown));
+      let isOver = false;
+      const report = (outcome: Outcome) => {
+        isOver = true;
+        calls.delete(cancel);
+        resolve(outcome);
+      };
+      try {
+        const target = prepared(attempt.target);
+        const request = () => buildRequest(target, attempt, sender);
+        cancel = startCall(clock, lanesTo(target.origin), attempt, request, target.isSuccess, report);
+        if (!isOver) calls.add(cancel);
+      } catch (error) {
+        resolve(brokenOutcome(nothingReceived(), error));
+      }
+    });
+    return { outcome, cancel: () => cancel(givenUp) };
+  }
+
+  return {
+    start,
+    execute(attempt, signal) {
+      if (signal.aborted) return Promise.resolve(cancelledOutcome(nothingReceived(), givenUp));
+      const { outcome, cancel } = start(attempt);
+      signal.addEventListener('abort', cancel);
+      return outcome.finally(() => signal.removeEventListener('abort', cancel));
+    },
+    close() {
+      isClosed = true;
+      sweeper?.cancel();
+      for (const cancel of calls) cancel(shutDown);
+      for (const lanes of origins.values()) lanes.destroy(closing);
+      origins.clear();
+    },
+  };
+}

@@ -1,0 +1,146 @@
+/** Builds the HTTP application: validation, auth, problems, the contract. It does not listen. */
+
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import Fastify, { type FastifyBaseLogger, type FastifyError } from 'fastify';
+import { isUnavailable } from '../store/failure.ts';
+import { authHook } from './auth-hook.ts';
+import type { App, HttpContext } from './context.ts';
+import { contract, localReference } from './openapi.ts';
+import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
+import { requestIdOf } from './request-id.ts';
+import { createTaskRoutes } from './routes/create-tasks.ts';
+import { runRoutes } from './routes/runs.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
+import { serviceRoutes } from './routes/service.ts';
+import { taskActionRoutes } from './routes/task-actions.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import { namedSchemas } from './schemas.ts';
+import { createValidation } from './validation.ts';
+
+const bodyLimit = 256 * 1024;
+
+/** The application, ready to listen or to be injected into. */
+export async function buildApp(context: HttpContext): Promise<App> {
+  const { log, metrics } = context;
+  const validation = createValidation(namedSchemas);
+  const app: App = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit,
+    genReqId: (request) => requestIdOf(request.headers, context),
+    requestIdLogLabel: 'requestId',
+    // Idle connections must not hold up a shutdown.
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) => {
+      const { code } = error as FastifyError;
+      const problem = new ProblemError(
+        code === 'FST_ERR_BAD_URL' ? 'not_found' : 'malformed',
+        'the URL cannot be read',
+      );
+      reply.raw.writeHead(problemTable[problem.code].status, { 'content-type': 'application/problem+json' });
+      reply.raw.end(JSON.stringify(problemOf(problem, request)));
+    },
+  });
+
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    const check = httpPart === 'body' ? validation.body(schema) : validation.text(schema);
+    return (value: unknown) => {
+      // An absent body is an empty one where the schema does not ask for more.
+      const errors = check(value ?? {});
+      return errors.length === 0 ? { value } : { error: invalidField(errors) };
+    };
+  });
+  // The schemas of answers are documentation: tests hold the answers to them.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  for (const schema of namedSchemas) app.addSchema(schema);
+
+  app.removeAllContentTypeParsers();
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>(
+    ['application/json', 'application/merge-patch+json'],
+    { parseAs: 'string' },
+    (request, text, done) => {
+      // Many clients say they send JSON and then send nothing.
+      if (text.trim() === '') done(null, undefined);
+      else parseJson(request, text, done);
+    },
+  );
+
+  await app.register(swagger, {
+    openapi: contract(context.version),
+    refResolver: { buildLocalReference: localReference },
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+
+  app.decorateRequest('actor', null as never);
+  app.addHook('onRoute', (route) => {
+    if (route.url.startsWith('/docs')) route.config = { ...route.config, role: 'public' };
+    if (!route.config?.role) throw new Error(`the route ${route.method} ${route.url} does not say who may call it`);
+  });
+  app.addHook('onRequest', authHook(context));
+  app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id));
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? '_unmatched';
+    metrics.requestAnswered(request.method, route, reply.statusCode, reply.elapsedTime);
+    const line = {
+      method: request.method,
+      url: request.url,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+    };
+    request.log.debug(line, 'answered');
+  });
+
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = asProblem(error);
+    if (problem.code === 'internal')
+      request.log.error({ err: error, method: request.method, url: request.url }, 'a request failed');
+    if (problem.code === 'unavailable')
+      request.log.warn({ err: error, method: request.method, url: request.url }, 'a request could not be served');
+    return reply
+      .code(problemTable[problem.code].status)
+      .headers(problem.headers)
+      .type('application/problem+json')
+      .send(problemOf(problem, request));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const problem = new ProblemError(
+      'not_found',
+      `${request.method} ${request.url.split('?', 1)[0]} is not part of this API`,
+    );
+    return reply.code(404).type('application/problem+json').send(problemOf(problem, request));
+  });
+
+  serviceRoutes(app, context);
+  createTaskRoutes(app, context, validation);
+  taskRoutes(app, context, validation);
+  taskActionRoutes(app, context);
+  runRoutes(app, context);
+  scheduleRoutes(app, context);
+  app.get('/openapi.json', { config: { role: 'public' }, schema: { hide: true } }, async () => app.swagger());
+  await app.ready();
+  return app;
+}
+
+/** The problem that an error of a handler or of Fastify itself is for the client. */
+function asProblem(error: FastifyError): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (isUnavailable(error))
+    return new ProblemError('unavailable', 'the database cannot be reached right now', {
+      headers: { 'retry-after': '1' },
+    });
+  switch (error.statusCode) {
+    case 413:
+      return new ProblemError('too_large', 'the body is larger than this call accepts');
+    case 415:
+      return new ProblemError('unsupported_media_type', 'send application/json');
+    case undefined:
+      return new ProblemError('internal', 'the request could not be served; the log has more under this request id');
+    default:
+      return error.statusCode < 500
+        ? new ProblemError('malformed', error.message)
+        : new ProblemError('internal', 'the request could not be served; the log has more under this request id');
+  }
+}

@@ -1,0 +1,57 @@
+/** What the routes are given to work with. */
+
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Calendar } from '../domain/calendar.ts';
+import type { Role } from '../domain/role.ts';
+import type { TaskContext } from '../domain/task.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Database } from '../store/database.ts';
+import type { Author } from '../store/events.ts';
+import type { Actor } from './actor.ts';
+import type { Authenticator } from './auth.ts';
+
+export type HttpContext = {
+  database: Database;
+  log: Logger;
+  metrics: Metrics;
+  calendar: Calendar;
+  authenticate: Authenticator;
+  /** Epoch milliseconds by the database's clock. */
+  now: () => number;
+  /** Why settings refuse this target address, or null. */
+  refusesUrl: TaskContext['refusesUrl'];
+  /** Tells every replica, this one first: definitions changed, a run waits, or a running run is to be aborted. */
+  signal: (what: 'tasks' | 'waiting' | 'cancel') => void;
+  /** What keeps this replica from being ready, by check; empty when it is. */
+  faults: () => Promise<Record<string, string>>;
+  /** Fills a buffer with random bytes. */
+  random: (bytes: Uint8Array) => void;
+  /** Resolves after so many milliseconds. */
+  pause: (ms: number) => Promise<void>;
+  version: string;
+  /** Whether `/metrics` asks for credentials too. */
+  metricsNeedAuth: boolean;
+};
+
+/** What routes are added to. */
+export type App = FastifyInstance;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call the route; a route that does not say so cannot be registered. */
+    role?: Role | 'public';
+  }
+  interface FastifyRequest {
+    actor: Actor;
+  }
+}
+
+export function authorOf(request: FastifyRequest): Author {
+  return { actor: request.actor.name, requestId: request.id };
+}
+
+/** What reading a task needs, as of now. */
+export function taskContext({ now, calendar, refusesUrl }: HttpContext): TaskContext {
+  return { now: now(), calendar, refusesUrl };
+}

@@ -1,0 +1,43 @@
+/** From a body of the right form to a task that can be stored, and the answer once it is. */
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { timeOrderedId } from '../domain/occurrence.ts';
+import { activeFromFor, checkOccurs, readTask, type TaskInput } from '../domain/task.ts';
+import type { Task } from '../store/task-row.ts';
+import type { NewTask } from '../store/tasks.ts';
+import { authorOf, type HttpContext, taskContext } from './context.ts';
+import { etagOf } from './preconditions.ts';
+import { ProblemError, unprocessable } from './problems.ts';
+import { taskView } from './views.ts';
+
+/** What is to be stored for a body that has the right form; throws a 422. */
+export function newTask(
+  context: HttpContext,
+  request: FastifyRequest,
+  { id, ...input }: TaskInput & { id?: string | null },
+): NewTask {
+  const { now, calendar } = context;
+  const taskId = id ?? timeOrderedId(now(), context.random);
+  const read = readTask(taskId, input, taskContext(context));
+  if (!read.ok) throw unprocessable(read.errors);
+  const definition = read.value;
+  const activeFrom = activeFromFor(definition.schedule, now());
+  const occurs = definition.status === 'active' ? checkOccurs(definition, activeFrom, calendar) : null;
+  if (occurs?.ok === false) throw unprocessable(occurs.errors);
+  return { id: taskId, definition, activeFrom, author: authorOf(request) };
+}
+
+export function taskExists(id: string): ProblemError {
+  return new ProblemError('task_exists', `a task with the id "${id}" exists`);
+}
+
+/** What a creation is answered with, also when it is asked for again. */
+export type Creation = { etag: string; task: { id: string } };
+
+export function creationOf(task: Task, { now, calendar }: HttpContext): Creation {
+  return { etag: etagOf(task), task: taskView(task, undefined, now(), calendar) };
+}
+
+export function sendCreation(reply: FastifyReply, { etag, task }: Creation) {
+  return reply.code(201).header('location', `/tasks/${task.id}`).header('etag', etag).send(task);
+}

@@ -1,0 +1,34 @@
+/** The frame of the OpenAPI document; the paths and schemas in it come from the routes. */
+
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+
+export function contract(version: string): NonNullable<FastifyDynamicSwaggerOptions['openapi']> {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Punctual',
+      version,
+      description:
+        'A scheduling service. Instants are RFC 3339 in UTC with milliseconds; durations are text such as `30s` or `1h30m`. Every error is an `application/problem+json` document (RFC 9457).',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    tags: [
+      { name: 'tasks', description: 'What is to be run, and when' },
+      { name: 'runs', description: 'What became of it' },
+      { name: 'schedules', description: 'Schedules without a task' },
+      { name: 'service', description: 'The service itself' },
+    ],
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'An API key or a JWT.' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+      },
+    },
+  };
+}
+
+/** Named schemas are listed under their names. */
+export function localReference(json: { $id?: unknown }, _base: unknown, _fragment: string, index: number): string {
+  return typeof json.$id === 'string' ? json.$id : `def-${index}`;
+}

@@ -1,0 +1,89 @@
+/** Every error this API answers with: one table, and the RFC 9457 document made of it. */
+
+import type { FieldError } from '../errors.ts';
+
+/** The codes of all problems. A test ties the documentation to this table. */
+export const problemTable = {
+  malformed: { status: 400, title: 'The request is malformed' },
+  invalid_field: { status: 400, title: 'A field has the wrong form or is not known' },
+  unauthenticated: { status: 401, title: 'Credentials are missing or not valid' },
+  forbidden: { status: 403, title: 'The role does not allow this' },
+  not_found: { status: 404, title: 'There is no such thing' },
+  task_exists: { status: 409, title: 'A task with this id exists' },
+  illegal_transition: { status: 409, title: 'The current status does not allow this' },
+  conflict: { status: 409, title: 'Somebody else changed it at the same time' },
+  precondition_failed: { status: 412, title: 'The resource is not in the expected version' },
+  too_large: { status: 413, title: 'The request is too large' },
+  unsupported_media_type: { status: 415, title: 'The media type is not supported' },
+  unprocessable: { status: 422, title: 'The request is well-formed but makes no sense' },
+  idempotency_mismatch: { status: 422, title: 'The idempotency key was used for another request' },
+  too_many_requests: { status: 429, title: 'Too many requests' },
+  internal: { status: 500, title: 'Something went wrong on our side' },
+  unavailable: { status: 503, title: 'Not available right now' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof problemTable;
+
+/** Thrown by handlers to end a request with a problem. */
+export class ProblemError extends Error {
+  readonly code: ProblemCode;
+  readonly errors: FieldError[] | undefined;
+  readonly headers: Record<string, string>;
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    more: { errors?: FieldError[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail);
+    this.code = code;
+    this.errors = more.errors;
+    this.headers = more.headers ?? {};
+  }
+}
+
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  code: ProblemCode;
+  requestId: string;
+  errors?: FieldError[];
+};
+
+export function problemOf(error: ProblemError, request: { url: string; id: string }): Problem {
+  const { status, title } = problemTable[error.code];
+  return {
+    type: `urn:punctual:problem:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    instance: request.url.split('?', 1)[0] ?? '/',
+    code: error.code,
+    requestId: request.id,
+    ...(error.errors ? { errors: error.errors } : {}),
+  };
+}
+
+/** 422 for input that is well-formed and means nothing. */
+export function unprocessable(errors: FieldError[]): ProblemError {
+  return new ProblemError('unprocessable', sentence(errors), { errors });
+}
+
+/** 400 for input of the wrong form. */
+export function invalidField(errors: FieldError[]): ProblemError {
+  return new ProblemError('invalid_field', sentence(errors), { errors });
+}
+
+export function notFound(what: string): ProblemError {
+  return new ProblemError('not_found', `${what} does not exist`);
+}
+
+function sentence(errors: FieldError[]): string {
+  const [first] = errors;
+  if (!first) return 'The input is not valid.';
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return `${first.pointer === '#' ? 'The input' : first.pointer.slice(2)}: ${first.detail}${more}`;
+}

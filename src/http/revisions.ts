@@ -1,0 +1,88 @@
+/** Changes of one task: replaced, patched, started, stopped. Each is tried against the version it was made for. */
+
+import { isDeepStrictEqual } from 'node:util';
+import type { FastifyRequest } from 'fastify';
+import { isObject, mergePatch } from '../domain/merge-patch.ts';
+import { readTask, type TaskDefinition, type TaskInput, type TaskStatus } from '../domain/task.ts';
+import { keepAnchor, revise } from '../domain/task-change.ts';
+import type { Task } from '../store/task-row.ts';
+import { claimsAreOver, type TaskChange, updateTask } from '../store/tasks.ts';
+import { authorOf, type HttpContext, taskContext } from './context.ts';
+import { invalidField, ProblemError, unprocessable } from './problems.ts';
+import { TaskInput as TaskInputSchema } from './schemas.ts';
+import type { Validation } from './validation.ts';
+
+/** The task as replaced by a body of the right form; null when somebody else changed it meanwhile. Throws problems. */
+export async function replaceTask(
+  context: HttpContext,
+  request: FastifyRequest,
+  current: Task,
+  input: TaskInput,
+): Promise<Task | null> {
+  const read = readTask(current.id, input, taskContext(context));
+  if (!read.ok) throw unprocessable(read.errors);
+  const wanted = keepAnchor(current.definition, read.value, input.schedule);
+  return write(context, request, current, wanted, input.status ?? null, 'updated');
+}
+
+/** The task with a merge patch applied; null when somebody else changed it meanwhile. Throws problems. */
+export async function patchTask(
+  context: HttpContext,
+  request: FastifyRequest,
+  current: Task,
+  patch: unknown,
+  validation: Validation,
+): Promise<Task | null> {
+  if (!isObject(patch)) throw invalidField([{ pointer: '#', detail: 'must be an object' }]);
+  const { status: _, ...stored } = current.definition;
+  const merged = mergePatch(otherForm(stored, patch), patch);
+  const errors = validation.body(TaskInputSchema)(merged);
+  if (errors.length > 0) throw invalidField(errors);
+  return replaceTask(context, request, current, merged as TaskInput);
+}
+
+/** A patch that names another form of schedule means that form, not a mixture: the old one's members go first. */
+function otherForm(stored: object, patch: Record<string, unknown>): object {
+  if (!isObject(patch.schedule)) return stored;
+  const forms = ['cron', 'every', 'at', 'delay', 'manual'];
+  const named = forms.filter((form) => isObject(patch.schedule) && patch.schedule[form] != null);
+  const { schedule, ...rest } = stored as TaskDefinition;
+  return named.length === 0 || named.some((form) => form in schedule) ? stored : rest;
+}
+
+/** The task in another status; null when somebody else changed it meanwhile. Throws a 409 where the step is not allowed. */
+export async function setStatus(
+  context: HttpContext,
+  request: FastifyRequest,
+  current: Task,
+  status: TaskStatus,
+): Promise<Task | null> {
+  if (current.definition.status === status)
+    throw new ProblemError('illegal_transition', `the task is ${status} already`);
+  return write(context, request, current, current.definition, status, status === 'active' ? 'started' : 'stopped');
+}
+
+async function write(
+  context: HttpContext,
+  request: FastifyRequest,
+  current: Task,
+  wanted: TaskDefinition,
+  status: TaskStatus | null,
+  type: TaskChange['type'],
+): Promise<Task | null> {
+  const { database, calendar, now } = context;
+  const revised = revise(current, wanted, status, now(), calendar);
+  if (!revised.ok) {
+    const { fault } = revised;
+    throw fault.kind === 'meaningless'
+      ? unprocessable(fault.errors)
+      : new ProblemError('illegal_transition', fault.detail);
+  }
+  const { revision } = revised;
+  if (isDeepStrictEqual(revision.definition, current.definition)) return current;
+  const written = await updateTask(database.pool, current, { type, ...revision }, authorOf(request), now());
+  if (!written) return null;
+  await claimsAreOver(database, written.changedIn, () => context.pause(2));
+  context.signal('tasks');
+  return written.task;
+}

@@ -1,0 +1,158 @@
+/** `/runs`: the history, and what can still be done about a run. */
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { timeOrderedId } from '../../domain/occurrence.ts';
+import { isOver, type RunStatus, runStatuses, type Trigger, triggers } from '../../domain/run.ts';
+import { insertManualRun } from '../../store/dispatch.ts';
+import { cancelRun, findRun, listRuns, type Run, uidsOf } from '../../store/runs.ts';
+import { type App, authorOf, type HttpContext } from '../context.ts';
+import { untilLaneFree } from '../lane.ts';
+import { decodeCursor, page, uuidText } from '../paging.ts';
+import { instantParameter } from '../parameters.ts';
+import { notFound, ProblemError } from '../problems.ts';
+import { choice, closed, cursorQuery, instantQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
+import { runView } from '../views.ts';
+
+const filters = {
+  limit: limitQuery,
+  cursor: cursorQuery,
+  status: Type.Optional(choice(runStatuses)),
+  trigger: Type.Optional(choice(triggers)),
+  from: instantQuery,
+  to: instantQuery,
+};
+type Query = {
+  limit: number;
+  cursor?: string;
+  status?: RunStatus;
+  trigger?: Trigger;
+  from?: string;
+  to?: string;
+  task?: string;
+};
+
+const runParams = Type.Object({ id: Type.String({ maxLength: 128 }) });
+
+export function runRoutes(app: App, context: HttpContext): void {
+  const { database, now } = context;
+
+  async function list(request: FastifyRequest, reply: FastifyReply, taskId: string | null) {
+    const query = request.query as Query;
+    const found = await listRuns(database, {
+      taskId,
+      status: query.status ?? null,
+      trigger: query.trigger ?? null,
+      from: instantParameter('from', query.from),
+      to: instantParameter('to', query.to),
+      before: decodeCursor(query.cursor, uuidText),
+      limit: query.limit + 1,
+    });
+    return page(request, reply, found, query.limit, runView, (run) => run.id);
+  }
+
+  /** The run that the path names; throws a 404. */
+  async function knownRun(request: FastifyRequest): Promise<Run> {
+    const { id } = request.params as { id: string };
+    const run = uuidText.test(id) ? await findRun(database, id) : null;
+    if (!run) throw notFound(`run "${id}"`);
+    return run;
+  }
+
+  app.get(
+    '/runs',
+    {
+      config: { role: 'reader' },
+      schema: {
+        summary: 'List runs, newest first',
+        tags: ['runs'],
+        querystring: closed({ ...filters, task: Type.Optional(Type.String({ maxLength: 128 })) }),
+        response: { 200: pageOf('Run') },
+      },
+    },
+    (request, reply) => list(request, reply, (request.query as Query).task ?? null),
+  );
+
+  app.get(
+    '/tasks/:id/runs',
+    {
+      config: { role: 'reader' },
+      schema: {
+        summary: "List a task's runs, newest first",
+        tags: ['runs'],
+        params: taskIdParams,
+        querystring: closed(filters),
+        response: { 200: pageOf('Run') },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params as { id: string };
+      if ((await uidsOf(database, id)).length === 0) throw notFound(`task "${id}"`);
+      return list(request, reply, id);
+    },
+  );
+
+  app.get(
+    '/runs/:id',
+    {
+      config: { role: 'reader' },
+      schema: {
+        summary: 'Read a run with its attempts',
+        tags: ['runs'],
+        params: runParams,
+        response: { 200: Type.Ref('Run#') },
+      },
+    },
+    async (request) => runView(await knownRun(request)),
+  );
+
+  app.post(
+    '/runs/:id/cancel',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Cancel a run; a running attempt is aborted on whichever replica has it',
+        tags: ['runs'],
+        params: runParams,
+        body: Type.Optional(closed({})),
+        response: { 202: Type.Ref('Run#') },
+      },
+    },
+    async (request, reply) => {
+      const { id } = await knownRun(request);
+      const answer = await cancelRun(database.pool, id, `cancelled by ${request.actor.name}`, now());
+      if (answer?.result === 'over') throw new ProblemError('illegal_transition', 'the run is already over');
+      context.signal('cancel');
+      return reply.code(202).send(runView(await knownRun(request)));
+    },
+  );
+
+  app.post(
+    '/runs/:id/retry',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Run the same task again, as a new run',
+        tags: ['runs'],
+        params: runParams,
+        body: Type.Optional(closed({})),
+        response: { 202: Type.Ref('Run#') },
+      },
+    },
+    async (request, reply) => {
+      const run = await knownRun(request);
+      if (!isOver(run.status)) throw new ProblemError('illegal_transition', `the run is still ${run.status}`);
+      const runId = timeOrderedId(now(), context.random);
+      const made = await untilLaneFree(() =>
+        insertManualRun(database.pool, { runId, taskUid: run.taskUid, trigger: 'retry' }, authorOf(request)),
+      );
+      if (!made) throw new ProblemError('illegal_transition', 'the task of this run has been deleted');
+      context.signal('waiting');
+      const stored = await findRun(database, runId);
+      return reply
+        .code(202)
+        .header('location', `/runs/${runId}`)
+        .send(stored && runView(stored));
+    },
+  );
+}

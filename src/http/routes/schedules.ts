@@ -1,0 +1,53 @@
+/** `/schedules/preview`: what a schedule means, without storing anything. */
+
+import { Type } from 'typebox';
+import { describeSchedule } from '../../domain/describe.ts';
+import { parseDuration } from '../../domain/duration.ts';
+import { formatInstant } from '../../domain/instant.ts';
+import { compileSchedule, nextInstant, readSchedule } from '../../domain/schedule.ts';
+import { defaultMisfire } from '../../domain/task.ts';
+import type { App, HttpContext } from '../context.ts';
+import { instantParameter } from '../parameters.ts';
+import { unprocessable } from '../problems.ts';
+import { closed, countQuery } from '../schemas.ts';
+
+export function scheduleRoutes(app: App, { calendar, now }: HttpContext): void {
+  app.post(
+    '/schedules/preview',
+    {
+      config: { role: 'reader' },
+      schema: {
+        summary: 'What a schedule means and when it fires next',
+        tags: ['schedules'],
+        body: closed({
+          schedule: Type.Ref('ScheduleInput#'),
+          from: Type.Optional(Type.String({ maxLength: 40, description: 'Now when absent.' })),
+          count: countQuery,
+        }),
+        response: {
+          200: Type.Object({
+            canonical: Type.Object({}, { description: 'The long form.' }),
+            description: Type.String(),
+            next: Type.Array(Type.String({ format: 'date-time' })),
+          }),
+        },
+      },
+    },
+    async (request) => {
+      const body = request.body as { schedule: unknown; from?: string; count?: number };
+      const from = instantParameter('from', body.from) ?? now();
+      const read = readSchedule(
+        body.schedule,
+        { now: from, graceMs: parseDuration(defaultMisfire.grace) ?? 0 },
+        calendar,
+      );
+      if (!read.ok) throw unprocessable(read.errors);
+      const compiled = compileSchedule(read.value, calendar);
+      const next: string[] = [];
+      let last: number | null = nextInstant(compiled, from, calendar);
+      for (; last !== null && next.length < (body.count ?? 5); last = nextInstant(compiled, last, calendar))
+        next.push(formatInstant(last));
+      return { canonical: read.value, description: describeSchedule(read.value), next };
+    },
+  );
+}

@@ -1,0 +1,89 @@
+/** What tells about the service itself: health, metrics, the cluster, the contract. */
+
+import { Type } from 'typebox';
+import { formatInstant } from '../../domain/instant.ts';
+import { listReplicas } from '../../store/replicas.ts';
+import type { App, HttpContext } from '../context.ts';
+
+const healthAnswer = Type.Object({ status: Type.String(), failing: Type.Record(Type.String(), Type.String()) });
+
+export function serviceRoutes(app: App, context: HttpContext): void {
+  app.get(
+    '/livez',
+    {
+      config: { role: 'public' },
+      schema: { summary: 'Whether the process lives', tags: ['service'], response: { 200: healthAnswer } },
+    },
+    async () => ({ status: 'ok', failing: {} }),
+  );
+
+  for (const path of ['/readyz', '/healthz'])
+    app.get(
+      path,
+      {
+        config: { role: 'public' },
+        schema: {
+          summary: 'Whether this replica fires tasks and answers requests',
+          tags: ['service'],
+          response: { 200: healthAnswer, 503: healthAnswer },
+        },
+      },
+      async (_request, reply) => {
+        const failing = await context.faults();
+        const healthy = Object.keys(failing).length === 0;
+        return reply.code(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'failing', failing });
+      },
+    );
+
+  app.get(
+    '/metrics',
+    {
+      config: { role: context.metricsNeedAuth ? 'reader' : 'public' },
+      schema: {
+        summary: 'Prometheus metrics',
+        tags: ['service'],
+        produces: ['text/plain'],
+        response: { 200: Type.String() },
+      },
+    },
+    async (_request, reply) => reply.type(context.metrics.contentType).send(await context.metrics.text()),
+  );
+
+  app.get(
+    '/cluster',
+    {
+      config: { role: 'reader' },
+      schema: {
+        summary: 'The replicas that are alive',
+        tags: ['service'],
+        response: {
+          200: Type.Object({
+            replicas: Type.Array(
+              Type.Object({
+                id: Type.String(),
+                version: Type.String(),
+                host: Type.String(),
+                pid: Type.Integer(),
+                startedAt: Type.String({ format: 'date-time' }),
+                heartbeatAt: Type.String({ format: 'date-time' }),
+                running: Type.Integer(),
+                tasksLoaded: Type.Integer(),
+                duties: Type.Array(Type.String()),
+              }),
+            ),
+          }),
+        },
+      },
+    },
+    async () => {
+      const replicas = await listReplicas(context.database.pool);
+      return {
+        replicas: replicas.map((replica) => ({
+          ...replica,
+          startedAt: formatInstant(replica.startedAt.getTime()),
+          heartbeatAt: formatInstant(replica.heartbeatAt.getTime()),
+        })),
+      };
+    },
+  );
+}

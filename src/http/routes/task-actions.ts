@@ -1,0 +1,211 @@
+/** `/tasks/:id/…`: start, stop, trigger, and what is read of one task. */
+
+import type { FastifyReply } from 'fastify';
+import { Type } from 'typebox';
+import { formatInstant } from '../../domain/instant.ts';
+import { timeOrderedId } from '../../domain/occurrence.ts';
+import { isOver } from '../../domain/run.ts';
+import type { Queryable } from '../../store/database.ts';
+import { insertManualRun } from '../../store/dispatch.ts';
+import { listEvents } from '../../store/events.ts';
+import { oncePerKey } from '../../store/idempotency.ts';
+import { cancelRunsOf, findRun, lastRuns, uidsOf } from '../../store/runs.ts';
+import type { Task } from '../../store/task-row.ts';
+import { type App, authorOf, type HttpContext } from '../context.ts';
+import { keyedRequest } from '../idempotency.ts';
+import { untilLaneFree } from '../lane.ts';
+import { liveTask } from '../live-task.ts';
+import { decodeCursor, encodeCursor } from '../paging.ts';
+import { instantParameter } from '../parameters.ts';
+import { etagOf } from '../preconditions.ts';
+import { notFound, ProblemError } from '../problems.ts';
+import { setStatus } from '../revisions.ts';
+import { choice, closed, countQuery, cursorQuery, instantQuery, limitQuery, taskIdParams } from '../schemas.ts';
+import { nextRuns, runView, taskView } from '../views.ts';
+
+const longestWaitSeconds = 60;
+
+export function taskActionRoutes(app: App, context: HttpContext): void {
+  const { database, calendar, now } = context;
+  const db = database.pool;
+
+  async function view(task: Task, reply: FastifyReply) {
+    const last = await lastRuns(db, [task.uid]);
+    reply.header('etag', etagOf(task));
+    return taskView(task, last.get(task.uid), now(), calendar);
+  }
+
+  app.post(
+    '/tasks/:id/start',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Start a stopped task',
+        tags: ['tasks'],
+        params: taskIdParams,
+        body: Type.Optional(closed({ catchUp: Type.Optional(choice(['skip'], { default: 'skip' })) })),
+        response: { 200: Type.Ref('Task#') },
+      },
+    },
+    async (request, reply) => {
+      for (let attempt = 0; attempt < 10; attempt++) {
+        const task = await setStatus(context, request, await liveTask(context, request), 'active');
+        if (task) return view(task, reply);
+      }
+      throw new ProblemError('conflict', 'the task is being changed too often; try again');
+    },
+  );
+
+  app.post(
+    '/tasks/:id/stop',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Stop a task: nothing of it starts once this is answered',
+        tags: ['tasks'],
+        params: taskIdParams,
+        body: Type.Optional(
+          closed({
+            cancel: Type.Optional(
+              choice(['none', 'pending', 'all'], {
+                default: 'pending',
+                description: 'Which of its runs are cancelled: none, those that wait, or the running ones too.',
+              }),
+            ),
+          }),
+        ),
+        response: { 200: Type.Ref('Task#') },
+      },
+    },
+    async (request, reply) => {
+      const { cancel = 'pending' } = (request.body ?? {}) as { cancel?: 'none' | 'pending' | 'all' };
+      for (let attempt = 0; attempt < 10; attempt++) {
+        const task = await setStatus(context, request, await liveTask(context, request), 'stopped');
+        if (!task) continue;
+        if (cancel !== 'none' && (await cancelRunsOf(db, task.uid, cancel, 'task stopped', now())) > 0)
+          context.signal('cancel');
+        return view(task, reply);
+      }
+      throw new ProblemError('conflict', 'the task is being changed too often; try again');
+    },
+  );
+
+  app.post(
+    '/tasks/:id/trigger',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Run a task now, whatever its status',
+        tags: ['tasks'],
+        headers: Type.Object({
+          'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+          prefer: Type.Optional(
+            Type.String({
+              maxLength: 128,
+              description: '`wait=10` answers when the run is over, after 10 s at the latest.',
+            }),
+          ),
+        }),
+        params: taskIdParams,
+        body: Type.Optional(closed({})),
+        response: { 202: Type.Ref('Run#') },
+      },
+    },
+    async (request, reply) => {
+      const task = await liveTask(context, request);
+      const keyed = keyedRequest(request, `trigger ${task.uid}`);
+      const make = async (client: Queryable) => {
+        const runId = timeOrderedId(now(), context.random);
+        const run = await insertManualRun(client, { runId, taskUid: task.uid, trigger: 'manual' }, authorOf(request));
+        if (!run) throw notFound(`task "${task.id}"`);
+        return { answer: { runId }, remember: true };
+      };
+      const outcome = await untilLaneFree(async () =>
+        keyed === null ? { kind: 'done' as const, ...(await make(db)) } : oncePerKey(database, keyed, now(), make),
+      );
+      if (outcome.kind === 'mismatch')
+        throw new ProblemError('idempotency_mismatch', 'this Idempotency-Key came with another body before');
+      if (outcome.kind === 'replayed') reply.header('idempotency-replayed', 'true');
+      context.signal('waiting');
+      const { runId } = outcome.answer;
+      const wait = waitAsked(request.headers.prefer);
+      if (wait > 0) reply.header('preference-applied', `wait=${wait}`);
+      const run = await runWhenOver(runId, wait * 1_000);
+      return reply.code(202).header('location', `/runs/${runId}`).send(runView(run));
+    },
+  );
+
+  /** The run as soon as it is over, or as it is after `waitMs`. */
+  async function runWhenOver(runId: string, waitMs: number) {
+    const until = now() + waitMs;
+    for (;;) {
+      const run = await findRun(database, runId);
+      if (!run) throw notFound(`run ${runId}`);
+      const left = until - now();
+      if (isOver(run.status) || left <= 0) return run;
+      await context.pause(Math.min(left, 50));
+    }
+  }
+
+  app.get(
+    '/tasks/:id/next',
+    {
+      config: { role: 'reader' },
+      schema: {
+        summary: 'When the task will fire',
+        tags: ['tasks'],
+        params: taskIdParams,
+        querystring: closed({ count: countQuery, from: instantQuery }),
+        response: { 200: Type.Object({ items: Type.Array(Type.String({ format: 'date-time' })) }) },
+      },
+    },
+    async (request) => {
+      const { count, from } = request.query as { count: number; from?: string };
+      const task = await liveTask(context, request);
+      const after = instantParameter('from', from) ?? now();
+      return { items: nextRuns(task, after, count, calendar).map(formatInstant) };
+    },
+  );
+
+  app.get(
+    '/tasks/:id/events',
+    {
+      config: { role: 'reader' },
+      schema: {
+        summary: 'What happened to the task, newest first',
+        tags: ['tasks'],
+        params: taskIdParams,
+        querystring: closed({ limit: limitQuery, cursor: cursorQuery }),
+        response: {
+          200: Type.Object({
+            items: Type.Array(
+              Type.Object({
+                type: Type.String(),
+                at: Type.String({ format: 'date-time' }),
+                actor: Type.String(),
+                requestId: Type.Unsafe({ type: ['string', 'null'] }),
+                changes: Type.Unsafe({ type: ['object', 'null'] }),
+              }),
+            ),
+            nextCursor: Type.Unsafe({ type: ['string', 'null'] }),
+          }),
+        },
+      },
+    },
+    async (request) => {
+      const { id } = request.params as { id: string };
+      const { limit, cursor } = request.query as { limit: number; cursor?: string };
+      const [uid] = await uidsOf(database, id);
+      if (uid === undefined) throw notFound(`task "${id}"`);
+      const before = decodeCursor(cursor, /^\d{1,15}$/);
+      const { items, next } = await listEvents(db, uid, before === null ? null : Number(before), limit);
+      return { items, nextCursor: next === null ? null : encodeCursor(String(next)) };
+    },
+  );
+}
+
+/** The seconds in `Prefer: wait=…` (RFC 7240 §4.3), within bounds; 0 when there are none. */
+function waitAsked(prefer: string | string[] | undefined): number {
+  const asked = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?/i.exec([prefer ?? ''].flat().join(','))?.[1];
+  return Math.min(Number(asked ?? 0), longestWaitSeconds);
+}

@@ -1,0 +1,200 @@
+/** `/tasks`: list, read, replace, patch, delete. */
+
+import { Type } from 'typebox';
+import { type TaskInput, type TaskStatus, taskStatuses } from '../../domain/task.ts';
+import { cancelRunsOf, lastRuns } from '../../store/runs.ts';
+import type { Task } from '../../store/task-row.ts';
+import { claimsAreOver, deleteTask, findTask, insertTasks, listTasks } from '../../store/tasks.ts';
+import { type App, authorOf, type HttpContext } from '../context.ts';
+import { liveTask } from '../live-task.ts';
+import { creationOf, newTask, sendCreation } from '../new-task.ts';
+import { decodeCursor, page } from '../paging.ts';
+import { checkIfMatch, etagOf, isKnown } from '../preconditions.ts';
+import { notFound, ProblemError } from '../problems.ts';
+import { patchTask, replaceTask } from '../revisions.ts';
+import { choice, closed, cursorQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
+import type { Validation } from '../validation.ts';
+import { taskView } from '../views.ts';
+
+export function taskRoutes(app: App, context: HttpContext, validation: Validation): void {
+  const { database, calendar, now } = context;
+  const db = database.pool;
+
+  async function view(task: Task) {
+    const last = await lastRuns(db, [task.uid]);
+    return taskView(task, last.get(task.uid), now(), calendar);
+  }
+
+  app.get(
+    '/tasks',
+    {
+      config: { role: 'reader' },
+      schema: {
+        summary: 'List tasks by id',
+        tags: ['tasks'],
+        querystring: closed({
+          limit: limitQuery,
+          cursor: cursorQuery,
+          status: Type.Optional(choice(taskStatuses)),
+          label: Type.Optional(
+            Type.Array(
+              Type.Unsafe<string>({
+                type: 'string',
+                maxLength: 320,
+                pattern: '^[^:]+:.*$',
+                patternHint: 'must be name:value',
+              }),
+              { maxItems: 16 },
+            ),
+          ),
+          q: Type.Optional(Type.String({ maxLength: 256, description: 'Part of the id or name.' })),
+        }),
+        response: { 200: pageOf('Task') },
+      },
+    },
+    async (request, reply) => {
+      const query = request.query as {
+        limit: number;
+        cursor?: string;
+        status?: TaskStatus;
+        label?: string[];
+        q?: string;
+      };
+      const labels = Object.fromEntries(
+        (query.label ?? []).map((label) => [label.split(':', 1)[0], label.slice(label.indexOf(':') + 1)]),
+      );
+      const found = await listTasks(db, {
+        status: query.status ?? null,
+        labels,
+        q: query.q || null,
+        after: decodeCursor(query.cursor, /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
+        limit: query.limit + 1,
+      });
+      const last = await lastRuns(
+        db,
+        found.map((task) => task.uid),
+      );
+      const at = now();
+      return page(
+        request,
+        reply,
+        found,
+        query.limit,
+        (task) => taskView(task, last.get(task.uid), at, calendar),
+        (task) => task.id,
+      );
+    },
+  );
+
+  app.get(
+    '/tasks/:id',
+    {
+      config: { role: 'reader' },
+      schema: {
+        summary: 'Read a task',
+        tags: ['tasks'],
+        params: taskIdParams,
+        response: { 200: Type.Ref('Task#'), 304: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const task = await liveTask(context, request);
+      reply.header('etag', etagOf(task));
+      if (isKnown(request, task)) return reply.code(304).send();
+      return view(task);
+    },
+  );
+
+  app.put(
+    '/tasks/:id',
+    {
+      config: { role: 'admin' },
+      schema: {
+        summary: 'Create or replace a task',
+        tags: ['tasks'],
+        params: taskIdParams,
+        body: Type.Ref('TaskInput#'),
+        response: { 200: Type.Ref('Task#'), 201: Type.Ref('Task#') },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params as { id: string };
+      const input = request.body as TaskInput;
+      const createOnly = request.headers['if-none-match'] === '*';
+      for (let attempt = 0; attempt < 10; attempt++) {
+        const current = await findTask(db, id);
+        if (!current) {
+          if (request.headers['if-match'] !== undefined)
+            throw new ProblemError('precondition_failed', 'the task does not exist');
+          const [task] = await insertTasks(db, [newTask(context, request, { ...input, id })], now());
+          if (!task) continue; // Somebody created it in between: replace theirs.
+          context.signal('tasks');
+          return sendCreation(reply, creationOf(task, context));
+        }
+        if (createOnly) throw new ProblemError('precondition_failed', `a task with the id "${id}" exists`);
+        checkIfMatch(request, current);
+        const task = await replaceTask(context, request, current, input);
+        if (task) {
+          reply.header('etag', etagOf(task));
+          return view(task);
+        }
+      }
+      throw new ProblemError('conflict', 'the task is being changed too often; try again');
+    },
+  );
+
+  app.patch(
+    '/tasks/:id',
+    {
+      config: { role: 'admin' },
+      schema: {
+        summary: 'Change some fields of a task (RFC 7396)',
+        tags: ['tasks'],
+        consumes: ['application/merge-patch+json', 'application/json'],
+        params: taskIdParams,
+        body: Type.Object({}, { description: 'A merge patch of the fields of TaskInput.' }),
+        response: { 200: Type.Ref('Task#') },
+      },
+    },
+    async (request, reply) => {
+      for (let attempt = 0; attempt < 10; attempt++) {
+        const current = await liveTask(context, request);
+        checkIfMatch(request, current);
+        const task = await patchTask(context, request, current, request.body, validation);
+        if (task) {
+          reply.header('etag', etagOf(task));
+          return view(task);
+        }
+      }
+      throw new ProblemError('conflict', 'the task is being changed too often; try again');
+    },
+  );
+
+  app.delete(
+    '/tasks/:id',
+    {
+      config: { role: 'admin' },
+      schema: {
+        summary: 'Delete a task; its runs stay',
+        tags: ['tasks'],
+        params: taskIdParams,
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params as { id: string };
+      const current = await liveTask(context, request);
+      checkIfMatch(request, current);
+      const version = request.headers['if-match'] === undefined ? null : current.version;
+      const gone = await deleteTask(db, id, version, authorOf(request), now());
+      if (!gone)
+        throw version === null
+          ? notFound(`task "${id}"`)
+          : new ProblemError('precondition_failed', 'the task has changed');
+      await claimsAreOver(database, gone.changedIn, () => context.pause(2));
+      await cancelRunsOf(db, gone.uid, 'pending', 'task deleted', now());
+      context.signal('tasks');
+      return reply.code(204).send();
+    },
+  );
+}

@@ -1,0 +1,281 @@
+/** The shapes of what goes in and out, as JSON Schema: what is validated, and what the OpenAPI document shows. */
+
+import { type TSchema, Type } from 'typebox';
+import { durationPattern } from '../domain/duration.ts';
+import { errorKinds, runStatuses, triggers } from '../domain/run.ts';
+import { backoffs, misfirePolicies, overlaps, retryKinds, taskStatuses } from '../domain/task.ts';
+
+/** A closed object: a field that is not listed is refused. */
+const closed = (properties: Record<string, TSchema>, options: object = {}) =>
+  Type.Object(properties, { additionalProperties: false, ...options });
+
+/** `null` stands for absent. */
+const nullable = (schema: object) => {
+  const { type, enum: values, ...rest } = schema as { type?: string; enum?: unknown[] };
+  return Type.Unsafe(values ? { enum: [...values, null], ...rest } : { type: [type, 'null'], ...rest });
+};
+const optional = (schema: object) => Type.Optional(nullable(schema));
+const choice = (values: readonly string[], more: object = {}) => Type.Unsafe<string>({ enum: [...values], ...more });
+
+const duration = {
+  type: 'string',
+  maxLength: 64,
+  pattern: durationPattern,
+  patternHint: 'must be a duration such as "30s", "1h30m" or "PT30S"',
+  examples: ['30s'],
+};
+const instant = { type: 'string', maxLength: 40, format: 'date-time' };
+const taskId = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$',
+  patternHint: 'must be 1 to 128 letters, digits, dots, underscores or hyphens, the first a letter or digit',
+};
+/** Text that Postgres can store. */
+const text = (maxLength: number, more: object = {}) => ({
+  type: 'string',
+  maxLength,
+  pattern: '^[^\\u0000\\ud800-\\udfff]*$',
+  patternHint: 'must not contain the NUL character or half a surrogate pair',
+  ...more,
+});
+
+const ScheduleInput = Type.Unsafe({
+  $id: 'ScheduleInput',
+  description:
+    'When: exactly one of `cron` (with `timezone`), `every` (with `anchor`), `at`, `delay`, `manual`; or a string: a cron pattern, `@every 30s`, `@daily`, an RFC 3339 instant.',
+  type: ['string', 'object'],
+  minLength: 1,
+  maxLength: 256,
+  properties: {
+    cron: { type: 'string', maxLength: 256, examples: ['0 2 * * *'] },
+    timezone: { type: 'string', maxLength: 64, description: 'IANA name; UTC when absent.' },
+    every: duration,
+    anchor: { ...instant, description: 'The instant that the fixed rate counts from; the creation when absent.' },
+    at: instant,
+    delay: duration,
+    manual: { const: true },
+  },
+  additionalProperties: false,
+});
+
+const TargetInput = Type.Unsafe({
+  $id: 'TargetInput',
+  description: 'What a run calls; a string is the URL of a POST.',
+  type: ['string', 'object'],
+  maxLength: 2_048,
+  required: ['url'],
+  properties: {
+    type: { const: 'http' },
+    method: { enum: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] },
+    url: { type: 'string', minLength: 1, maxLength: 2_048 },
+    headers: { type: 'object', maxProperties: 64, additionalProperties: { type: 'string', maxLength: 8_192 } },
+    body: { description: 'Any JSON value; the run describes itself when absent.' },
+    successStatus: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 20,
+      items: {
+        type: 'string',
+        pattern: '^([1-5]xx|[1-5][0-9]{2})$',
+        patternHint: 'must be a class such as "2xx" or a code such as "204"',
+      },
+    },
+  },
+  additionalProperties: false,
+});
+
+const retryFields = {
+  maxAttempts: { type: 'integer', minimum: 1, maximum: 100 },
+  backoff: { enum: [...backoffs] },
+  minBackoff: duration,
+  maxBackoff: duration,
+  multiplier: { type: 'number', minimum: 1, maximum: 100 },
+  jitter: { type: 'number', minimum: 0, maximum: 1 },
+  retryOn: { type: 'array', maxItems: retryKinds.length, items: { enum: [...retryKinds] } },
+};
+const misfireFields = {
+  policy: { enum: [...misfirePolicies] },
+  grace: duration,
+  limit: { type: 'integer', minimum: 1, maximum: 10_000 },
+};
+const closedFields = (fields: Record<string, object>, more: object) => ({
+  type: 'object',
+  properties: Object.fromEntries(Object.entries(fields).map(([name, schema]) => [name, nullable(schema)])),
+  additionalProperties: false,
+  ...more,
+});
+
+const taskInputFields = {
+  name: optional(text(256, { minLength: 1, description: 'Display only; the id when absent.' })),
+  description: optional(text(4_096)),
+  labels: optional({
+    type: 'object',
+    maxProperties: 64,
+    propertyNames: { pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' },
+    additionalProperties: text(256),
+  }),
+  schedule: Type.Ref('ScheduleInput#'),
+  target: Type.Ref('TargetInput#'),
+  timeout: optional({ ...duration, description: 'Of one attempt, in total; 30s when absent.' }),
+  retry: optional(closedFields(retryFields, { description: 'One attempt when absent.' })),
+  overlap: optional({
+    enum: [...overlaps],
+    description: 'What happens to an occurrence due while the last run is still live; skip when absent.',
+  }),
+  misfire: optional(
+    closedFields(misfireFields, { description: 'What happens to an occurrence found later than its grace.' }),
+  ),
+  startsAt: optional({ ...instant, description: 'First instant allowed.' }),
+  endsAt: optional({ ...instant, description: 'Last instant allowed.' }),
+  maxRuns: optional({ type: 'integer', minimum: 1, maximum: 2_147_483_647 }),
+  jitter: optional({
+    ...duration,
+    description: 'Moves each occurrence by a fixed share of this, the same on every replica.',
+  }),
+  priority: optional({ type: 'integer', minimum: 0, maximum: 9, description: '9 first; 5 when absent.' }),
+  status: optional({ enum: [...taskStatuses], description: 'active or stopped; a task completes by itself.' }),
+};
+
+export const TaskInput = closed(taskInputFields, { $id: 'TaskInput' });
+export const NewTaskInput = closed({ id: optional(taskId), ...taskInputFields }, { $id: 'NewTaskInput' });
+
+const shown = (schema: object) => Type.Unsafe(schema);
+const shownInstant = shown({ type: 'string', format: 'date-time' });
+const shownInstantOrNull = shown({ type: ['string', 'null'], format: 'date-time' });
+
+const Task = Type.Object(
+  {
+    id: shown(taskId),
+    name: Type.String(),
+    description: shown({ type: ['string', 'null'] }),
+    labels: Type.Record(Type.String(), Type.String()),
+    schedule: shown({
+      type: 'object',
+      description: 'In the long form: `{cron, timezone}`, `{every, anchor}`, `{at}` or `{manual}`.',
+      properties: {
+        cron: { type: 'string' },
+        timezone: { type: 'string' },
+        every: { type: 'string' },
+        anchor: { type: 'string', format: 'date-time' },
+        at: { type: 'string', format: 'date-time' },
+        manual: { const: true },
+      },
+      additionalProperties: false,
+    }),
+    target: Type.Object({
+      type: shown({ const: 'http' }),
+      method: Type.String(),
+      url: Type.String(),
+      headers: Type.Record(Type.String(), Type.String()),
+      body: Type.Optional(shown({})),
+      successStatus: Type.Array(Type.String()),
+    }),
+    timeout: Type.String(),
+    retry: Type.Object({
+      maxAttempts: Type.Integer(),
+      backoff: choice(backoffs),
+      minBackoff: Type.String(),
+      maxBackoff: Type.String(),
+      multiplier: Type.Number(),
+      jitter: Type.Number(),
+      retryOn: Type.Array(choice(retryKinds)),
+    }),
+    overlap: choice(overlaps),
+    misfire: Type.Object({ policy: choice(misfirePolicies), grace: Type.String(), limit: Type.Integer() }),
+    startsAt: shownInstantOrNull,
+    endsAt: shownInstantOrNull,
+    maxRuns: shown({ type: ['integer', 'null'] }),
+    jitter: shown({ type: ['string', 'null'] }),
+    priority: Type.Integer(),
+    status: choice(taskStatuses),
+    version: Type.Integer(),
+    createdAt: shownInstant,
+    updatedAt: shownInstant,
+    nextRunAt: shownInstantOrNull,
+    lastRun: shown({
+      type: ['object', 'null'],
+      required: ['id', 'status', 'scheduledFor', 'finishedAt'],
+      properties: {
+        id: { type: 'string', format: 'uuid' },
+        status: { enum: [...runStatuses] },
+        scheduledFor: { type: 'string', format: 'date-time' },
+        finishedAt: { type: ['string', 'null'], format: 'date-time' },
+      },
+    }),
+  },
+  { $id: 'Task' },
+);
+
+const runError = shown({
+  type: ['object', 'null'],
+  required: ['kind', 'message'],
+  properties: { kind: { enum: [...errorKinds] }, message: { type: 'string' } },
+});
+
+const Run = Type.Object(
+  {
+    id: shown({ type: 'string', format: 'uuid' }),
+    taskId: Type.String(),
+    trigger: choice(triggers),
+    scheduledFor: shownInstant,
+    status: choice(runStatuses),
+    attempt: Type.Integer(),
+    maxAttempts: Type.Integer(),
+    replica: shown({ type: ['string', 'null'] }),
+    createdAt: shownInstant,
+    startedAt: shownInstantOrNull,
+    finishedAt: shownInstantOrNull,
+    latenessMs: shown({ type: ['number', 'null'] }),
+    durationMs: shown({ type: ['number', 'null'] }),
+    result: shown({
+      type: ['object', 'null'],
+      required: ['httpStatus', 'output', 'truncated'],
+      properties: {
+        httpStatus: { type: ['integer', 'null'] },
+        output: { type: ['string', 'null'] },
+        truncated: { type: 'boolean' },
+      },
+    }),
+    error: runError,
+    attempts: Type.Array(
+      Type.Object({
+        attempt: Type.Integer(),
+        status: Type.String(),
+        startedAt: shownInstant,
+        finishedAt: shownInstantOrNull,
+        error: runError,
+        httpStatus: shown({ type: ['integer', 'null'] }),
+      }),
+    ),
+    reason: shown({ type: ['string', 'null'] }),
+  },
+  { $id: 'Run' },
+);
+
+const Problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    instance: Type.String(),
+    code: Type.String(),
+    requestId: Type.String(),
+    errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }))),
+  },
+  { $id: 'Problem', description: 'RFC 9457' },
+);
+
+/** A page of `items`; `nextCursor` is null on the last one. */
+export const pageOf = (name: string) =>
+  Type.Object({ items: Type.Array(Type.Ref(`${name}#`)), nextCursor: shown({ type: ['string', 'null'] }) });
+
+/** Every schema that has a name of its own. */
+export const namedSchemas = [ScheduleInput, TargetInput, TaskInput, NewTaskInput, Task, Run, Problem];
+
+export const taskIdParams = closed({ id: shown(taskId) });
+export const limitQuery = Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 }));
+export const cursorQuery = Type.Optional(Type.String({ maxLength: 512 }));
+export const instantQuery = Type.Optional(Type.String({ maxLength: 40 }));
+export const countQuery = Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 5 }));
+export { choice, closed };

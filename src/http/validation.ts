@@ -1,0 +1,65 @@
+/** Checks the form of what a client sends: closed schemas, no coercion in bodies, every fault with its pointer. */
+
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { FieldError } from '../errors.ts';
+
+/** Faults in the form of one value; empty when there are none. */
+export type FormCheck = (value: unknown) => FieldError[];
+
+export type Validation = {
+  /** For request bodies: strict. */
+  body(schema: object): FormCheck;
+  /** For queries, parameters and headers, which are all text: numbers and lists are made of it. */
+  text(schema: object): FormCheck;
+};
+
+/** `schemas` are those that others refer to by their `$id`. */
+export function createValidation(schemas: readonly object[]): Validation {
+  const options = { allErrors: true, strict: false, schemas: [...schemas] };
+  const strict = new Ajv(options);
+  const coercing = new Ajv({ ...options, coerceTypes: 'array', useDefaults: true });
+  return {
+    body: (schema) => checkWith(strict.compile(schema)),
+    text: (schema) => checkWith(coercing.compile(schema)),
+  };
+}
+
+const mostErrors = 20;
+
+function checkWith(validate: ValidateFunction): FormCheck {
+  return (value) => {
+    if (validate(value)) return [];
+    const found = (validate.errors ?? []).map(fieldErrorOf);
+    const seen = new Set<string>();
+    return found
+      .filter(({ pointer, detail }) => !seen.has(pointer + detail) && seen.add(pointer + detail))
+      .slice(0, mostErrors);
+  };
+}
+
+function fieldErrorOf(error: ErrorObject): FieldError {
+  const at = `#${error.instancePath}`;
+  const below = (name: string) => `${at === '#' ? '#' : at}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return { pointer: below(error.params.additionalProperty), detail: 'is not a known field' };
+    case 'required':
+      return { pointer: below(error.params.missingProperty), detail: 'is required' };
+    case 'enum':
+      return {
+        pointer: at,
+        detail: `must be one of ${error.params.allowedValues.filter((one: unknown) => one !== null).join(', ')}`,
+      };
+    case 'type':
+      return { pointer: at, detail: `must be ${[error.params.type].flat().join(' or ')}` };
+    case 'pattern':
+      return {
+        pointer: at,
+        detail:
+          (error.parentSchema as { patternHint?: string } | undefined)?.patternHint ??
+          `must match ${error.params.pattern}`,
+      };
+    default:
+      return { pointer: at, detail: error.message ?? 'is not valid' };
+  }
+}

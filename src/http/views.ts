@@ -1,0 +1,106 @@
+/** Stored things as the contract shows them. */
+
+import type { Calendar } from '../domain/calendar.ts';
+import { formatInstant } from '../domain/instant.ts';
+import { nextOccurrence } from '../domain/occurrence.ts';
+import { timingOf } from '../domain/task.ts';
+import type { LastRun, Run } from '../store/runs.ts';
+import type { Task } from '../store/task-row.ts';
+
+/** When a task fires next after `now` (epoch milliseconds); null when it does not. */
+function nextRunAt(task: Task, now: number, calendar: Calendar): number | null {
+  return nextRuns(task, now, 1, calendar)[0] ?? null;
+}
+
+/** The next `count` instants at which an active task fires, after `after`. */
+export function nextRuns(task: Task, after: number, count: number, calendar: Calendar): number[] {
+  const { definition, uid, activeFrom, claimed } = task;
+  if (definition.status !== 'active') return [];
+  const left = definition.maxRuns === null ? count : Math.max(0, definition.maxRuns - claimed);
+  const timing = timingOf(uid, definition, activeFrom, calendar);
+  const instants: number[] = [];
+  let last: number | null = after;
+  while (instants.length < Math.min(count, left)) {
+    last = nextOccurrence(timing, last, calendar);
+    if (last === null) break;
+    instants.push(last);
+  }
+  return instants;
+}
+
+export function taskView(task: Task, lastRun: LastRun | undefined, now: number, calendar: Calendar) {
+  const next = nextRunAt(task, now, calendar);
+  return {
+    id: task.id,
+    ...task.definition,
+    version: task.version,
+    createdAt: formatInstant(task.createdAt),
+    updatedAt: formatInstant(task.updatedAt),
+    nextRunAt: next === null ? null : formatInstant(next),
+    lastRun: lastRun
+      ? {
+          id: lastRun.id,
+          status: lastRun.status,
+          scheduledFor: shown(lastRun.scheduledFor),
+          finishedAt: shown(lastRun.finishedAt),
+        }
+      : null,
+  };
+}
+
+export function runView(run: Run) {
+  const error = run.errorKind === null ? null : { kind: run.errorKind, message: run.errorMessage ?? '' };
+  const duration = run.startedAt && run.finishedAt ? run.finishedAt.getTime() - run.startedAt.getTime() : null;
+  return {
+    id: run.id,
+    taskId: run.taskId,
+    trigger: run.trigger,
+    scheduledFor: shown(run.scheduledFor),
+    status: run.status,
+    attempt: run.attempt,
+    maxAttempts: run.maxAttempts,
+    replica: run.owner,
+    createdAt: shown(run.createdAt),
+    startedAt: shown(run.startedAt),
+    finishedAt: shown(run.finishedAt),
+    latenessMs: run.startedAt ? run.startedAt.getTime() - run.scheduledFor.getTime() : null,
+    durationMs: duration,
+    result:
+      run.httpStatus === null && run.output === null
+        ? null
+        : { httpStatus: run.httpStatus, output: run.output, truncated: run.truncated ?? false },
+    error,
+    attempts: attemptsOf(run, error),
+    reason: run.reason,
+  };
+}
+
+/** The finished attempts, and the one under way. An only attempt is told by the run itself. */
+function attemptsOf(run: Run, error: { kind: string; message: string } | null) {
+  const attempts: object[] = [...(run.attempts ?? [])];
+  if (run.status === 'running')
+    attempts.push({
+      attempt: run.attempt,
+      status: 'running',
+      startedAt: attempts.length === 0 ? shown(run.startedAt) : null,
+      finishedAt: null,
+      error: null,
+      httpStatus: null,
+    });
+  else if (attempts.length === 0 && run.startedAt && run.finishedAt)
+    attempts.push({
+      attempt: run.attempt,
+      status: run.status,
+      startedAt: shown(run.startedAt),
+      finishedAt: shown(run.finishedAt),
+      error,
+      httpStatus: run.httpStatus,
+    });
+  return attempts;
+}
+
+function shown(instant: Date): string;
+function shown(instant: Date | null): string | null;
+function shown(instant: Date | null): string | null {
+  return instant && formatInstant(instant.getTime());
+}

@@ -1,0 +1,189 @@
+/** The metrics: their names and labels, behind methods that are cheap enough for the firing path. */
+
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export type MetricsOptions = {
+  /** `id`: a series for each task up to `taskLimit` of them, the rest in `_other`. `none`: all of them in `_other`. */
+  taskLabel: 'id' | 'none';
+  /** 1,000 when absent. */
+  taskLimit?: number;
+};
+
+/** An attempt whose outcome is written down. `latenessMs` is null for all but a run's first attempt. */
+export type SettledRun = { taskId: string; status: string; durationMs: number; latenessMs: number | null };
+
+/** Values that are read when somebody scrapes. A clock offset is positive where the database is ahead. */
+export type GaugeState = { running: number; tasks: number; leaseRemainingMs: number; clockOffsetMs: number };
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+type TaskSeries = {
+  name: string;
+  duration: Histogram.Internal<'task_name'>;
+  executions: Map<string, Counter.Internal>;
+};
+
+const otherTasks = '_other';
+const lagResolutionMs = 10;
+
+/** Counts into a registry of its own, so that two replicas can live in one process. Methods need no `this`. */
+export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const lag = monitorEventLoopDelay({ resolution: lagResolutionMs });
+  lag.enable();
+
+  const executions = new Counter({
+    name: 'task_executions_total',
+    help: 'Attempts written down, by the status their run has then: all but retrying end the run',
+    labelNames: ['task_name', 'status'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'task_duration_seconds',
+    help: 'Time an attempt took',
+    labelNames: ['task_name'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800],
+    registers,
+  });
+  const lateness = new Histogram({
+    name: 'scheduler_lateness_seconds',
+    help: "Time from a run's nominal instant to the start of its first attempt",
+    buckets: [
+      0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2, 5, 10, 30,
+      60,
+    ],
+    registers,
+  });
+  const claims = new Counter({
+    name: 'scheduler_claims_total',
+    help: 'Due occurrences by what became of them here',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const requests = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time to answer a request, by route template',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  const fenced = new Counter({
+    name: 'scheduler_fenced_writes_total',
+    help: 'Outcomes dropped because the run had been taken away',
+    registers,
+  });
+  const taken = new Counter({
+    name: 'scheduler_taken_over_total',
+    help: 'Runs taken from replicas whose lease was over',
+    registers,
+  });
+  const dependencies = new Gauge({
+    name: 'dependencies_up',
+    help: '1 where the last call to the dependency worked',
+    labelNames: ['dependency'],
+    registers,
+  });
+  new Gauge({
+    name: 'scheduler_event_loop_lag_seconds',
+    help: '99th percentile of the delay of timers since the last scrape',
+    registers,
+    collect() {
+      this.set(takeLag(lag));
+    },
+  });
+
+  const series = new Map<string, TaskSeries>();
+  const seriesOf = (taskId: string): TaskSeries => {
+    const known = series.get(taskId);
+    if (known !== undefined) return known;
+    const own = taskLabel === 'id' && series.size < taskLimit;
+    if (!own) return other;
+    const made = newSeries(taskId);
+    series.set(taskId, made);
+    return made;
+  };
+  const newSeries = (name: string): TaskSeries => ({ name, duration: duration.labels(name), executions: new Map() });
+  const other = newSeries(otherTasks);
+
+  return {
+    /** Counts one attempt that is written down; well under 2 µs. */
+    runSettled({ taskId, status, durationMs, latenessMs }: SettledRun): void {
+      const task = seriesOf(taskId);
+      let counter = task.executions.get(status);
+      if (counter === undefined) {
+        counter = executions.labels(task.name, status);
+        task.executions.set(status, counter);
+      }
+      counter.inc();
+      task.duration.observe(durationMs / 1_000);
+      if (latenessMs !== null) lateness.observe(latenessMs / 1_000);
+    },
+    /** Drops the series of a deleted task and leaves its place to another. What went to `_other` stays there. */
+    forgetTask(taskId: string): void {
+      const task = series.get(taskId);
+      if (task === undefined) return;
+      series.delete(taskId);
+      duration.remove(taskId);
+      for (const status of task.executions.keys()) executions.remove(taskId, status);
+    },
+    /** Due occurrences that ended in `outcome` here. */
+    claims(outcome: string, count: number): void {
+      if (count > 0) claims.inc({ outcome }, count);
+    },
+    fencedWrite(): void {
+      fenced.inc();
+    },
+    /** Runs taken from dead replicas. */
+    takenOver(count: number): void {
+      if (count > 0) taken.inc(count);
+    },
+    /** One answered request; `route` is the template, such as `/tasks/:id`, and never the path. */
+    requestAnswered(method: string, route: string, status: number, durationMs: number): void {
+      requests.observe({ method, route, status }, durationMs / 1_000);
+    },
+    /** Whether the last call to a dependency, such as `postgres` or `redis`, worked. */
+    dependency(name: string, up: boolean): void {
+      dependencies.set({ dependency: name }, up ? 1 : 0);
+    },
+    /** Where the gauges take their values from at each scrape. To be called once. */
+    observeState(state: () => GaugeState): void {
+      const gauge = (name: string, help: string, read: (now: GaugeState) => number) =>
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect() {
+            this.set(read(state()));
+          },
+        });
+      gauge('scheduler_active_tasks', 'Tasks in the timetable', (now) => now.tasks);
+      gauge('scheduler_running', 'Attempts running here', (now) => now.running);
+      gauge('scheduler_lease_remaining_seconds', 'Time left of the lease; 0 without one', (now) =>
+        Math.max(0, now.leaseRemainingMs / 1_000),
+      );
+      gauge(
+        'scheduler_clock_offset_seconds',
+        "The database's clock minus this machine's",
+        (now) => now.clockOffsetMs / 1_000,
+      );
+    },
+    /** What `/metrics` answers with, and its content type. */
+    contentType: registry.contentType,
+    text: (): Promise<string> => registry.metrics(),
+    /** Stops measuring. */
+    close(): void {
+      lag.disable();
+      registry.clear();
+    },
+  };
+}
+
+/** The 99th percentile of the delay since the last call, in seconds: what is measured includes the timer's own period. */
+function takeLag(histogram: IntervalHistogram): number {
+  const measured = histogram.count > 0 ? histogram.percentile(99) / 1e9 : 0;
+  histogram.reset();
+  return Math.max(0, measured - lagResolutionMs / 1_000);
+}

@@ -1,0 +1,167 @@
+/** The table of all settings: name, default, meaning, and how each is read. */
+
+import type { KeyObject } from 'node:crypto';
+import type { Result } from './errors.ts';
+import {
+  type ApiKey,
+  apiKeys,
+  duration,
+  hmacSecret,
+  host,
+  integer,
+  keySetUrl,
+  oneOf,
+  type Parse,
+  text,
+  url,
+} from './setting-values.ts';
+
+/** What other layers know how to read: handed in, because a leaf imports no layer. */
+export type SettingParsers = {
+  /** CIDRs and hosts, as text per rule. */
+  addressRules: Parse<string[]>;
+  /** `whsec_…` secrets, newest first; a fault repeats none of them. */
+  signingSecrets: Parse<KeyObject[]>;
+};
+
+export type Definition<T> = {
+  name: string;
+  default: string | null;
+  meaning: string;
+  secret: boolean;
+  parse: (text: string, parsers: SettingParsers) => Result<T, string[]>;
+  /** The value where there is neither text nor a default. */
+  absent: T;
+};
+
+type Reader<T> = Definition<T>['parse'];
+
+/** With a default, written as people write it. */
+const setting = <T>(name: string, fallback: string, meaning: string, parse: Reader<T>): Definition<T> => ({
+  name,
+  default: fallback,
+  meaning,
+  secret: false,
+  parse,
+  absent: undefined as T, // never used: there is a default
+});
+/** Without a default. */
+const optional = <T, A>(name: string, meaning: string, parse: Reader<T>, absent: A): Definition<T | A> => ({
+  name,
+  default: null,
+  meaning,
+  secret: false,
+  parse,
+  absent,
+});
+/** Without a default, never shown, and possibly from the file that `NAME_FILE` names. */
+const secret = <T, A>(name: string, meaning: string, parse: Reader<T>, absent: A): Definition<T | A> => ({
+  ...optional(name, meaning, parse, absent),
+  secret: true,
+});
+
+const noKeys: readonly ApiKey[] = [];
+const noRules: readonly string[] = [];
+const noSecrets: readonly KeyObject[] = [];
+
+export const settingTable = {
+  host: setting(
+    'HOST',
+    '127.0.0.1',
+    'Address to listen on. Beyond loopback it refuses to start without auth, unless `AUTH=none` says so.',
+    host,
+  ),
+  port: setting('PORT', '8080', 'Port to listen on; `0` takes any free one.', integer(0, 65_535)),
+  databaseUrl: secret(
+    'DATABASE_URL',
+    'Postgres 14 or later. Absent: the embedded store in `DATA_DIR`, for one replica and without Redis.',
+    url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/database'),
+    null,
+  ),
+  redisUrl: secret(
+    'REDIS_URL',
+    'Redis or Valkey 6.2 or later; wanted with `DATABASE_URL`.',
+    url(['redis', 'rediss'], 'redis://host:6379'),
+    null,
+  ),
+  dataDir: setting('DATA_DIR', './data', "The embedded store's folder; not used with `DATABASE_URL`.", text),
+  auth: optional(
+    'AUTH',
+    '`none` lets everyone in as admin. Otherwise any of `API_KEYS`, `JWT_SECRET` and `JWT_JWKS_URL` switches auth on.',
+    oneOf('none'),
+    null,
+  ),
+  apiKeys: secret(
+    'API_KEYS',
+    'List of `name:role:sha256-hex`. Roles: `reader`, `operator` (also start, stop, trigger, cancel), `admin`.',
+    apiKeys,
+    noKeys,
+  ),
+  jwtSecret: secret(
+    'JWT_SECRET',
+    'Secret of HS256 tokens, at least 32 bytes. Their role is in the claim `role`.',
+    hmacSecret,
+    null,
+  ),
+  jwtJwksUrl: optional(
+    'JWT_JWKS_URL',
+    'Key set (JWKS) of RS256, PS256, ES256 and EdDSA tokens. Instead of `JWT_SECRET`.',
+    keySetUrl,
+    null,
+  ),
+  jwtIssuer: optional('JWT_ISSUER', 'The `iss` that tokens must have.', text, null),
+  jwtAudience: optional('JWT_AUDIENCE', 'The `aud` that tokens must have.', text, null),
+  maxConcurrentRuns: setting('MAX_CONCURRENT_RUNS', '512', 'Attempts at once per replica.', integer(1, 100_000)),
+  shutdownGraceMs: setting(
+    'SHUTDOWN_GRACE',
+    '25s',
+    'How long SIGTERM waits for running attempts.',
+    duration('0s', '24h'),
+  ),
+  leaseTtlMs: setting(
+    'LEASE_TTL',
+    '10s',
+    'A replica silent for this long is dead to the others.',
+    duration('1s', '10m'),
+  ),
+  historyRetentionMs: setting('HISTORY_RETENTION', '30d', 'Finished runs older than this go.', duration('1s', '3650d')),
+  targetDeny: setting(
+    'TARGET_DENY',
+    '169.254.0.0/16,fe80::/10,fd00:ec2::/32,fd20:ce::254,100.100.100.200,168.63.129.16,192.0.0.192,' +
+      'metadata.google.internal,metadata.goog',
+    'CIDRs and hosts that targets may not reach; the default is link-local and cloud metadata addresses. `none` denies none.',
+    // The default denies, and an empty variable is an absent one: an empty list needs a word of its own.
+    (input, parsers) => parsers.addressRules(input.trim() === 'none' ? '' : input),
+  ),
+  targetAllow: optional(
+    'TARGET_ALLOW',
+    'CIDRs and hosts that targets may only reach.',
+    (input, parsers) => parsers.addressRules(input),
+    noRules,
+  ),
+  signingSecrets: secret(
+    'SIGNING_SECRETS',
+    'List of `whsec_…` that calls to targets are signed with (Standard Webhooks), newest first.',
+    (input, parsers) => parsers.signingSecrets(input),
+    noSecrets,
+  ),
+  logLevel: setting(
+    'LOG_LEVEL',
+    'info',
+    '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  ),
+  logFormat: setting('LOG_FORMAT', 'json', '`json`, or `pretty` for people.', oneOf('json', 'pretty')),
+  metricsTaskLabel: setting(
+    'METRICS_TASK_LABEL',
+    'id',
+    '`id`: a series `task_name` for each of the first 1,000 tasks, the rest in `_other`. `none`: all of them in `_other`.',
+    oneOf('id', 'none'),
+  ),
+  metricsAuth: setting('METRICS_AUTH', 'off', '`on` asks for the role `reader` at `/metrics`.', oneOf('off', 'on')),
+};
+
+type Table = typeof settingTable;
+
+/** What the table makes of the environment. */
+export type SettingValues = { [Key in keyof Table]: Table[Key] extends Definition<infer T> ? T : never };

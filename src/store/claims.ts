@@ -1,0 +1,173 @@
+/** Taking occurrences: one statement for a batch, the primary key as the fence under every lock. */
+
+import type { HttpTarget } from '../domain/target.ts';
+import type { Overlap, Retry } from '../domain/task.ts';
+import type { Queryable } from './database.ts';
+
+/** An occurrence to take. Instants are epoch milliseconds. */
+export type Due = {
+  runId: string;
+  uid: number;
+  /** The generation whose timetable gave the occurrence. */
+  generation: number;
+  scheduledFor: number;
+  /** The version of the plan that the caller has in memory; 0 when it has none. */
+  knownVersion: number;
+};
+
+/** What a replica needs to know of a task to carry out its runs. */
+export type Plan = {
+  taskId: string;
+  version: number;
+  target: HttpTarget;
+  timeoutMs: number;
+  maxAttempts: number;
+  retry: Retry;
+  /** Whether a run may be queued behind another of the task. */
+  queues: boolean;
+};
+
+export type Claim = {
+  runId: string;
+  /** Won: the run exists and is ours. Otherwise another replica has it, or the task's last run is still live. */
+  won: boolean;
+  overlap: Overlap;
+  version: number;
+  /** Given when `knownVersion` was not the task's version. */
+  plan: Plan | null;
+  /** How many more occurrences the task's `maxRuns` leaves after this one; null without a limit. */
+  left: number | null;
+};
+
+export type Claimer = {
+  owner: string;
+  /** Epoch milliseconds: when the attempts start. */
+  now: number;
+  trigger: 'schedule' | 'catch_up';
+};
+
+/** The seconds of waiting that one step of priority is worth: what keeps a low priority from starving. */
+export const secondsPerPriority = 10;
+
+/** The plan of a task as JSON; `t` is the tasks table. */
+export const planColumn = `json_build_object('taskId', t.id, 'version', t.version, 'target', t.target,
+  'timeoutMs', t.timeout_ms, 'maxAttempts', (t.retry->>'maxAttempts')::int, 'retry', t.retry,
+  'queues', t.overlap in ('queue', 'replace'))`;
+
+/** The due occurrences whose task still is what the timetable believed: stopped or changed ones drop out here. */
+const liveText = `
+  select d.run_id, d.scheduled_for, d.known_version, t.uid, t.version, t.overlap, t.priority, t.retry, t.max_runs, t.claimed
+  from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::integer[])
+    as d(run_id, uid, generation, scheduled_for, known_version)
+  join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and t.deleted_at is null`;
+
+const insertText = `
+  insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, owner, attempt, max_attempts, created_at, started_at)
+  select run_id, uid, $7::run_trigger, 'running', scheduled_for, scheduled_for,
+    scheduled_for - priority * interval '${secondsPerPriority} seconds',
+    case overlap when 'allow' then null else 0 end, $6, 1, (retry->>'maxAttempts')::smallint, $8, $8
+  from live order by run_id
+  on conflict do nothing
+  returning id, task_uid`;
+
+const answerText = `
+  select l.run_id, won.id is not null as won, l.overlap, l.version, l.max_runs - l.claimed as remaining,
+    case when l.version <> l.known_version then ${planColumn} end as plan
+  from live l join tasks t using (uid) left join won on won.id = l.run_id`;
+
+const claimText = `with live as (${liveText}), won as (${insertText}) ${answerText}`;
+
+/** The same for tasks with `maxRuns`: their rows are locked, so that two replicas cannot spend the same remainder. */
+const claimLimitedText = `
+  with locked as (${liveText} order by t.uid for update of t),
+  live as (
+    select * from (select *, row_number() over (partition by uid order by scheduled_for) as place from locked) ranked
+    where place <= max_runs - claimed
+  ),
+  won as (${insertText}),
+  counted as (
+    update tasks t set claimed = t.claimed + n.runs
+    from (select task_uid, count(*)::integer as runs from won group by task_uid) n where t.uid = n.task_uid
+    returning t.uid
+  )
+  ${answerText}`;
+
+/**
+ * Inserts the runs of the given occurrences as `running` and ours. What comes back lacks the occurrences of tasks that
+ * are no longer of that generation. `limited` says that all of them belong to tasks with `maxRuns`.
+ */
+export async function claimOccurrences(
+  db: Queryable,
+  due: readonly Due[],
+  claimer: Claimer,
+  limited: boolean,
+): Promise<Claim[]> {
+  const { rows } = await db.query<{
+    run_id: string;
+    won: boolean;
+    overlap: Overlap;
+    version: number;
+    remaining: number | null;
+    plan: Plan | null;
+  }>({
+    name: limited ? 'claim-limited' : 'claim',
+    text: limited ? claimLimitedText : claimText,
+    values: [
+      due.map((item) => item.runId),
+      due.map((item) => item.uid),
+      due.map((item) => item.generation),
+      due.map((item) => new Date(item.scheduledFor).toISOString()),
+      due.map((item) => item.knownVersion),
+      claimer.owner,
+      claimer.trigger,
+      new Date(claimer.now).toISOString(),
+    ],
+  });
+  return rows.map((row) => ({
+    runId: row.run_id,
+    won: row.won,
+    overlap: row.overlap,
+    version: row.version,
+    plan: row.plan,
+    left: row.remaining === null ? null : row.remaining - (row.won ? 1 : 0),
+  }));
+}
+
+/**
+ * Writes down the occurrences that were due while their task's run was still live: under `queue` and `replace` one waits
+ * behind it, every other is `skipped`. Does nothing for an occurrence that already has its run.
+ */
+export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer: Claimer): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>({
+    name: 'record-overlaps',
+    text: `
+      with late as (
+        select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry
+        from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[]) as d(run_id, uid, generation, scheduled_for)
+        join tasks t on t.uid = d.uid and t.generation = d.generation and t.deleted_at is null
+        where not exists (select from runs where id = d.run_id)
+      ), queued as (
+        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at)
+        select distinct on (uid) run_id, uid, $5::run_trigger, 'pending'::run_status, scheduled_for, scheduled_for,
+          scheduled_for - priority * interval '${secondsPerPriority} seconds', 1, 0, (retry->>'maxAttempts')::smallint, $6::timestamptz
+        from late where overlap in ('queue', 'replace') order by uid, scheduled_for
+        on conflict do nothing
+        returning id
+      )
+      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, finished_at, reason)
+      select run_id, uid, $5::run_trigger, 'skipped', scheduled_for, scheduled_for, scheduled_for, 0,
+        (retry->>'maxAttempts')::smallint, $6, $6, 'overlap'
+      from late where run_id not in (select id from queued) order by run_id
+      on conflict do nothing
+      returning id`,
+    values: [
+      due.map((item) => item.runId),
+      due.map((item) => item.uid),
+      due.map((item) => item.generation),
+      due.map((item) => new Date(item.scheduledFor).toISOString()),
+      claimer.trigger,
+      new Date(claimer.now).toISOString(),
+    ],
+  });
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,116 @@
+/** Waiting runs: putting one in, and taking those whose time has come. */
+
+import { instantOfRunId } from '../domain/occurrence.ts';
+import type { Trigger } from '../domain/run.ts';
+import { type Plan, planColumn, secondsPerPriority } from './claims.ts';
+import type { Queryable } from './database.ts';
+import type { Author } from './events.ts';
+
+/** A run that has just become ours to carry out. Instants are epoch milliseconds. */
+export type TakenRun = {
+  runId: string;
+  uid: number;
+  attempt: number;
+  scheduledFor: number;
+  trigger: Trigger;
+  plan: Plan;
+};
+
+/**
+ * Takes at most `limit` waiting runs whose instant has come, by rank, each for its next attempt. A run queued behind
+ * another of its task is passed over while that one is live.
+ */
+export async function takeWaiting(db: Queryable, owner: string, limit: number, now: number): Promise<TakenRun[]> {
+  const { rows } = await db.query<TakenRow>({
+    name: 'take-waiting',
+    text: `
+      with free as (
+        select r.id from runs r
+        where r.status in ('pending', 'retrying') and r.due_at <= $3
+          and (r.lane is distinct from 1
+            or not exists (select from runs head where head.task_uid = r.task_uid and head.lane = 0))
+        order by r.rank limit $2 for update skip locked
+      )
+      update runs r set status = 'running', owner = $1, attempt = r.attempt + 1, started_at = coalesce(r.started_at, $3),
+        lane = case r.lane when 1 then 0 else r.lane end
+      from free, tasks t
+      where r.id = free.id and t.uid = r.task_uid
+      returning r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, ${planColumn} as plan`,
+    values: [owner, limit, new Date(now).toISOString()],
+  });
+  return rows.map(takenRun);
+}
+
+/**
+ * The runs among `ids` that `owner` has claimed without having heard of it: what is left when the answer to a claim was
+ * lost on the way.
+ */
+export async function takeInterrupted(db: Queryable, owner: string, ids: readonly string[]): Promise<TakenRun[]> {
+  const { rows } = await db.query<TakenRow>({
+    name: 'take-interrupted',
+    text: `
+      select r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, ${planColumn} as plan
+      from runs r join tasks t on t.uid = r.task_uid
+      where r.id = any($2::uuid[]) and r.owner = $1 and r.status = 'running'`,
+    values: [owner, ids],
+  });
+  return rows.map(takenRun);
+}
+
+type TakenRow = { id: string; uid: string; attempt: number; scheduled_for: Date; trigger: Trigger; plan: Plan };
+
+function takenRun(row: TakenRow): TakenRun {
+  return {
+    runId: row.id,
+    uid: Number(row.uid),
+    attempt: row.attempt,
+    scheduledFor: row.scheduled_for.getTime(),
+    trigger: row.trigger,
+    plan: row.plan,
+  };
+}
+
+/**
+ * Inserts a run asked for by hand: `pending`, or queued or `skipped` when the task's last run is still live and it
+ * forbids overlap. Null when there is no such live task. `runId` is a UUIDv7 of the
+ * instant it is for.
+ */
+export async function insertManualRun(
+  db: Queryable,
+  run: { runId: string; taskUid: number; trigger: 'manual' | 'retry' },
+  author: Author,
+): Promise<{ status: 'pending' | 'skipped' } | null> {
+  const { rows } = await db.query<{ status: 'pending' | 'skipped' }>({
+    name: 'insert-manual-run',
+    text: `
+      with task as (
+        select t.uid, t.overlap, t.priority, (t.retry->>'maxAttempts')::smallint as max_attempts
+        from tasks t where t.uid = $2 and t.deleted_at is null
+      ), place as (
+        select task.*, case
+          when overlap = 'allow' then null
+          when not exists (select from runs where task_uid = uid and lane = 0) then 0
+          when overlap in ('queue', 'replace') and not exists (select from runs where task_uid = uid and lane = 1) then 1
+          else 2 end as lane
+        from task
+      ), noted as (
+        insert into task_events (task_uid, type, at, actor, request_id, changes)
+        select uid, 'triggered', $4, $5, $6, jsonb_build_object('runId', $1::uuid, 'trigger', $3::text) from task
+      )
+      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at, finished_at, reason)
+      select $1::uuid, uid, $3::text::run_trigger, case lane when 2 then 'skipped' else 'pending' end::run_status, $4, $4,
+        $4::timestamptz - priority * interval '${secondsPerPriority} seconds', nullif(lane, 2), 0, max_attempts, $4,
+        case lane when 2 then $4::timestamptz end, case lane when 2 then 'overlap' end
+      from place
+      returning status`,
+    values: [
+      run.runId,
+      run.taskUid,
+      run.trigger,
+      new Date(instantOfRunId(run.runId)).toISOString(),
+      author.actor,
+      author.requestId,
+    ],
+  });
+  return rows[0] ?? null;
+}

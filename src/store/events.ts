@@ -1,0 +1,71 @@
+/** What happened to a task and who did it: read, and the wording of a change. */
+
+import { isDeepStrictEqual } from 'node:util';
+import { formatInstant } from '../domain/instant.ts';
+import type { TaskDefinition } from '../domain/task.ts';
+import type { Queryable } from './database.ts';
+
+/** Who changes something. */
+export type Author = { actor: string; requestId: string | null };
+
+/** One entry of a task's log; `at` is an RFC 3339 instant. */
+export type TaskEvent = {
+  type: string;
+  at: string;
+  actor: string;
+  requestId: string | null;
+  changes: Record<string, unknown> | null;
+};
+
+/** Newest first; `before` is the cursor of an earlier page. The cursor of the next page is null on the last one. */
+export async function listEvents(
+  db: Queryable,
+  uid: number,
+  before: number | null,
+  limit: number,
+): Promise<{ items: TaskEvent[]; next: number | null }> {
+  const { rows } = await db.query<{
+    id: string;
+    type: string;
+    at: Date;
+    actor: string;
+    request_id: string | null;
+    changes: TaskEvent['changes'];
+  }>({
+    name: 'list-events',
+    text: `
+      select id, type, at, actor, request_id, changes from task_events
+      where task_uid = $1 and ($2::bigint is null or id < $2) order by id desc limit $3`,
+    values: [uid, before, limit + 1],
+  });
+  const shown = rows.slice(0, limit);
+  return {
+    items: shown.map((row) => ({
+      type: row.type,
+      at: formatInstant(row.at.getTime()),
+      actor: row.actor,
+      requestId: row.request_id,
+      changes: row.changes,
+    })),
+    next: rows.length > limit ? Number(shown.at(-1)?.id) : null,
+  };
+}
+
+/** The members that differ, each as `{from, to}`. Values of target headers stay out: they may be secrets. */
+export function describeChange(
+  before: TaskDefinition,
+  after: TaskDefinition,
+): Record<string, { from: unknown; to: unknown }> {
+  const changes: Record<string, { from: unknown; to: unknown }> = {};
+  for (const name of Object.keys(after) as (keyof TaskDefinition)[]) {
+    if (!isDeepStrictEqual(before[name], after[name]))
+      changes[name] = { from: shown(before, name), to: shown(after, name) };
+  }
+  return changes;
+}
+
+function shown(definition: TaskDefinition, name: keyof TaskDefinition): unknown {
+  if (name !== 'target') return definition[name];
+  const { headers, ...target } = definition.target;
+  return { ...target, headers: Object.fromEntries(Object.keys(headers).map((header) => [header, '•••'])) };
+}

@@ -1,0 +1,37 @@
+/** Tells what kind of failure an error of the store is. */
+
+/** SQLSTATE classes and codes that mean "not now": connection lost, shutting down, out of resources, timed out. */
+const unavailableStates = /^(08|53|57P|57014|55P03|25P03|40)/;
+const unavailableCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+const unavailableMessages = /timeout|Connection terminated|not queryable|pool after calling end|connection is closed/i;
+
+/** Whether the store could not be reached or could not answer in time, so that the same request may succeed later. */
+export function isUnavailable(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = (cause as { code?: unknown }).code;
+    if (typeof code === 'string') {
+      if (unavailableStates.test(code) || unavailableCodes.has(code)) return true;
+      continue;
+    }
+    if (unavailableMessages.test(cause.message)) return true;
+  }
+  return false;
+}
+
+/** The name of the constraint that refused a write, or null. */
+export function violatedConstraint(error: unknown): string | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code, constraint } = cause as { code?: unknown; constraint?: unknown };
+    if (code === '23505' && typeof constraint === 'string') return constraint;
+  }
+  return null;
+}

@@ -1,0 +1,101 @@
+/** What replicas follow of the tasks: all active ones at boot, afterwards every committed change. */
+
+import { formatDuration } from '../domain/duration.ts';
+import { formatInstant } from '../domain/instant.ts';
+import type { TimingSource } from '../domain/task.ts';
+import type { Queryable } from './database.ts';
+
+/** The part of a task that decides when it fires. Instants are epoch milliseconds. */
+export type TaskTiming = TimingSource & {
+  uid: number;
+  id: string;
+  generation: number;
+  activeFrom: number;
+  priority: number;
+  /** Whether `maxRuns` limits it. */
+  limited: boolean;
+  /** False for a task that is stopped, completed or deleted: it has no occurrences. */
+  active: boolean;
+  deleted: boolean;
+};
+
+type TimingRow = [
+  uid: string,
+  id: string,
+  generation: number,
+  activeFrom: Date,
+  priority: number,
+  limited: boolean,
+  active: boolean,
+  deleted: boolean,
+  schedule: TimingSource['schedule'],
+  startsAt: Date | null,
+  endsAt: Date | null,
+  jitterMs: string | null,
+];
+
+const timingColumns = `t.uid, t.id, t.generation, t.active_from, t.priority, t.max_runs is not null,
+  t.status = 'active' and t.deleted_at is null, t.deleted_at is not null, t.schedule, t.starts_at, t.ends_at, t.jitter_ms`;
+
+/**
+ * A position in the feed: no transaction that began before it is still open. Whoever asks for the changes from there on
+ * misses none, however long a transaction takes to commit, and sees some of them twice.
+ */
+export async function feedPosition(db: Queryable): Promise<string> {
+  const { rows } = await db.query<{ position: string }>(
+    'select pg_snapshot_xmin(pg_current_snapshot())::text as position',
+  );
+  return rows[0]?.position ?? '0';
+}
+
+/** Active tasks by their number, at most `limit` of those after `afterUid`. */
+export async function loadTasks(db: Queryable, afterUid: number, limit: number): Promise<TaskTiming[]> {
+  const { rows } = await db.query({
+    name: 'load-tasks',
+    rowMode: 'array',
+    text: `
+      select ${timingColumns} from tasks t
+      where t.uid > $1 and t.status = 'active' and t.deleted_at is null order by t.uid limit $2`,
+    values: [afterUid, limit],
+  });
+  return (rows as unknown as TimingRow[]).map(timingOfRow);
+}
+
+/** Every task written since `position`, and the position to go on from. */
+export async function readChanges(
+  db: Queryable,
+  position: string,
+): Promise<{ position: string; changes: TaskTiming[] }> {
+  const { rows } = await db.query({
+    name: 'read-changes',
+    rowMode: 'array',
+    text: `
+      select ${timingColumns}, pg_snapshot_xmin(pg_current_snapshot())::text
+      from (select) as always left join tasks t on t.changed_in >= $1::xid8`,
+    values: [position],
+  });
+  const found = rows as unknown as [...TimingRow, string][];
+  return {
+    position: found[0]?.[12] ?? position,
+    changes: found.filter((row) => row[0] !== null).map((row) => timingOfRow(row as unknown as TimingRow)),
+  };
+}
+
+function timingOfRow(row: TimingRow): TaskTiming {
+  const [uid, id, generation, activeFrom, priority, limited, active, deleted, schedule, startsAt, endsAt, jitterMs] =
+    row;
+  return {
+    uid: Number(uid),
+    id,
+    generation,
+    activeFrom: activeFrom.getTime(),
+    priority,
+    limited,
+    active,
+    deleted,
+    schedule,
+    startsAt: startsAt && formatInstant(startsAt.getTime()),
+    endsAt: endsAt && formatInstant(endsAt.getTime()),
+    jitter: jitterMs === null ? null : formatDuration(Number(jitterMs)),
+  };
+}

@@ -1,0 +1,182 @@
+/** The history of runs: reading it page by page, cancelling, and letting the oldest go. */
+
+import { and, desc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { leastRunId } from '../domain/occurrence.ts';
+import { isOver, type RunStatus, type Trigger } from '../domain/run.ts';
+import type { Database, Queryable } from './database.ts';
+import { runs, tasks } from './schema.ts';
+
+/** A stored run with the id of its task. */
+export type Run = typeof runs.$inferSelect & { taskId: string };
+
+/** Which runs a list shows: all conditions hold. Instants are epoch milliseconds. */
+export type RunFilter = {
+  taskId: string | null;
+  status: RunStatus | null;
+  trigger: Trigger | null;
+  /** Scheduled at or after. */
+  from: number | null;
+  /** Scheduled before. */
+  to: number | null;
+  /** Only runs older than the run with this id. */
+  before: string | null;
+  limit: number;
+};
+
+const selection = { run: runs, taskId: tasks.id };
+
+export async function findRun(db: Database, id: string): Promise<Run | null> {
+  const [row] = await db.orm
+    .select(selection)
+    .from(runs)
+    .innerJoin(tasks, eq(tasks.uid, runs.taskUid))
+    .where(eq(runs.id, id));
+  return row ? { ...row.run, taskId: row.taskId } : null;
+}
+
+/** Newest first: by scheduled instant. A deleted task's runs are found by the id it had. */
+export async function listRuns(db: Database, filter: RunFilter): Promise<Run[]> {
+  const conditions: SQL[] = [];
+  if (filter.taskId !== null) {
+    const uids = await uidsOf(db, filter.taskId);
+    if (uids.length === 0) return [];
+    conditions.push(uids.length === 1 ? eq(runs.taskUid, uids[0] as number) : inArray(runs.taskUid, uids));
+  }
+  // Literals, not parameters: a partial index serves only a condition that the planner can read.
+  if (filter.status !== null) conditions.push(sql`${runs.status} = ${sql.raw(`'${filter.status}'`)}`);
+  if (filter.trigger !== null) conditions.push(eq(runs.trigger, filter.trigger));
+  if (filter.from !== null) conditions.push(gte(runs.id, leastRunId(filter.from)));
+  if (filter.to !== null) conditions.push(lt(runs.id, leastRunId(filter.to)));
+  if (filter.before !== null) conditions.push(lt(runs.id, filter.before));
+  const page = db.orm
+    .select({ id: runs.id })
+    .from(runs)
+    .where(and(...conditions))
+    .orderBy(desc(runs.id))
+    .limit(filter.limit)
+    .as('page');
+  const rows = await db.orm
+    .select(selection)
+    .from(page)
+    .innerJoin(runs, eq(runs.id, page.id))
+    .innerJoin(tasks, eq(tasks.uid, runs.taskUid))
+    .orderBy(desc(runs.id));
+  return rows.map((row) => ({ ...row.run, taskId: row.taskId }));
+}
+
+/** The numbers of every task, live or deleted, that has or had this id. */
+export async function uidsOf(db: Database, taskId: string): Promise<number[]> {
+  const rows = await db.orm.select({ uid: tasks.uid }).from(tasks).where(eq(tasks.id, taskId)).orderBy(desc(tasks.uid));
+  return rows.map((row) => row.uid);
+}
+
+/** The newest run of each task. */
+export type LastRun = { id: string; status: RunStatus; scheduledFor: Date; finishedAt: Date | null };
+
+export async function lastRuns(db: Queryable, uids: readonly number[]): Promise<Map<number, LastRun>> {
+  const { rows } = await db.query<{
+    uid: string;
+    id: string;
+    status: RunStatus;
+    scheduled_for: Date;
+    finished_at: Date | null;
+  }>({
+    name: 'last-runs',
+    text: `
+      select u.uid, r.id, r.status, r.scheduled_for, r.finished_at from unnest($1::bigint[]) as u(uid)
+      cross join lateral (select * from runs where task_uid = u.uid order by id desc limit 1) r`,
+    values: [uids],
+  });
+  return new Map(
+    rows.map((row) => [
+      Number(row.uid),
+      { id: row.id, status: row.status, scheduledFor: row.scheduled_for, finishedAt: row.finished_at },
+    ]),
+  );
+}
+
+/** What `cancelRun` found: cancelled at once, asked of the replica that runs it, or over already. */
+export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: string | null } | null;
+
+/** Cancels a waiting run, or marks a running one for its replica to abort. Null when there is no such run. */
+export async function cancelRun(db: Queryable, id: string, reason: string, now: number): Promise<CancelAnswer> {
+  const { rows } = await db.query<{ status: RunStatus; owner: string | null }>({
+    name: 'cancel-run',
+    text: `
+      update runs set
+        cancel_requested = true,
+        reason = $2,
+        status = case status when 'running' then status else 'cancelled' end,
+        finished_at = case status when 'running' then null else $3::timestamptz end,
+        lane = case status when 'running' then lane end,
+        error_kind = case status when 'running' then error_kind else 'cancelled' end,
+        error_message = case status when 'running' then error_message else 'cancelled before it started' end
+      where id = $1 and status in ('pending', 'retrying', 'running')
+      returning status, owner`,
+    values: [id, reason, new Date(now).toISOString()],
+  });
+  const row = rows[0];
+  if (row) return { result: row.status === 'running' ? 'asked' : 'cancelled', owner: row.owner };
+  const { rows: found } = await db.query<{ status: RunStatus }>('select status from runs where id = $1', [id]);
+  return found[0] && isOver(found[0].status) ? { result: 'over', owner: null } : null;
+}
+
+/**
+ * Cancels a task's waiting runs and, with `all`, marks its running ones for their replicas to abort. Gives back how many
+ * are still running.
+ */
+export async function cancelRunsOf(
+  db: Queryable,
+  uid: number,
+  which: 'pending' | 'all',
+  reason: string,
+  now: number,
+): Promise<number> {
+  const at = new Date(now).toISOString();
+  await db.query({
+    name: 'cancel-waiting-of',
+    text: `
+      update runs set status = 'cancelled', finished_at = $3, lane = null, reason = $2, error_kind = 'cancelled',
+        error_message = 'cancelled before it started'
+      where task_uid = $1 and status in ('pending', 'retrying')`,
+    values: [uid, reason, at],
+  });
+  if (which === 'pending') return 0;
+  const { rowCount } = await db.query({
+    name: 'cancel-running-of',
+    text: `update runs set cancel_requested = true, reason = $2 where task_uid = $1 and status = 'running'`,
+    values: [uid, reason],
+  });
+  return rowCount ?? 0;
+}
+
+/** Which of its running runs a replica was asked to abort. */
+export async function cancelRequests(
+  db: Queryable,
+  owner: string,
+): Promise<{ runId: string; reason: string | null }[]> {
+  const { rows } = await db.query<{ id: string; reason: string | null }>({
+    name: 'cancel-requests',
+    text: `select id, reason from runs where status = 'running' and owner = $1 and cancel_requested`,
+    values: [owner],
+  });
+  return rows.map((row) => ({ runId: row.id, reason: row.reason }));
+}
+
+/**
+ * Deletes at most `limit` of the runs that were scheduled before `before` and are over, oldest first, always keeping a
+ * task's newest run. Gives back how many went.
+ */
+export async function deleteOldRuns(db: Queryable, before: number, limit: number): Promise<number> {
+  const { rowCount } = await db.query({
+    name: 'delete-old-runs',
+    text: `
+      delete from runs where id in (
+        select r.id from runs r
+        where r.id < $1 and r.finished_at < $2
+          and exists (select from runs newer where newer.task_uid = r.task_uid and newer.id > r.id)
+        order by r.id limit $3)`,
+    values: [leastRunId(before), new Date(before).toISOString(), limit],
+  });
+  return rowCount ?? 0;
+}

@@ -1,0 +1,180 @@
+/** The tables, as drizzle sees them; `migrations/` holds the reviewed SQL that makes them. */
+
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  customType,
+  index,
+  integer,
+  json,
+  jsonb,
+  pgEnum,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import { errorKinds, runStatuses, triggers } from '../domain/run.ts';
+import type { Schedule } from '../domain/schedule.ts';
+import type { HttpTarget } from '../domain/target.ts';
+import type { Misfire, Retry } from '../domain/task.ts';
+import { overlaps, taskStatuses } from '../domain/task.ts';
+
+/** A 64-bit transaction id, kept as text: it is only handed back to Postgres. */
+const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
+
+const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
+
+export const taskStatus = pgEnum('task_status', taskStatuses);
+export const overlap = pgEnum('overlap', overlaps);
+export const runStatus = pgEnum('run_status', runStatuses);
+export const runTrigger = pgEnum('run_trigger', triggers);
+export const errorKind = pgEnum('error_kind', errorKinds);
+
+export const tasks = pgTable(
+  'tasks',
+  {
+    /** Never reused, so that a task deleted and created again under the same id is another task. */
+    uid: bigint('uid', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    id: text('id').notNull(),
+    name: text('name').notNull(),
+    description: text('description'),
+    labels: jsonb('labels').$type<Record<string, string>>().notNull(),
+    schedule: jsonb('schedule').$type<Schedule>().notNull(),
+    target: jsonb('target').$type<HttpTarget>().notNull(),
+    timeoutMs: bigint('timeout_ms', { mode: 'number' }).notNull(),
+    retry: jsonb('retry').$type<Retry>().notNull(),
+    overlap: overlap('overlap').notNull(),
+    misfire: jsonb('misfire').$type<Misfire>().notNull(),
+    startsAt: instant('starts_at'),
+    endsAt: instant('ends_at'),
+    maxRuns: integer('max_runs'),
+    jitterMs: bigint('jitter_ms', { mode: 'number' }),
+    priority: smallint('priority').notNull(),
+    status: taskStatus('status').notNull(),
+    /** Counts every change; the ETag. */
+    version: integer('version').notNull().default(1),
+    /** Counts the changes of what is due when; a claim made for another generation takes nothing. */
+    generation: integer('generation').notNull().default(1),
+    /** Occurrences of this generation lie after this instant. */
+    activeFrom: instant('active_from').notNull(),
+    /** Occurrences claimed so far; kept only for tasks with `max_runs`. */
+    claimed: integer('claimed').notNull().default(0),
+    createdAt: instant('created_at').notNull(),
+    updatedAt: instant('updated_at').notNull(),
+    /** A deleted task stays as a tombstone while replicas or history still refer to it. */
+    deletedAt: instant('deleted_at'),
+    /** The transaction that wrote the row last: what the change feed goes by. */
+    changedIn: xid8('changed_in').notNull().default(sql`pg_current_xact_id()`),
+  },
+  (t) => [
+    uniqueIndex('tasks_id').on(t.id).where(sql`${t.deletedAt} is null`),
+    index('tasks_changed_in').on(t.changedIn),
+    index('tasks_labels').using('gin', sql`${t.labels} jsonb_path_ops`),
+    index('tasks_tombstones').on(t.id).where(sql`${t.deletedAt} is not null`),
+  ],
+);
+
+export const runs = pgTable(
+  'runs',
+  {
+    /** Starts with the instant (48 bits of milliseconds), so that history is ordered by key. */
+    id: uuid('id').primaryKey(),
+    taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
+    trigger: runTrigger('trigger').notNull(),
+    status: runStatus('status').notNull(),
+    scheduledFor: instant('scheduled_for').notNull(),
+    /** When the next attempt may start. */
+    dueAt: instant('due_at').notNull(),
+    /** Order among waiting runs: the due instant less a head start for each step of priority. */
+    rank: instant('rank').notNull(),
+    /** 0 while the run occupies a task that forbids overlap, 1 while it is the one queued behind it, else null. */
+    lane: smallint('lane'),
+    owner: uuid('owner'),
+    attempt: smallint('attempt').notNull(),
+    maxAttempts: smallint('max_attempts').notNull(),
+    createdAt: instant('created_at').notNull(),
+    startedAt: instant('started_at'),
+    finishedAt: instant('finished_at'),
+    httpStatus: smallint('http_status'),
+    output: text('output'),
+    truncated: boolean('truncated'),
+    errorKind: errorKind('error_kind'),
+    errorMessage: text('error_message'),
+    reason: text('reason'),
+    /** Every finished attempt; null while or when the only one can be read off the run itself. */
+    attempts: jsonb('attempts').$type<StoredAttempt[]>(),
+    cancelRequested: boolean('cancel_requested').notNull().default(false),
+  },
+  (t) => [
+    index('runs_task').on(t.taskUid, t.id),
+    index('runs_live').on(t.status, t.rank).where(sql`${t.status} in ('pending', 'running', 'retrying')`),
+    uniqueIndex('runs_lane').on(t.taskUid, t.lane).where(sql`${t.lane} is not null`),
+  ],
+);
+
+/** A finished attempt as kept in `runs.attempts`; instants are RFC 3339. */
+export type StoredAttempt = {
+  attempt: number;
+  status: string;
+  startedAt: string;
+  finishedAt: string;
+  error: { kind: string; message: string } | null;
+  httpStatus: number | null;
+};
+
+export const taskEvents = pgTable(
+  'task_events',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
+    type: text('type').notNull(),
+    at: instant('at').notNull(),
+    actor: text('actor').notNull(),
+    requestId: text('request_id'),
+    changes: jsonb('changes').$type<Record<string, unknown>>(),
+  },
+  (t) => [index('task_events_task').on(t.taskUid, t.id)],
+);
+
+export const replicas = pgTable('replicas', {
+  /** One incarnation of one process. */
+  id: uuid('id').primaryKey(),
+  version: text('version').notNull(),
+  host: text('host').notNull(),
+  pid: integer('pid').notNull(),
+  startedAt: instant('started_at').notNull(),
+  heartbeatAt: instant('heartbeat_at').notNull(),
+  /** By the database's clock; after it the replica is dead to the others. */
+  leaseUntil: instant('lease_until').notNull(),
+  running: integer('running').notNull(),
+  tasksLoaded: integer('tasks_loaded').notNull(),
+  duties: text('duties').array().notNull(),
+});
+
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    /** Who asked for what: the caller's name and the operation. */
+    scope: text('scope').notNull(),
+    key: text('key').notNull(),
+    requestHash: text('request_hash').notNull(),
+    /** `json` and not `jsonb`: a replay is the first answer to the letter. */
+    answer: json('answer').$type<unknown>().notNull(),
+    createdAt: instant('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.scope, t.key] }), index('idempotency_keys_age').on(t.createdAt)],
+);
+
+/** One row: what the replicas of one database have in common. */
+export const cluster = pgTable('cluster', {
+  /** Keeps the Redis keys of two databases apart. */
+  id: uuid('id').primaryKey().default(sql`gen_random_uuid()`),
+  singleton: boolean('singleton').notNull().default(true).unique(),
+  /** Every occurrence up to here has its row or its recorded miss. */
+  watermark: instant('watermark').notNull(),
+});

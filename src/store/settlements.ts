@@ -1,0 +1,70 @@
+/** Writing down how attempts ended, each write guarded by the fence (run, owner, attempt). */
+
+import type { ErrorKind } from '../domain/run.ts';
+import type { Queryable } from './database.ts';
+import type { StoredAttempt } from './schema.ts';
+
+/** The end of one attempt. Instants are epoch milliseconds. */
+export type Settlement = {
+  runId: string;
+  attempt: number;
+  status: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'lost' | 'retrying';
+  /** When the first attempt of the run started, if this is it. */
+  startedAt: number | null;
+  finishedAt: number;
+  httpStatus: number | null;
+  output: string | null;
+  truncated: boolean | null;
+  error: { kind: ErrorKind; message: string } | null;
+  reason: string | null;
+  /** Set when the attempt has to be kept on its own: always but for an only attempt. */
+  record: StoredAttempt | null;
+  /** When the next attempt is due, for `retrying`. */
+  retryAt: number | null;
+};
+
+/**
+ * Writes a batch and gives back the ids of the runs that were written. One that is missing had been taken away from
+ * `owner`: its outcome no longer counts.
+ */
+export async function settleRuns(db: Queryable, owner: string, batch: readonly Settlement[]): Promise<Set<string>> {
+  const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
+  const { rows } = await db.query<{ id: string }>({
+    name: 'settle',
+    text: `
+      update runs r set status = s.status, started_at = coalesce(s.started_at, r.started_at),
+        finished_at = case s.status when 'retrying' then null else s.finished_at end,
+        due_at = coalesce(s.retry_at, r.due_at), rank = coalesce(s.retry_at + (r.rank - r.due_at), r.rank),
+        lane = case s.status when 'retrying' then r.lane end,
+        http_status = s.http_status, output = s.output, truncated = s.truncated,
+        error_kind = s.error_kind, error_message = s.error_message, reason = s.reason,
+        attempts = case when s.record is null then r.attempts else coalesce(r.attempts, '[]') || s.record end
+      from unnest($2::uuid[], $3::smallint[], $4::run_status[], $5::timestamptz[], $6::timestamptz[], $7::smallint[],
+        $8::text[], $9::boolean[], $10::error_kind[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])
+        as s(id, attempt, status, started_at, finished_at, http_status, output, truncated, error_kind, error_message, reason,
+          record, retry_at)
+      where r.id = s.id and r.owner = $1 and r.attempt = s.attempt and r.status = 'running'
+      returning r.id`,
+    values: [
+      owner,
+      sorted.map((item) => item.runId),
+      sorted.map((item) => item.attempt),
+      sorted.map((item) => item.status),
+      sorted.map((item) => stamp(item.startedAt)),
+      sorted.map((item) => stamp(item.finishedAt)),
+      sorted.map((item) => item.httpStatus),
+      sorted.map((item) => item.output),
+      sorted.map((item) => item.truncated),
+      sorted.map((item) => item.error?.kind ?? null),
+      sorted.map((item) => item.error?.message ?? null),
+      sorted.map((item) => item.reason),
+      sorted.map((item) => (item.record === null ? null : JSON.stringify(item.record))),
+      sorted.map((item) => stamp(item.retryAt)),
+    ],
+  });
+  return new Set(rows.map((row) => row.id));
+}
+
+function stamp(instant: number | null): string | null {
+  return instant === null ? null : new Date(instant).toISOString();
+}

@@ -1,0 +1,129 @@
+/** Between a row of `tasks` and the task it stands for. */
+
+import { formatDuration, parseDuration } from '../domain/duration.ts';
+import { formatInstant } from '../domain/instant.ts';
+import type { TaskDefinition } from '../domain/task.ts';
+
+/** A stored task. Instants are epoch milliseconds. */
+export type Task = {
+  uid: number;
+  id: string;
+  definition: TaskDefinition;
+  version: number;
+  generation: number;
+  activeFrom: number;
+  /** Occurrences claimed so far; counted only for a task with `maxRuns`. */
+  claimed: number;
+  createdAt: number;
+  updatedAt: number;
+};
+
+/** A row as the driver gives it: bigints come as text, timestamps as Date. */
+export type TaskRow = {
+  uid: string;
+  id: string;
+  name: string;
+  description: string | null;
+  labels: TaskDefinition['labels'];
+  schedule: TaskDefinition['schedule'];
+  target: TaskDefinition['target'];
+  timeout_ms: string;
+  retry: TaskDefinition['retry'];
+  overlap: TaskDefinition['overlap'];
+  misfire: TaskDefinition['misfire'];
+  starts_at: Date | null;
+  ends_at: Date | null;
+  max_runs: number | null;
+  jitter_ms: string | null;
+  priority: number;
+  status: TaskDefinition['status'];
+  version: number;
+  generation: number;
+  active_from: Date;
+  claimed: number;
+  created_at: Date;
+  updated_at: Date;
+};
+
+const names = [
+  'uid',
+  'id',
+  'name',
+  'description',
+  'labels',
+  'schedule',
+  'target',
+  'timeout_ms',
+  'retry',
+  'overlap',
+  'misfire',
+  'starts_at',
+  'ends_at',
+  'max_runs',
+  'jitter_ms',
+  'priority',
+  'status',
+  'version',
+  'generation',
+  'active_from',
+  'claimed',
+  'created_at',
+  'updated_at',
+] as const satisfies (keyof TaskRow)[];
+
+/** The select list that makes a `TaskRow` of the table or alias `from`. */
+export function taskColumns(from: string): string {
+  return names.map((name) => `${from}.${name}`).join(', ');
+}
+
+export function taskOf(row: TaskRow): Task {
+  return {
+    uid: Number(row.uid),
+    id: row.id,
+    definition: {
+      name: row.name,
+      description: row.description,
+      labels: row.labels,
+      schedule: row.schedule,
+      target: row.target,
+      timeout: formatDuration(Number(row.timeout_ms)),
+      retry: row.retry,
+      overlap: row.overlap,
+      misfire: row.misfire,
+      startsAt: row.starts_at && formatInstant(row.starts_at.getTime()),
+      endsAt: row.ends_at && formatInstant(row.ends_at.getTime()),
+      maxRuns: row.max_runs,
+      jitter: row.jitter_ms === null ? null : formatDuration(Number(row.jitter_ms)),
+      priority: row.priority,
+      status: row.status,
+    },
+    version: row.version,
+    generation: row.generation,
+    activeFrom: row.active_from.getTime(),
+    claimed: row.claimed,
+    createdAt: row.created_at.getTime(),
+    updatedAt: row.updated_at.getTime(),
+  };
+}
+
+/** The columns that a definition decides, as JSON for `jsonb_to_recordset`. */
+export function definitionColumns(id: string, definition: TaskDefinition) {
+  return {
+    id,
+    name: definition.name,
+    description: definition.description,
+    labels: definition.labels,
+    schedule: definition.schedule,
+    target: definition.target,
+    timeout_ms: parseDuration(definition.timeout),
+    retry: definition.retry,
+    overlap: definition.overlap,
+    misfire: definition.misfire,
+    starts_at: definition.startsAt,
+    ends_at: definition.endsAt,
+    max_runs: definition.maxRuns,
+    jitter_ms: definition.jitter === null ? null : parseDuration(definition.jitter),
+    priority: definition.priority,
+    status: definition.status,
+  };
+}

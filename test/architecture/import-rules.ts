@@ -1,0 +1,141 @@
+/** The rules of the house: which room may import what, and what only certain files may touch. Change them here. */
+
+import { posix } from 'node:path';
+import { readSource, type Source, withoutImports } from './read-source.ts';
+
+/** A room is a folder of src, or a file next to them. `x (types)` allows `import type` only. */
+const edges: Record<string, readonly string[]> = {
+  main: ['service', 'settings', 'executors', 'store', 'http', 'errors', 'clock', 'log', 'metrics'],
+  service: ['http', 'engine', 'store', 'locks', 'executors', 'domain', 'settings', 'errors', 'clock', 'log', 'metrics'],
+  http: ['domain', 'store', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
+  engine: ['domain', 'store', 'locks', 'executors', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
+  store: ['domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
+  locks: ['domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
+  executors: ['domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
+  domain: ['errors', 'clock (types)'],
+  settings: ['domain', 'errors'],
+  log: ['errors', 'clock', 'settings (types)'],
+  metrics: ['domain (types)', 'errors', 'clock', 'settings (types)'],
+  clock: ['errors'],
+  errors: [],
+};
+
+/** Who may import a package, and its subpaths, by the same words. A package that is not here may be imported by nobody. */
+const packages: Record<string, readonly string[]> = {
+  croner: ['domain'],
+  cronstrue: ['domain'],
+  ioredis: ['locks'],
+  'drizzle-orm': ['store'],
+  pg: ['store'],
+  '@electric-sql/pglite': ['store'],
+  '@electric-sql/pglite-socket': ['store'],
+  fastify: ['http'],
+  '@fastify/swagger': ['http'],
+  '@fastify/swagger-ui': ['http'],
+  ajv: ['http'],
+  typebox: ['http'],
+  jose: ['http'],
+  undici: ['executors'],
+  pino: ['log', '* (types)'],
+  'pino-pretty': ['log'],
+  'prom-client': ['metrics'],
+};
+
+/** The built-in modules that neither read nor change anything outside the process. */
+const pureBuiltins = ['node:crypto', 'node:net', 'node:url', 'node:util'];
+
+/** Who may touch what comes from outside: everyone else is handed it. */
+const reserved: { pattern: RegExp; name: string; files: readonly string[] }[] = [
+  { pattern: /\bprocess\s*\.\s*env\b/, name: 'process.env', files: ['settings.ts', 'main.ts'] },
+  { pattern: /\bDate\s*\.\s*now\b/, name: 'Date.now', files: ['clock.ts', 'main.ts'] },
+  { pattern: /\bnew\s+Date\s*(\(\s*\)|(?!\s*\())/, name: 'new Date()', files: ['clock.ts', 'main.ts'] },
+  { pattern: /\bperformance\s*\.\s*now\b/, name: 'performance.now', files: ['clock.ts', 'main.ts'] },
+  { pattern: /\bset(Timeout|Interval)\b/, name: 'a timer', files: ['clock.ts', 'main.ts'] },
+  { pattern: /['"]node:timers/, name: 'a timer', files: ['clock.ts', 'main.ts'] },
+  { pattern: /\bMath\s*\.\s*random\b/, name: 'Math.random', files: ['main.ts', 'service.ts'] },
+  { pattern: /^(export )?(let|var) /m, name: 'state of a module', files: [] },
+];
+
+const mostLines = 300;
+
+/** `files` maps a path below src (`http/app.ts`) to its text. Returns one sentence per violation, none when all is well. */
+export function violations(files: ReadonlyMap<string, string>): string[] {
+  const sources = new Map([...files].map(([path, text]) => [path, readSource(text)]));
+  const perFile = [...sources].flatMap(([path, source]) => [
+    ...importFaults(path, source, sources),
+    ...contentFaults(path, source),
+  ]);
+  return [...perFile, ...cycles(sources)];
+}
+
+function importFaults(path: string, source: Source, all: ReadonlyMap<string, Source>): string[] {
+  const room = roomOf(path);
+  const allowed = edges[room];
+  if (!allowed) return [`${path} is in no known room`];
+  return source.imports.flatMap(({ from, typeOnly }) => {
+    if (from.startsWith('node:')) {
+      return room === 'domain' && !pureBuiltins.includes(from)
+        ? [`${path} must not import ${from}: domain is pure`]
+        : [];
+    }
+    const needed = typeOnly ? ' even as a type' : '';
+    if (!from.startsWith('.')) {
+      const users = packages[packageOf(from)] ?? [];
+      return permits(users, room, typeOnly) ? [] : [`${path} must not import the package ${from}${needed}`];
+    }
+    const target = resolve(path, from);
+    if (!all.has(target)) return [`${path} imports ${from}, which is not a file of src`];
+    const other = roomOf(target);
+    return other === room || permits(allowed, other, typeOnly) ? [] : [`${path} must not import ${target}${needed}`];
+  });
+}
+
+function contentFaults(path: string, source: Source): string[] {
+  const faults = reserved
+    .filter(({ pattern, files }) => !files.includes(path) && pattern.test(source.code))
+    .map(({ name }) => `${path} must not use ${name}`);
+  if (source.lines > mostLines) faults.push(`${path} has ${source.lines} lines, more than ${mostLines}`);
+  if (source.imports.some(({ reExport }) => reExport) && withoutImports(source.code) === '') {
+    faults.push(`${path} is a barrel: it only re-exports`);
+  }
+  return faults;
+}
+
+/** Each cycle of imports, types included, once. */
+function cycles(sources: ReadonlyMap<string, Source>): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  function visit(path: string, trail: string[]): void {
+    const start = trail.indexOf(path);
+    if (start >= 0) found.push(`cycle: ${[...trail.slice(start), path].join(' -> ')}`);
+    if (start >= 0 || done.has(path)) return;
+    for (const { from } of sources.get(path)?.imports ?? []) {
+      if (from.startsWith('.')) visit(resolve(path, from), [...trail, path]);
+    }
+    done.add(path);
+  }
+  for (const path of sources.keys()) visit(path, []);
+  return found;
+}
+
+/** The settings are one room although they are several files: settings.ts, setting-table.ts, … */
+function roomOf(path: string): string {
+  const [first = '', ...rest] = path.split('/');
+  const name = rest.length > 0 ? first : first.replace(/\.ts$/, '');
+  return rest.length === 0 && name.startsWith('setting-') ? 'settings' : name;
+}
+
+function permits(allowed: readonly string[], wanted: string, typeOnly: boolean): boolean {
+  return [wanted, '*'].some((name) => allowed.includes(name) || (typeOnly && allowed.includes(`${name} (types)`)));
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+function resolve(path: string, from: string): string {
+  return posix.join(posix.dirname(path), from);
+}

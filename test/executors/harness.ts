@@ -1,0 +1,58 @@
+/** Makes executors and attempts for the tests of this folder, and clears executors away after each test. */
+
+import { randomBytes } from 'node:crypto';
+import { afterEach } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { HttpTarget } from '../../src/domain/target.ts';
+import type { Attempt, Outcome } from '../../src/executors/executor.ts';
+import { createHttpExecutor, type HttpExecutor, type HttpExecutorOptions } from '../../src/executors/http.ts';
+import { createTargetFilter } from '../../src/executors/target-filter.ts';
+
+export const runId = '0193933d-3c5e-7abc-8def-0123456789ab';
+
+const open: HttpExecutor[] = [];
+
+afterEach(() => {
+  for (const executor of open.splice(0)) executor.close();
+});
+
+export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpExecutor {
+  const filter = createTargetFilter({ deny: [], allow: [] });
+  const executor = createHttpExecutor({
+    clock: systemClock,
+    version: '1.2.3',
+    filter,
+    signer: null,
+    randomBytes,
+    ...options,
+  });
+  open.push(executor);
+  return executor;
+}
+
+/** A signal that is not aborted. */
+export function never(): AbortSignal {
+  return new AbortController().signal;
+}
+
+export function attemptOn(target: Partial<HttpTarget> & { url: string }, attempt: Partial<Attempt> = {}): Attempt {
+  return {
+    taskId: 'nightly-report',
+    runId,
+    attempt: 1,
+    scheduledFor: Date.UTC(2026, 11, 1, 1),
+    trigger: 'schedule',
+    timeoutMs: 20_000,
+    target: { type: 'http', method: 'POST', headers: {}, successStatus: ['2xx'], ...target },
+    ...attempt,
+  };
+}
+
+/** One call by an executor of its own. */
+export function call(
+  target: Partial<HttpTarget> & { url: string },
+  attempt: Partial<Attempt> = {},
+  options: Partial<HttpExecutorOptions> = {},
+): Promise<Outcome> {
+  return startExecutor(options).execute(attemptOn(target, attempt), never());
+}
