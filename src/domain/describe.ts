@@ -1,7 +1,22 @@
-/** stub */
+/** Says in English what a schedule means. */
 
 import cronstrue from 'cronstrue';
 import type { Schedule } from './schedule.ts';
-export function describeSchedule(s: Schedule): string {
-  return 'cron' in s ? cronstrue.toString(s.cron) : JSON.stringify(s);
+
+/** One sentence without a full stop, for a schedule that `readSchedule` made. */
+export function describeSchedule(schedule: Schedule): string {
+  if ('every' in schedule) return `Every ${schedule.every}, counted from ${schedule.anchor}`;
+  if ('at' in schedule) return `Once, at ${schedule.at}`;
+  if ('manual' in schedule) return 'Only when triggered';
+  const zone = schedule.timezone === 'UTC' ? '' : `, in the time zone ${schedule.timezone}`;
+  return `${describeCron(schedule.cron)}${zone}`;
+}
+
+function describeCron(cron: string): string {
+  try {
+    // `+` (both days must match) is unknown to cronstrue; its "and" reads the same.
+    return cronstrue.toString(cron.replace(/ \+/, ' '), { use24HourTimeFormat: true });
+  } catch {
+    return `By the cron pattern ${cron}`;
+  }
 }

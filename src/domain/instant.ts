@@ -1,8 +1,35 @@
-/** stub */
+/** Instants as RFC 3339 writes them: in with any offset, out in UTC with milliseconds. */
+
+const pattern = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,18}))?(?:Z|([+-])(\d\d):(\d\d))$/i;
+
+/**
+ * Epoch milliseconds, finer fractions cut off; null for what is no RFC 3339 instant, no day of the calendar, or not in the
+ * years 1970 to 9999. Leap seconds are refused: no clock here shows them.
+ */
 export function parseInstant(text: string): number | null {
-  const t = Date.parse(text);
-  return /T/.test(text) && !Number.isNaN(t) ? t : null;
+  const match = pattern.exec(text);
+  if (!match) return null;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const millis = Number((match[7] ?? '').padEnd(3, '0').slice(0, 3));
+  const [offsetHours, offsetMinutes] = [Number(match[9] ?? 0), Number(match[10] ?? 0)];
+  if (hour > 23 || minute > 59 || second > 59 || offsetHours > 23 || offsetMinutes > 59) return null;
+  const local = Date.UTC(year, month - 1, day, hour, minute, second, millis);
+  const date = new Date(local);
+  if (year < 1970 || date.getUTCFullYear() !== year || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day)
+    return null;
+  const offset = (offsetHours * 60 + offsetMinutes) * 60_000 * (match[8] === '-' ? -1 : 1);
+  const instant = local - offset;
+  return instant >= 0 && new Date(instant).getUTCFullYear() <= 9999 ? instant : null;
 }
+
+/** `2026-12-01T09:00:00.000Z` for epoch milliseconds. */
 export function formatInstant(ms: number): string {
   return new Date(ms).toISOString();
 }

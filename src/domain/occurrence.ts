@@ -1,6 +1,5 @@
 /** Occurrences: the instants at which one task is due, and the run id that each of them has. */
 
-import type { Calendar } from './calendar.ts';
 import { type CompiledSchedule, nextInstant } from './schedule.ts';
 
 /** What decides when one task is due. Instants are epoch milliseconds. */
@@ -22,38 +21,38 @@ export type Timing = {
  * The task's first occurrence strictly after `after`, or null when there is none. Strictly increasing from any start, and
  * the same on every replica: the one function behind preview, `next`, firing and catch-up.
  */
-export function nextOccurrence(timing: Timing, after: number, calendar: Calendar): number | null {
+export function nextOccurrence(timing: Timing, after: number): number | null {
   const { schedule, jitterMs } = timing;
   const base = Math.max(timing.activeFrom, (timing.startsAt ?? -Infinity) - 1);
   const inBounds = (nominal: number | null) =>
     nominal === null || (timing.endsAt !== null && nominal > timing.endsAt) ? null : nominal;
-  if (jitterMs === 0) return inBounds(nextInstant(schedule, Math.max(after, base), calendar));
+  if (jitterMs === 0) return inBounds(nextInstant(schedule, Math.max(after, base)));
 
   // Only the last nominal instant up to `after` can still lie ahead once moved: none is moved past its successor.
-  const earlier = lastNominal(schedule, Math.max(base, after - jitterMs - 1), after, calendar);
+  const earlier = lastNominal(schedule, Math.max(base, after - jitterMs - 1), after);
   if (earlier !== null && inBounds(earlier) !== null) {
-    const moved = earlier + offset(timing, earlier, calendar);
+    const moved = earlier + offset(timing, earlier);
     if (moved > after) return moved;
   }
-  const nominal = inBounds(nextInstant(schedule, Math.max(after, base), calendar));
-  return nominal === null ? null : nominal + offset(timing, nominal, calendar);
+  const nominal = inBounds(nextInstant(schedule, Math.max(after, base)));
+  return nominal === null ? null : nominal + offset(timing, nominal);
 }
 
 /** How far one nominal instant is moved: less than `jitterMs` and less than the way to the next one. */
-function offset(timing: Timing, nominal: number, calendar: Calendar): number {
-  const following = nextInstant(timing.schedule, nominal, calendar);
+function offset(timing: Timing, nominal: number): number {
+  const following = nextInstant(timing.schedule, nominal);
   const room = Math.min(timing.jitterMs + 1, following === null ? Infinity : following - nominal);
   return Math.floor(share(timing.uid, nominal) * room);
 }
 
 /** The last nominal instant in (from, to], or null: by halving, for a schedule can only be asked forwards. */
-function lastNominal(schedule: CompiledSchedule, from: number, to: number, calendar: Calendar): number | null {
+function lastNominal(schedule: CompiledSchedule, from: number, to: number): number | null {
   let found: number | null = null;
   let low = from;
   let high = to;
   while (low < high) {
     const middle = found === null ? low : Math.floor((low + high) / 2);
-    const next = nextInstant(schedule, middle, calendar);
+    const next = nextInstant(schedule, middle);
     if (next !== null && next <= to) {
       found = next;
       low = next;

@@ -1,58 +1,158 @@
-/** stub */
-import { fault, ok, type Result } from '../errors.ts';
-import type { Calendar } from './calendar.ts';
+/** Schedules: read at the door, echoed in one canonical form, asked for the next instant. */
+
+import { type FieldError, fault, ok, type Result } from '../errors.ts';
+import type { Calendar, CompiledCron } from './calendar.ts';
+import { canonicalCron } from './cron-syntax.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { formatInstant, parseInstant } from './instant.ts';
+
+/** The canonical long form: what is stored and echoed. */
 export type Schedule =
   | { cron: string; timezone: string }
   | { every: string; anchor: string }
   | { at: string }
   | { manual: true };
+
+/** A schedule ready to compute with. Instants and durations in (epoch) milliseconds. */
 export type CompiledSchedule =
-  | { kind: 'cron'; expression: string; timezone: string }
+  | { kind: 'cron'; cron: CompiledCron }
   | { kind: 'every'; everyMs: number; anchorMs: number }
   | { kind: 'at'; atMs: number }
   | { kind: 'manual' };
-export function readSchedule(input: any, c: { now: number; graceMs: number }, calendar: Calendar): Result<Schedule> {
+
+/** `now` in epoch milliseconds; an instant further back than `graceMs` is refused. */
+export type ScheduleContext = { now: number; graceMs: number };
+
+const leastRateMs = 100;
+const longestCron = 256;
+const longestZone = 64;
+const forms = ['cron', 'every', 'at', 'delay', 'manual'] as const;
+const members = [...forms, 'timezone', 'anchor'];
+
+/** The canonical schedule for what a client sent, shorthands included, or its faults. Never throws. */
+export function readSchedule(input: unknown, context: ScheduleContext, calendar: Calendar): Result<Schedule> {
   if (typeof input === 'string') {
-    if (input.startsWith('@every ')) input = { every: input.slice(7) };
-    else if (/^\d{4}-/.test(input)) input = { at: input };
-    else input = { cron: input };
-    const r = readSchedule(input, c, calendar);
-    return r.ok ? r : fault('#/schedule', r.errors[0]!.detail);
+    const read = readForm(longFormOf(input), context, calendar);
+    // A shorthand has no members to point to.
+    return read.ok ? read : { ok: false, errors: read.errors.map(({ detail }) => ({ pointer: '#/schedule', detail })) };
   }
-  if (input.manual) return ok({ manual: true });
-  if (input.every) {
-    const ms = parseDuration(input.every);
-    if (ms === null || ms < 100) return fault('#/schedule/every', 'bad');
-    return ok({ every: formatDuration(ms), anchor: formatInstant(input.anchor ? parseInstant(input.anchor)! : c.now) });
-  }
-  if (input.delay) return ok({ at: formatInstant(c.now + parseDuration(input.delay)!) });
-  if (input.at) {
-    const t = parseInstant(input.at)!;
-    if (t < c.now - c.graceMs) return fault('#/schedule/at', 'too old');
-    return ok({ at: formatInstant(t) });
-  }
-  if (!input.cron) return fault('#/schedule', 'needs one');
-  try {
-    if (calendar.next(input.cron, input.timezone ?? 'UTC', c.now) === null) return fault('#/schedule/cron', 'never');
-  } catch {
-    return fault('#/schedule/cron', 'bad');
-  }
-  return ok({ cron: input.cron, timezone: input.timezone ?? 'UTC' });
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    return fault('#/schedule', 'must be text or an object such as {"cron": "0 2 * * *"}');
+  return readForm(input as Record<string, unknown>, context, calendar);
 }
-export function compileSchedule(s: Schedule, _c: Calendar): CompiledSchedule {
-  if ('cron' in s) return { kind: 'cron', expression: s.cron, timezone: s.timezone };
-  if ('every' in s) return { kind: 'every', everyMs: parseDuration(s.every)!, anchorMs: parseInstant(s.anchor)! };
-  if ('at' in s) return { kind: 'at', atMs: parseInstant(s.at)! };
+
+function longFormOf(text: string): Record<string, unknown> {
+  const trimmed = text.slice(0, longestCron + 1).trim();
+  if (trimmed.startsWith('@every ')) return { every: trimmed.slice(7).trim() };
+  if (/^\d{4}-\d\d-\d\d[Tt]/.test(trimmed)) return { at: trimmed };
+  return { cron: text };
+}
+
+function readForm(input: Record<string, unknown>, context: ScheduleContext, calendar: Calendar): Result<Schedule> {
+  const given = (name: string) => input[name] !== undefined && input[name] !== null;
+  const unknown = Object.keys(input).filter((name) => !members.includes(name));
+  if (unknown.length > 0) return { ok: false, errors: unknown.map((name) => error(name, 'is not a known field')) };
+  const named = forms.filter(given);
+  if (named.length !== 1)
+    return fault(
+      '#/schedule',
+      `must have exactly one of ${forms.join(', ')}${named.length > 1 ? `, not ${named.join(' and ')}` : ''}`,
+    );
+  const [form] = named as [(typeof forms)[number]];
+  if (given('timezone') && form !== 'cron') return failed('timezone', 'belongs to "cron" only');
+  if (given('anchor') && form !== 'every') return failed('anchor', 'belongs to "every" only');
+  if (form === 'manual') return input.manual === true ? ok({ manual: true }) : failed('manual', 'must be true');
+  const value = input[form];
+  if (typeof value !== 'string') return failed(form, 'must be text');
+  switch (form) {
+    case 'cron':
+      return readCronForm(value, input.timezone ?? 'UTC', context, calendar);
+    case 'every':
+      return readEvery(value, input.anchor ?? formatInstant(context.now));
+    case 'at':
+      return readAt(value, context);
+    case 'delay':
+      return readDelay(value, context);
+  }
+}
+
+function readCronForm(text: string, timezone: unknown, context: ScheduleContext, calendar: Calendar): Result<Schedule> {
+  if (text.length > longestCron) return failed('cron', `must be at most ${longestCron} characters long`);
+  if (typeof timezone !== 'string' || timezone.length > longestZone)
+    return failed('timezone', 'must be the name of a time zone');
+  const cron = canonicalCron(text);
+  const compiled = calendar.compile(cron, timezone);
+  if (!compiled.ok)
+    return { ok: false, errors: compiled.errors.map(({ pointer, detail }) => error(pointer.slice(2), detail)) };
+  if (compiled.value.next(context.now) === null)
+    return failed('cron', `"${cron}" can never fire: there is no such date to come`);
+  return ok({ cron, timezone });
+}
+
+function readEvery(text: string, anchor: unknown): Result<Schedule> {
+  const every = parseDuration(text);
+  if (every === null) return failed('every', `"${text.slice(0, 40)}" is not a duration such as "30s" or "1h30m"`);
+  if (every < leastRateMs) return failed('every', `must be at least ${formatDuration(leastRateMs)}`);
+  const from = typeof anchor === 'string' ? parseInstant(anchor) : null;
+  if (from === null) return failed('anchor', 'must be an RFC 3339 instant such as "2026-12-01T09:00:00Z"');
+  return ok({ every: formatDuration(every), anchor: formatInstant(from) });
+}
+
+function readAt(text: string, { now, graceMs }: ScheduleContext): Result<Schedule> {
+  const at = parseInstant(text);
+  if (at === null)
+    return failed('at', `"${text.slice(0, 40)}" is not an RFC 3339 instant such as "2026-12-01T09:00:00Z"`);
+  if (at < now - graceMs)
+    return failed('at', `${formatInstant(at)} has passed, by more than the grace of ${formatDuration(graceMs)}`);
+  return ok({ at: formatInstant(at) });
+}
+
+function readDelay(text: string, { now }: ScheduleContext): Result<Schedule> {
+  const delay = parseDuration(text);
+  if (delay === null) return failed('delay', `"${text.slice(0, 40)}" is not a duration such as "10m"`);
+  return ok({ at: formatInstant(now + delay) });
+}
+
+function error(member: string, detail: string): FieldError {
+  return { pointer: `#/schedule/${member.replaceAll('~', '~0').replaceAll('/', '~1')}`, detail };
+}
+
+function failed(member: string, detail: string): { ok: false; errors: FieldError[] } {
+  return { ok: false, errors: [error(member, detail)] };
+}
+
+/**
+ * Makes a stored schedule ready to compute with. Null when this system no longer knows it: its time zone went away with
+ * another version of the zone data.
+ */
+export function compileSchedule(schedule: Schedule, calendar: Calendar): CompiledSchedule | null {
+  if ('cron' in schedule) {
+    const compiled = calendar.compile(schedule.cron, schedule.timezone);
+    return compiled.ok ? { kind: 'cron', cron: compiled.value } : null;
+  }
+  if ('every' in schedule) {
+    const [everyMs, anchorMs] = [parseDuration(schedule.every), parseInstant(schedule.anchor)];
+    return everyMs === null || anchorMs === null ? null : { kind: 'every', everyMs, anchorMs };
+  }
+  if ('at' in schedule) {
+    const atMs = parseInstant(schedule.at);
+    return atMs === null ? null : { kind: 'at', atMs };
+  }
   return { kind: 'manual' };
 }
-export function nextInstant(s: CompiledSchedule, after: number, c: Calendar): number | null {
-  if (s.kind === 'cron') return c.next(s.expression, s.timezone, after);
-  if (s.kind === 'every')
-    return after < s.anchorMs
-      ? s.anchorMs
-      : s.anchorMs + (Math.floor((after - s.anchorMs) / s.everyMs) + 1) * s.everyMs;
-  if (s.kind === 'at') return s.atMs > after ? s.atMs : null;
-  return null;
+
+/** The first instant strictly after `after` (epoch milliseconds), or null. The one function behind all others. */
+export function nextInstant(schedule: CompiledSchedule, after: number): number | null {
+  switch (schedule.kind) {
+    case 'cron':
+      return schedule.cron.next(after);
+    case 'every': {
+      const { everyMs, anchorMs } = schedule;
+      return after < anchorMs ? anchorMs : anchorMs + (Math.floor((after - anchorMs) / everyMs) + 1) * everyMs;
+    }
+    case 'at':
+      return schedule.atMs > after ? schedule.atMs : null;
+    case 'manual':
+      return null;
+  }
 }

@@ -173,11 +173,15 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
   return ok(definition);
 }
 
-/** What decides when the task is due, ready to compute with. Never throws for a definition made by `readTask`. */
-export function timingOf(uid: number, task: TimingSource, activeFrom: number, calendar: Calendar): Timing {
+export type TimingSource = Pick<TaskDefinition, 'schedule' | 'startsAt' | 'endsAt' | 'jitter'>;
+
+/** What decides when the task is due, ready to compute with; null when its schedule is no longer known here. */
+export function timingOf(uid: number, task: TimingSource, activeFrom: number, calendar: Calendar): Timing | null {
+  const schedule = compileSchedule(task.schedule, calendar);
+  if (schedule === null) return null;
   return {
     uid,
-    schedule: compileSchedule(task.schedule, calendar),
+    schedule,
     activeFrom,
     startsAt: task.startsAt === null ? null : parseInstant(task.startsAt),
     endsAt: task.endsAt === null ? null : parseInstant(task.endsAt),
@@ -185,12 +189,11 @@ export function timingOf(uid: number, task: TimingSource, activeFrom: number, ca
   };
 }
 
-export type TimingSource = Pick<TaskDefinition, 'schedule' | 'startsAt' | 'endsAt' | 'jitter'>;
-
 /** Refuses a schedule that leaves an active task nothing to do after `activeFrom` and between `startsAt` and `endsAt`. */
 export function checkOccurs(task: TimingSource, activeFrom: number, calendar: Calendar): Result<null> {
   if ('manual' in task.schedule) return ok(null);
-  if (nextOccurrence(timingOf(0, task, activeFrom, calendar), activeFrom, calendar) !== null) return ok(null);
+  const timing = timingOf(0, task, activeFrom, calendar);
+  if (timing !== null && nextOccurrence(timing, activeFrom) !== null) return ok(null);
   if (task.endsAt !== null) return fault('#/endsAt', 'the schedule has no instant left before endsAt');
   return fault('#/schedule', 'the schedule has no instant left');
 }

@@ -59,7 +59,7 @@ const plansKept = 20_000;
 
 export function startEngine(options: EngineOptions): Engine {
   const { clock, time, log, metrics, calendar, db } = options;
-  const timetable = createTimetable(calendar);
+  const timetable = createTimetable();
   const plans = createPlanCache(plansKept);
   const settler = createSettler(db.claims, clock, log);
   const loops = new Map<string, Loop>();

@@ -1,7 +1,7 @@
 /** The reconciler: fills the timetable at boot and makes it follow every committed change. */
 
 import type { Calendar } from '../domain/calendar.ts';
-import { timingOf } from '../domain/task.ts';
+import { compileSchedule } from '../domain/schedule.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
 import { feedPosition, loadTasks, readChanges, type TaskTiming } from '../store/feed.ts';
@@ -30,11 +30,17 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
   let position: string | null = null;
 
   function put(task: TaskTiming, after: number): void {
-    const { uid, id, generation, priority, limited } = task;
-    timetable.put(
-      { uid, id, generation, priority, limited, timing: timingOf(uid, task, task.activeFrom, calendar) },
-      after,
-    );
+    const { uid, id, generation, priority, limited, activeFrom, startsAt, endsAt, jitterMs } = task;
+    const schedule = compileSchedule(task.schedule, calendar);
+    if (schedule === null) {
+      log.error(
+        { taskId: id, schedule: task.schedule },
+        'a schedule is not known on this system: the task cannot fire here',
+      );
+      return;
+    }
+    const timing = { uid, schedule, activeFrom, startsAt, endsAt, jitterMs };
+    timetable.put({ uid, id, generation, priority, limited, timing }, after);
   }
 
   function follow(task: TaskTiming): void {

@@ -1,6 +1,5 @@
 /** The timetable: the next instant of every active task, in memory, in order. */
 
-import type { Calendar } from '../domain/calendar.ts';
 import { nextOccurrence, type Timing } from '../domain/occurrence.ts';
 import { createHeap, type HeapItem } from './heap.ts';
 
@@ -32,12 +31,12 @@ export type Timetable = {
   entries(): Iterable<Entry>;
 };
 
-export function createTimetable(calendar: Calendar): Timetable {
+export function createTimetable(): Timetable {
   const heap = createHeap<Entry>();
   const byUid = new Map<number, Entry>();
 
   function advance(entry: Entry, after: number): void {
-    entry.key = nextOccurrence(entry.timing, after, calendar) ?? Infinity;
+    entry.key = nextOccurrence(entry.timing, after) ?? Infinity;
     // What is never due again needs no place in the order, only in the count.
     if (entry.key === Infinity) heap.remove(entry);
     else heap.put(entry);

@@ -27,6 +27,8 @@ export type Lanes = {
  */
 const initialLanes = 64;
 const slowAnswerMs = 20;
+/** An origin left alone for so long starts small again, in milliseconds. */
+const forgetSlownessMs = 10_000;
 
 const lost = new Error('the connection is of no further use');
 
@@ -69,6 +71,14 @@ export function createLanes(origin: string, most: number, options: ConnectorOpti
     head = 0;
   }
 
+  /** What a slow hour took need not be kept for ever. */
+  function shrink(): void {
+    if (limit === fewest || clock.monotonic() - quietSince < forgetSlownessMs) return;
+    limit = fewest;
+    slowLooks = 0;
+    for (const surplus of free.splice(fewest)) surplus.destroy(lost);
+  }
+
   function fill(): void {
     while (busy < limit && waiting > 0) {
       const start = next();
@@ -97,6 +107,7 @@ export function createLanes(origin: string, most: number, options: ConnectorOpti
 
   return {
     enter(start) {
+      if (busy === 0 && waiting === 0) shrink();
       // Whoever waits already comes first.
       if (busy < limit && waiting === 0) {
         busy++;
@@ -121,12 +132,7 @@ export function createLanes(origin: string, most: number, options: ConnectorOpti
       else lane.destroy(lost);
       // The HTTP client is still amid its own bookkeeping for the call that ends here.
       if (waiting > 0) queueMicrotask(fill);
-      else if (busy === 0) {
-        quietSince = clock.monotonic();
-        limit = fewest;
-        slowLooks = 0;
-        for (const surplus of free.splice(fewest)) surplus.destroy(lost);
-      }
+      else if (busy === 0) quietSince = clock.monotonic();
     },
     idleSince: () => (busy === 0 && waiting === 0 ? quietSince : null),
     destroy(reason) {

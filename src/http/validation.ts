@@ -15,7 +15,7 @@ export type Validation = {
 
 /** `schemas` are those that others refer to by their `$id`. */
 export function createValidation(schemas: readonly object[]): Validation {
-  const options = { allErrors: true, strict: false, schemas: [...schemas] };
+  const options = { allErrors: true, strict: false, validateFormats: false, schemas: [...schemas] };
   const strict = new Ajv(options);
   const coercing = new Ajv({ ...options, coerceTypes: 'array', useDefaults: true });
   return {

@@ -18,10 +18,11 @@ export function nextRuns(task: Task, after: number, count: number, calendar: Cal
   if (definition.status !== 'active') return [];
   const left = definition.maxRuns === null ? count : Math.max(0, definition.maxRuns - claimed);
   const timing = timingOf(uid, definition, activeFrom, calendar);
+  if (timing === null) return [];
   const instants: number[] = [];
   let last: number | null = after;
   while (instants.length < Math.min(count, left)) {
-    last = nextOccurrence(timing, last, calendar);
+    last = nextOccurrence(timing, last);
     if (last === null) break;
     instants.push(last);
   }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { createSigner, parseSigningSecrets } from '../../src/executors/signature.ts';
 import { closedPortUrl, delay, hang, redirect, resetAtOnce, startTarget, status, type Target } from '../target.ts';
 import { attemptOn, call, never, runId, startExecutor } from './harness.ts';
@@ -253,6 +254,38 @@ test('a host whose name takes for ever to resolve holds no connection beyond the
     const outcome = await execute(attemptOn({ url: 'http://billing.test' }, { attempt, timeoutMs: 50 }), never());
     expect(outcome).toMatchObject({ status: 'timed_out', error: { message: 'no answer within 50ms' } });
   }
+});
+
+test('an address found after the deadline is not connected to any more', async () => {
+  let found = (_addresses: { address: string; family: number }[]) => {};
+  const resolve = () => new Promise<{ address: string; family: number }[]>((settle) => (found = settle));
+  const outcome = await call({ url: `http://billing.test:${target.port}` }, { timeoutMs: 50 }, { resolve });
+  expect(outcome.status).toBe('timed_out');
+  found([{ address: '127.0.0.1', family: 4 }]);
+  await call({ url: target.url });
+  expect(target.connections()).toBe(1);
+});
+
+test('an origin left alone for a minute or two is forgotten', async () => {
+  let passed = 0;
+  let sweep = () => {};
+  const clock = {
+    ...systemClock,
+    monotonic: () => performance.now() + passed,
+    after(ms: number, run: () => void) {
+      if (ms === 60_000) sweep = run;
+      return systemClock.after(ms, run);
+    },
+  };
+  const { execute } = startExecutor({ clock });
+  await execute(attemptOn({ url: target.url }), never());
+  sweep();
+  await execute(attemptOn({ url: target.url }), never());
+  passed += 60_001;
+  sweep();
+  const before = target.connections();
+  await execute(attemptOn({ url: target.url }), never());
+  expect(target.connections()).toBe(before + 1);
 });
 
 test('a herd on a quick target shares a few connections and each call arrives once', async () => {

@@ -44,9 +44,11 @@ export function scheduleRoutes(app: App, { calendar, now }: HttpContext): void {
       if (!read.ok) throw unprocessable(read.errors);
       const compiled = compileSchedule(read.value, calendar);
       const next: string[] = [];
-      let last: number | null = nextInstant(compiled, from, calendar);
-      for (; last !== null && next.length < (body.count ?? 5); last = nextInstant(compiled, last, calendar))
+      for (let last: number | null = from; compiled !== null && next.length < (body.count ?? 5); ) {
+        last = nextInstant(compiled, last);
+        if (last === null) break;
         next.push(formatInstant(last));
+      }
       return { canonical: read.value, description: describeSchedule(read.value), next };
     },
   );

@@ -1,0 +1,152 @@
+/** The cron patterns that are accepted: a strict grammar, and errors that say what to write instead. */
+
+import type { Result } from '../errors.ts';
+import { ok } from '../errors.ts';
+
+/** A pattern in six or seven fields, as it is computed with. */
+export type CronPattern = {
+  /** Seconds first, `?` written as `*`, ready for croner. */
+  fields: string;
+  /** Day-of-month and day-of-week must both match; else either. */
+  bothDays: boolean;
+  /** Hour or minute begins with `*`: the pattern follows real time through changes of the clock (Vixie cron). */
+  followsRealTime: boolean;
+};
+
+type Field = { name: string; least: number; most: number; names?: readonly string[]; special?: RegExp };
+
+const monthNames = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
+const dayNames = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
+
+const second: Field = { name: 'second', least: 0, most: 59 };
+const minute: Field = { name: 'minute', least: 0, most: 59 };
+const hour: Field = { name: 'hour', least: 0, most: 23 };
+const day: Field = { name: 'day of month', least: 1, most: 31, special: /^(?:L|LW|WL|(?:[1-9]|[12]\d|3[01])W)$/ };
+const month: Field = { name: 'month', least: 1, most: 12, names: monthNames };
+const weekday: Field = {
+  name: 'day of week',
+  least: 0,
+  most: 7,
+  names: dayNames,
+  special: /^(?:[0-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(?:#[1-5]|#?L)$/i,
+};
+const year: Field = { name: 'year', least: 1970, most: 9999 };
+
+const nicknames: Record<string, string> = {
+  '@yearly': '0 0 0 1 1 *',
+  '@annually': '0 0 0 1 1 *',
+  '@monthly': '0 0 0 1 * *',
+  '@weekly': '0 0 0 * * 0',
+  '@daily': '0 0 0 * * *',
+  '@midnight': '0 0 0 * * *',
+  '@hourly': '0 0 * * * *',
+};
+
+/** The pattern without outer and repeated blanks, as it is echoed. */
+export function canonicalCron(text: string): string {
+  return text.replace(/[ \t]+/g, ' ').replace(/^ | $/g, '');
+}
+
+/** Reads a canonical pattern of 5, 6 (seconds first) or 7 (year last) fields or a nickname; errors are sentences. */
+export function readCron(text: string): Result<CronPattern, string> {
+  if (text.startsWith('@')) {
+    const fields = nicknames[text];
+    if (fields !== undefined) return ok({ fields, bothDays: true, followsRealTime: text === '@hourly' });
+    if (text.startsWith('@every')) return refuse('a fixed rate is not cron: write {"every": "5m"}');
+    return refuse(`"${text}" is none of ${Object.keys(nicknames).join(', ')}`);
+  }
+  if (/^(?:CRON_)?TZ=/.test(text)) return refuse('the zone belongs into "timezone", not into the pattern');
+  const parts = text.split(' ');
+  if (text === '' || parts.length < 5 || parts.length > 7)
+    return refuse(
+      `"${text}" has ${text === '' ? 0 : parts.length} fields; there must be 5, 6 (seconds first) or 7 (year last)`,
+    );
+  const fields = parts.length === 5 ? ['0', ...parts] : parts;
+  for (const [place, field] of [second, minute, hour, day, month, weekday, year].slice(0, fields.length).entries()) {
+    const fault = faultIn(fields[place] as string, field);
+    if (fault !== null) return refuse(fault);
+  }
+  const [seconds, minutes, hours, days, months, weekdays, years] = fields as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string?,
+  ];
+  const demandsBoth = weekdays.startsWith('+');
+  const written = [
+    seconds,
+    minutes,
+    hours,
+    days.replace('?', '*'),
+    months,
+    (demandsBoth ? weekdays.slice(1) : weekdays).replace('?', '*'),
+  ];
+  return ok({
+    fields: [...written, ...(years === undefined ? [] : [years])].join(' ').toUpperCase(),
+    // Vixie cron: either day field may be met when both are restricted, both must be when one begins with an asterisk.
+    bothDays: demandsBoth || [days, weekdays].some((each) => /^[*?]/.test(each)),
+    followsRealTime: minutes.startsWith('*') || hours.startsWith('*'),
+  });
+}
+
+function refuse(sentence: string): { ok: false; errors: string } {
+  return { ok: false, errors: sentence };
+}
+
+/** What is wrong with one field, or null. */
+function faultIn(text: string, field: Field): string | null {
+  const body = field === weekday && text.startsWith('+') ? text.slice(1) : text;
+  if (text.startsWith('+') && field !== weekday) return `${field.name}: "+" may only stand before the day of week`;
+  if (body === '?' && (field === day || field === weekday)) return null;
+  for (const item of body.split(',')) {
+    const fault = faultInItem(item, field);
+    if (fault !== null) return `${field.name}: ${fault}`;
+  }
+  return null;
+}
+
+function faultInItem(item: string, field: Field): string | null {
+  if (field.special?.test(item)) return null;
+  const [range = '', step, ...more] = item.split('/');
+  if (more.length > 0) return `"${item}" has more than one step`;
+  if (step !== undefined) {
+    const span = field.most - field.least + (field === weekday ? 0 : 1);
+    if (!/^\d{1,4}$/.test(step) || Number(step) === 0)
+      return `"${item}": the step must be a whole number of at least 1`;
+    if (Number(step) > span) return `"${item}": a step of ${step} is larger than the range`;
+    if (range === '') return `"${item}": a step needs a range, such as "*/${step}"`;
+    if (!range.includes('-') && range !== '*')
+      return `"${item}": a step needs a range; write "${range === String(field.least) ? `*/${step}` : `${range}-${field.most}/${step}`}"`;
+  }
+  if (range === '*') return null;
+  const bounds = range.split('-');
+  if (bounds.length > 2) return `"${item}" is not a value or a range`;
+  const numbers = bounds.map((bound) => valueOf(bound, field));
+  for (const [place, value] of numbers.entries()) {
+    if (value === null) return hintFor(item, bounds[place] as string, field);
+    if (value < field.least || value > field.most) return `${value} is out of range ${field.least}–${field.most}`;
+  }
+  const [from, to] = numbers as [number, number?];
+  if (to !== undefined && to < from) return `"${range}" runs backwards`;
+  return null;
+}
+
+/** The number that a value or name stands for; NaN-free: null when it is neither. */
+function valueOf(text: string, { names, least }: Field): number | null {
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  const place = names?.indexOf(text.toUpperCase()) ?? -1;
+  return place < 0 ? null : place + least;
+}
+
+function hintFor(item: string, value: string, field: Field): string {
+  if (value === '') return `"${item}" is incomplete`;
+  if (/^\d+$/.test(value)) return `${value} is out of range ${field.least}–${field.most}`;
+  if (field === weekday && /#/.test(item)) return `"${item}": the number after # must be 1 to 5`;
+  if (field === day && /^L-/.test(item)) return `"${item}": days counted from the last one are not supported`;
+  if (field === day && /W/.test(item)) return `"${item}": W takes a single day from 1 to 31`;
+  if (/^(?:l|lw|\d+w)$/.test(value)) return `"${item}": L and W are written in capitals`;
+  return `"${item}" is not a value, a range or a list of them`;
+}

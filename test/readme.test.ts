@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { beforeAll, expect, test } from 'vitest';
+import { poll } from './services/poll.ts';
+import { type Replica, startReplica } from './services/process.ts';
+
+const run = promisify(execFile);
+
+let readme: string;
+let replica: Replica;
+beforeAll(async () => {
+  readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  replica = await startReplica();
+  await poll(async () => (await fetch(`${replica.url}/readyz`)).ok, { what: 'the service to be ready' });
+});
+
+test('every curl of the README works on a service that was just started, in its order', async () => {
+  const { port } = new URL(replica.url);
+  const blocks = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] as string);
+  const commands = blocks.flatMap((block) => block.split(/^(?=curl )/m)).filter((command) => command.trim() !== '');
+  expect(commands.length).toBeGreaterThanOrEqual(10);
+  for (const command of commands) {
+    const here = command.replaceAll('localhost:8080', `localhost:${port}`).replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`);
+    const { stdout } = await run('sh', ['-c', here.replace('curl -sS', "curl -sS --fail-with-body -w '\\n%{http_code}'")]);
+    const [body, code] = [stdout.slice(0, stdout.lastIndexOf('\n')), stdout.slice(stdout.lastIndexOf('\n') + 1)];
+    expect(Number(code), `${here}\n${body}`).toBeLessThan(300);
+    if (body !== '') JSON.parse(body);
+    if (command.includes('/trigger')) expect(JSON.parse(body).status).toBe('succeeded');
+  }
+});
