@@ -37,7 +37,11 @@ async function runMigrations(settings: Settings): Promise<void> {
 async function serve(settings: Settings): Promise<void> {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
   for (const warning of settings.warnings) log.warn(warning);
-  const service = await startService({ settings, clock: systemClock, log, version });
+  const onFatal = (reason: string): never => {
+    log.fatal(reason);
+    process.exit(1);
+  };
+  const service = await startService({ settings, clock: systemClock, log, version, onFatal });
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) {

@@ -6,7 +6,7 @@ import type { Clock } from './clock.ts';
 import { createCalendar } from './domain/calendar.ts';
 import { createDatabaseTime } from './engine/database-time.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
-import { startLoop } from './engine/loop.ts';
+import { type Loop, startLoop } from './engine/loop.ts';
 import { createHttpExecutor } from './executors/http.ts';
 import { createSigner } from './executors/signature.ts';
 import { createTargetFilter } from './executors/target-filter.ts';
@@ -20,13 +20,24 @@ import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import type { Settings } from './settings.ts';
 import { clusterId } from './store/cluster.ts';
-import { type DatabaseOptions, openDatabase } from './store/database.ts';
+import { type Database, openDatabase } from './store/database.ts';
 import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
+import { maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
 import { endReplicas } from './store/replicas.ts';
 import { claimsApplicationName } from './store/tasks.ts';
 
-export type ServiceOptions = { settings: Settings; clock: Clock; log: Logger; version: string };
+export type ServiceOptions = {
+  settings: Settings;
+  clock: Clock;
+  log: Logger;
+  version: string;
+  /** Something that cannot be mended from inside: the process should end. */
+  onFatal: (reason: string) => void;
+};
+
+/** The firing path and the lease have connections of their own: no request can keep them waiting. */
+type Pools = { api: Database; claims: Database; lease: Database; other: Database };
 
 /** A running replica. */
 export type Service = {
@@ -39,24 +50,17 @@ export type Service = {
 /** An API request may wait this long for Postgres before it is answered with a 503. */
 const apiTimeoutMs = 1_500;
 const engineTimeoutMs = 5_000;
+const leaseTimeoutMs = 2_000;
+const upkeepEveryMs = 10 * 60_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
-export async function startService({ settings, clock, log, version }: ServiceOptions): Promise<Service> {
-  const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, clock, log) : null;
-  const connection = embedded ? embedded.connection : { connectionString: settings.databaseUrl as string };
-  const open = (applicationName: string, maxConnections: number, timeoutMs: number, kind?: Partial<DatabaseOptions>) =>
-    openDatabase({
-      connection,
-      applicationName,
-      maxConnections: embedded ? 1 : maxConnections,
-      timeoutMs,
-      log,
-      ...kind,
-    });
-  const api = open('punctual api', 8, apiTimeoutMs);
-  const claims = open(claimsApplicationName, 4, engineTimeoutMs);
-  const lease = open('punctual lease', 1, 2_000);
-  const other = open('punctual engine', 3, engineTimeoutMs);
+export async function startService({ settings, clock, log, version, onFatal }: ServiceOptions): Promise<Service> {
+  const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, clock, onFatal) : null;
+  const connection = embedded?.connection ?? { connectionString: settings.databaseUrl as string };
+  const open = (applicationName: string, maxConnections: number, timeoutMs: number) =>
+    openDatabase({ connection, applicationName, maxConnections, timeoutMs, log });
+  const pools = embedded ? onePool(open('punctual', 1, engineTimeoutMs)) : separatePools(open);
+  const { api, claims, lease, other } = pools;
 
   const metrics = createMetrics({ taskLabel: settings.metricsTaskLabel });
   const calendar = createCalendar();
@@ -72,6 +76,7 @@ export async function startService({ settings, clock, log, version }: ServiceOpt
   });
 
   let engine: Engine | null = null;
+  let upkeep: Loop | null = null;
   let closing = false;
   const receive = (signal: Signal) => engine?.receive(signal);
   const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log);
@@ -127,13 +132,28 @@ export async function startService({ settings, clock, log, version }: ServiceOpt
         historyRetentionMs: settings.historyRetentionMs,
         identity: { version, host: hostname(), pid: process.pid },
       });
+      if (embedded)
+        upkeep = startLoop({
+          name: 'upkeep',
+          clock,
+          log,
+          retryMs: upkeepEveryMs,
+          step: async () => {
+            await maintain(other);
+            return upkeepEveryMs;
+          },
+        });
       const running = engine;
       metrics.observeState(() => running.state());
       return 3_600_000;
     },
   });
 
-  const url = await app.listen({ host: settings.host, port: settings.port });
+  const url = await app.listen({
+    host: settings.host,
+    port: settings.port,
+    listenTextResolver: (address) => `accepting connections at ${address}`,
+  });
   log.info({ url, version, store: embedded ? 'embedded' : 'postgres', redis: redis !== null }, 'listening');
 
   return {
@@ -146,15 +166,36 @@ export async function startService({ settings, clock, log, version }: ServiceOpt
       await app.close();
       signals.close();
       redis?.close();
-      await Promise.all([api.close(), claims.close(), lease.close(), other.close()]);
+      await upkeep?.stop();
+      if (embedded)
+        await maintain(other).catch((error) => log.warn({ err: error }, 'the last upkeep of the store failed'));
+      await Promise.all([...new Set(Object.values(pools))].map((pool) => pool.close()));
       await embedded?.stop();
       metrics.close();
     },
   };
 }
 
-async function openEmbedded(dataDir: string, clock: Clock, log: Logger): Promise<EmbeddedStore> {
-  const opened = await startEmbedded({ dataDir, clock, log });
+async function openEmbedded(dataDir: string, clock: Clock, onFatal: (reason: string) => void): Promise<EmbeddedStore> {
+  const opened = await startEmbedded({
+    dataDir,
+    clock,
+    onDeath: (reason) => onFatal(`the embedded store died: ${reason}`),
+  });
   if (!opened.ok) throw new Error(opened.errors);
   return opened.value;
+}
+
+function separatePools(open: (applicationName: string, maxConnections: number, timeoutMs: number) => Database): Pools {
+  return {
+    api: open('punctual api', 8, apiTimeoutMs),
+    claims: open(claimsApplicationName, 4, engineTimeoutMs),
+    lease: open('punctual lease', 1, leaseTimeoutMs),
+    other: open('punctual engine', 3, engineTimeoutMs),
+  };
+}
+
+/** The embedded store has one session, which several connections would mix up. */
+function onePool(pool: Database): Pools {
+  return { api: pool, claims: pool, lease: pool, other: pool };
 }

@@ -21,8 +21,13 @@ test('every curl of the README works on a service that was just started, in its 
   const commands = blocks.flatMap((block) => block.split(/^(?=curl )/m)).filter((command) => command.trim() !== '');
   expect(commands.length).toBeGreaterThanOrEqual(10);
   for (const command of commands) {
-    const here = command.replaceAll('localhost:8080', `localhost:${port}`).replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`);
-    const { stdout } = await run('sh', ['-c', here.replace('curl -sS', "curl -sS --fail-with-body -w '\\n%{http_code}'")]);
+    const here = command
+      .replaceAll('localhost:8080', `localhost:${port}`)
+      .replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`);
+    const { stdout } = await run('sh', [
+      '-c',
+      here.replace('curl -sS', "curl -sS --fail-with-body -w '\\n%{http_code}'"),
+    ]);
     const [body, code] = [stdout.slice(0, stdout.lastIndexOf('\n')), stdout.slice(stdout.lastIndexOf('\n') + 1)];
     expect(Number(code), `${here}\n${body}`).toBeLessThan(300);
     if (body !== '') JSON.parse(body);

@@ -124,7 +124,7 @@ function faultInItem(item: string, field: Field): string | null {
   if (range === '*') return null;
   const bounds = range.split('-');
   if (bounds.length > 2) return `"${item}" is not a value or a range`;
-  const numbers = bounds.map((bound) => valueOf(bound, field));
+  const numbers = bounds.map((bound) => numberOf(bound, field));
   for (const [place, value] of numbers.entries()) {
     if (value === null) return hintFor(item, bounds[place] as string, field);
     if (value < field.least || value > field.most) return `${value} is out of range ${field.least}–${field.most}`;
@@ -135,7 +135,7 @@ function faultInItem(item: string, field: Field): string | null {
 }
 
 /** The number that a value or name stands for; NaN-free: null when it is neither. */
-function valueOf(text: string, { names, least }: Field): number | null {
+function numberOf(text: string, { names, least }: Field): number | null {
   if (/^\d{1,4}$/.test(text)) return Number(text);
   const place = names?.indexOf(text.toUpperCase()) ?? -1;
   return place < 0 ? null : place + least;

@@ -71,7 +71,7 @@ function readForm(input: Record<string, unknown>, context: ScheduleContext, cale
       return readEvery(value, input.anchor ?? formatInstant(context.now));
     case 'at':
       return readAt(value, context);
-    case 'delay':
+    default:
       return readDelay(value, context);
   }
 }

@@ -2,7 +2,7 @@
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import Fastify, { type FastifyBaseLogger, type FastifyError } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyError, LogController } from 'fastify';
 import { isUnavailable } from '../store/failure.ts';
 import { authHook } from './auth-hook.ts';
 import type { App, HttpContext } from './context.ts';
@@ -26,10 +26,9 @@ export async function buildApp(context: HttpContext): Promise<App> {
   const validation = createValidation(namedSchemas);
   const app: App = Fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit,
     genReqId: (request) => requestIdOf(request.headers, context),
-    requestIdLogLabel: 'requestId',
     // Idle connections must not hold up a shutdown.
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
@@ -64,7 +63,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     (request, text, done) => {
       // Many clients say they send JSON and then send nothing.
       if (text.trim() === '') done(null, undefined);
-      else parseJson(request, text, done);
+      else void parseJson(request, text, done);
     },
   );
 

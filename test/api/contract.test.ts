@@ -35,7 +35,7 @@ describe('the contract', () => {
 
 describe('every answer has the shape that the contract gives it', () => {
   function check(path: string, method: string, status: number, body: unknown): void {
-    const ajv = new Ajv({ strict: false, allErrors: true });
+    const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
     for (const [name, schema] of Object.entries(contract.components.schemas))
       ajv.addSchema(schema as object, `#/components/schemas/${name}`);
     const answer = contract.paths[path][method].responses[status];

@@ -11,33 +11,39 @@ const read = ({ pattern, tz, from }: Vector) =>
   readSchedule({ cron: pattern, timezone: tz }, { now: Date.parse(from), graceMs: 60_000 }, calendar);
 
 describe('known instants', () => {
-  test.each(vectors.filter(({ kind }) => kind === 'truth' || kind === 'policy'))('$id $pattern $tz: $note', (vector) => {
-    const schedule = read(vector);
-    if (!schedule.ok) throw new Error(JSON.stringify(schedule.errors));
-    const compiled = compileSchedule(schedule.value, calendar);
-    if (!compiled) throw new Error('not compiled');
-    const instants: string[] = [];
-    let last: number | null = Date.parse(vector.from);
-    while (instants.length < vector.expect.length) {
-      last = nextInstant(compiled, last);
-      if (last === null) break;
-      instants.push(new Date(last).toISOString().replace('.000Z', 'Z'));
-    }
-    expect(instants).toEqual(vector.expect);
-    if (/then no more|last second of a year/.test(vector.note ?? '') && last !== null)
-      expect(nextInstant(compiled, last)).toBeNull();
-  });
+  test.each(vectors.filter(({ kind }) => kind === 'truth' || kind === 'policy'))(
+    '$id $pattern $tz: $note',
+    (vector) => {
+      const schedule = read(vector);
+      if (!schedule.ok) throw new Error(JSON.stringify(schedule.errors));
+      const compiled = compileSchedule(schedule.value, calendar);
+      if (!compiled) throw new Error('not compiled');
+      const instants: string[] = [];
+      let last: number | null = Date.parse(vector.from);
+      while (instants.length < vector.expect.length) {
+        last = nextInstant(compiled, last);
+        if (last === null) break;
+        instants.push(new Date(last).toISOString().replace('.000Z', 'Z'));
+      }
+      expect(instants).toEqual(vector.expect);
+      if (/then no more|last second of a year/.test(vector.note ?? '') && last !== null)
+        expect(nextInstant(compiled, last)).toBeNull();
+    },
+  );
 });
 
 describe('patterns refused at the door', () => {
-  test.each(vectors.filter(({ kind }) => kind.startsWith('reject') || kind === 'never'))('$id $pattern $tz: $note', (vector) => {
-    const schedule = read(vector);
-    expect(schedule.ok).toBe(false);
-    if (!schedule.ok) {
-      expect(schedule.errors[0]?.pointer).toMatch(/^#\/schedule\/(cron|timezone)$/);
-      expect(schedule.errors[0]?.detail.length).toBeGreaterThan(15);
-    }
-  });
+  test.each(vectors.filter(({ kind }) => kind.startsWith('reject') || kind === 'never'))(
+    '$id $pattern $tz: $note',
+    (vector) => {
+      const schedule = read(vector);
+      expect(schedule.ok).toBe(false);
+      if (!schedule.ok) {
+        expect(schedule.errors[0]?.pointer).toMatch(/^#\/schedule\/(cron|timezone)$/);
+        expect(schedule.errors[0]?.detail.length).toBeGreaterThan(15);
+      }
+    },
+  );
 
   test('a pattern that can never fire is found out quickly', () => {
     for (const vector of vectors.filter(({ kind }) => kind === 'never')) {

@@ -1,0 +1,114 @@
+/** Reads a valid cron pattern for the oracle: which wall-clock values match. Not croner, nothing of src. */
+
+export type WallMatcher = {
+  /** Vixie: the hour or minute field starts with `*`, so the pattern follows real time through DST changes. */
+  wild: boolean;
+  day(year: number, month: number, day: number): boolean;
+  hour(hour: number): boolean;
+  minute(minute: number): boolean;
+  seconds: number[];
+};
+
+const nicknames: Record<string, string> = {
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+  '@monthly': '0 0 1 * *',
+  '@weekly': '0 0 * * 0',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@hourly': '0 * * * *',
+};
+const months = ['', 'JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
+const weekdays = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
+
+export function readFields(cron: string): WallMatcher {
+  const parts = (nicknames[cron.trim()] ?? cron).trim().split(/[ \t]+/);
+  if (parts.length === 5) parts.unshift('0');
+  if (parts.length === 6) parts.push('*');
+  const [second = '', minute = '', hour = '', dom = '', month = '', dow = '', year = ''] = parts;
+  const secondOf = numbers(second, 0, 59);
+  const minuteOf = numbers(minute, 0, 59);
+  const hourOf = numbers(hour, 0, 23);
+  const monthOf = numbers(month, 1, 12, months);
+  const yearOf = numbers(year, 0, 9999);
+  const both = /^[*?+]/.test(dow) || /^[*?]/.test(dom);
+  return {
+    wild: minute.startsWith('*') || hour.startsWith('*'),
+    day(y, m, d) {
+      if (!yearOf(y) || !monthOf(m)) return false;
+      const inMonth = dom.split(',').some((item) => matchesDay(item, y, m, d));
+      const inWeek = dow
+        .replace('+', '')
+        .split(',')
+        .some((item) => matchesWeekday(item, y, m, d));
+      return both ? inMonth && inWeek : inMonth || inWeek;
+    },
+    hour: hourOf,
+    minute: minuteOf,
+    seconds: Array.from({ length: 60 }, (_, index) => index).filter(secondOf),
+  };
+}
+
+const lengthOf = (y: number, m: number) => new Date(Date.UTC(y, m, 0)).getUTCDate();
+const weekdayOf = (y: number, m: number, d: number) => new Date(Date.UTC(y, m - 1, d)).getUTCDay();
+const isWorkday = (y: number, m: number, d: number) => weekdayOf(y, m, d) % 6 !== 0;
+
+function matchesDay(item: string, y: number, m: number, d: number): boolean {
+  const last = lengthOf(y, m);
+  if (item === 'L') return d === last;
+  if (item === 'LW') {
+    let day = last;
+    while (!isWorkday(y, m, day)) day--;
+    return d === day;
+  }
+  if (item.endsWith('W')) {
+    const wanted = Number.parseInt(item, 10);
+    if (wanted > last) return false;
+    // The nearest workday in the month; a tie cannot happen, for the weekend is two days long.
+    for (const step of [0, -1, 1, -2, 2]) {
+      const day = wanted + step;
+      if (day >= 1 && day <= last && isWorkday(y, m, day)) return d === day;
+    }
+  }
+  return numbers(item.replace('?', '*'), 1, 31)(d);
+}
+
+function matchesWeekday(item: string, y: number, m: number, d: number): boolean {
+  const weekday = weekdayOf(y, m, d);
+  const special = /^(\w+?)(L|#(\d))$/i.exec(item);
+  if (special) {
+    const wanted = valueOf(special[1] ?? '', weekdays) % 7;
+    if (weekday !== wanted) return false;
+    return special[3] ? Math.ceil(d / 7) === Number(special[3]) : d + 7 > lengthOf(y, m);
+  }
+  const inWeek = numbers(item.replace('?', '*'), 0, 7, weekdays);
+  // `*` and its steps run over 0 … 6: Sunday is one day of the seven, not two.
+  if (item.startsWith('*')) return inWeek(weekday);
+  return inWeek(weekday) || (weekday === 0 && inWeek(7));
+}
+
+const cache = new Map<string, Set<number>>();
+
+/** Numbers, names, ranges, steps and lists of one field as a test. */
+function numbers(field: string, least: number, most: number, names: string[] = []): (value: number) => boolean {
+  const key = `${field} ${least} ${most}`;
+  let set = cache.get(key);
+  if (!set) {
+    set = new Set();
+    for (const item of field.split(',')) {
+      const [range = '', step = '1'] = item.split('/');
+      const [low = '', high = low] = range.split('-');
+      const from = range === '*' ? least : valueOf(low, names);
+      const to = range === '*' ? most : valueOf(high, names);
+      for (let value = from; value <= to; value += Number(step)) set.add(value);
+    }
+    cache.set(key, set);
+  }
+  const values = set;
+  return (value) => values.has(value);
+}
+
+function valueOf(text: string, names: string[]): number {
+  const index = names.indexOf(text.toUpperCase());
+  return index >= 0 ? index : Number(text);
+}
