@@ -2,7 +2,7 @@
 
 import { formatInstant } from '../domain/instant.ts';
 import { pauseBeforeRetry } from '../domain/retry.ts';
-import type { Executor, Outcome } from '../executors/executor.ts';
+import type { Executor, Outcome, StartedAttempt } from '../executors/executor.ts';
 import type { TakenRun } from '../store/dispatch.ts';
 import type { Settlement } from '../store/settlements.ts';
 import type { DatabaseTime } from './database-time.ts';
@@ -53,10 +53,10 @@ export type AttemptsOptions = {
   onWaiting: (at: number) => void;
 };
 
-type Running = { controller: AbortController; cause: AbortCause | null };
+type Running = { attempt: StartedAttempt; cause: AbortCause | null };
 
 export function createAttempts(options: AttemptsOptions): Attempts {
-  const { execute, settler, time, maxConcurrent } = options;
+  const { settler, time, maxConcurrent } = options;
   const running = new Map<string, Running>();
   const waiters: (() => void)[] = [];
   let reserved = 0;
@@ -67,21 +67,15 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     if (running.size === 0) for (const resolve of waiters.splice(0)) resolve();
   }
 
+  function execute({ runId, attempt, scheduledFor, trigger, plan }: TakenRun): StartedAttempt {
+    const { taskId, target, timeoutMs } = plan;
+    return options.execute({ taskId, runId, attempt, scheduledFor, trigger, target, timeoutMs });
+  }
+
   async function carryOut(run: TakenRun, owner: string, entry: Running): Promise<void> {
     const startedAt = time.now();
     const { plan } = run;
-    const outcome = await execute(
-      {
-        taskId: plan.taskId,
-        runId: run.runId,
-        attempt: run.attempt,
-        scheduledFor: run.scheduledFor,
-        trigger: run.trigger,
-        target: plan.target,
-        timeoutMs: plan.timeoutMs,
-      },
-      entry.controller.signal,
-    );
+    const outcome = await entry.attempt.outcome;
     // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
     if (entry.cause?.kind === 'lease') return;
     const settlement = settle(run, outcome, entry.cause, {
@@ -122,7 +116,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     },
     running: () => running.size,
     start(run, owner) {
-      const entry: Running = { controller: new AbortController(), cause: null };
+      const entry: Running = { attempt: execute(run), cause: null };
       running.set(run.runId, entry);
       void carryOut(run, owner, entry).finally(() => end(run.runId));
     },
@@ -130,7 +124,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       const entry = running.get(runId);
       if (!entry) return false;
       entry.cause ??= cause;
-      entry.controller.abort();
+      entry.attempt.cancel();
       return true;
     },
     abortAll(cause) {

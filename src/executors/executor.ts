@@ -31,5 +31,5 @@ export type Outcome = {
 /** An attempt under way: `outcome` never rejects, and `cancel` ends it at once as `cancelled`. */
 export type StartedAttempt = { outcome: Promise<Outcome>; cancel(): void };
 
-/** Makes one attempt. Aborting `signal` ends it at once with the outcome `cancelled`. Never rejects. */
-export type Executor = (attempt: Attempt, signal: AbortSignal) => Promise<Outcome>;
+/** Starts one attempt. */
+export type Executor = (attempt: Attempt) => StartedAttempt;

@@ -27,9 +27,7 @@ export type HttpExecutorOptions = {
 };
 
 export type HttpExecutor = {
-  /** Starts one attempt; measured, an AbortSignal per call makes it half as dear again. */
-  start(attempt: Attempt): StartedAttempt;
-  /** The same under an AbortSignal. */
+  /** Without an AbortSignal, which would make a call half as dear again (measured). */
   execute: Executor;
   /** Ends all calls as cancelled and closes all connections. Later calls are cancelled at once. */
   close(): void;
@@ -89,7 +87,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     sweeper = origins.size > 0 ? clock.after(idleOriginMs, sweep) : null;
   }
 
-  function start(attempt: Attempt): StartedAttempt {
+  function execute(attempt: Attempt): StartedAttempt {
     let cancel = (_message: string) => {};
     const outcome = new Promise<Outcome>((resolve) => {
       if (isClosed) return resolve(cancelledOutcome(nothingReceived(), shutDown));
@@ -112,13 +110,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   }
 
   return {
-    start,
-    execute(attempt, signal) {
-      if (signal.aborted) return Promise.resolve(cancelledOutcome(nothingReceived(), givenUp));
-      const { outcome, cancel } = start(attempt);
-      signal.addEventListener('abort', cancel);
-      return outcome.finally(() => signal.removeEventListener('abort', cancel));
-    },
+    execute,
     close() {
       isClosed = true;
       sweeper?.cancel();

@@ -30,11 +30,6 @@ export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpE
   return executor;
 }
 
-/** A signal that is not aborted. */
-export function never(): AbortSignal {
-  return new AbortController().signal;
-}
-
 export function attemptOn(target: Partial<HttpTarget> & { url: string }, attempt: Partial<Attempt> = {}): Attempt {
   return {
     taskId: 'nightly-report',
@@ -54,5 +49,5 @@ export function call(
   attempt: Partial<Attempt> = {},
   options: Partial<HttpExecutorOptions> = {},
 ): Promise<Outcome> {
-  return startExecutor(options).execute(attemptOn(target, attempt), never());
+  return startExecutor(options).execute(attemptOn(target, attempt)).outcome;
 }

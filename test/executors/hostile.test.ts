@@ -14,7 +14,7 @@ import {
   status,
   type Target,
 } from '../target.ts';
-import { attemptOn, call, never, startExecutor } from './harness.ts';
+import { attemptOn, call, startExecutor } from './harness.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -107,7 +107,7 @@ test('bytes after the answer do not become the answer of the next call', async (
   target.setBehaviour('/second', status(200, 'second'));
   const { execute } = startExecutor({ maxConnectionsPerOrigin: 1 });
   const outcomes = await Promise.all(
-    ['/first', '/second'].map((path) => execute(attemptOn({ url: target.url + path }), never())),
+    ['/first', '/second'].map((path) => execute(attemptOn({ url: target.url + path })).outcome),
   );
   expect(outcomes[0]).toMatchObject({ output: 'right' });
   expect(outcomes[1]?.output).not.toBe('smuggled');
@@ -125,7 +125,7 @@ test('a compressed answer is kept as the bytes it is', async () => {
 test('memory stays flat however much targets send', async () => {
   target.setBehaviour(endlessBody());
   const { execute } = startExecutor();
-  const round = () => Promise.all(Array.from({ length: 20 }, () => execute(attemptOn({ url: target.url }), never())));
+  const round = () => Promise.all(Array.from({ length: 20 }, () => execute(attemptOn({ url: target.url })).outcome));
   await round();
   const before = process.memoryUsage();
   for (let count = 0; count < 5; count++) for (const { truncated } of await round()) expect(truncated).toBe(true);
@@ -136,10 +136,9 @@ test('memory stays flat however much targets send', async () => {
 
 test('an attempt aborted amid the answer closes the connection', async () => {
   target.setBehaviour(drip(5));
-  const controller = new AbortController();
-  const outcome = startExecutor().execute(attemptOn({ url: target.url }), controller.signal);
+  const { outcome, cancel } = startExecutor().execute(attemptOn({ url: target.url }));
   const [request] = await target.waitFor((requests) => requests.length === 1);
-  controller.abort();
+  cancel();
   expect(await outcome).toMatchObject({ status: 'cancelled' });
   await request?.closed;
 });

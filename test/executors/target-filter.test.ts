@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { defaultDeniedTargets, parseAddressRules } from '../../src/executors/address-rules.ts';
 import { createTargetFilter } from '../../src/executors/target-filter.ts';
 import { startTarget, type Target } from '../target.ts';
-import { attemptOn, call, never, startExecutor } from './harness.ts';
+import { attemptOn, call, startExecutor } from './harness.ts';
 
 const byDefault = createTargetFilter({ deny: defaultDeniedTargets, allow: [] });
 const refusesUrl = (deny: string[], allow: string[], url: string) =>
@@ -154,9 +154,9 @@ describe('when calling', () => {
       resolve: async () => [{ address: answers.shift() ?? '', family: 4 }],
     });
     const attempt = attemptOn({ url: `http://billing.test:${target.port}/`, method: 'HEAD' });
-    expect(await execute(attempt, never())).toMatchObject({ status: 'succeeded' });
+    expect(await execute(attempt).outcome).toMatchObject({ status: 'succeeded' });
     now += 5000; // what was resolved is out of date; a HEAD leaves no connection to use again
-    expect(await execute(attempt, never())).toMatchObject({ status: 'failed', error: { kind: 'rejected' } });
+    expect(await execute(attempt).outcome).toMatchObject({ status: 'failed', error: { kind: 'rejected' } });
   });
 
   test('a refused name is not even resolved', async () => {

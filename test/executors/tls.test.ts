@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startTarget } from '../target.ts';
-import { attemptOn, call, never, startExecutor } from './harness.ts';
+import { attemptOn, call, startExecutor } from './harness.ts';
 import { selfSigned } from './self-signed.ts';
 
 const host = 'billing.test';
@@ -52,7 +52,7 @@ test('a TLS target is asked for by name, with HTTP/1.1, and later connections re
   vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
   const { execute } = startExecutor({ resolve });
   for (const attempt of [1, 2]) {
-    const outcome = await execute(attemptOn({ url }, { attempt }), never());
+    const outcome = await execute(attemptOn({ url }, { attempt })).outcome;
     expect(outcome).toMatchObject({ status: 'succeeded', output: 'ok' });
   }
   expect(seen).toEqual([
