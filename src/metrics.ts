@@ -80,6 +80,12 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     help: 'Runs taken from replicas whose lease was over',
     registers,
   });
+  const swept = new Counter({
+    name: 'scheduler_sweep_found_total',
+    help: 'Occurrences that were due and had no run: repaired in time, or recorded as missed',
+    labelNames: ['outcome'],
+    registers,
+  });
   const dependencies = new Gauge({
     name: 'dependencies_up',
     help: '1 where the last call to the dependency worked',
@@ -139,6 +145,11 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     /** Runs taken from dead replicas. */
     takenOver(count: number): void {
       if (count > 0) taken.inc(count);
+    },
+    /** What one sweep found. */
+    sweepFound(repaired: number, missed: number): void {
+      if (repaired > 0) swept.inc({ outcome: 'repaired' }, repaired);
+      if (missed > 0) swept.inc({ outcome: 'missed' }, missed);
     },
     /** One answered request; `route` is the template, such as `/tasks/:id`, and never the path. */
     requestAnswered(method: string, route: string, status: number, durationMs: number): void {

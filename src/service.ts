@@ -60,7 +60,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
   const open = (applicationName: string, maxConnections: number, timeoutMs: number) =>
     openDatabase({ connection, applicationName, maxConnections, timeoutMs, log });
   const pools = embedded ? onePool(open('punctual', 1, engineTimeoutMs)) : separatePools(open);
-  const { api, claims, lease, other } = pools;
+  const { api, other } = pools;
 
   const metrics = createMetrics({ taskLabel: settings.metricsTaskLabel });
   const calendar = createCalendar();
@@ -124,7 +124,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         metrics,
         calendar,
         random: Math.random,
-        db: { claims: claims.pool, lease: lease.pool, other: other.pool },
+        db: pools,
         lock: redis ? createRedisLock(redis, `punctual:{${cluster}}:run:`, log) : noLock,
         execute: executor.execute,
         maxConcurrent: settings.maxConcurrentRuns,

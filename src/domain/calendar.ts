@@ -3,56 +3,60 @@
 import { Cron } from 'croner';
 import type { Result } from '../errors.ts';
 import { fault, ok } from '../errors.ts';
+import { type NextWall, nextByRealTime, nextByWallClock } from './clock-changes.ts';
 import { type CronPattern, readCron } from './cron-syntax.ts';
-import { openZone, type Zone } from './zone.ts';
+import { nextInYears, yearOf } from './cron-years.ts';
+import { latestInstant } from './instant.ts';
+import { createLruCache } from './lru-cache.ts';
+import { openZone, type Zone, zoneNamed } from './zone.ts';
 
 /** A pattern in a zone, shared by all schedules that have it. */
 export type CompiledCron = {
-  /** The first instant after `after` (epoch milliseconds), or null when there is none. */
+  /** The first instant after `after` (epoch milliseconds), or null when there is none in the years 1970 to 9999. */
   next(after: number): number | null;
 };
 
 export type Calendar = {
-  /** Pointers of errors are `#/cron` and `#/timezone`. */
+  /** Pointers of errors are `#/cron` and `#/timezone`. Never throws. */
   compile(expression: string, timezone: string): Result<CompiledCron>;
 };
 
-/** A time that a change of the clock leaves out is made up for when the gap is not longer than this (Vixie cron). */
-const longestMadeUpGapMs = 3 * 3_600_000;
+type WallClock = { pattern: CronPattern; next: NextWall };
+
+/** After 400 years the Gregorian calendar repeats, weekdays included: 146,097 days are 20,871 weeks. */
+const cycleMs = 146_097 * 86_400_000;
+/** croner looks no further than the year 3000. */
+const cycleStart = Date.UTC(2400, 0);
 
 /**
- * A calendar that keeps at most `maxExpressions` patterns. croner works on wall-clock time as if it were UTC; which
- * instant a wall-clock time is, is decided here, by Vixie cron's rules: a fixed time that the clock leaves out fires once
- * when the gap is over, one that comes twice fires the first time, and a pattern whose hour or minute begins with `*`
- * follows real time. croner objects are heavy (83 KB), so they are shared and only computed with.
+ * A calendar that keeps at most `maxExpressions` croner objects: they are heavy (83 KB), so they are shared and only computed
+ * with. croner works on wall-clock time as if it were UTC; which instant a wall-clock time is, `clock-changes` decides.
  */
 export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: number } = {}): Calendar {
-  const crons = new Map<string, { cron: Cron; pattern: CronPattern }>();
+  const wallClocks = createLruCache<WallClock>(maxExpressions);
+  const compiled = createLruCache<CompiledCron>(10 * maxExpressions);
+  const zoneNames = createLruCache<string>(maxExpressions);
   const zones = new Map<string, Zone>();
-  const compiled = new Map<string, CompiledCron>();
 
   function zoneOf(name: string): Zone | null {
-    const known = zones.get(name) ?? (/^[A-Za-z][\w+/-]*$/.test(name) ? openZone(name) : null);
-    if (known) zones.set(name, known);
-    return known;
+    const canonical = zoneNames.get(name) ?? zoneNamed(name);
+    if (canonical === null) return null;
+    zoneNames.set(name, canonical);
+    // There are only so many canonical names: old names and letters of either case make no further zones.
+    const zone = zones.get(canonical) ?? openZone(canonical);
+    zones.set(canonical, zone);
+    return zone;
   }
 
-  function wallClockOf(expression: string): Result<{ cron: Cron; pattern: CronPattern }, string> {
-    const known = crons.get(expression);
+  function wallClockOf(expression: string): Result<WallClock, string> {
+    const known = wallClocks.get(expression);
     if (known) return ok(known);
     const read = readCron(expression);
     if (!read.ok) return read;
-    try {
-      const { fields, bothDays } = read.value;
-      const made = {
-        cron: new Cron(fields, { timezone: 'UTC', paused: true, domAndDow: bothDays }),
-        pattern: read.value,
-      };
-      keep(crons, expression, made, maxExpressions);
-      return ok(made);
-    } catch {
-      return { ok: false, errors: `"${expression}" is not a cron pattern` };
-    }
+    const made = wallClock(read.value);
+    if (made === null) return { ok: false, errors: `"${expression}" can never fire: there is no such date` };
+    wallClocks.set(expression, made);
+    return ok(made);
   }
 
   return {
@@ -60,77 +64,58 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
       const key = `${timezone} ${expression}`;
       const known = compiled.get(key);
       if (known) return ok(known);
-      const wallClock = wallClockOf(expression);
-      if (!wallClock.ok) return fault('#/cron', wallClock.errors);
+      const read = wallClockOf(expression);
+      if (!read.ok) return fault('#/cron', read.errors);
       const zone = zoneOf(timezone);
       if (!zone)
         return fault('#/timezone', `"${timezone}" is not a time zone that this system knows, such as "Europe/Berlin"`);
-      const { pattern } = wallClock.value;
-      // The croner object is looked up at each call: a schedule that lives long must not hold one that the cache let go.
+      // Looked up at each call: a schedule that lives long must not hold a croner object that the cache let go.
       const nextWall = (after: number) => {
         const found = wallClockOf(expression);
-        return found.ok ? (found.value.cron.nextRun(new Date(after))?.getTime() ?? null) : null;
+        return found.ok ? found.value.next(after) : null;
       };
-      const compute = pattern.followsRealTime ? nextByRealTime : nextByWallClock;
+      const compute = read.value.pattern.followsRealTime ? nextByRealTime : nextByWallClock;
       const made = remembering((after) => compute(nextWall, zone, after));
-      keep(compiled, key, made, 10 * maxExpressions);
+      compiled.set(key, made);
       return ok(made);
     },
   };
 }
 
-/** The first instant after `after` whose wall-clock time matches. */
-function nextByRealTime(nextWall: (after: number) => number | null, zone: Zone, after: number): number | null {
-  let from = after;
-  for (;;) {
-    const { end, offset } = zone.at(from + 1);
-    const wall = nextWall(from + offset);
-    if (wall === null) return null;
-    if (wall - offset < end) return wall - offset;
-    from = end - 1;
+/** The wall-clock times that match a pattern, or null when no date does. */
+function wallClock(pattern: CronPattern): WallClock | null {
+  // An offset instead of a zone's name keeps croner from asking Intl, which is ten times slower.
+  const options = { utcOffset: 0, paused: true, domAndDow: pattern.bothDays };
+  const { fields, years } = pattern;
+  if (!pattern.everyDay) {
+    // In 28 years every kind of year occurs. Without this a search would go on for a thousand years.
+    const days = fields.split(' ').slice(3).join(' ');
+    const dates = new Cron(`0 0 0 ${days} 2001-2028`, options);
+    if (dates.nextRun(new Date(Date.UTC(2001, 0) - 1)) === null) return null;
   }
-}
-
-/** The first instant after `after` that stands for a matching wall-clock time. */
-function nextByWallClock(nextWall: (after: number) => number | null, zone: Zone, after: number): number | null {
-  let wall = nextWall(after + zone.at(after).offset);
-  while (wall !== null) {
-    const instant = instantOf(wall, zone);
-    if (instant !== null && instant > after) return instant;
-    wall = nextWall(wall);
-  }
-  return null;
-}
-
-/** The instant that stands for a wall-clock time; null where it is left out together with most of a day. */
-function instantOf(wall: number, zone: Zone): number | null {
-  // No offset is larger than a day: the stretch that the time belongs to begins to be looked for before it.
-  let stretch = zone.at(wall - 86_400_000);
-  for (;;) {
-    const next = zone.at(stretch.end);
-    if (wall < stretch.end + stretch.offset) return wall - stretch.offset;
-    const gap = next.offset - stretch.offset;
-    if (wall < next.start + next.offset) return gap > longestMadeUpGapMs ? null : next.start;
-    stretch = next;
-  }
+  const cron = new Cron(fields, options);
+  const inAnyYear = (after: number) => {
+    const shift = Math.max(0, Math.ceil((after - cycleStart) / cycleMs)) * cycleMs;
+    const found = cron.nextRun(new Date(after - shift));
+    if (found === null) return null;
+    const wall = found.getTime() + shift;
+    return yearOf(wall) > 9999 ? null : wall;
+  };
+  return { pattern, next: years === null ? inAnyYear : (after) => nextInYears(inAnyYear, years, after) };
 }
 
 /** Ten thousand tasks that share a pattern ask the same question: its last answer is kept. */
 function remembering(compute: (after: number) => number | null): CompiledCron {
-  let from = 0;
-  let answer: number | null = Number.NEGATIVE_INFINITY;
+  let from = Number.POSITIVE_INFINITY;
+  let answer: number | null = null;
   return {
     next(after) {
       if (after >= from && (answer === null || after < answer)) return answer;
-      answer = compute(after);
+      const start = Math.min(Math.max(Math.floor(after), -1), latestInstant);
+      const found = compute(start);
+      answer = found !== null && found > latestInstant ? null : found;
       from = after;
       return answer;
     },
   };
-}
-
-/** Puts an entry in; the oldest goes when there are more than `most`. */
-function keep<T>(cache: Map<string, T>, key: string, value: T, most: number): void {
-  cache.set(key, value);
-  if (cache.size > most) cache.delete(cache.keys().next().value as string);
 }

@@ -2,11 +2,16 @@
 
 import type { Result } from '../errors.ts';
 import { ok } from '../errors.ts';
+import type { YearRange } from './cron-years.ts';
 
-/** A pattern in six or seven fields, as it is computed with. */
+/** A pattern as it is computed with. */
 export type CronPattern = {
-  /** Seconds first, `?` written as `*`, ready for croner. */
+  /** Six fields, seconds first, `?` written as `*`, names in capitals: ready for croner. */
   fields: string;
+  /** The seventh field; null for any year. */
+  years: YearRange[] | null;
+  /** Neither day field restricts anything. */
+  everyDay: boolean;
   /** Day-of-month and day-of-week must both match; else either. */
   bothDays: boolean;
   /** Hour or minute begins with `*`: the pattern follows real time through changes of the clock (Vixie cron). */
@@ -21,14 +26,14 @@ const dayNames = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 const second: Field = { name: 'second', least: 0, most: 59 };
 const minute: Field = { name: 'minute', least: 0, most: 59 };
 const hour: Field = { name: 'hour', least: 0, most: 23 };
-const day: Field = { name: 'day of month', least: 1, most: 31, special: /^(?:L|LW|WL|(?:[1-9]|[12]\d|3[01])W)$/ };
+const day: Field = { name: 'day of month', least: 1, most: 31, special: /^(?:L|LW|(?:[1-9]|[12]\d|3[01])W)$/ };
 const month: Field = { name: 'month', least: 1, most: 12, names: monthNames };
 const weekday: Field = {
   name: 'day of week',
   least: 0,
   most: 7,
   names: dayNames,
-  special: /^(?:[0-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(?:#[1-5]|#?L)$/i,
+  special: /^(?:[0-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(?:#[1-5]|L)$/i,
 };
 const year: Field = { name: 'year', least: 1970, most: 9999 };
 
@@ -51,7 +56,7 @@ export function canonicalCron(text: string): string {
 export function readCron(text: string): Result<CronPattern, string> {
   if (text.startsWith('@')) {
     const fields = nicknames[text];
-    if (fields !== undefined) return ok({ fields, bothDays: true, followsRealTime: text === '@hourly' });
+    if (fields !== undefined) return ok(patternOf(fields.split(' ')));
     if (text.startsWith('@every')) return refuse('a fixed rate is not cron: write {"every": "5m"}');
     return refuse(`"${text}" is none of ${Object.keys(nicknames).join(', ')}`);
   }
@@ -66,30 +71,30 @@ export function readCron(text: string): Result<CronPattern, string> {
     const fault = faultIn(fields[place] as string, field);
     if (fault !== null) return refuse(fault);
   }
-  const [seconds, minutes, hours, days, months, weekdays, years] = fields as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string?,
-  ];
-  const demandsBoth = weekdays.startsWith('+');
-  const written = [
-    seconds,
-    minutes,
-    hours,
-    days.replace('?', '*'),
-    months,
-    (demandsBoth ? weekdays.slice(1) : weekdays).replace('?', '*'),
-  ];
-  return ok({
-    fields: [...written, ...(years === undefined ? [] : [years])].join(' ').toUpperCase(),
+  return ok(patternOf(fields));
+}
+
+/** The pattern of six or seven valid fields. */
+function patternOf(fields: string[]): CronPattern {
+  const [, minutes = '', hours = '', days = '', , weekdays = '', years = '*'] = fields;
+  const written = fields.slice(0, 6).map((text) => text.replace(/^\+/, '').replace('?', '*').toUpperCase());
+  return {
+    fields: written.join(' '),
+    years: years === '*' ? null : years.split(',').map(yearRangeOf),
+    everyDay: written[3] === '*' && written[5] === '*',
     // Vixie cron: either day field may be met when both are restricted, both must be when one begins with an asterisk.
-    bothDays: demandsBoth || [days, weekdays].some((each) => /^[*?]/.test(each)),
+    bothDays: /^[*?]/.test(days) || /^[*?+]/.test(weekdays),
     followsRealTime: minutes.startsWith('*') || hours.startsWith('*'),
-  });
+  };
+}
+
+/** Steps over all years count from year 0, so that a step of 4 gives the leap years. */
+function yearRangeOf(item: string): YearRange {
+  const [range = '', step = '1'] = item.split('/');
+  const [from = '', to = from] = range.split('-');
+  const every = Number(step);
+  if (range !== '*') return { from: Number(from), to: Number(to), step: every };
+  return { from: Math.ceil(year.least / every) * every, to: year.most, step: every };
 }
 
 function refuse(sentence: string): { ok: false; errors: string } {
@@ -101,7 +106,10 @@ function faultIn(text: string, field: Field): string | null {
   const body = field === weekday && text.startsWith('+') ? text.slice(1) : text;
   if (text.startsWith('+') && field !== weekday) return `${field.name}: "+" may only stand before the day of week`;
   if (body === '?' && (field === day || field === weekday)) return null;
-  for (const item of body.split(',')) {
+  const items = body.split(',');
+  if (items.length > 1 && items.includes('LW'))
+    return `${field.name}: LW, the last working day, cannot be part of a list`;
+  for (const item of items) {
     const fault = faultInItem(item, field);
     if (fault !== null) return `${field.name}: ${fault}`;
   }
@@ -130,6 +138,8 @@ function faultInItem(item: string, field: Field): string | null {
     if (value < field.least || value > field.most) return `${value} is out of range ${field.least}–${field.most}`;
   }
   const [from, to] = numbers as [number, number?];
+  if (field === weekday && /^sun$/i.test(bounds[1] ?? ''))
+    return `"${range}" ends with SUN, which is 0 and 7; write "${bounds[0]}-7"`;
   if (to !== undefined && to < from) return `"${range}" runs backwards`;
   return null;
 }

@@ -14,9 +14,12 @@ export function describeSchedule(schedule: Schedule): string {
 
 function describeCron(cron: string): string {
   try {
-    // `+` (both days must match) is unknown to cronstrue; its "and" reads the same.
-    return cronstrue.toString(cron.replace(/ \+/, ' '), { use24HourTimeFormat: true });
+    // cronstrue is told that both days must match, rather than either, and does not know the sign for it.
+    const [days = '', , weekdays = ''] = cron.split(' ').slice(cron.split(' ').length === 5 ? 2 : 3);
+    const logicalAndDayFields = days.startsWith('*') || /^[*+]/.test(weekdays);
+    return cronstrue.toString(cron.replace(' +', ' '), { use24HourTimeFormat: true, logicalAndDayFields });
   } catch {
+    // It refuses some of what is valid here, such as "1,15W".
     return `By the cron pattern ${cron}`;
   }
 }

@@ -2,6 +2,9 @@
 
 const pattern = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,18}))?(?:Z|([+-])(\d\d):(\d\d))$/i;
 
+/** The last instant that four digits of a year can write, in epoch milliseconds. */
+export const latestInstant = Date.UTC(10_000, 0) - 1;
+
 /**
  * Epoch milliseconds, finer fractions cut off; null for what is no RFC 3339 instant, no day of the calendar, or not in the
  * years 1970 to 9999. Leap seconds are refused: no clock here shows them.
@@ -26,7 +29,7 @@ export function parseInstant(text: string): number | null {
     return null;
   const offset = (offsetHours * 60 + offsetMinutes) * 60_000 * (match[8] === '-' ? -1 : 1);
   const instant = local - offset;
-  return instant >= 0 && new Date(instant).getUTCFullYear() <= 9999 ? instant : null;
+  return instant >= 0 && instant <= latestInstant ? instant : null;
 }
 
 /** `2026-12-01T09:00:00.000Z` for epoch milliseconds. */

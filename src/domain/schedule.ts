@@ -4,7 +4,7 @@ import { type FieldError, fault, ok, type Result } from '../errors.ts';
 import type { Calendar, CompiledCron } from './calendar.ts';
 import { canonicalCron } from './cron-syntax.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { formatInstant, parseInstant } from './instant.ts';
+import { formatInstant, latestInstant, parseInstant } from './instant.ts';
 
 /** The canonical long form: what is stored and echoed. */
 export type Schedule =
@@ -27,6 +27,7 @@ const leastRateMs = 100;
 const longestCron = 256;
 const longestZone = 64;
 const forms = ['cron', 'every', 'at', 'delay', 'manual'] as const;
+const mostErrors = 10;
 const members = [...forms, 'timezone', 'anchor'];
 
 /** The canonical schedule for what a client sent, shorthands included, or its faults. Never throws. */
@@ -42,16 +43,19 @@ export function readSchedule(input: unknown, context: ScheduleContext, calendar:
 }
 
 function longFormOf(text: string): Record<string, unknown> {
-  const trimmed = text.slice(0, longestCron + 1).trim();
-  if (trimmed.startsWith('@every ')) return { every: trimmed.slice(7).trim() };
-  if (/^\d{4}-\d\d-\d\d[Tt]/.test(trimmed)) return { at: trimmed };
-  return { cron: text };
+  if (text.length > longestCron) return { cron: text };
+  const trimmed = canonicalCron(text);
+  if (trimmed.startsWith('@every ')) return { every: trimmed.slice(7) };
+  // No cron field looks like a date: whatever begins like one is meant as an instant.
+  if (/^\d{4}-\d\d-\d\d/.test(trimmed)) return { at: trimmed };
+  return { cron: trimmed };
 }
 
 function readForm(input: Record<string, unknown>, context: ScheduleContext, calendar: Calendar): Result<Schedule> {
   const given = (name: string) => input[name] !== undefined && input[name] !== null;
   const unknown = Object.keys(input).filter((name) => !members.includes(name));
-  if (unknown.length > 0) return { ok: false, errors: unknown.map((name) => error(name, 'is not a known field')) };
+  if (unknown.length > 0)
+    return { ok: false, errors: unknown.slice(0, mostErrors).map((name) => error(name, 'is not a known field')) };
   const named = forms.filter(given);
   if (named.length !== 1)
     return fault(
@@ -79,7 +83,7 @@ function readForm(input: Record<string, unknown>, context: ScheduleContext, cale
 function readCronForm(text: string, timezone: unknown, context: ScheduleContext, calendar: Calendar): Result<Schedule> {
   if (text.length > longestCron) return failed('cron', `must be at most ${longestCron} characters long`);
   if (typeof timezone !== 'string' || timezone.length > longestZone)
-    return failed('timezone', 'must be the name of a time zone');
+    return failed('timezone', 'must be the IANA name of a time zone, such as "Europe/Berlin"');
   const cron = canonicalCron(text);
   const compiled = calendar.compile(cron, timezone);
   if (!compiled.ok)
@@ -92,7 +96,8 @@ function readCronForm(text: string, timezone: unknown, context: ScheduleContext,
 function readEvery(text: string, anchor: unknown): Result<Schedule> {
   const every = parseDuration(text);
   if (every === null) return failed('every', `"${text.slice(0, 40)}" is not a duration such as "30s" or "1h30m"`);
-  if (every < leastRateMs) return failed('every', `must be at least ${formatDuration(leastRateMs)}`);
+  if (every < leastRateMs)
+    return failed('every', `must be at least ${formatDuration(leastRateMs)}, not ${formatDuration(every)}`);
   const from = typeof anchor === 'string' ? parseInstant(anchor) : null;
   if (from === null) return failed('anchor', 'must be an RFC 3339 instant such as "2026-12-01T09:00:00Z"');
   return ok({ every: formatDuration(every), anchor: formatInstant(from) });
@@ -114,7 +119,12 @@ function readDelay(text: string, { now }: ScheduleContext): Result<Schedule> {
 }
 
 function error(member: string, detail: string): FieldError {
-  return { pointer: `#/schedule/${member.replaceAll('~', '~0').replaceAll('/', '~1')}`, detail };
+  // RFC 6901 §3 and §6; half a surrogate pair has no encoding.
+  const part = member
+    .replace(/\p{Cs}/gu, '\uFFFD')
+    .replaceAll('~', '~0')
+    .replaceAll('/', '~1');
+  return { pointer: `#/schedule/${encodeURIComponent(part)}`, detail };
 }
 
 function failed(member: string, detail: string): { ok: false; errors: FieldError[] } {
@@ -148,7 +158,10 @@ export function nextInstant(schedule: CompiledSchedule, after: number): number |
       return schedule.cron.next(after);
     case 'every': {
       const { everyMs, anchorMs } = schedule;
-      return after < anchorMs ? anchorMs : anchorMs + (Math.floor((after - anchorMs) / everyMs) + 1) * everyMs;
+      if (after < anchorMs) return anchorMs;
+      // The remainder of integers is exact, so no rate drifts.
+      const next = after - ((after - anchorMs) % everyMs) + everyMs;
+      return next > latestInstant ? null : next;
     }
     case 'at':
       return schedule.atMs > after ? schedule.atMs : null;

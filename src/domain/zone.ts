@@ -13,13 +13,23 @@ const dayMs = 86_400_000;
 const probeMs = 4 * dayMs;
 const yearsKept = 64;
 
-/** The zone of this IANA name, or null when there is none. */
-export function openZone(name: string): Zone | null {
-  const offsetAt = offsetsOf(name);
-  return offsetAt && zoneOf(offsetAt);
+/** The three-letter names that are IANA's; ICU knows more, and reads `IST` as India and `BST` as Bangladesh. */
+const threeLetters = /^(?:UTC|GMT|UCT|EST|MST|HST|CET|MET|EET|WET|PRC|ROC|ROK)$/i;
+
+/** The canonical name for an IANA name, or null when there is no such zone. Never throws. */
+export function zoneNamed(name: string): string | null {
+  if (!/^[A-Za-z][\w+/-]*$/.test(name) || /^SystemV\//i.test(name)) return null;
+  if (/^[A-Za-z]{3}$/.test(name) && !threeLetters.test(name)) return null;
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return null;
+  }
 }
 
-function zoneOf(offsetAt: (instant: number) => number): Zone {
+/** The zone of a name that `zoneNamed` gave. */
+export function openZone(name: string): Zone {
+  const offsetAt = offsetsOf(name);
   const years = new Map<number, Stretch[]>();
 
   function stretchesOf(year: number): Stretch[] {
@@ -27,15 +37,18 @@ function zoneOf(offsetAt: (instant: number) => number): Zone {
     const end = Date.UTC(year + 1, 0);
     const stretches: Stretch[] = [];
     let from = start;
-    for (let probe = start; probe < end; probe += probeMs) {
+    let offset = offsetAt(start);
+    for (let probe = start; probe < end - 1; ) {
       const next = Math.min(probe + probeMs, end - 1);
-      const offset = offsetAt(probe);
-      if (offsetAt(next) === offset) continue;
-      const change = firstOtherThan(offset, probe, next);
-      stretches.push({ start: from, end: change, offset });
-      from = change;
+      const following = offsetAt(next);
+      if (following !== offset) {
+        const change = firstOtherThan(offset, probe, next);
+        stretches.push({ start: from, end: change, offset });
+        [from, offset] = [change, following];
+      }
+      probe = next;
     }
-    stretches.push({ start: from, end, offset: offsetAt(end - 1) });
+    stretches.push({ start: from, end, offset });
     return stretches;
   }
 
@@ -64,24 +77,18 @@ function zoneOf(offsetAt: (instant: number) => number): Zone {
   };
 }
 
-/** The offset in milliseconds at an instant, or null where Intl does not know the zone. */
-function offsetsOf(name: string): ((instant: number) => number) | null {
-  let format: Intl.DateTimeFormat;
-  try {
-    format = new Intl.DateTimeFormat('en-US', {
-      timeZone: name,
-      hourCycle: 'h23',
-      era: 'short',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    });
-  } catch {
-    return null;
-  }
+/** The offset in milliseconds at an instant of the common era. */
+function offsetsOf(name: string): (instant: number) => number {
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone: name,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+  });
   return (instant) => {
     const [month = 0, day = 0, year = 0, hour = 0, minute = 0, second = 0] = (
       format.format(instant).match(/\d+/g) ?? []

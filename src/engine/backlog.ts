@@ -10,6 +10,8 @@ export type Waiting = DueOccurrence & { doubtful?: boolean };
 export type Backlog = {
   size(): number;
   add(due: Waiting): void;
+  /** The earliest instant in it, or Infinity. */
+  oldest(): number;
   /** Takes out the first `limit`. */
   take(limit: number): Waiting[];
 };
@@ -19,6 +21,7 @@ export function createBacklog(): Backlog {
   const heap = createHeap<HeapItem & { due: Waiting }>();
   return {
     size: () => heap.size(),
+    oldest: () => heap.items().reduce((least, { due }) => Math.min(least, due.instant), Infinity),
     add(due) {
       heap.put({ due, key: due.instant - due.entry.priority * secondsPerPriority * 1_000, place: -1 });
     },

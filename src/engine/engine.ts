@@ -7,18 +7,21 @@ import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Signal } from '../locks/signals.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Queryable } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
 import { cancelRequests } from '../store/runs.ts';
+import { readWatermark } from '../store/sweep.ts';
 import { createAttempts } from './attempts.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { createDispatcherStep } from './dispatcher.ts';
 import { createHousekeepingStep } from './housekeeping.ts';
+import { createJournal } from './journal.ts';
 import { holdLease } from './lease.ts';
 import { type Loop, type LoopOptions, startLoop } from './loop.ts';
 import { createPlanCache } from './plan-cache.ts';
 import { createReconcilerStep } from './reconciler.ts';
 import { startScheduler } from './scheduler.ts';
 import { createSettler } from './settler.ts';
+import { createSweepStep } from './sweeper.ts';
 import { createTakeoverStep } from './takeover.ts';
 import { createTimetable } from './timetable.ts';
 
@@ -30,7 +33,7 @@ export type EngineOptions = {
   calendar: Calendar;
   random: () => number;
   /** The pools: `claims` for the firing path, `lease` for nothing but renewals, `other` for the rest. */
-  db: { claims: Queryable; lease: Queryable; other: Queryable };
+  db: { claims: Database; lease: Database; other: Database };
   lock: OccurrenceLock;
   execute: Executor;
   maxConcurrent: number;
@@ -61,7 +64,8 @@ export function startEngine(options: EngineOptions): Engine {
   const { clock, time, log, metrics, calendar, db } = options;
   const timetable = createTimetable();
   const plans = createPlanCache(plansKept);
-  const settler = createSettler(db.claims, clock, log);
+  const journal = createJournal();
+  const settler = createSettler(db.claims.pool, clock, log);
   const loops = new Map<string, Loop>();
   let scheduler: ReturnType<typeof startScheduler> | null = null;
   let loaded = false;
@@ -94,7 +98,7 @@ export function startEngine(options: EngineOptions): Engine {
   });
 
   const lease = holdLease({
-    db: db.lease,
+    db: db.lease.pool,
     clock,
     time,
     log,
@@ -114,12 +118,12 @@ export function startEngine(options: EngineOptions): Engine {
   function begin(): void {
     if (loops.size > 0) return;
     const reconcile = createReconcilerStep({
-      db: db.other,
+      db: db.other.pool,
       log,
       calendar,
       timetable,
       plans,
-      bootFrom: () => time.now(),
+      watermark: () => readWatermark(db.other.pool),
       onChange: () => scheduler?.wake(),
       onDeleted: (taskId) => metrics.forgetTask(taskId),
     });
@@ -128,23 +132,29 @@ export function startEngine(options: EngineOptions): Engine {
       loaded = true;
       return wait;
     });
-    loop('dispatcher', createDispatcherStep({ db: db.claims, time, attempts, lease }));
+    loop('dispatcher', createDispatcherStep({ db: db.claims.pool, time, attempts, lease }));
     loop(
       'takeover',
-      createTakeoverStep({ db: db.other, log, lease, onTaken: metrics.takenOver, onRetry: () => wake('dispatcher') }),
+      createTakeoverStep({
+        db: db.other.pool,
+        log,
+        lease,
+        onTaken: metrics.takenOver,
+        onRetry: () => wake('dispatcher'),
+      }),
     );
     loop('cancels', async () => {
       if (attempts.running() > 0)
-        for (const { runId, reason } of await cancelRequests(db.other, lease.id()))
+        for (const { runId, reason } of await cancelRequests(db.other.pool, lease.id()))
           attempts.abort(runId, { kind: 'cancel', reason: reason ?? 'cancelled' });
       return cancelPollMs;
     });
     loop(
       'housekeeping',
-      createHousekeepingStep({ db: db.other, time, retentionMs: options.historyRetentionMs, lease }),
+      createHousekeepingStep({ db: db.other.pool, time, retentionMs: options.historyRetentionMs, lease }),
     );
     scheduler = startScheduler({
-      db: db.claims,
+      db: db.claims.pool,
       clock,
       time,
       log,
@@ -153,9 +163,23 @@ export function startEngine(options: EngineOptions): Engine {
       lease,
       lock: options.lock,
       plans,
+      journal,
       onClaims: (outcome, count) => metrics.claims(outcome, count),
       onStale: () => wake('reconciler'),
     });
+    const sweep = createSweepStep({
+      database: db.other,
+      time,
+      log,
+      lease,
+      timetable,
+      journal,
+      oldestOpen: scheduler.oldestOpen,
+      onFound: (repaired, missed) => metrics.sweepFound(repaired, missed),
+      onWaiting: () => wake('dispatcher'),
+    });
+    // Until the timetable is full, an occurrence that it does not give out proves nothing.
+    loop('sweep', async () => (loaded ? sweep() : 500));
   }
 
   return {

@@ -10,6 +10,8 @@ export type HeapItem = {
 export type Heap<T extends HeapItem> = {
   size(): number;
   first(): T | undefined;
+  /** All of them, in no order; not to be changed. */
+  items(): readonly T[];
   /** Adds the item, or moves it to where its key now belongs. */
   put(item: T): void;
   remove(item: T): void;
@@ -52,6 +54,7 @@ export function createHeap<T extends HeapItem>(): Heap<T> {
   return {
     size: () => items.length,
     first: () => items[0],
+    items: () => items,
     put(item) {
       if (item.place < 0) {
         item.place = items.length;

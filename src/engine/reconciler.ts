@@ -1,7 +1,9 @@
 /** The reconciler: fills the timetable at boot and makes it follow every committed change. */
 
 import type { Calendar } from '../domain/calendar.ts';
+import { type MisfireRule, misfireRule } from '../domain/misfire.ts';
 import { compileSchedule } from '../domain/schedule.ts';
+import type { Misfire } from '../domain/task.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
 import { feedPosition, loadTasks, readChanges, type TaskTiming } from '../store/feed.ts';
@@ -14,20 +16,33 @@ export type ReconcilerOptions = {
   calendar: Calendar;
   timetable: Timetable;
   plans: PlanCache;
-  /** The instant before which nothing is left to fire, for tasks loaded at boot (epoch milliseconds). */
-  bootFrom: () => number;
+  /** Up to where every occurrence has its row or its recorded miss (epoch milliseconds): tasks loaded at boot go on from there. */
+  watermark: () => Promise<number>;
   /** The timetable changed. */
   onChange: () => void;
   onDeleted: (taskId: string) => void;
 };
 
 const pageSize = 20_000;
+const rulesKept = 1_000;
 const pollMs = 500;
 
 /** The step of the reconciler's loop: loads everything the first time, what changed afterwards. */
 export function createReconcilerStep(options: ReconcilerOptions): () => Promise<number> {
   const { db, log, calendar, timetable, plans } = options;
   let position: string | null = null;
+  const rules = new Map<string, MisfireRule>();
+
+  /** One object for all tasks that say the same: there are many tasks and few rules. */
+  function ruleOf(misfire: Misfire): MisfireRule {
+    const key = `${misfire.policy} ${misfire.grace} ${misfire.limit}`;
+    const known = rules.get(key);
+    if (known) return known;
+    if (rules.size >= rulesKept) rules.clear();
+    const rule = misfireRule(misfire);
+    rules.set(key, rule);
+    return rule;
+  }
 
   function put(task: TaskTiming, after: number): void {
     const { uid, id, generation, priority, limited, activeFrom, startsAt, endsAt, jitterMs } = task;
@@ -40,7 +55,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
       return;
     }
     const timing = { uid, schedule, activeFrom, startsAt, endsAt, jitterMs };
-    timetable.put({ uid, id, generation, priority, limited, timing }, after);
+    timetable.put({ uid, id, generation, priority, limited, timing, misfire: ruleOf(task.misfire) }, after);
   }
 
   function follow(task: TaskTiming): void {
@@ -56,11 +71,11 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
 
   async function load(): Promise<void> {
     const from = await feedPosition(db);
-    const bootFrom = options.bootFrom();
+    const watermark = await options.watermark();
     let last = 0;
     for (;;) {
       const page = await loadTasks(db, last, pageSize);
-      for (const task of page) put(task, Math.max(task.activeFrom, bootFrom));
+      for (const task of page) put(task, Math.max(task.activeFrom, watermark));
       last = page.at(-1)?.uid ?? last;
       if (page.length < pageSize) break;
     }

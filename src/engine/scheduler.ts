@@ -11,6 +11,7 @@ import { completeTasks } from '../store/tasks.ts';
 import type { Attempts } from './attempts.ts';
 import { createBacklog, type Waiting } from './backlog.ts';
 import type { DatabaseTime } from './database-time.ts';
+import type { Journal } from './journal.ts';
 import type { Lease } from './lease.ts';
 import type { PlanCache } from './plan-cache.ts';
 import type { Timetable } from './timetable.ts';
@@ -18,6 +19,8 @@ import type { Timetable } from './timetable.ts';
 export type Scheduler = {
   /** Looks at the timetable again: it changed, a slot is free, or the lease is held again. */
   wake(): void;
+  /** The earliest occurrence that is due and not yet known to be written down; Infinity when there is none. */
+  oldestOpen(): number;
   /** Stops claiming; resolves when no claim is under way. */
   stop(): Promise<void>;
 };
@@ -32,6 +35,7 @@ export type SchedulerOptions = {
   lease: Pick<Lease, 'id' | 'held'>;
   lock: OccurrenceLock;
   plans: PlanCache;
+  journal: Journal;
   /** Counts what became of occurrences. */
   onClaims: (outcome: 'won' | 'denied' | 'taken' | 'overlap' | 'stale' | 'failed', count: number) => void;
   /** A task turned out to have changed: its timetable entry is out of date. */
@@ -53,11 +57,12 @@ const gatherMs = 4;
 const retryMs = 250;
 
 export function startScheduler(options: SchedulerOptions): Scheduler {
-  const { db, clock, time, log, timetable, attempts, lease, lock, plans } = options;
+  const { db, clock, time, log, timetable, attempts, lease, lock, plans, journal } = options;
   const backlog = createBacklog();
   let timer: Timer | null = null;
   let gathering: Timer | null = null;
   let inFlight = 0;
+  const open = new Set<Waiting[]>();
   let stopped = false;
   let stoppedResolve: (() => void) | null = null;
 
@@ -68,7 +73,11 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     if (lease.held()) {
       const now = time.now();
       const room = backlogLimit - backlog.size();
-      if (room > 0) for (const due of timetable.takeDue(now, room)) backlog.add(due);
+      if (room > 0) {
+        const { due, missed } = timetable.takeDue(now, room);
+        journal.add(due, missed);
+        for (const each of due) backlog.add(each);
+      }
       pump();
     }
     const room = backlog.size() < backlogLimit;
@@ -94,8 +103,13 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   function claimNext(): void {
     const free = attempts.free();
     if (free <= 0 || stopped || !lease.held()) return;
-    const batch = backlog.take(Math.min(free, batchSize));
+    const now = time.now();
+    // What has waited beyond its grace is left to the sweep, which knows what is to become of it.
+    const batch = backlog
+      .take(Math.min(free, batchSize))
+      .filter(({ entry, instant }) => instant >= now - entry.misfire.graceMs);
     if (batch.length === 0) return;
+    open.add(batch);
     inFlight++;
     const slots = attempts.reserve(batch.length);
     claim(batch, slots)
@@ -108,6 +122,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       })
       .finally(() => {
         inFlight--;
+        open.delete(batch);
         slots.release();
         if (!stopped) tick();
         else if (inFlight === 0) stoppedResolve?.();
@@ -199,6 +214,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   tick();
   return {
     wake: tick,
+    oldestOpen: () => Math.min(backlog.oldest(), ...[...open].flat().map(({ instant }) => instant)),
     stop() {
       stopped = true;
       timer?.cancel();

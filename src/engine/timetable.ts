@@ -1,5 +1,6 @@
 /** The timetable: the next instant of every active task, in memory, in order. */
 
+import type { MisfireRule } from '../domain/misfire.ts';
 import { nextOccurrence, type Timing } from '../domain/occurrence.ts';
 import { createHeap, type HeapItem } from './heap.ts';
 
@@ -11,10 +12,15 @@ export type Entry = HeapItem & {
   priority: number;
   limited: boolean;
   timing: Timing;
+  /** What happens to an occurrence found later than its grace. Shared between the tasks that say the same. */
+  misfire: MisfireRule;
 };
 
 /** An occurrence whose time has come. `last` says that its task has none after it. */
 export type DueOccurrence = { entry: Entry; instant: number; last: boolean };
+
+/** A task's occurrences from the first one after `after` up to `upTo`: found later than their grace. */
+export type MissedStretch = { entry: Entry; after: number; upTo: number; last: boolean };
 
 export type Timetable = {
   /** How many tasks it holds. */
@@ -26,9 +32,11 @@ export type Timetable = {
   setPriority(uid: number, priority: number): void;
   /** The earliest instant of all, or Infinity. */
   next(): number;
-  /** Takes out, in order, at most `limit` of the occurrences up to `now`. */
-  takeDue(now: number, limit: number): DueOccurrence[];
-  entries(): Iterable<Entry>;
+  /**
+   * Takes out, in order, at most `limit` of the occurrences up to `now`. Those beyond their grace come as stretches,
+   * however many they are.
+   */
+  takeDue(now: number, limit: number): { due: DueOccurrence[]; missed: MissedStretch[] };
 };
 
 export function createTimetable(): Timetable {
@@ -64,13 +72,23 @@ export function createTimetable(): Timetable {
     next: () => heap.first()?.key ?? Infinity,
     takeDue(now, limit) {
       const due: DueOccurrence[] = [];
-      for (let entry = heap.first(); entry && entry.key <= now && due.length < limit; entry = heap.first()) {
+      const missed: MissedStretch[] = [];
+      for (
+        let entry = heap.first();
+        entry && entry.key <= now && due.length + missed.length < limit;
+        entry = heap.first()
+      ) {
         const instant = entry.key;
-        advance(entry, instant);
-        due.push({ entry, instant, last: entry.key === Infinity });
+        const graceEnd = now - entry.misfire.graceMs;
+        if (instant < graceEnd) {
+          advance(entry, graceEnd - 1);
+          missed.push({ entry, after: instant - 1, upTo: graceEnd - 1, last: entry.key === Infinity });
+        } else {
+          advance(entry, instant);
+          due.push({ entry, instant, last: entry.key === Infinity });
+        }
       }
-      return due;
+      return { due, missed };
     },
-    entries: () => byUid.values(),
   };
 }

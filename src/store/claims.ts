@@ -40,7 +40,8 @@ export type Claim = {
 };
 
 export type Claimer = {
-  owner: string;
+  /** Null where the runs are only written down, for any replica to take. */
+  owner: string | null;
   /** Epoch milliseconds: when the attempts start. */
   now: number;
   trigger: 'schedule' | 'catch_up';
@@ -61,11 +62,13 @@ const liveText = `
     as d(run_id, uid, generation, scheduled_for, known_version)
   join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and t.deleted_at is null`;
 
+/** Parameters 6 to 8: the owner (null: the runs wait to be taken), the trigger, the instant of the claim. */
 const insertText = `
   insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, owner, attempt, max_attempts, created_at, started_at)
-  select run_id, uid, $7::run_trigger, 'running', scheduled_for, scheduled_for,
-    scheduled_for - priority * interval '${secondsPerPriority} seconds',
-    case overlap when 'allow' then null else 0 end, $6, 1, (retry->>'maxAttempts')::smallint, $8, $8
+  select run_id, uid, $7::run_trigger, case when $6::uuid is null then 'pending' else 'running' end::run_status,
+    scheduled_for, scheduled_for, scheduled_for - priority * interval '${secondsPerPriority} seconds',
+    case overlap when 'allow' then null else 0 end, $6::uuid, case when $6::uuid is null then 0 else 1 end,
+    (retry->>'maxAttempts')::smallint, $8::timestamptz, case when $6::uuid is null then null else $8::timestamptz end
   from live order by run_id
   on conflict do nothing
   returning id, task_uid`;
@@ -171,3 +174,34 @@ export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer
   });
   return rows.map((row) => row.id);
 }
+
+/**
+ * Inserts runs that wait to be taken for occurrences that nobody claimed, oldest first, with those that overlap recorded
+ * as such. Gives back how many were inserted.
+ */
+export async function insertDue(
+  db: Queryable,
+  due: readonly (Due & { limited: boolean })[],
+  trigger: Claimer['trigger'],
+  now: number,
+): Promise<number> {
+  const claimer = { owner: null, trigger, now };
+  let inserted = 0;
+  for (let start = 0; start < due.length; start += insertBatch)
+    for (const limited of [false, true]) {
+      const batch = due.slice(start, start + insertBatch).filter((item) => item.limited === limited);
+      if (batch.length === 0) continue;
+      const claims = await claimOccurrences(db, batch, claimer, limited);
+      const lost = new Set(claims.filter(({ won, overlap }) => !won && overlap !== 'allow').map(({ runId }) => runId));
+      inserted += claims.filter(({ won }) => won).length;
+      if (lost.size > 0)
+        await recordOverlaps(
+          db,
+          batch.filter(({ runId }) => lost.has(runId)),
+          claimer,
+        );
+    }
+  return inserted;
+}
+
+const insertBatch = 1_000;

@@ -36,6 +36,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     query_timeout: timeoutMs + 250,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
+    // The embedded store's one session outlives the connection: what the one before had prepared is still there.
+    ...('host' in options.connection && { onConnect: (client: pg.ClientBase) => client.query('deallocate all') }),
   });
   // Without a listener the loss of an idle connection would end the process.
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle Postgres connection was lost'));

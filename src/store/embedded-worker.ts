@@ -15,6 +15,15 @@ const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
 try {
   const db = await PGlite.create({ dataDir: folder });
+  // After a throw the server's queue never goes on, and every statement would wait for ever: end the thread instead.
+  const run = db.execProtocolRawStream.bind(db);
+  db.execProtocolRawStream = (message, options) =>
+    run(message, options).catch((error: Error) => {
+      setImmediate(() => {
+        throw error;
+      });
+      throw error;
+    });
   const server = new PGLiteSocketServer({ db, path: socket, maxConnections: 4 });
   await server.start();
   parentPort?.once('message', async () => {

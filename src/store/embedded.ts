@@ -1,6 +1,7 @@
 /** The embedded store: Postgres in WebAssembly, in a thread of this process, with its data in one folder. */
 
-import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -26,6 +27,8 @@ export type EmbeddedOptions = {
 /** The major version of Postgres that PGlite is built from. */
 const postgresVersion = '18';
 const socketPort = 5432;
+/** What a folder of ours has in it. */
+const ownNames = ['postgres', 'holder.json'];
 
 /**
  * Opens the store, making the folder when it is not there. Its errors are sentences for people. There is no fsync: what
@@ -37,9 +40,18 @@ export async function startEmbedded({
   onDeath,
 }: EmbeddedOptions): Promise<Result<EmbeddedStore, string>> {
   const folder = resolve(dataDir);
+  const data = join(folder, 'postgres');
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await chmod(folder, 0o700);
+    const others = (await readdir(folder)).filter((name) => name !== 'lost+found');
+    if (others.length > 0 && !others.some((name) => ownNames.includes(name)))
+      return failure(`the folder ${folder} holds other things already: the store needs one of its own (DATA_DIR)`);
+    await mkdir(data, { recursive: true, mode: 0o700 });
+    // PGlite's files are readable by all. Who mounted the folder may be its owner; the one inside is ours.
+    for (const each of [folder, data])
+      await chmod(each, 0o700).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPERM' || each === data) throw error;
+      });
   } catch (error) {
     return failure(`the folder ${folder} cannot be used: ${(error as Error).message}`);
   }
@@ -50,7 +62,6 @@ export async function startEmbedded({
     return failure(reason);
   };
 
-  const data = join(folder, 'postgres');
   const version = await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => null);
   if (version !== null && version.trim() !== postgresVersion)
     return give(
@@ -59,6 +70,8 @@ export async function startEmbedded({
 
   // Paths of sockets are short (107 bytes), those of folders may be long.
   const socketFolder = await mkdtemp(join(tmpdir(), 'punctual-'));
+  const clear = () => rmSync(socketFolder, { recursive: true, force: true });
+  process.once('exit', clear);
   const input: WorkerInput = { folder: data, socket: join(socketFolder, `.s.PGSQL.${socketPort}`) };
   const worker = new Worker(new URL('./embedded-worker.js', import.meta.url), { workerData: input });
   let stopping = false;
@@ -68,7 +81,8 @@ export async function startEmbedded({
   });
   if (started.kind !== 'ready') {
     await worker.terminate();
-    await rm(socketFolder, { recursive: true, force: true });
+    clear();
+    process.removeListener('exit', clear);
     return give(
       `the data in ${folder} cannot be opened: ${started.kind === 'failed' ? started.reason : 'the thread ended'}`,
     );
@@ -90,7 +104,8 @@ export async function startEmbedded({
         worker.postMessage('stop');
       });
       await worker.terminate();
-      await rm(socketFolder, { recursive: true, force: true });
+      clear();
+      process.removeListener('exit', clear);
       await guard.value.release();
     },
   });

@@ -1,6 +1,7 @@
 /** What replicas follow of the tasks: all active ones at boot, afterwards every committed change. */
 
 import type { Schedule } from '../domain/schedule.ts';
+import type { Misfire } from '../domain/task.ts';
 import type { Queryable } from './database.ts';
 
 /** The part of a task that decides when it fires. Instants are epoch milliseconds. */
@@ -13,6 +14,7 @@ export type TaskTiming = {
   startsAt: number | null;
   endsAt: number | null;
   jitterMs: number;
+  misfire: Misfire;
   priority: number;
   /** Whether `maxRuns` limits it. */
   limited: boolean;
@@ -30,6 +32,7 @@ type TimingRow = [
   startsAt: number | null,
   endsAt: number | null,
   jitterMs: number,
+  misfire: Misfire,
   priority: number,
   limited: boolean,
   active: boolean,
@@ -40,7 +43,7 @@ const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::flo
 
 /** Numbers instead of dates and texts: a hundred thousand rows are read at boot. */
 const timingColumns = `t.uid::float8, t.id, t.generation, t.schedule, ${epochMs('t.active_from')}, ${epochMs('t.starts_at')},
-  ${epochMs('t.ends_at')}, coalesce(t.jitter_ms, 0)::float8, t.priority, t.max_runs is not null,
+  ${epochMs('t.ends_at')}, coalesce(t.jitter_ms, 0)::float8, t.misfire, t.priority, t.max_runs is not null,
   t.status = 'active' and t.deleted_at is null, t.deleted_at is not null`;
 
 /**
@@ -82,13 +85,27 @@ export async function readChanges(
   });
   const found = rows as unknown as [...TimingRow, string][];
   return {
-    position: found[0]?.[12] ?? position,
+    position: found[0]?.[13] ?? position,
     changes: found.filter((row) => row[0] !== null).map((row) => timingOfRow(row as unknown as TimingRow)),
   };
 }
 
 function timingOfRow(row: TimingRow): TaskTiming {
-  const [uid, id, generation, schedule, activeFrom, startsAt, endsAt, jitterMs, priority, limited, active, deleted] =
-    row;
-  return { uid, id, generation, schedule, activeFrom, startsAt, endsAt, jitterMs, priority, limited, active, deleted };
+  const [
+    uid,
+    id,
+    generation,
+    schedule,
+    activeFrom,
+    startsAt,
+    endsAt,
+    jitterMs,
+    misfire,
+    priority,
+    limited,
+    active,
+    deleted,
+  ] = row;
+  const timing = { schedule, activeFrom, startsAt, endsAt, jitterMs, misfire };
+  return { uid, id, generation, ...timing, priority, limited, active, deleted };
 }

@@ -14,6 +14,7 @@ type Holder = { pid: number; host: string };
 const beatMs = 2_000;
 /** A holder on another host or in another container is believed dead after this long without a beat. */
 const silenceMs = 10_000;
+const answerMs = 2_000;
 
 /**
  * Takes the folder for this process, or says who has it. On this machine the operating system holds the lock: a socket
@@ -23,14 +24,16 @@ const silenceMs = 10_000;
 export async function guardFolder(folder: string, clock: Clock): Promise<Result<FolderGuard, string>> {
   const note = join(folder, 'holder.json');
   const { dev, ino } = await stat(folder);
-  const server = await listenAlone(socketName(`punctual-${dev}-${ino}`));
+  const name = socketName(`punctual-${dev}-${ino}`);
+  const self: Holder = { pid: process.pid, host: hostname() };
+  const server = await listenAlone(name, self, clock);
   const holder = await readHolder(note);
-  if (server === null) return refusal(folder, holder);
-  if (holder !== null && holder.host !== hostname() && clock.now() - (await stat(note)).mtimeMs < silenceMs) {
+  if (server === null) return refusal(folder, (await ask(name, clock)) ?? holder);
+  if (holder !== null && holder.host !== self.host && clock.now() - (await stat(note)).mtimeMs < silenceMs) {
     server.close();
     return refusal(folder, holder);
   }
-  await writeFile(note, JSON.stringify({ pid: process.pid, host: hostname() } satisfies Holder), { mode: 0o600 });
+  await writeFile(note, JSON.stringify(self), { mode: 0o600 });
   let timer: Timer;
   const beat = () => {
     const now = new Date(clock.now());
@@ -53,35 +56,47 @@ function socketName(name: string): string {
   return process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
 }
 
-/** Listens, or answers null when somebody else does. */
-async function listenAlone(path: string): Promise<Server | null> {
+/** Listens, telling everyone who asks who holds the folder; or answers null when somebody else does. */
+async function listenAlone(path: string, self: Holder, clock: Clock): Promise<Server | null> {
   for (let attempt = 0; attempt < 2; attempt++) {
-    const server = createServer((socket) => socket.destroy());
+    const server = createServer((socket) => socket.on('error', () => {}).end(JSON.stringify(self)));
     const refused = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
       server.once('error', resolve);
       server.listen({ path }, () => resolve(null));
     });
     if (refused === null) return server.unref();
     if (refused.code !== 'EADDRINUSE') throw refused;
-    if (path.startsWith('\0') || (await answers(path))) return null;
+    // A socket that is a file stays behind when its process is killed.
+    if (path.startsWith('\0') || (await ask(path, clock)) !== null) return null;
     await rm(path, { force: true });
   }
   return null;
 }
 
-function answers(path: string): Promise<boolean> {
+/** Asks who listens: null when nobody does, or it does not say so in time. */
+function ask(path: string, clock: Clock): Promise<Holder | null> {
   return new Promise((resolve) => {
-    const socket = connect({ path }, () => {
-      socket.destroy();
-      resolve(true);
+    let said = '';
+    const socket = connect({ path }).setEncoding('utf8');
+    const timer = clock.after(answerMs, () => socket.destroy());
+    socket.on('data', (chunk: string) => {
+      said += chunk;
     });
-    socket.once('error', () => resolve(false));
+    socket.on('error', () => {}); // 'close' follows.
+    socket.on('close', () => {
+      timer.cancel();
+      resolve(parseHolder(said));
+    });
   });
 }
 
 async function readHolder(note: string): Promise<Holder | null> {
+  return parseHolder(await readFile(note, 'utf8').catch(() => ''));
+}
+
+function parseHolder(text: string): Holder | null {
   try {
-    return JSON.parse(await readFile(note, 'utf8')) as Holder;
+    return JSON.parse(text) as Holder;
   } catch {
     return null;
   }

@@ -55,20 +55,27 @@ function field(star: number, items: fc.Arbitrary<string>, mostStep: number): fc.
 const hourItem = fc.oneof(item(0, 3), item(0, 23), fc.constant('23'));
 const dayItem = fc.oneof(
   { weight: 6, arbitrary: item(1, 31) },
-  { weight: 1, arbitrary: fc.constantFrom('L', 'LW') },
+  { weight: 1, arbitrary: fc.constant('L') },
   { weight: 1, arbitrary: within(1, 31).map((day) => `${day}W`) },
 );
 const weekdayItem = fc.oneof(
   { weight: 6, arbitrary: item(0, 6, weekdays) },
-  { weight: 1, arbitrary: fc.constantFrom('7', '5-7', '0-7', '1-7/2') },
+  { weight: 1, arbitrary: fc.constantFrom('7', '5-7', '0-7', '1-7/2', 'MON-fri', 'SUN-Tue', 'tue-SAT/2') },
   { weight: 1, arbitrary: fc.tuple(within(0, 7), within(1, 5)).map(([day, nth]) => `${day}#${nth}`) },
   { weight: 1, arbitrary: fc.constantFrom('5L', 'FRIL', '0L', '7L', 'mon#1', 'SUN#5') },
 );
 
 const minuteField = field(3, item(0, 59), 60);
 const hourField = field(3, hourItem, 24);
-const dayField = fc.oneof({ weight: 3, arbitrary: fc.constantFrom('*', '?') }, field(2, dayItem, 31));
-const monthField = fc.oneof({ weight: 3, arbitrary: fc.constant('*') }, field(4, item(1, 12, months), 12));
+const dayField = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom('*', '?') },
+  { weight: 1, arbitrary: fc.constant('LW') },
+  field(2, dayItem, 31),
+);
+const monthField = fc.oneof(
+  { weight: 3, arbitrary: fc.constant('*') },
+  field(4, fc.oneof(item(1, 12, months), fc.constantFrom('JAN-mar', 'Apr-DEC/3')), 12),
+);
 const weekdayField = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('*', '?') },
   field(2, weekdayItem, 7),

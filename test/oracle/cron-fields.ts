@@ -77,7 +77,7 @@ function matchesWeekday(item: string, y: number, m: number, d: number): boolean 
   const weekday = weekdayOf(y, m, d);
   const special = /^(\w+?)(L|#(\d))$/i.exec(item);
   if (special) {
-    const wanted = valueOf(special[1] ?? '', weekdays) % 7;
+    const wanted = numberOf(special[1] ?? '', weekdays) % 7;
     if (weekday !== wanted) return false;
     return special[3] ? Math.ceil(d / 7) === Number(special[3]) : d + 7 > lengthOf(y, m);
   }
@@ -98,8 +98,8 @@ function numbers(field: string, least: number, most: number, names: string[] = [
     for (const item of field.split(',')) {
       const [range = '', step = '1'] = item.split('/');
       const [low = '', high = low] = range.split('-');
-      const from = range === '*' ? least : valueOf(low, names);
-      const to = range === '*' ? most : valueOf(high, names);
+      const from = range === '*' ? least : numberOf(low, names);
+      const to = range === '*' ? most : numberOf(high, names);
       for (let value = from; value <= to; value += Number(step)) set.add(value);
     }
     cache.set(key, set);
@@ -108,7 +108,7 @@ function numbers(field: string, least: number, most: number, names: string[] = [
   return (value) => values.has(value);
 }
 
-function valueOf(text: string, names: string[]): number {
+function numberOf(text: string, names: string[]): number {
   const index = names.indexOf(text.toUpperCase());
   return index >= 0 ? index : Number(text);
 }

@@ -1,0 +1,62 @@
+/** Which instant a wall-clock time of a zone is, and when a pattern of wall-clock times is next due, by Vixie cron's rules. */
+
+import type { Zone } from './zone.ts';
+
+/** The first matching wall-clock time after one (both as if they were UTC, in epoch milliseconds), or null. */
+export type NextWall = (after: number) => number | null;
+
+/** A time that a change of the clock leaves out is made up for when the gap is not longer than this (Vixie cron). */
+const longestMadeUpGapMs = 3 * 3_600_000;
+
+/** No zone's offset is larger. */
+const dayMs = 86_400_000;
+
+/** The first instant after `after` whose wall-clock time matches: every time of an overlap twice, of a gap never. */
+export function nextByRealTime(nextWall: NextWall, zone: Zone, after: number): number | null {
+  let stretch = zone.at(after + 1);
+  let asked = after + stretch.offset;
+  let wall = nextWall(asked);
+  for (;;) {
+    if (wall !== null && wall - stretch.offset < stretch.end) return wall - stretch.offset;
+    const following = zone.at(stretch.end);
+    const reached = stretch.end - 1 + following.offset;
+    // The answer stands unless the clock goes back behind the question or jumps over the answer: asking is dear.
+    if (reached < asked || (wall !== null && wall <= reached)) {
+      asked = reached;
+      wall = nextWall(asked);
+    }
+    if (wall === null) return null;
+    stretch = following;
+  }
+}
+
+/** The first instant after `after` that stands for a matching wall-clock time: each time once, whatever the clock does. */
+export function nextByWallClock(nextWall: NextWall, zone: Zone, after: number): number | null {
+  let wall = nextWall(after + zone.at(after).offset);
+  while (wall !== null) {
+    const { instant, until } = placeOf(wall, zone);
+    if (instant !== null && instant > after) return instant;
+    wall = nextWall(until);
+  }
+  return null;
+}
+
+/**
+ * The instant that stands for a wall-clock time: the first of two, the end of a gap, or null in a gap too long to be made
+ * up for. Wall-clock times up to `until` fare alike.
+ */
+function placeOf(wall: number, zone: Zone): { instant: number | null; until: number } {
+  let stretch = zone.at(wall - dayMs);
+  for (;;) {
+    const wallEnd = stretch.end + stretch.offset;
+    if (wall < wallEnd) return { instant: wall - stretch.offset, until: wallEnd - 1 };
+    const following = zone.at(stretch.end);
+    const gapEnd = stretch.end + following.offset;
+    if (wall < gapEnd)
+      return {
+        instant: following.offset - stretch.offset > longestMadeUpGapMs ? null : stretch.end,
+        until: gapEnd - 1,
+      };
+    stretch = following;
+  }
+}

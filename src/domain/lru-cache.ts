@@ -1,0 +1,28 @@
+/** A bounded cache: what was not asked for longest goes first. */
+
+export type LruCache<T> = {
+  /** The value kept for a key, which counts as asking for it. */
+  get(key: string): T | undefined;
+  set(key: string, value: T): void;
+};
+
+/** Keeps at most `most` values. */
+export function createLruCache<T>(most: number): LruCache<T> {
+  // A Map keeps the order in which keys were put in.
+  const values = new Map<string, T>();
+  return {
+    get(key) {
+      const value = values.get(key);
+      if (value !== undefined) {
+        values.delete(key);
+        values.set(key, value);
+      }
+      return value;
+    },
+    set(key, value) {
+      values.delete(key);
+      values.set(key, value);
+      if (values.size > most) values.delete(values.keys().next().value as string);
+    },
+  };
+}

@@ -1,0 +1,120 @@
+/** The sweep: finds what was due and has no row, decides what was missed, and moves the watermark on. */
+
+import { decideMisfires } from '../domain/misfire.ts';
+import { occurrenceRunId } from '../domain/occurrence.ts';
+import type { Logger } from '../log.ts';
+import type { Due } from '../store/claims.ts';
+import type { Database } from '../store/database.ts';
+import { occurredRuns, type SweepWork, sweepOnce } from '../store/sweep.ts';
+import type { DatabaseTime } from './database-time.ts';
+import type { Journal } from './journal.ts';
+import type { Lease } from './lease.ts';
+import type { DueOccurrence, Entry, MissedStretch, Timetable } from './timetable.ts';
+
+export type SweeperOptions = {
+  database: Database;
+  time: DatabaseTime;
+  log: Logger;
+  lease: Pick<Lease, 'held'>;
+  timetable: Pick<Timetable, 'next'>;
+  journal: Journal;
+  /** See `Scheduler.oldestOpen`. */
+  oldestOpen: () => number;
+  /** Occurrences without a row that were repaired, and missed ones that were recorded. */
+  onFound: (repaired: number, missed: number) => void;
+  /** Runs were inserted that wait to be taken. */
+  onWaiting: () => void;
+};
+
+const everyMs = 1_000;
+/** What is younger than this is still the business of whoever claims it. */
+const marginMs = 2_000;
+
+/** The step of the sweep's loop. Replicas take turns: a row lock lets one of them sweep at a time. */
+export function createSweepStep(options: SweeperOptions): () => Promise<number> {
+  const { database, time, log, lease, timetable, journal } = options;
+
+  function horizonOf(now: number): number {
+    const horizon = Math.min(now - marginMs, timetable.next() - 1, options.oldestOpen() - 1);
+    // A missed stretch is settled as a whole: the watermark must not come to stand inside of it.
+    const { missed } = journal.within(horizon, Infinity);
+    return Math.min(horizon, ...missed.map(({ after }) => after));
+  }
+
+  return async () => {
+    if (!lease.held()) return everyMs;
+    const now = time.now();
+    const horizon = horizonOf(now);
+    let repaired = 0;
+    let missed = 0;
+    const swept = await sweepOnce(
+      database,
+      horizon,
+      async (db, watermark) => {
+        const given = journal.within(watermark, horizon);
+        if (given.due.length + given.missed.length === 0) return nothing;
+        const present = await occurredRuns(db, watermark, horizon);
+        const hasRun = ({ uid }: Entry, instant: number) => present.has(occurrenceRunId(uid, instant));
+        const found = given.due.filter(({ entry, instant }) => !hasRun(entry, instant));
+        const late = found.filter(({ entry, instant }) => instant < now - entry.misfire.graceMs);
+        const inTime = found.filter((due) => !late.includes(due));
+        const verdicts = [...given.missed, ...stretchesOf(late)]
+          .map((stretch) => decide(stretch, watermark, hasRun))
+          .filter((verdict) => verdict !== null);
+        repaired = inTime.length;
+        missed = verdicts.reduce((sum, { miss }) => sum + (miss?.count ?? 0), 0);
+        const exhausted = [...given.missed, ...late, ...inTime].filter(({ last }) => last).map(({ entry }) => entry);
+        return {
+          inTime: inTime.map((due) => dueOf(due.entry, due.instant)),
+          caughtUp: verdicts.flatMap(({ entry, fire }) => fire.map((instant) => dueOf(entry, instant))),
+          misses: verdicts.flatMap(({ entry, miss }) =>
+            miss ? [{ uid: entry.uid, generation: entry.generation, policy: entry.misfire.policy, ...miss }] : [],
+          ),
+          exhausted: exhausted.map(({ uid, generation }) => ({ uid, generation })),
+        };
+      },
+      now,
+    );
+    journal.forget(swept.watermark);
+    if (repaired + missed > 0)
+      log.warn(
+        { repaired, missed },
+        'the sweep found occurrences without a run: fired what is in time, recorded what is not',
+      );
+    options.onFound(repaired, missed);
+    if (swept.inserted > 0) options.onWaiting();
+    return everyMs;
+  };
+
+  function decide(
+    { entry, after, upTo }: Stretch,
+    watermark: number,
+    hasRun: (entry: Entry, instant: number) => boolean,
+  ) {
+    const decision = decideMisfires(entry.timing, entry.misfire, Math.max(after, watermark), upTo, (at) =>
+      hasRun(entry, at),
+    );
+    return decision && { entry, ...decision };
+  }
+}
+
+type Stretch = Pick<MissedStretch, 'entry' | 'after' | 'upTo'>;
+
+const nothing: SweepWork = { inTime: [], caughtUp: [], misses: [], exhausted: [] };
+
+function dueOf({ uid, generation, limited }: Entry, instant: number): Due & { limited: boolean } {
+  return { runId: occurrenceRunId(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0, limited };
+}
+
+/** Single late occurrences as one stretch for each task. */
+function stretchesOf(late: readonly DueOccurrence[]): Stretch[] {
+  const byEntry = new Map<Entry, { after: number; upTo: number }>();
+  for (const { entry, instant } of late) {
+    const known = byEntry.get(entry);
+    byEntry.set(entry, {
+      after: Math.min(known?.after ?? Infinity, instant - 1),
+      upTo: Math.max(known?.upTo ?? -Infinity, instant),
+    });
+  }
+  return [...byEntry].map(([entry, stretch]) => ({ entry, ...stretch }));
+}

@@ -1,0 +1,163 @@
+import pg from 'pg';
+import supertest from 'supertest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { occurrenceRunId } from '../../src/domain/occurrence.ts';
+import { createDatabase } from '../services/database.ts';
+import { poll } from '../services/poll.ts';
+import { startReplica } from '../services/process.ts';
+import { noPostgres, noRedis } from '../services/provided.ts';
+import { createRedis } from '../services/redis.ts';
+import { startTarget, type Target } from '../target.ts';
+
+let target: Target;
+beforeAll(async () => {
+  target = await startTarget();
+});
+afterAll(() => target.close());
+
+async function start(env: Record<string, string>) {
+  const replica = await startReplica({ env: { LEASE_TTL: '1s', ...env } });
+  const http = supertest(replica.url);
+  await poll(async () => (await http.get('/readyz')).status === 200, { what: 'the replica to be ready' });
+  return { ...replica, http };
+}
+
+async function connect(url: string) {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {}); // The database goes with the test file.
+  await client.connect();
+  return {
+    query: async (text: string, values: unknown[] = []) => (await client.query(text, values)).rows,
+    end: () => client.end(),
+  };
+}
+
+type Client = Awaited<ReturnType<typeof connect>>;
+
+const runsOf = ({ query }: Client, id: string) =>
+  query(
+    `select r.trigger, r.status, r.scheduled_for, r.reason from runs r join tasks t on t.uid = r.task_uid
+     where t.id = $1 order by r.id`,
+    [id],
+  );
+
+describe.skipIf(noPostgres)('occurrences that were due while no replica lived', () => {
+  test('all fire late where they are within their grace, and follow the misfire policy where they are not', async () => {
+    const database = await createDatabase();
+    const client = await connect(database.url);
+    const first = await start({ DATABASE_URL: database.url });
+    const create = (id: string, misfire: object) =>
+      first.http
+        .post('/tasks')
+        .send({ id, schedule: '@every 250ms', overlap: 'allow', misfire, target: `${target.url}/${id}` })
+        .expect(201);
+    await create('patient', { grace: '10m' });
+    await create('skip', { grace: '500ms', policy: 'skip' });
+    await create('fire-once', { grace: '500ms', policy: 'fire_once' });
+    await create('fire-all', { grace: '500ms', policy: 'fire_all', limit: 3 });
+    await target.waitFor((requests) => requests.filter(({ path }) => path === '/fire-all').length >= 3);
+    first.kill('SIGKILL');
+    await first.exited;
+    await new Promise((resume) => setTimeout(resume, 4_000));
+
+    const second = await start({ DATABASE_URL: database.url });
+    await poll(
+      async () => (await runsOf(client, 'fire-all')).filter(({ trigger }) => trigger === 'catch_up').length === 3,
+      {
+        what: 'the sweep',
+      },
+    );
+    const resumed = target.requests.length;
+    await target.waitFor((requests) => requests.length > resumed + 20);
+    await second.stop();
+
+    const patient = await runsOf(client, 'patient');
+    patient.forEach(({ scheduled_for: at }, place) => {
+      if (place > 0) expect(at - patient[place - 1]?.scheduled_for).toBe(250);
+    });
+    expect((await runsOf(client, 'skip')).filter(({ trigger }) => trigger === 'catch_up')).toEqual([]);
+    for (const [id, fired] of [
+      ['skip', 0],
+      ['fire-once', 1],
+      ['fire-all', 3],
+    ] as const) {
+      const runs = await runsOf(client, id);
+      expect(runs.filter(({ trigger }) => trigger === 'catch_up')).toHaveLength(fired);
+      const [miss, ...more] = await client.query(
+        `select e.changes from task_events e join tasks t on t.uid = e.task_uid where t.id = $1 and e.type = 'missed'`,
+        [id],
+      );
+      expect(more).toEqual([]);
+      // Every instant between the first and the last run has its run or is part of the miss.
+      const { from, to, count } = miss?.changes ?? {};
+      const instants = runs.map(({ scheduled_for: at }) => at.getTime() as number);
+      const span = (Math.max(...instants) - Math.min(...instants)) / 250 + 1;
+      expect(instants.length + count).toBe(span);
+      expect((Date.parse(to) - Date.parse(from)) / 250 + 1).toBe(count);
+      expect(instants.some((at) => at >= Date.parse(from) && at <= Date.parse(to))).toBe(false);
+    }
+    await client.end();
+  });
+
+  test('a single instant that passed meanwhile fires once, and the task is completed', async () => {
+    const database = await createDatabase();
+    const client = await connect(database.url);
+    const first = await start({ DATABASE_URL: database.url });
+    const create = (id: string, policy: string) =>
+      first.http
+        .post('/tasks')
+        .send({ id, schedule: { delay: '1s' }, misfire: { grace: '100ms', policy }, target: `${target.url}/${id}` })
+        .expect(201);
+    await Promise.all([create('late', 'fire_once'), create('never', 'skip')]);
+    first.kill('SIGKILL');
+    await first.exited;
+    await new Promise((resume) => setTimeout(resume, 2_000));
+    const second = await start({ DATABASE_URL: database.url });
+    const status = async (id: string) => (await second.http.get(`/tasks/${id}`)).body.status;
+    await poll(async () => (await status('late')) === 'completed' && (await status('never')) === 'completed', {
+      what: 'completion',
+    });
+    expect(await runsOf(client, 'late')).toMatchObject([{ trigger: 'catch_up' }]);
+    expect(await runsOf(client, 'never')).toEqual([]);
+    await second.stop();
+    await client.end();
+  });
+});
+
+describe.skipIf(noPostgres || noRedis)('a lock server that refuses everybody', () => {
+  test('delays an occurrence but does not lose it', async () => {
+    const [database, redis] = await Promise.all([createDatabase(), createRedis()]);
+    const client = await connect(database.url);
+    const replica = await start({ DATABASE_URL: database.url, REDIS_URL: redis.url });
+    const { body } = await replica.http
+      .post('/tasks')
+      .send({ id: 'refused', schedule: '* * * * * *', overlap: 'allow', target: `${target.url}/refused` })
+      .expect(201);
+    const [{ id: cluster }] = (await client.query('select id from cluster')) as [{ id: string }];
+    const [{ uid }] = (await client.query('select uid from tasks')) as [{ uid: string }];
+    const next = Date.parse(body.nextRunAt) + 2_000;
+    const { Redis } = await import('ioredis');
+    const connection = new Redis(redis.url);
+    const instants = Array.from({ length: 10 }, (_, place) => next + place * 1_000);
+    for (const instant of instants)
+      await connection.set(
+        `punctual:{${cluster}}:run:${occurrenceRunId(Number(uid), instant)}`,
+        'somebody else',
+        'PX',
+        60_000,
+      );
+    connection.disconnect();
+    const fired = async () => (await runsOf(client, 'refused')).map(({ scheduled_for: at }) => at.getTime());
+    await poll(async () => (await fired()).includes(instants.at(-1)), {
+      what: 'the refused occurrences to be found',
+      withinMs: 25_000,
+    });
+    expect(await fired()).toEqual(expect.arrayContaining(instants));
+    const { text } = await replica.http.get('/metrics').expect(200);
+    expect(Number(/^scheduler_sweep_found_total\{outcome="repaired"\} (\d+)/m.exec(text)?.[1])).toBeGreaterThanOrEqual(
+      instants.length,
+    );
+    await replica.stop();
+    await client.end();
+  });
+});
