@@ -22,12 +22,14 @@ export type SettledAttempt = {
 };
 
 export type Attempts = {
-  /** How many more may be started or reserved. */
+  /** How many slots are neither taken nor promised; negative when more was claimed than there are slots. */
   free(): number;
+  /** How many attempts end per millisecond just now. */
+  endedPerMs(): number;
   /** Keeps slots for runs that are being claimed; to be released before they are started. */
   reserve(count: number): { release(): void };
   running(): number;
-  /** Starts an attempt of a run that is ours; the caller has seen to it that a slot is free. */
+  /** Starts an attempt of a run that is ours as soon as a slot is free, in the order of the calls. */
   start(run: TakenRun, owner: string): void;
   /** Aborts one run's attempt; false when it is not here. */
   abort(runId: string, cause: AbortCause): boolean;
@@ -42,6 +44,7 @@ export type AttemptsOptions = {
   time: DatabaseTime;
   /** Milliseconds from now, for waiting. */
   after: (ms: number, run: () => void) => void;
+  monotonic: () => number;
   random: () => number;
   maxConcurrent: number;
   onSettled: (settled: SettledAttempt) => void;
@@ -53,6 +56,27 @@ export type AttemptsOptions = {
   onWaiting: (at: number) => void;
 };
 
+/** A moving average of how many things happen per millisecond, over the last 50 ms or so. */
+function createRate() {
+  const windowMs = 50;
+  let weight = 0;
+  let at = 0;
+  const decayTo = (now: number) => {
+    weight *= Math.exp((at - now) / windowMs);
+    at = now;
+  };
+  return {
+    add(now: number) {
+      decayTo(now);
+      weight++;
+    },
+    perMs(now: number) {
+      decayTo(now);
+      return weight / windowMs;
+    },
+  };
+}
+
 type Running = { attempt: StartedAttempt; cause: AbortCause | null };
 
 export function createAttempts(options: AttemptsOptions): Attempts {
@@ -60,9 +84,20 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   const running = new Map<string, Running>();
   const waiters: (() => void)[] = [];
   let reserved = 0;
+  let ready: { run: TakenRun; owner: string }[] = [];
+  const rate = createRate();
 
-  function end(key: string): void {
-    running.delete(key);
+  function begin(run: TakenRun, owner: string): void {
+    const entry: Running = { attempt: execute(run), cause: null };
+    running.set(run.runId, entry);
+    void carryOut(run, owner, entry).finally(() => end(run.runId));
+  }
+
+  function end(runId: string): void {
+    running.delete(runId);
+    rate.add(options.monotonic());
+    const next = ready.shift();
+    if (next) begin(next.run, next.owner);
     options.onFree();
     if (running.size === 0) for (const resolve of waiters.splice(0)) resolve();
   }
@@ -103,7 +138,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   }
 
   return {
-    free: () => maxConcurrent - running.size - reserved,
+    free: () => maxConcurrent - running.size - ready.length - reserved,
+    endedPerMs: () => rate.perMs(options.monotonic()),
     reserve(count) {
       reserved += count;
       let kept = count;
@@ -116,9 +152,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     },
     running: () => running.size,
     start(run, owner) {
-      const entry: Running = { attempt: execute(run), cause: null };
-      running.set(run.runId, entry);
-      void carryOut(run, owner, entry).finally(() => end(run.runId));
+      if (running.size < maxConcurrent) begin(run, owner);
+      else ready.push({ run, owner });
     },
     abort(runId, cause) {
       const entry = running.get(runId);
@@ -128,6 +163,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       return true;
     },
     abortAll(cause) {
+      // What has not started is nobody's fault: it is taken over like the runs of a replica that died.
+      ready = [];
       for (const runId of [...running.keys()]) this.abort(runId, cause);
     },
     idle(withinMs) {

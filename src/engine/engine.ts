@@ -11,6 +11,7 @@ import type { Database } from '../store/database.ts';
 import { cancelRequests } from '../store/runs.ts';
 import { readWatermark } from '../store/sweep.ts';
 import { createAttempts } from './attempts.ts';
+import { createCompleter } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { createDispatcherStep } from './dispatcher.ts';
 import { createHousekeepingStep } from './housekeeping.ts';
@@ -79,6 +80,7 @@ export function startEngine(options: EngineOptions): Engine {
     settler,
     time,
     after: (ms, run) => void clock.after(ms, run),
+    monotonic: clock.monotonic,
     random: options.random,
     maxConcurrent: options.maxConcurrent,
     onSettled(settled) {
@@ -91,7 +93,7 @@ export function startEngine(options: EngineOptions): Engine {
       log.warn({ runId, taskId }, 'an outcome was dropped: the run had been taken away from this replica');
     },
     onFree() {
-      scheduler?.wake();
+      scheduler?.slotFree();
       if (attempts.free() === 1) wake('dispatcher');
     },
     onWaiting: (at) => void clock.after(Math.max(0, at - time.now()), () => wake('dispatcher')),
@@ -117,6 +119,13 @@ export function startEngine(options: EngineOptions): Engine {
   /** Only a replica with a lease, and so with the database's time, has anything to do. */
   function begin(): void {
     if (loops.size > 0) return;
+    const completer = createCompleter(
+      db.other.pool,
+      time,
+      () => wake('completer'),
+      () => wake('reconciler'),
+    );
+    loop('completer', completer.step);
     const reconcile = createReconcilerStep({
       db: db.other.pool,
       log,
@@ -125,6 +134,7 @@ export function startEngine(options: EngineOptions): Engine {
       plans,
       watermark: () => readWatermark(db.other.pool),
       onChange: () => scheduler?.wake(),
+      onExhausted: (task) => completer.add([task]),
       onDeleted: (taskId) => metrics.forgetTask(taskId),
     });
     loop('reconciler', async () => {
@@ -165,6 +175,7 @@ export function startEngine(options: EngineOptions): Engine {
       plans,
       journal,
       onClaims: (outcome, count) => metrics.claims(outcome, count),
+      onExhausted: completer.add,
       onStale: () => wake('reconciler'),
     });
     const sweep = createSweepStep({

@@ -7,6 +7,7 @@ import type { Misfire } from '../domain/task.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
 import { feedPosition, loadTasks, readChanges, type TaskTiming } from '../store/feed.ts';
+import type { ExhaustedTask } from './completer.ts';
 import type { PlanCache } from './plan-cache.ts';
 import type { Timetable } from './timetable.ts';
 
@@ -20,6 +21,8 @@ export type ReconcilerOptions = {
   watermark: () => Promise<number>;
   /** The timetable changed. */
   onChange: () => void;
+  /** A task has no occurrence left: all it had are written down. */
+  onExhausted: (task: ExhaustedTask) => void;
   onDeleted: (taskId: string) => void;
 };
 
@@ -55,7 +58,11 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
       return;
     }
     const timing = { uid, schedule, activeFrom, startsAt, endsAt, jitterMs };
-    timetable.put({ uid, id, generation, priority, limited, timing, misfire: ruleOf(task.misfire) }, after);
+    const occurs = timetable.put(
+      { uid, id, generation, priority, limited, timing, misfire: ruleOf(task.misfire) },
+      after,
+    );
+    if (!occurs && schedule.kind !== 'manual') options.onExhausted({ uid, generation });
   }
 
   function follow(task: TaskTiming): void {

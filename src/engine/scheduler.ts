@@ -7,9 +7,9 @@ import type { Logger } from '../log.ts';
 import { type Claim, claimOccurrences, type Due, type Plan, recordOverlaps } from '../store/claims.ts';
 import type { Queryable } from '../store/database.ts';
 import { type TakenRun, takeInterrupted } from '../store/dispatch.ts';
-import { completeTasks } from '../store/tasks.ts';
 import type { Attempts } from './attempts.ts';
 import { createBacklog, type Waiting } from './backlog.ts';
+import type { ExhaustedTask } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Journal } from './journal.ts';
 import type { Lease } from './lease.ts';
@@ -17,8 +17,10 @@ import type { PlanCache } from './plan-cache.ts';
 import type { Timetable } from './timetable.ts';
 
 export type Scheduler = {
-  /** Looks at the timetable again: it changed, a slot is free, or the lease is held again. */
+  /** Looks at the timetable again: it changed, or the lease is held again. */
   wake(): void;
+  /** A slot is free for what waits. */
+  slotFree(): void;
   /** The earliest occurrence that is due and not yet known to be written down; Infinity when there is none. */
   oldestOpen(): number;
   /** Stops claiming; resolves when no claim is under way. */
@@ -38,6 +40,8 @@ export type SchedulerOptions = {
   journal: Journal;
   /** Counts what became of occurrences. */
   onClaims: (outcome: 'won' | 'denied' | 'taken' | 'overlap' | 'stale' | 'failed', count: number) => void;
+  /** The last occurrences of these tasks are written down. */
+  onExhausted: (tasks: ExhaustedTask[]) => void;
   /** A task turned out to have changed: its timetable entry is out of date. */
   onStale: () => void;
 };
@@ -50,9 +54,11 @@ const batchSize = 500;
 const claimsInFlight = 2;
 /** How many due occurrences are kept in memory beyond the timetable; the rest stays implicit in it. */
 const backlogLimit = 5_000;
+/** A bound on what is claimed beyond the free slots. */
+const mostAhead = 1_000;
 const lockTtlMs = 10_000;
 /** While a herd drains, slots free one by one: wait for this many, or this long, to keep the batches worth a statement. */
-const worthwhile = 64;
+const worthwhile = 128;
 const gatherMs = 4;
 const retryMs = 250;
 
@@ -62,6 +68,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   let timer: Timer | null = null;
   let gathering: Timer | null = null;
   let inFlight = 0;
+  /** How long a claim takes, as a moving average. */
+  let claimMs = 5;
   const open = new Set<Waiting[]>();
   let stopped = false;
   let stoppedResolve: (() => void) | null = null;
@@ -87,7 +95,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
   function pump(): void {
     while (inFlight < claimsInFlight && backlog.size() > 0 && lease.held() && !stopped) {
-      const free = attempts.free();
+      const free = attempts.free() + ahead();
       if (free <= 0) return;
       if (free < Math.min(worthwhile, backlog.size()) && attempts.running() > 0) {
         gathering ??= clock.after(gatherMs, () => {
@@ -100,8 +108,13 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
   }
 
+  /** How many slots will have become free by the time that a claim is answered: they may be claimed for already. */
+  function ahead(): number {
+    return Math.min(Math.floor(attempts.endedPerMs() * claimMs), mostAhead);
+  }
+
   function claimNext(): void {
-    const free = attempts.free();
+    const free = attempts.free() + ahead();
     if (free <= 0 || stopped || !lease.held()) return;
     const now = time.now();
     // What has waited beyond its grace is left to the sweep, which knows what is to become of it.
@@ -112,7 +125,11 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     open.add(batch);
     inFlight++;
     const slots = attempts.reserve(batch.length);
+    const askedAt = clock.monotonic();
     claim(batch, slots)
+      .then(() => {
+        claimMs += (clock.monotonic() - askedAt - claimMs) / 8;
+      })
       .catch((error) => {
         log.error({ err: error, occurrences: batch.length }, 'a claim failed; its occurrences are tried again');
         options.onClaims('failed', batch.length);
@@ -158,7 +175,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         if (waiting.last || answer.left === 0) done.push(waiting);
       }
     }
-    await completeExhausted(done);
+    options.onExhausted(done.map(({ entry }) => ({ uid: entry.uid, generation: entry.generation })));
   }
 
   function dueOf(runId: string, { entry, instant }: Waiting): Due {
@@ -200,20 +217,10 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     return claims;
   }
 
-  /** A task whose last occurrence has its row has done what it was made for. */
-  async function completeExhausted(done: Waiting[]): Promise<void> {
-    if (done.length === 0) return;
-    await completeTasks(
-      db,
-      done.map(({ entry }) => ({ uid: entry.uid, generation: entry.generation })),
-      time.now(),
-    );
-    options.onStale();
-  }
-
   tick();
   return {
     wake: tick,
+    slotFree: pump,
     oldestOpen: () => Math.min(backlog.oldest(), ...[...open].flat().map(({ instant }) => instant)),
     stop() {
       stopped = true;

@@ -26,8 +26,11 @@ export type Timetable = {
   /** How many tasks it holds. */
   size(): number;
   has(uid: number, generation: number): boolean;
-  /** Puts a task in, or in place of its earlier generation, with its first occurrence after `after`. */
-  put(task: Omit<Entry, 'key' | 'place'>, after: number): void;
+  /**
+   * Puts a task in, or in place of its earlier generation, with its first occurrence after `after`. False when it has
+   * none.
+   */
+  put(task: Omit<Entry, 'key' | 'place'>, after: number): boolean;
   remove(uid: number): void;
   setPriority(uid: number, priority: number): void;
   /** The earliest instant of all, or Infinity. */
@@ -58,6 +61,7 @@ export function createTimetable(): Timetable {
       const entry: Entry = { ...task, key: Infinity, place: -1 };
       byUid.set(entry.uid, entry);
       advance(entry, after);
+      return entry.key !== Infinity;
     },
     remove(uid) {
       const entry = byUid.get(uid);

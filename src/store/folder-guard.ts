@@ -28,7 +28,10 @@ export async function guardFolder(folder: string, clock: Clock): Promise<Result<
   const self: Holder = { pid: process.pid, host: hostname() };
   const server = await listenAlone(name, self, clock);
   const holder = await readHolder(note);
-  if (server === null) return refusal(folder, (await ask(name, clock)) ?? holder);
+  if (server === null) {
+    const said = await ask(name, clock);
+    return refusal(folder, said === null || said === 'silent' ? holder : said);
+  }
   if (holder !== null && holder.host !== self.host && clock.now() - (await stat(note)).mtimeMs < silenceMs) {
     server.close();
     return refusal(folder, holder);
@@ -59,7 +62,12 @@ function socketName(name: string): string {
 /** Listens, telling everyone who asks who holds the folder; or answers null when somebody else does. */
 async function listenAlone(path: string, self: Holder, clock: Clock): Promise<Server | null> {
   for (let attempt = 0; attempt < 2; attempt++) {
-    const server = createServer((socket) => socket.on('error', () => {}).end(JSON.stringify(self)));
+    const server = createServer((socket) =>
+      socket
+        .resume()
+        .on('error', () => {})
+        .end(JSON.stringify(self)),
+    );
     const refused = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
       server.once('error', resolve);
       server.listen({ path }, () => resolve(null));
@@ -73,19 +81,22 @@ async function listenAlone(path: string, self: Holder, clock: Clock): Promise<Se
   return null;
 }
 
-/** Asks who listens: null when nobody does, or it does not say so in time. */
-function ask(path: string, clock: Clock): Promise<Holder | null> {
+/** Asks who listens: null when nobody does, `silent` when it does not say so in time. */
+function ask(path: string, clock: Clock): Promise<Holder | 'silent' | null> {
   return new Promise((resolve) => {
-    let said = '';
-    const socket = connect({ path }).setEncoding('utf8');
+    let answer: 'silent' | null = null;
+    let text = '';
+    const socket = connect({ path }, () => {
+      answer = 'silent';
+    }).setEncoding('utf8');
     const timer = clock.after(answerMs, () => socket.destroy());
     socket.on('data', (chunk: string) => {
-      said += chunk;
+      text += chunk;
     });
     socket.on('error', () => {}); // 'close' follows.
     socket.on('close', () => {
       timer.cancel();
-      resolve(parseHolder(said));
+      resolve(parseHolder(text) ?? answer);
     });
   });
 }

@@ -45,11 +45,17 @@ describe('patterns refused at the door', () => {
     },
   );
 
-  test('a pattern that can never fire is found out quickly', () => {
-    for (const vector of vectors.filter(({ kind }) => kind === 'never')) {
+  test.each(vectors.filter(({ kind }) => kind === 'never'))('$id $pattern is found out within 50 ms', (vector) => {
+    // The best of three: a busy machine is no fault.
+    const times = [1, 2, 3].map(() => {
       const startedAt = performance.now();
-      read({ ...vector, from: '2026-01-01T00:00:00Z' });
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
-    }
+      readSchedule(
+        { cron: vector.pattern, timezone: vector.tz },
+        { now: Date.parse(vector.from), graceMs: 0 },
+        createCalendar(),
+      );
+      return performance.now() - startedAt;
+    });
+    expect(Math.min(...times)).toBeLessThan(50);
   });
 });

@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { durationPattern, formatDuration, parseDuration } from '../../src/domain/duration.ts';
+
+const longest = 3_650 * 86_400_000;
+
+describe('durations that are read', () => {
+  test.each([
+    ['500ms', 500, '500ms'],
+    ['30s', 30_000, '30s'],
+    ['90s', 90_000, '1m30s'],
+    ['1h30m', 5_400_000, '1h30m'],
+    ['7d', 604_800_000, '7d'],
+    ['1d2h3m4s5ms', 93_784_005, '1d2h3m4s5ms'],
+    ['30m500ms', 1_800_500, '30m500ms'],
+    ['0s', 0, '0s'],
+    ['000s', 0, '0s'],
+    ['PT30S', 30_000, '30s'],
+    ['P1DT2H', 93_600_000, '1d2h'],
+    ['PT1H30M', 5_400_000, '1h30m'],
+    ['P7D', 604_800_000, '7d'],
+    ['3650d', longest, '3650d'],
+  ])('%s is %i ms, written %s', (text, ms, canonical) => {
+    expect(parseDuration(text)).toBe(ms);
+    expect(formatDuration(ms)).toBe(canonical);
+  });
+});
+
+test.each([
+  '',
+  ' 30s',
+  '30s ',
+  '30s\n',
+  '30',
+  's',
+  '1.5h',
+  '-1s',
+  '+1s',
+  '1s1s',
+  '1m1h',
+  '1ms1s',
+  '1H',
+  '1w',
+  '1 h',
+  '1e3s',
+  'P',
+  'PT',
+  'P1DT',
+  'P1Y',
+  'P1M',
+  'PT0.5S',
+  'P1W',
+  'pt30s',
+  'PT30S1ms',
+  '٣s',
+])('"%s" is no duration', (text) => {
+  expect(parseDuration(text)).toBeNull();
+  expect(new RegExp(durationPattern, 'u').test(text)).toBe(false);
+});
+
+test.each(['3651d', '3650d1ms', '87601h', '999999999999d', 'P999999999999D'])('"%s" is too long', (text) => {
+  expect(parseDuration(text)).toBeNull();
+});
+
+test('what is written is read back as the same number', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.integer({ min: 0, max: longest }), fc.integer({ min: 0, max: 100_000 })), (ms) => {
+      expect(parseDuration(formatDuration(ms))).toBe(ms);
+    }),
+  );
+});
+
+test('the pattern for JSON schemas accepts what is read, and nothing else within the bound', () => {
+  const pattern = new RegExp(durationPattern, 'u');
+  const part = fc.constantFrom('1', '20', '0', 'd', 'h', 'm', 's', 'ms', 'P', 'T', 'D', 'H', 'M', 'S', '.', ' ', '-');
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.array(part, { maxLength: 10 }).map((parts) => parts.join('')),
+        fc.string(),
+      ),
+      (text) => {
+        const ms = parseDuration(text);
+        if (ms !== null) expect(pattern.test(text)).toBe(true);
+        else if (!/\d{4}/.test(text)) expect(pattern.test(text)).toBe(false);
+      },
+    ),
+    { numRuns: 5_000 },
+  );
+});
