@@ -5,7 +5,7 @@ import { systemClock } from './clock.ts';
 import { parseAddressRules } from './executors/address-rules.ts';
 import { parseSigningSecrets } from './executors/signature.ts';
 import { createLogger } from './log.ts';
-import { startService } from './service.ts';
+import { type Service, startService } from './service.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { migrate } from './store/migrate.ts';
 
@@ -37,15 +37,11 @@ async function runMigrations(settings: Settings): Promise<void> {
 async function serve(settings: Settings): Promise<void> {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
   for (const warning of settings.warnings) log.warn(warning);
-  const onFatal = (reason: string): never => {
-    log.fatal(reason);
-    process.exit(1);
-  };
-  const service = await startService({ settings, clock: systemClock, log, version, onFatal });
+  let service: Service | null = null;
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
-    if (stopping) {
-      log.warn({ signal }, 'a second signal: leaving at once');
+    if (stopping || service === null) {
+      log.warn({ signal }, stopping ? 'a second signal: leaving at once' : 'leaving before the start was done');
       process.exit(1);
     }
     stopping = true;
@@ -56,6 +52,11 @@ async function serve(settings: Settings): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  const onFatal = (reason: string): never => {
+    log.fatal(reason);
+    process.exit(1);
+  };
+  service = await startService({ settings, clock: systemClock, log, version, onFatal });
 }
 
 const command = process.argv[2] ?? 'serve';

@@ -14,7 +14,13 @@ export type MetricsOptions = {
 export type SettledRun = { taskId: string; status: string; durationMs: number; latenessMs: number | null };
 
 /** Values that are read when somebody scrapes. A clock offset is positive where the database is ahead. */
-export type GaugeState = { running: number; tasks: number; leaseRemainingMs: number; clockOffsetMs: number };
+export type GaugeState = {
+  running: number;
+  tasks: number;
+  leaseRemainingMs: number;
+  clockOffsetMs: number;
+  dependencies: Record<string, boolean>;
+};
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -86,12 +92,6 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     labelNames: ['outcome'],
     registers,
   });
-  const dependencies = new Gauge({
-    name: 'dependencies_up',
-    help: '1 where the last call to the dependency worked',
-    labelNames: ['dependency'],
-    registers,
-  });
   new Gauge({
     name: 'scheduler_event_loop_lag_seconds',
     help: '99th percentile of the delay of timers since the last scrape',
@@ -155,10 +155,6 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     requestAnswered(method: string, route: string, status: number, durationMs: number): void {
       requests.observe({ method, route, status }, durationMs / 1_000);
     },
-    /** Whether the last call to a dependency, such as `postgres` or `redis`, worked. */
-    dependency(name: string, up: boolean): void {
-      dependencies.set({ dependency: name }, up ? 1 : 0);
-    },
     /** Where the gauges take their values from at each scrape. To be called once. */
     observeState(state: () => GaugeState): void {
       const gauge = (name: string, help: string, read: (now: GaugeState) => number) =>
@@ -170,6 +166,15 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
             this.set(read(state()));
           },
         });
+      new Gauge({
+        name: 'dependencies_up',
+        help: '1 while the dependency can be asked',
+        labelNames: ['dependency'],
+        registers,
+        collect() {
+          for (const [dependency, up] of Object.entries(state().dependencies)) this.set({ dependency }, up ? 1 : 0);
+        },
+      });
       gauge('scheduler_active_tasks', 'Tasks in the timetable', (now) => now.tasks);
       gauge('scheduler_running', 'Attempts running here', (now) => now.running);
       gauge('scheduler_lease_remaining_seconds', 'Time left of the lease; 0 without one', (now) =>

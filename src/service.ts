@@ -98,6 +98,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         faults[check] = fault;
       return faults;
     },
+    draining: () => closing,
     random: (bytes) => randomFillSync(bytes),
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
     version,
@@ -127,6 +128,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         db: pools,
         lock: redis ? createRedisLock(redis, `punctual:{${cluster}}:run:`, log) : noLock,
         execute: executor.execute,
+        signal: (signal) => signals.send(signal),
         maxConcurrent: settings.maxConcurrentRuns,
         leaseTtlMs: settings.leaseTtlMs,
         historyRetentionMs: settings.historyRetentionMs,
@@ -144,7 +146,13 @@ export async function startService({ settings, clock, log, version, onFatal }: S
           },
         });
       const running = engine;
-      metrics.observeState(() => running.state());
+      metrics.observeState(() => {
+        const state = running.state();
+        return {
+          ...state,
+          dependencies: { postgres: state.leaseRemainingMs > 0, ...(redis ? { redis: redis.up() } : {}) },
+        };
+      });
       return 3_600_000;
     },
   });

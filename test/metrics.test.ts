@@ -111,8 +111,8 @@ test('hostile task ids stay inside their label', async () => {
   expect(text).toContain('task_executions_total{task_name="__proto__",status="succeeded"} 1');
 });
 
-test('claims, fenced writes, takeovers, requests and dependencies are counted', async () => {
-  const { claims, fencedWrite, takenOver, requestAnswered, dependency, ...metrics } = started();
+test('claims, fenced writes, takeovers and requests are counted', async () => {
+  const { claims, fencedWrite, takenOver, requestAnswered, ...metrics } = started();
   claims('won', 40);
   claims('won', 2);
   claims('denied', 0);
@@ -120,28 +120,31 @@ test('claims, fenced writes, takeovers, requests and dependencies are counted', 
   takenOver(3);
   takenOver(0);
   requestAnswered('GET', '/tasks/:id', 200, 12);
-  dependency('postgres', true);
-  dependency('redis', true);
-  dependency('redis', false);
   const samples = await scrape(metrics as Metrics);
   expect(samples.get('scheduler_claims_total{outcome="won"}')).toBe(42);
   expect(samples.has('scheduler_claims_total{outcome="denied"}')).toBe(false);
   expect(samples.get('scheduler_fenced_writes_total')).toBe(1);
   expect(samples.get('scheduler_taken_over_total')).toBe(3);
   expect(samples.get('http_request_duration_seconds_sum{method="GET",route="/tasks/:id",status="200"}')).toBe(0.012);
-  expect(samples.get('dependencies_up{dependency="postgres"}')).toBe(1);
-  expect(samples.get('dependencies_up{dependency="redis"}')).toBe(0);
 });
 
 test('gauges of the state are read at each scrape', async () => {
   const metrics = started();
-  const state = { running: 3, tasks: 100, leaseRemainingMs: 7_500, clockOffsetMs: -20 };
+  const state = {
+    running: 3,
+    tasks: 100,
+    leaseRemainingMs: 7_500,
+    clockOffsetMs: -20,
+    dependencies: { postgres: true, redis: false },
+  };
   metrics.observeState(() => state);
   const first = await scrape(metrics);
   expect(first.get('scheduler_running')).toBe(3);
   expect(first.get('scheduler_active_tasks')).toBe(100);
   expect(first.get('scheduler_lease_remaining_seconds')).toBe(7.5);
   expect(first.get('scheduler_clock_offset_seconds')).toBe(-0.02);
+  expect(first.get('dependencies_up{dependency="postgres"}')).toBe(1);
+  expect(first.get('dependencies_up{dependency="redis"}')).toBe(0);
   state.running = 0;
   state.leaseRemainingMs = -100;
   const second = await scrape(metrics);

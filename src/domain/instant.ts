@@ -24,9 +24,8 @@ export function parseInstant(text: string): number | null {
   const [offsetHours, offsetMinutes] = [Number(match[9] ?? 0), Number(match[10] ?? 0)];
   if (hour > 23 || minute > 59 || second > 59 || offsetHours > 23 || offsetMinutes > 59) return null;
   const local = Date.UTC(year, month - 1, day, hour, minute, second, millis);
-  const date = new Date(local);
-  if (year < 1970 || date.getUTCFullYear() !== year || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day)
-    return null;
+  // A day that its month does not have lands in another month, a month that does not exist has another number.
+  if (year < 1970 || new Date(local).getUTCMonth() !== month - 1) return null;
   const offset = (offsetHours * 60 + offsetMinutes) * 60_000 * (match[8] === '-' ? -1 : 1);
   const instant = local - offset;
   return instant >= 0 && instant <= latestInstant ? instant : null;

@@ -21,7 +21,7 @@ export type HttpTarget = {
 export const longestUrl = 2048;
 export const mostHeaders = 64;
 /** Names, values and separators together, in bytes: what common servers still accept. */
-export const largestHeaders = 16 * 1024;
+const largestHeaders = 16 * 1024;
 export const mostSuccessStatuses = 20;
 const deepestBody = 64;
 

@@ -88,7 +88,7 @@ export type TaskContext = {
 };
 
 /** One attempt unless asked for more: a repeated side effect must be somebody's decision. */
-export const defaultRetry: Retry = {
+const defaultRetry: Retry = {
   maxAttempts: 1,
   backoff: 'exponential',
   minBackoff: '1s',

@@ -1,7 +1,7 @@
 /** Time zones as stretches of constant offset, found by asking Intl and remembered per year. */
 
-/** From `start` (inclusive) to `end` (exclusive), in epoch milliseconds, local time is UTC plus `offset` milliseconds. */
-export type Stretch = { start: number; end: number; offset: number };
+/** Until `end` (epoch milliseconds, exclusive) local time is UTC plus `offset` milliseconds. */
+export type Stretch = { end: number; offset: number };
 
 export type Zone = {
   /** The stretch that an instant lies in; at a year's end it is cut, though the offset may go on. */
@@ -36,19 +36,18 @@ export function openZone(name: string): Zone {
     const start = Date.UTC(year, 0);
     const end = Date.UTC(year + 1, 0);
     const stretches: Stretch[] = [];
-    let from = start;
     let offset = offsetAt(start);
     for (let probe = start; probe < end - 1; ) {
       const next = Math.min(probe + probeMs, end - 1);
       const following = offsetAt(next);
       if (following !== offset) {
         const change = firstOtherThan(offset, probe, next);
-        stretches.push({ start: from, end: change, offset });
-        [from, offset] = [change, following];
+        stretches.push({ end: change, offset });
+        offset = following;
       }
       probe = next;
     }
-    stretches.push({ start: from, end, offset });
+    stretches.push({ end, offset });
     return stretches;
   }
 

@@ -36,7 +36,9 @@ export function createDatabaseTime(clock: Clock): DatabaseTime {
       const forward = bound - best;
       const backward = best - (bound + roundTrip);
       const jump = bounds.length === 0 ? 0 : forward > jumpMs ? forward : backward > jumpMs ? -backward : 0;
-      bounds = jump === 0 ? [...bounds.slice(1 - remembered), bound] : [bound];
+      // What this reading contradicts is from before a jump, or a step back too small to be called one.
+      const standing = jump === 0 ? bounds.filter((each) => each <= bound + roundTrip) : [];
+      bounds = [...standing.slice(1 - remembered), bound];
       return jump;
     },
     offset: () => current() - clock.now(),

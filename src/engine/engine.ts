@@ -37,6 +37,8 @@ export type EngineOptions = {
   db: { claims: Database; lease: Database; other: Database };
   lock: OccurrenceLock;
   execute: Executor;
+  /** Tells every replica, this one included. */
+  signal: (signal: Signal) => void;
   maxConcurrent: number;
   leaseTtlMs: number;
   historyRetentionMs: number;
@@ -176,6 +178,7 @@ export function startEngine(options: EngineOptions): Engine {
       journal,
       onClaims: (outcome, count) => metrics.claims(outcome, count),
       onExhausted: completer.add,
+      onReplaced: () => options.signal('cancel'),
       onStale: () => wake('reconciler'),
     });
     const sweep = createSweepStep({

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { occurrenceRunId } from '../domain/occurrence.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Logger } from '../log.ts';
-import { type Claim, claimOccurrences, type Due, type Plan, recordOverlaps } from '../store/claims.ts';
+import { type Claim, claimOccurrences, type Due, makeWay, type Plan, recordOverlaps } from '../store/claims.ts';
 import type { Queryable } from '../store/database.ts';
 import { type TakenRun, takeInterrupted } from '../store/dispatch.ts';
 import type { Attempts } from './attempts.ts';
@@ -42,6 +42,8 @@ export type SchedulerOptions = {
   onClaims: (outcome: 'won' | 'denied' | 'taken' | 'overlap' | 'stale' | 'failed', count: number) => void;
   /** The last occurrences of these tasks are written down. */
   onExhausted: (tasks: ExhaustedTask[]) => void;
+  /** Running runs were marked to be aborted, by whichever replica has them. */
+  onReplaced: () => void;
   /** A task turned out to have changed: its timetable entry is out of date. */
   onStale: () => void;
 };
@@ -195,6 +197,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const claims = await claimOccurrences(db, due, claimer, limited);
     const dueByRun = new Map(due.map((item) => [item.runId, item]));
     const overlapping: Due[] = [];
+    const replacing: Due[] = [];
     let won = 0;
     slots.release();
     for (const { runId, won: isOurs, plan, overlap } of claims) {
@@ -204,13 +207,17 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         won++;
         const { uid, scheduledFor } = item;
         begin({ runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', plan: plans.get(uid) as Plan });
-      } else if (overlap !== 'allow') overlapping.push(item);
+      } else if (overlap !== 'allow') {
+        overlapping.push(item);
+        if (overlap === 'replace') replacing.push(item);
+      }
     }
     options.onClaims('won', won);
     if (claims.length < due.length) {
       options.onClaims('stale', due.length - claims.length);
       options.onStale();
     }
+    if (replacing.length > 0 && (await makeWay(db, replacing, claimer.now)) > 0) options.onReplaced();
     const recorded = overlapping.length === 0 ? 0 : (await recordOverlaps(db, overlapping, claimer)).length;
     options.onClaims('overlap', recorded);
     options.onClaims('taken', claims.length - won - recorded);

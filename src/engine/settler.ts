@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
-import { isUnavailable } from '../store/failure.ts';
+import { isBadData } from '../store/failure.ts';
 import { type Settlement, settleRuns } from '../store/settlements.ts';
 
 /** A settlement and whose attempt it was. `done` is told whether it was written (true) or fenced off. */
@@ -16,11 +16,11 @@ export type Settler = {
 };
 
 /** Leaves of an outcome only what cannot be refused. */
-function strip(item: PendingSettlement): void {
-  const { error, record } = item.settlement;
+function bare(settlement: Settlement): Settlement {
+  const { error, record } = settlement;
   const message = 'the outcome could not be stored as it was';
-  item.settlement = {
-    ...item.settlement,
+  return {
+    ...settlement,
     output: null,
     error: error && { kind: error.kind, message },
     record: record && { ...record, error: record.error && { kind: record.error.kind, message } },
@@ -33,15 +33,17 @@ const retryMs = 250;
 export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler {
   let queue: PendingSettlement[] = [];
   let writing = false;
+  const stripped = new WeakSet<PendingSettlement>();
   const drained: (() => void)[] = [];
 
   async function flush(): Promise<void> {
     writing = true;
-    let limit = batchSize;
+    /** How many are to be written one by one, because together they were refused. */
+    let suspects = 0;
     while (queue.length > 0) {
       // An incarnation that was fenced off and its successor never share a statement: the fence names one owner.
       const owner = (queue[0] as PendingSettlement).owner;
-      const batch = queue.filter((item) => item.owner === owner).slice(0, limit);
+      const batch = queue.filter((item) => item.owner === owner).slice(0, suspects > 0 ? 1 : batchSize);
       const taken = new Set(batch);
       try {
         const written = await settleRuns(
@@ -51,14 +53,19 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
         );
         queue = queue.filter((item) => !taken.has(item));
         for (const item of batch) item.done(written.has(item.settlement.runId));
-        limit = batchSize;
+        suspects = Math.max(0, suspects - batch.length);
       } catch (error) {
-        if (!isUnavailable(error)) {
-          // One outcome that Postgres will not take must not hold up the others: find it alone, then keep its bare end.
-          if (batch.length === 1) strip(batch[0] as PendingSettlement);
-          limit = 1;
-        }
         log.error({ err: error, waiting: queue.length }, 'outcomes could not be written; trying again');
+        // One outcome that Postgres will not take must not hold up the others: find it alone, then keep its bare end.
+        const [only] = batch;
+        if (isBadData(error) && (batch.length > 1 || (only && !stripped.has(only)))) {
+          if (only && batch.length === 1) {
+            only.settlement = bare(only.settlement);
+            stripped.add(only);
+          }
+          suspects = Math.max(suspects, batch.length);
+          continue;
+        }
         await new Promise<void>((resume) => clock.after(retryMs, resume));
       }
     }

@@ -31,6 +31,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
     genReqId: (request) => requestIdOf(request.headers, context),
     // Idle connections must not hold up a shutdown.
     forceCloseConnections: 'idle',
+    // While the replica drains it answers like before: its own readiness tells balancers to go elsewhere.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => {
       const { code } = error as FastifyError;
@@ -79,7 +81,11 @@ export async function buildApp(context: HttpContext): Promise<App> {
     if (!route.config?.role) throw new Error(`the route ${route.method} ${route.url} does not say who may call it`);
   });
   app.addHook('onRequest', authHook(context));
-  app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id));
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    // A client must not send its next request into a connection that is about to go.
+    if (context.draining()) reply.header('connection', 'close');
+  });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? '_unmatched';
     metrics.requestAnswered(request.method, route, reply.statusCode, reply.elapsedTime);

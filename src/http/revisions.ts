@@ -12,6 +12,14 @@ import { invalidField, ProblemError, unprocessable } from './problems.ts';
 import { TaskInput as TaskInputSchema } from './schemas.ts';
 import type { Validation } from './validation.ts';
 
+/** Turns for a change that loses to others': each after a longer pause, some two seconds in all. */
+export async function* triesOf({ pause }: Pick<HttpContext, 'pause'>): AsyncGenerator<number> {
+  for (let attempt = 0; attempt < 40; attempt++) {
+    if (attempt > 0) await pause(Math.min(2 * attempt, 60));
+    yield attempt;
+  }
+}
+
 /** The task as replaced by a body of the right form; null when somebody else changed it meanwhile. Throws problems. */
 export async function replaceTask(
   context: HttpContext,

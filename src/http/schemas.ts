@@ -3,6 +3,7 @@
 import { type TSchema, Type } from 'typebox';
 import { durationPattern } from '../domain/duration.ts';
 import { errorKinds, runStatuses, triggers } from '../domain/run.ts';
+import { httpMethods, longestUrl, mostHeaders, mostSuccessStatuses } from '../domain/target.ts';
 import { backoffs, misfirePolicies, overlaps, retryKinds, taskStatuses } from '../domain/task.ts';
 
 /** A closed object: a field that is not listed is refused. */
@@ -62,18 +63,18 @@ const TargetInput = Type.Unsafe({
   $id: 'TargetInput',
   description: 'What a run calls; a string is the URL of a POST.',
   type: ['string', 'object'],
-  maxLength: 2_048,
+  maxLength: longestUrl,
   required: ['url'],
   properties: {
     type: { const: 'http' },
-    method: { enum: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] },
-    url: { type: 'string', minLength: 1, maxLength: 2_048 },
-    headers: { type: 'object', maxProperties: 64, additionalProperties: { type: 'string', maxLength: 8_192 } },
+    method: { enum: [...httpMethods] },
+    url: { type: 'string', minLength: 1, maxLength: longestUrl },
+    headers: { type: 'object', maxProperties: mostHeaders, additionalProperties: { type: 'string', maxLength: 8_192 } },
     body: { description: 'Any JSON value; the run describes itself when absent.' },
     successStatus: {
       type: 'array',
       minItems: 1,
-      maxItems: 20,
+      maxItems: mostSuccessStatuses,
       items: {
         type: 'string',
         pattern: '^([1-5]xx|[1-5][0-9]{2})$',

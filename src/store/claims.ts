@@ -62,14 +62,17 @@ const liveText = `
     as d(run_id, uid, generation, scheduled_for, known_version)
   join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and t.deleted_at is null`;
 
-/** Parameters 6 to 8: the owner (null: the runs wait to be taken), the trigger, the instant of the claim. */
+/**
+ * Parameters 6 to 8: the owner (null: the runs wait to be taken), the trigger, the instant of the claim. Task by task: two
+ * claims also wait for each other's lanes, whichever instants they are for, and must meet them in the same order.
+ */
 const insertText = `
   insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, owner, attempt, max_attempts, created_at, started_at)
   select run_id, uid, $7::run_trigger, case when $6::uuid is null then 'pending' else 'running' end::run_status,
     scheduled_for, scheduled_for, scheduled_for - priority * interval '${secondsPerPriority} seconds',
     case overlap when 'allow' then null else 0 end, $6::uuid, case when $6::uuid is null then 0 else 1 end,
     (retry->>'maxAttempts')::smallint, $8::timestamptz, case when $6::uuid is null then null else $8::timestamptz end
-  from live order by run_id
+  from live order by uid, run_id
   on conflict do nothing
   returning id, task_uid`;
 
@@ -137,8 +140,41 @@ export async function claimOccurrences(
 }
 
 /**
+ * Makes way for runs of tasks with `replace` that do not exist yet: an earlier run that waits is skipped, an earlier one
+ * that runs is marked for its replica to abort. Gives back how many are to be aborted.
+ */
+export async function makeWay(
+  db: Queryable,
+  runs: readonly { runId: string; uid: number }[],
+  now: number,
+): Promise<number> {
+  const { rows } = await db.query<{ aborting: number }>({
+    name: 'make-way',
+    text: `
+      with coming as (
+        select g.uid, g.run_id from unnest($1::bigint[], $2::uuid[]) as g(uid, run_id)
+        where not exists (select from runs where id = g.run_id)
+      ), waiting as (
+        update runs r set status = case r.status when 'pending' then 'skipped' else 'cancelled' end::run_status, lane = null,
+          finished_at = $3, reason = 'replaced by a later run'
+        from coming c
+        where r.task_uid = c.uid and r.id < c.run_id and r.lane is not null and r.status in ('pending', 'retrying')
+      ), live as (
+        update runs r set cancel_requested = true, reason = 'replaced by a later run'
+        from coming c
+        where r.task_uid = c.uid and r.id < c.run_id and r.lane = 0 and r.status = 'running'
+        returning r.id
+      )
+      select count(*)::integer as aborting from live`,
+    values: [runs.map(({ uid }) => uid), runs.map(({ runId }) => runId), new Date(now).toISOString()],
+  });
+  return rows[0]?.aborting ?? 0;
+}
+
+/**
  * Writes down the occurrences that were due while their task's run was still live: under `queue` and `replace` one waits
- * behind it, every other is `skipped`. Does nothing for an occurrence that already has its run.
+ * behind it, every other is `skipped`. Does nothing for an occurrence that already has its run. Gives back the ids of the
+ * runs that were written, waiting and skipped.
  */
 export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer: Claimer): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>({
@@ -156,13 +192,15 @@ export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer
         from late where overlap in ('queue', 'replace') order by uid, scheduled_for
         on conflict do nothing
         returning id
+      ), skipped as (
+        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, finished_at, reason)
+        select run_id, uid, $5::run_trigger, 'skipped', scheduled_for, scheduled_for, scheduled_for, 0,
+          (retry->>'maxAttempts')::smallint, $6, $6, 'overlap'
+        from late where run_id not in (select id from queued) order by run_id
+        on conflict do nothing
+        returning id
       )
-      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, finished_at, reason)
-      select run_id, uid, $5::run_trigger, 'skipped', scheduled_for, scheduled_for, scheduled_for, 0,
-        (retry->>'maxAttempts')::smallint, $6, $6, 'overlap'
-      from late where run_id not in (select id from queued) order by run_id
-      on conflict do nothing
-      returning id`,
+      select id from queued union all select id from skipped`,
     values: [
       due.map((item) => item.runId),
       due.map((item) => item.uid),

@@ -5,6 +5,7 @@ import type { Trigger } from '../domain/run.ts';
 import { type Plan, planColumn, secondsPerPriority } from './claims.ts';
 import type { Queryable } from './database.ts';
 import type { Author } from './events.ts';
+import { violatedConstraint } from './failure.ts';
 
 /** A run that has just become ours to carry out. Instants are epoch milliseconds. */
 export type TakenRun = {
@@ -21,6 +22,16 @@ export type TakenRun = {
  * another of its task is passed over while that one is live.
  */
 export async function takeWaiting(db: Queryable, owner: string, limit: number, now: number): Promise<TakenRun[]> {
+  try {
+    return await take(db, owner, limit, now, true);
+  } catch (error) {
+    // A claim took the place that a queued run was about to move up to: let the queued ones be this time.
+    if (violatedConstraint(error) !== 'runs_lane') throw error;
+    return take(db, owner, limit, now, false);
+  }
+}
+
+async function take(db: Queryable, owner: string, limit: number, now: number, queued: boolean): Promise<TakenRun[]> {
   const { rows } = await db.query<TakenRow>({
     name: 'take-waiting',
     text: `
@@ -28,7 +39,7 @@ export async function takeWaiting(db: Queryable, owner: string, limit: number, n
         select r.id from runs r
         where r.status in ('pending', 'retrying') and r.due_at <= $3
           and (r.lane is distinct from 1
-            or not exists (select from runs head where head.task_uid = r.task_uid and head.lane = 0))
+            or $4 and not exists (select from runs head where head.task_uid = r.task_uid and head.lane = 0))
         order by r.rank limit $2 for update skip locked
       )
       update runs r set status = 'running', owner = $1, attempt = r.attempt + 1, started_at = coalesce(r.started_at, $3),
@@ -36,7 +47,7 @@ export async function takeWaiting(db: Queryable, owner: string, limit: number, n
       from free, tasks t
       where r.id = free.id and t.uid = r.task_uid
       returning r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, ${planColumn} as plan`,
-    values: [owner, limit, new Date(now).toISOString()],
+    values: [owner, limit, new Date(now).toISOString(), queued],
   });
   return rows.map(takenRun);
 }

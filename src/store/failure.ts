@@ -1,5 +1,7 @@
 /** Tells what kind of failure an error of the store is. */
 
+import { DrizzleQueryError } from 'drizzle-orm';
+
 /** SQLSTATE classes and codes that mean "not now": connection lost, shutting down, out of resources, timed out. */
 const unavailableStates = /^(08|53|57P|57014|55P03|25P03|40)/;
 const unavailableCodes = new Set([
@@ -9,6 +11,10 @@ const unavailableCodes = new Set([
   'EPIPE',
   'ETIMEDOUT',
   'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EHOSTDOWN',
+  'ECONNABORTED',
   'ENOTFOUND',
   'EAI_AGAIN',
 ]);
@@ -22,7 +28,17 @@ export function isUnavailable(error: unknown): boolean {
       if (unavailableStates.test(code) || unavailableCodes.has(code)) return true;
       continue;
     }
-    if (unavailableMessages.test(cause.message)) return true;
+    // drizzle's own message is the statement with its parameters: any word may stand there.
+    if (!(cause instanceof DrizzleQueryError) && unavailableMessages.test(cause.message)) return true;
+  }
+  return false;
+}
+
+/** Whether Postgres refuses a value as such (SQLSTATE class 22: a NUL in a text, a number out of range), now and for ever. */
+export function isBadData(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as { code?: unknown };
+    if (typeof code === 'string' && /^22...$/.test(code)) return true;
   }
   return false;
 }

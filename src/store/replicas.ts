@@ -79,11 +79,17 @@ export async function listReplicas(db: Queryable): Promise<LiveReplica[]> {
 }
 
 /** A run taken from a dead replica. */
-export type Orphan = { runId: string; taskId: string; owner: string; attempt: number; status: 'retrying' | 'lost' };
+export type Orphan = {
+  runId: string;
+  taskId: string;
+  owner: string;
+  attempt: number;
+  status: 'retrying' | 'lost' | 'cancelled';
+};
 
 /**
  * Takes at most `limit` running runs whose owner's lease is over: the next attempt is due at once if one is left, else
- * the run is `lost`. Safe to do from several replicas at the same time.
+ * the run is `lost`, or `cancelled` where that had been asked for. Safe to do from several replicas at the same time.
  */
 export async function takeOrphans(db: Queryable, limit: number): Promise<Orphan[]> {
   const { rows } = await db.query<{
@@ -91,24 +97,24 @@ export async function takeOrphans(db: Queryable, limit: number): Promise<Orphan[
     task_id: string;
     owner: string;
     attempt: number;
-    status: 'retrying' | 'lost';
+    status: Orphan['status'];
   }>({
     name: 'take-orphans',
     text: `
       with orphan as (
-        select r.id, r.attempt < r.max_attempts as again
+        select r.id, r.attempt < r.max_attempts and not r.cancel_requested as again
         from runs r
         where r.status = 'running'
           and not exists (select from replicas p where p.id = r.owner and p.lease_until > clock_timestamp())
         order by r.id limit $1 for update skip locked
       )
       update runs r set
-        status = case when again then 'retrying' else 'lost' end::run_status,
+        status = case when again then 'retrying' when r.cancel_requested then 'cancelled' else 'lost' end::run_status,
         due_at = clock_timestamp(), rank = clock_timestamp() + (r.rank - r.due_at),
         lane = case when again then r.lane end,
         finished_at = case when again then null else clock_timestamp() end,
         error_kind = 'lost', error_message = 'the replica that ran it died',
-        reason = 'replica ' || r.owner || ' stopped renewing its lease',
+        reason = case when r.cancel_requested then r.reason else 'replica ' || r.owner || ' stopped renewing its lease' end,
         attempts = coalesce(r.attempts, '[]') || jsonb_build_object('attempt', r.attempt, 'status', 'lost',
           'startedAt', to_char(coalesce(r.started_at, r.created_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
           'finishedAt', to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),

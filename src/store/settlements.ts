@@ -23,21 +23,26 @@ export type Settlement = {
   retryAt: number | null;
 };
 
+const isHalted = `(s.status = 'retrying' and r.cancel_requested)`;
+
 /**
  * Writes a batch and gives back the ids of the runs that were written. One that is missing had been taken away from
- * `owner`: its outcome no longer counts.
+ * `owner`: its outcome no longer counts. A run whose cancelling was asked for meanwhile gets no further attempt: what
+ * would be `retrying` is `cancelled`.
  */
 export async function settleRuns(db: Queryable, owner: string, batch: readonly Settlement[]): Promise<Set<string>> {
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
   const { rows } = await db.query<{ id: string }>({
     name: 'settle',
     text: `
-      update runs r set status = s.status, started_at = coalesce(s.started_at, r.started_at),
-        finished_at = case s.status when 'retrying' then null else s.finished_at end,
+      update runs r set status = case when ${isHalted} then 'cancelled' else s.status end,
+        started_at = coalesce(s.started_at, r.started_at),
+        finished_at = case when s.status <> 'retrying' or ${isHalted} then s.finished_at end,
         due_at = coalesce(s.retry_at, r.due_at), rank = coalesce(s.retry_at + (r.rank - r.due_at), r.rank),
-        lane = case s.status when 'retrying' then r.lane end,
+        lane = case when s.status = 'retrying' and not ${isHalted} then r.lane end,
         http_status = s.http_status, output = s.output, truncated = s.truncated,
-        error_kind = s.error_kind, error_message = s.error_message, reason = s.reason,
+        error_kind = s.error_kind, error_message = s.error_message,
+        reason = case when ${isHalted} then r.reason else s.reason end,
         attempts = case when s.record is null then r.attempts else coalesce(r.attempts, '[]') || s.record end
       from unnest($2::uuid[], $3::smallint[], $4::run_status[], $5::timestamptz[], $6::timestamptz[], $7::smallint[],
         $8::text[], $9::boolean[], $10::error_kind[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])

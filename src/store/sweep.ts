@@ -68,7 +68,8 @@ export async function occurredRuns(db: Queryable, watermark: number, horizon: nu
   return new Set(rows.map(({ id }) => id));
 }
 
-async function recordMisses(db: Queryable, misses: readonly Miss[], now: number): Promise<void> {
+/** Leaves an event for each miss of a task that still is of that generation. */
+export async function recordMisses(db: Queryable, misses: readonly Miss[], now: number): Promise<void> {
   if (misses.length === 0) return;
   await db.query({
     name: 'record-misses',

@@ -74,8 +74,13 @@ describe('Prometheus', () => {
     metrics.runSettled({ taskId: 'a', status: 'failed', durationMs: 1, latenessMs: 1 });
     metrics.claims('won', 1);
     metrics.requestAnswered('GET', '/tasks', 200, 1);
-    metrics.dependency('redis', true);
-    metrics.observeState(() => ({ running: 0, tasks: 0, leaseRemainingMs: 0, clockOffsetMs: 0 }));
+    metrics.observeState(() => ({
+      running: 0,
+      tasks: 0,
+      leaseRemainingMs: 0,
+      clockOffsetMs: 0,
+      dependencies: { postgres: true },
+    }));
     const series = new Map<string, Set<string>>([['up', new Set(['job', 'instance'])]]);
     for (const line of (await metrics.text()).split('\n')) {
       const [, name, labels = ''] = /^(\w+)(?:\{(.*)\})? \S+$/.exec(line) ?? [];

@@ -122,6 +122,13 @@ describe('a change of the clock', () => {
     ]);
   });
 
+  test('from within the second pass the next fixed time is the one after it', () => {
+    expect(texts('0,30 1,2 * * *', 'America/New_York', '2025-11-02T06:10:00Z', 2)).toEqual([
+      '2025-11-02T07:00:00',
+      '2025-11-02T07:30:00',
+    ]);
+  });
+
   test('a gap of three hours is made up for, one of seven is not', () => {
     expect(texts('0 3 * * *', 'Antarctica/Casey', '2016-10-20T20:00:00Z', 2)).toEqual([
       '2016-10-21T16:00:00',
@@ -164,6 +171,9 @@ describe('the search ends', () => {
   test.each([
     ['0 0 0 29 2 * 2027', null],
     ['0 0 0 29 2 * 2025-9999/4', null],
+    ['0 0 0 29 2 +MON 2027-9999/2', null],
+    // 2037 is the same kind of year as 2026, which has no match left.
+    ['0 0 0 1 1 * 2026,2037', '2037-01-01T00:00:00.000Z'],
     ['* * * 29 2 * 2027-9997/2', null],
     ['0 0 0 1 1 * 2020-2026', null],
     ['0 0 0 29 2 +MON 2027-9999', '2044-02-29T00:00:00.000Z'],

@@ -2,12 +2,12 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { timeOrderedId } from '../../domain/occurrence.ts';
 import { isOver, type RunStatus, runStatuses, type Trigger, triggers } from '../../domain/run.ts';
-import { insertManualRun } from '../../store/dispatch.ts';
 import { cancelRun, findRun, listRuns, type Run, uidsOf } from '../../store/runs.ts';
+import { findTask } from '../../store/tasks.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { untilLaneFree } from '../lane.ts';
+import { makeManualRun } from '../manual-run.ts';
 import { decodeCursor, page, uuidText } from '../paging.ts';
 import { instantParameter } from '../parameters.ts';
 import { notFound, ProblemError } from '../problems.ts';
@@ -142,11 +142,12 @@ export function runRoutes(app: App, context: HttpContext): void {
     async (request, reply) => {
       const run = await knownRun(request);
       if (!isOver(run.status)) throw new ProblemError('illegal_transition', `the run is still ${run.status}`);
-      const runId = timeOrderedId(now(), context.random);
-      const made = await untilLaneFree(() =>
-        insertManualRun(database.pool, { runId, taskUid: run.taskUid, trigger: 'retry' }, authorOf(request)),
-      );
-      if (!made) throw new ProblemError('illegal_transition', 'the task of this run has been deleted');
+      const task = await findTask(database.pool, run.taskId);
+      const target = task?.uid === run.taskUid ? { uid: task.uid, overlap: task.definition.overlap } : null;
+      const runId =
+        target &&
+        (await untilLaneFree(() => makeManualRun(context, database.pool, target, 'retry', authorOf(request))));
+      if (runId === null) throw new ProblemError('illegal_transition', 'the task of this run has been deleted');
       context.signal('waiting');
       const stored = await findRun(database, runId);
       return reply

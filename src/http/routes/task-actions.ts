@@ -3,23 +3,24 @@
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { formatInstant } from '../../domain/instant.ts';
-import { timeOrderedId } from '../../domain/occurrence.ts';
 import { isOver } from '../../domain/run.ts';
+import { type Misfire, misfirePolicies } from '../../domain/task.ts';
 import type { Queryable } from '../../store/database.ts';
-import { insertManualRun } from '../../store/dispatch.ts';
 import { listEvents } from '../../store/events.ts';
 import { oncePerKey } from '../../store/idempotency.ts';
 import { cancelRunsOf, findRun, lastRuns, uidsOf } from '../../store/runs.ts';
 import type { Task } from '../../store/task-row.ts';
+import { catchUpSince } from '../catch-up.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { keyedRequest } from '../idempotency.ts';
 import { untilLaneFree } from '../lane.ts';
 import { liveTask } from '../live-task.ts';
+import { makeManualRun } from '../manual-run.ts';
 import { decodeCursor, encodeCursor } from '../paging.ts';
 import { instantParameter } from '../parameters.ts';
 import { etagOf } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { setStatus } from '../revisions.ts';
+import { setStatus, triesOf } from '../revisions.ts';
 import { choice, closed, countQuery, cursorQuery, instantQuery, limitQuery, taskIdParams } from '../schemas.ts';
 import { nextRuns, runView, taskView } from '../views.ts';
 
@@ -43,14 +44,28 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
         summary: 'Start a stopped task',
         tags: ['tasks'],
         params: taskIdParams,
-        body: Type.Optional(closed({ catchUp: Type.Optional(choice(['skip'], { default: 'skip' })) })),
+        body: Type.Optional(
+          closed({
+            catchUp: Type.Optional(
+              choice(misfirePolicies, {
+                default: 'skip',
+                description:
+                  'What becomes of the occurrences since it was stopped: none, the last, or the last `misfire.limit`.',
+              }),
+            ),
+          }),
+        ),
         response: { 200: Type.Ref('Task#') },
       },
     },
     async (request, reply) => {
-      for (let attempt = 0; attempt < 10; attempt++) {
-        const task = await setStatus(context, request, await liveTask(context, request), 'active');
-        if (task) return view(task, reply);
+      const { catchUp = 'skip' } = (request.body ?? {}) as { catchUp?: Misfire['policy'] };
+      for await (const _ of triesOf(context)) {
+        const stopped = await liveTask(context, request);
+        const task = await setStatus(context, request, stopped, 'active');
+        if (!task) continue;
+        if (await catchUpSince(context, stopped, task, catchUp)) context.signal('waiting');
+        return view(task, reply);
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
     },
@@ -79,7 +94,7 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
     },
     async (request, reply) => {
       const { cancel = 'pending' } = (request.body ?? {}) as { cancel?: 'none' | 'pending' | 'all' };
-      for (let attempt = 0; attempt < 10; attempt++) {
+      for await (const _ of triesOf(context)) {
         const task = await setStatus(context, request, await liveTask(context, request), 'stopped');
         if (!task) continue;
         if (cancel !== 'none' && (await cancelRunsOf(db, task.uid, cancel, 'task stopped', now())) > 0)
@@ -115,9 +130,15 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
       const task = await liveTask(context, request);
       const keyed = keyedRequest(request, `trigger ${task.uid}`);
       const make = async (client: Queryable) => {
-        const runId = timeOrderedId(now(), context.random);
-        const run = await insertManualRun(client, { runId, taskUid: task.uid, trigger: 'manual' }, authorOf(request));
-        if (!run) throw notFound(`task "${task.id}"`);
+        const { uid, definition } = task;
+        const runId = await makeManualRun(
+          context,
+          client,
+          { uid, overlap: definition.overlap },
+          'manual',
+          authorOf(request),
+        );
+        if (runId === null) throw notFound(`task "${task.id}"`);
         return { answer: { runId }, remember: true };
       };
       const outcome = await untilLaneFree(async () =>

@@ -11,7 +11,7 @@ import { creationOf, newTask, sendCreation } from '../new-task.ts';
 import { decodeCursor, page } from '../paging.ts';
 import { checkIfMatch, etagOf, isKnown } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { patchTask, replaceTask } from '../revisions.ts';
+import { patchTask, replaceTask, triesOf } from '../revisions.ts';
 import { choice, closed, cursorQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
 import type { Validation } from '../validation.ts';
 import { taskView } from '../views.ts';
@@ -121,7 +121,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       const { id } = request.params as { id: string };
       const input = request.body as TaskInput;
       const createOnly = request.headers['if-none-match'] === '*';
-      for (let attempt = 0; attempt < 10; attempt++) {
+      for await (const _ of triesOf(context)) {
         const current = await findTask(db, id);
         if (!current) {
           if (request.headers['if-match'] !== undefined)
@@ -157,7 +157,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       },
     },
     async (request, reply) => {
-      for (let attempt = 0; attempt < 10; attempt++) {
+      for await (const _ of triesOf(context)) {
         const current = await liveTask(context, request);
         checkIfMatch(request, current);
         const task = await patchTask(context, request, current, request.body, validation);

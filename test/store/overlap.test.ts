@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Claimer, claimOccurrences, recordOverlaps } from '../../src/store/claims.ts';
+import type { Task } from '../../src/store/task-row.ts';
+import { updateTask } from '../../src/store/tasks.ts';
+import { noPostgres } from '../services/provided.ts';
+import { author, dueOf, makeTask, openStore, readRun, runsOf, type Store, t0 } from './store.ts';
+
+let store: Store;
+beforeAll(async () => {
+  store = await openStore();
+});
+
+const claimer: Claimer = { owner: randomUUID(), now: t0 + 9, trigger: 'schedule' };
+
+/** A task with one live run, of second 0. */
+async function busy(id: string, overlap: 'skip' | 'queue' | 'replace', input = {}): Promise<Task> {
+  const task = await makeTask(store.db, id, { overlap, ...input });
+  await claimOccurrences(store.db, [dueOf(task, 0)], claimer, false);
+  return task;
+}
+
+const states = async (task: Task) =>
+  (await runsOf(store.db, task.uid)).map(({ status, lane, reason }) => ({ status, lane, reason }));
+const running = { status: 'running', lane: 0, reason: null };
+const queued = { status: 'pending', lane: 1, reason: null };
+const skipped = { status: 'skipped', lane: null, reason: 'overlap' };
+
+describe('an occurrence that is due while the task still runs', () => {
+  test('is skipped, and finished at once, where the task says skip', async () => {
+    const task = await busy('skip', 'skip');
+    const written = await recordOverlaps(store.db, [dueOf(task, 1)], claimer);
+    expect(written).toEqual([dueOf(task, 1).runId]);
+    expect(await states(task)).toEqual([running, skipped]);
+    expect(await readRun(store.db, dueOf(task, 1).runId)).toMatchObject({
+      finished_at: new Date(t0 + 9),
+      started_at: null,
+      attempt: 0,
+      owner: null,
+      trigger: 'schedule',
+    });
+  });
+
+  test.each(['queue', 'replace'] as const)('waits behind it where the task says %s, one alone', async (overlap) => {
+    const task = await busy(`wait-${overlap}`, overlap, { priority: 8 });
+    const first = await recordOverlaps(store.db, [dueOf(task, 3), dueOf(task, 1), dueOf(task, 2)], claimer);
+    expect(await states(task)).toEqual([running, queued, skipped, skipped]);
+    expect(first.sort()).toEqual([1, 2, 3].map((second) => dueOf(task, second).runId));
+    expect(await readRun(store.db, dueOf(task, 1).runId)).toMatchObject({
+      rank: new Date(t0 + 1_000 - 80_000),
+      owner: null,
+      attempt: 0,
+      finished_at: null,
+    });
+    await recordOverlaps(store.db, [dueOf(task, 4)], claimer);
+    expect(await states(task)).toEqual([running, queued, skipped, skipped, skipped]);
+  });
+
+  test('is written down once, however often and by however many that is asked', async () => {
+    const task = await busy('once', 'queue');
+    const due = [dueOf(task, 1), dueOf(task, 2)];
+    await recordOverlaps(store.db, due, claimer);
+    const before = await runsOf(store.db, task.uid);
+    expect(await recordOverlaps(store.db, [...due, dueOf(task, 0)], claimer)).toEqual([]);
+    expect(await runsOf(store.db, task.uid)).toEqual(before);
+  });
+
+  test.skipIf(noPostgres)('is written down once by replicas at the same moment', async () => {
+    const tasks = await Promise.all(Array.from({ length: 10 }, (_, place) => busy(`race-${place}`, 'queue')));
+    for (let round = 1; round <= 20; round++) {
+      const due = tasks.flatMap((task) => [dueOf(task, 2 * round), dueOf(task, 2 * round + 1)]);
+      const answers = await Promise.all([
+        recordOverlaps(store.db, due, claimer),
+        recordOverlaps(store.db, [...due].reverse(), claimer),
+        recordOverlaps(store.db, due, claimer),
+      ]);
+      expect(answers.flat().sort()).toEqual(due.map(({ runId }) => runId).sort());
+    }
+    for (const task of tasks) {
+      const runs = await states(task);
+      expect(runs).toHaveLength(41);
+      expect(runs.filter(({ lane }) => lane === 1)).toEqual([queued]);
+    }
+  });
+
+  test('of a task that has changed is not written down', async () => {
+    const task = await busy('changed', 'skip');
+    await updateTask(store.db, task, { type: 'updated', definition: task.definition, activeFrom: t0 }, author, t0);
+    expect(await recordOverlaps(store.db, [dueOf(task, 1)], claimer)).toEqual([]);
+    expect(await states(task)).toEqual([running]);
+  });
+});
