@@ -182,9 +182,8 @@ describe('the search ends', () => {
     ['0 0 0 29 2 * */100', '2400-02-29T00:00:00.000Z'],
     ['0 0 0 1 1 * */4', '2028-01-01T00:00:00.000Z'],
   ])('%s after New Year 2026 fires next: %s', (expression, instant) => {
-    const calendar = createCalendar();
-    within(50, () => {
-      const next = compile(expression, 'UTC', calendar).next(start);
+    within(100, () => {
+      const next = compile(expression).next(start);
       expect(next === null ? null : new Date(next).toISOString()).toBe(instant);
     });
   });
