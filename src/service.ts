@@ -36,6 +36,13 @@ export type ServiceOptions = {
   onFatal: (reason: string) => void;
 };
 
+type OpenPool = (
+  applicationName: string,
+  maxConnections: number,
+  timeoutMs: number,
+  indexScansOnly?: boolean,
+) => Database;
+
 /** The firing path and the lease have connections of their own: no request can keep them waiting. */
 type Pools = { api: Database; claims: Database; lease: Database; other: Database };
 
@@ -57,8 +64,8 @@ const upkeepEveryMs = 10 * 60_000;
 export async function startService({ settings, clock, log, version, onFatal }: ServiceOptions): Promise<Service> {
   const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, clock, onFatal) : null;
   const connection = embedded?.connection ?? { connectionString: settings.databaseUrl as string };
-  const open = (applicationName: string, maxConnections: number, timeoutMs: number) =>
-    openDatabase({ connection, applicationName, maxConnections, timeoutMs, log });
+  const open: OpenPool = (applicationName, maxConnections, timeoutMs, indexScansOnly = false) =>
+    openDatabase({ connection, applicationName, maxConnections, timeoutMs, indexScansOnly, log });
   const pools = embedded ? onePool(open('punctual', 1, engineTimeoutMs)) : separatePools(open);
   const { api, other } = pools;
 
@@ -194,12 +201,12 @@ async function openEmbedded(dataDir: string, clock: Clock, onFatal: (reason: str
   return opened.value;
 }
 
-function separatePools(open: (applicationName: string, maxConnections: number, timeoutMs: number) => Database): Pools {
+function separatePools(open: OpenPool): Pools {
   return {
     api: open('punctual api', 8, apiTimeoutMs),
-    claims: open(claimsApplicationName, 4, engineTimeoutMs),
+    claims: open(claimsApplicationName, 4, engineTimeoutMs, true),
     lease: open('punctual lease', 1, leaseTimeoutMs),
-    other: open('punctual engine', 3, engineTimeoutMs),
+    other: open('punctual engine', 3, engineTimeoutMs, true),
   };
 }
 

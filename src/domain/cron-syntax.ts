@@ -18,7 +18,14 @@ export type CronPattern = {
   followsRealTime: boolean;
 };
 
-type Field = { name: string; least: number; most: number; names?: readonly string[]; special?: RegExp };
+type Field = {
+  name: string;
+  least: number;
+  most: number;
+  names?: readonly string[];
+  /** What is neither a value nor a range, in capitals. */
+  special?: RegExp;
+};
 
 const monthNames = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 const dayNames = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
@@ -33,7 +40,7 @@ const weekday: Field = {
   least: 0,
   most: 7,
   names: dayNames,
-  special: /^(?:[0-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(?:#[1-5]|L)$/i,
+  special: /^(?:[0-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(?:#[1-5]|L)$/,
 };
 const year: Field = { name: 'year', least: 1970, most: 9999 };
 
@@ -61,10 +68,13 @@ export function readCron(text: string): Result<CronPattern, string> {
     return refuse(`"${text}" is none of ${Object.keys(nicknames).join(', ')}`);
   }
   if (/^(?:CRON_)?TZ=/.test(text)) return refuse('the zone belongs into "timezone", not into the pattern');
-  const parts = text.split(' ');
-  if (text === '' || parts.length < 5 || parts.length > 7)
+  if (/^cron\(/i.test(text))
+    return refuse('write the pattern without "cron(…)"; six fields begin with seconds, a year is the last of seven');
+  if (/^(?:every\b|\d+ ?[a-z]+$)/i.test(text)) return refuse('a fixed rate is not cron: write {"every": "5m"}');
+  const parts = text === '' ? [] : text.split(' ');
+  if (parts.length < 5 || parts.length > 7)
     return refuse(
-      `"${text}" has ${text === '' ? 0 : parts.length} fields; there must be 5, 6 (seconds first) or 7 (year last)`,
+      `"${text}" has ${parts.length} field${parts.length === 1 ? '' : 's'}; there must be 5, 6 (seconds first) or 7 (year last)`,
     );
   const fields = parts.length === 5 ? ['0', ...parts] : parts;
   for (const [place, field] of [second, minute, hour, day, month, weekday, year].slice(0, fields.length).entries()) {
@@ -106,7 +116,12 @@ function faultIn(text: string, field: Field): string | null {
   const body = field === weekday && text.startsWith('+') ? text.slice(1) : text;
   if (text.startsWith('+') && field !== weekday) return `${field.name}: "+" may only stand before the day of week`;
   if (body === '?' && (field === day || field === weekday)) return null;
+  if (body === '') return `${field.name}: nothing stands after "+"`;
   const items = body.split(',');
+  if (items.length > 1 && items.includes('')) return `${field.name}: "" is incomplete, an empty place in "${body}"`;
+  // croner takes a day field as unrestricted then, whatever else is in the list.
+  if (items.length > 1 && items.includes('*'))
+    return `${field.name}: "${body}" lists "*", which is every value; write "*" alone`;
   if (items.length > 1 && items.includes('LW'))
     return `${field.name}: LW, the last working day, cannot be part of a list`;
   for (const item of items) {
@@ -117,7 +132,8 @@ function faultIn(text: string, field: Field): string | null {
 }
 
 function faultInItem(item: string, field: Field): string | null {
-  if (field.special?.test(item)) return null;
+  if (field.special?.test(item.toUpperCase()))
+    return /^l|[lw]$/.test(item) ? `"${item}": L and W are written in capitals` : null;
   const [range = '', step, ...more] = item.split('/');
   if (more.length > 0) return `"${item}" has more than one step`;
   if (step !== undefined) {
@@ -135,12 +151,13 @@ function faultInItem(item: string, field: Field): string | null {
   const numbers = bounds.map((bound) => numberOf(bound, field));
   for (const [place, value] of numbers.entries()) {
     if (value === null) return hintFor(item, bounds[place] as string, field);
-    if (value < field.least || value > field.most) return `${value} is out of range ${field.least}–${field.most}`;
+    if (value < field.least || value > field.most) return outOfRange(String(value), field);
   }
   const [from, to] = numbers as [number, number?];
   if (field === weekday && /^sun$/i.test(bounds[1] ?? ''))
     return `"${range}" ends with SUN, which is 0 and 7; write "${bounds[0]}-7"`;
-  if (to !== undefined && to < from) return `"${range}" runs backwards`;
+  if (to !== undefined && to < from)
+    return `"${range}" runs backwards${step === undefined ? wrapped(from, to, field) : ''}`;
   return null;
 }
 
@@ -151,12 +168,36 @@ function numberOf(text: string, { names, least }: Field): number | null {
   return place < 0 ? null : place + least;
 }
 
+/** What to write instead of a range over the end of the field, such as 22-2 among the hours. */
+function wrapped(from: number, to: number, field: Field): string {
+  if (field === year) return '';
+  const part = (a: number, b: number) => (a === b ? `${a}` : `${a}-${b}`);
+  if (field === weekday && from === 7) return `; write "${part(0, to)}"`;
+  if (field === weekday && to === 0) return `; write "${from}-7"`;
+  return `; write "${part(from, field === weekday ? 6 : field.most)},${part(field.least, to)}"`;
+}
+
+function outOfRange(value: string, field: Field): string {
+  const meant = field === weekday && value.length === 4 ? '; a year is the last of seven fields, seconds first' : '';
+  return `${value} is out of range ${field.least}–${field.most}${meant}`;
+}
+
 function hintFor(item: string, value: string, field: Field): string {
   if (value === '') return `"${item}" is incomplete`;
-  if (/^\d+$/.test(value)) return `${value} is out of range ${field.least}–${field.most}`;
-  if (field === weekday && /#/.test(item)) return `"${item}": the number after # must be 1 to 5`;
+  if (/^\d+$/.test(value)) return outOfRange(value, field);
+  if (value === '?') {
+    if (field === day || field === weekday) return '"?" stands alone';
+    return '"?" may only stand for a day; a pattern of six fields begins with seconds';
+  }
+  if (value === 'H') return '"H" is not known here; the task\'s "jitter" spreads starts';
+  if (field === weekday && /^\w+#\d*$/.test(item)) return `"${item}": the number after # must be 1 to 5`;
+  if (field === weekday && /#/.test(item)) return `"${item}": one day, #, and a number from 1 to 5, such as "MON#1"`;
+  if (field === weekday && /^L$/i.test(item)) return '"L" needs a day of the week before it, such as "5L"';
   if (field === day && /^L-/.test(item)) return `"${item}": days counted from the last one are not supported`;
   if (field === day && /W/.test(item)) return `"${item}": W takes a single day from 1 to 31`;
-  if (/^(?:l|lw|\d+w)$/.test(value)) return `"${item}": L and W are written in capitals`;
+  const named = value.slice(0, 3).toUpperCase();
+  if (field.names?.includes(named)) return `"${value}": names have three letters, such as "${named}"`;
+  if (dayNames.includes(named)) return `"${value}" is a day of the week: that is the field after the month`;
+  if (monthNames.includes(named)) return `"${value}" is a month: that is the field before the day of the week`;
   return `"${item}" is not a value, a range or a list of them`;
 }

@@ -19,26 +19,27 @@ export type DatabaseTime = {
 };
 
 export function createDatabaseTime(clock: Clock): DatabaseTime {
-  // Each reading bounds the database's time from below: it had that time before the answer came. The greatest bound
-  // belongs to the quickest answer.
-  let bounds: number[] = [];
+  // Each reading bounds the clocks' difference from both sides: the database had said that time when the answer came, and
+  // had not when it was asked. The greatest lower bound belongs to the quickest answer.
+  let readings: { least: number; most: number }[] = [];
+
+  const least = () => Math.max(...readings.map((reading) => reading.least));
+  const most = () => Math.min(...readings.map((reading) => reading.most));
 
   function current(): number {
-    return bounds.length === 0 ? clock.now() : clock.monotonic() + Math.max(...bounds);
+    return readings.length === 0 ? clock.now() : clock.monotonic() + least();
   }
 
   return {
     now: () => Math.floor(current()),
     observe(databaseMs, askedAt, receivedAt) {
-      const bound = databaseMs - receivedAt;
-      const roundTrip = receivedAt - askedAt;
-      const best = Math.max(...bounds);
-      const forward = bound - best;
-      const backward = best - (bound + roundTrip);
-      const jump = bounds.length === 0 ? 0 : forward > jumpMs ? forward : backward > jumpMs ? -backward : 0;
-      // What this reading contradicts is from before a jump, or a step back too small to be called one.
-      const standing = jump === 0 ? bounds.filter((each) => each <= bound + roundTrip) : [];
-      bounds = [...standing.slice(1 - remembered), bound];
+      const reading = { least: databaseMs - receivedAt, most: databaseMs - askedAt };
+      const forward = reading.least - most();
+      const backward = least() - reading.most;
+      const jump = forward > jumpMs ? forward : backward > jumpMs ? -backward : 0;
+      // What contradicts the newest reading is from before a jump, or before a step too small to be called one.
+      const standing = readings.filter((each) => each.least <= reading.most && each.most >= reading.least);
+      readings = [...standing.slice(1 - remembered), reading];
       return jump;
     },
     offset: () => current() - clock.now(),

@@ -40,6 +40,7 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
     writing = true;
     /** How many are to be written one by one, because together they were refused. */
     let suspects = 0;
+    let failures = 0;
     while (queue.length > 0) {
       // An incarnation that was fenced off and its successor never share a statement: the fence names one owner.
       const owner = (queue[0] as PendingSettlement).owner;
@@ -54,8 +55,13 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
         queue = queue.filter((item) => !taken.has(item));
         for (const item of batch) item.done(written.has(item.settlement.runId));
         suspects = Math.max(0, suspects - batch.length);
+        if (failures > 0) log.info({ failures }, 'outcomes are written again');
+        failures = 0;
       } catch (error) {
-        log.error({ err: error, waiting: queue.length }, 'outcomes could not be written; trying again');
+        failures++;
+        // An outage is told when it begins and every half a minute, not four times a second.
+        if (failures % 100 === 1)
+          log.error({ err: error, waiting: queue.length, failures }, 'outcomes could not be written; trying again');
         // One outcome that Postgres will not take must not hold up the others: find it alone, then keep its bare end.
         const [only] = batch;
         if (isBadData(error) && (batch.length > 1 || (only && !stripped.has(only)))) {

@@ -73,7 +73,6 @@ export async function buildApp(context: HttpContext): Promise<App> {
     openapi: contract(context.version),
     refResolver: { buildLocalReference: localReference },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
 
   app.decorateRequest('actor', null as never);
   app.addHook('onRoute', (route) => {
@@ -118,6 +117,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
     return reply.code(404).type('application/problem+json').send(problemOf(problem, request));
   });
 
+  // After the hooks: its routes are public by the first of them.
+  await app.register(swaggerUi, { routePrefix: '/docs' });
   serviceRoutes(app, context);
   createTaskRoutes(app, context, validation);
   taskRoutes(app, context, validation);

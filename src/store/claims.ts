@@ -3,6 +3,8 @@
 import type { HttpTarget } from '../domain/target.ts';
 import type { Overlap, Retry } from '../domain/task.ts';
 import type { Queryable } from './database.ts';
+import { isNotDeleted } from './task-row.ts';
+import { completeTasks } from './tasks.ts';
 
 /** An occurrence to take. Instants are epoch milliseconds. */
 export type Due = {
@@ -35,7 +37,7 @@ export type Claim = {
   version: number;
   /** Given when `knownVersion` was not the task's version. */
   plan: Plan | null;
-  /** How many more occurrences the task's `maxRuns` leaves after this one; null without a limit. */
+  /** How many more occurrences the task's `maxRuns` leaves after this claim; null without a limit. */
   left: number | null;
 };
 
@@ -57,10 +59,11 @@ export const planColumn = `json_build_object('taskId', t.id, 'version', t.versio
 
 /** The due occurrences whose task still is what the timetable believed: stopped or changed ones drop out here. */
 const liveText = `
-  select d.run_id, d.scheduled_for, d.known_version, t.uid, t.version, t.overlap, t.priority, t.retry, t.max_runs, t.claimed
+  select d.run_id, d.scheduled_for, d.known_version, t.uid, t.version, t.overlap, t.priority, t.retry, t.max_runs, t.claimed,
+    case when t.version <> d.known_version then ${planColumn} end as plan
   from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::integer[])
     as d(run_id, uid, generation, scheduled_for, known_version)
-  join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and t.deleted_at is null`;
+  join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and ${isNotDeleted}`;
 
 /**
  * Parameters 6 to 8: the owner (null: the runs wait to be taken), the trigger, the instant of the claim. Task by task: two
@@ -76,12 +79,11 @@ const insertText = `
   on conflict do nothing
   returning id, task_uid`;
 
-const answerText = `
-  select l.run_id, won.id is not null as won, l.overlap, l.version, l.max_runs - l.claimed as remaining,
-    case when l.version <> l.known_version then ${planColumn} end as plan
-  from live l join tasks t using (uid) left join won on won.id = l.run_id`;
+/** No joins here: the planner takes these lists for short ones, and would go through one for each row of the other. */
+const answerText = (left: string) => `
+  select run_id, run_id in (select id from won) as won, overlap, version, ${left} as left, plan from live`;
 
-const claimText = `with live as (${liveText}), won as (${insertText}) ${answerText}`;
+const claimText = `with live as (${liveText}), won as (${insertText}) ${answerText('null::integer')}`;
 
 /** The same for tasks with `maxRuns`: their rows are locked, so that two replicas cannot spend the same remainder. */
 const claimLimitedText = `
@@ -96,7 +98,7 @@ const claimLimitedText = `
     from (select task_uid, count(*)::integer as runs from won group by task_uid) n where t.uid = n.task_uid
     returning t.uid
   )
-  ${answerText}`;
+  ${answerText('max_runs - claimed - (select count(*) from won where task_uid = uid)::integer')}`;
 
 /**
  * Inserts the runs of the given occurrences as `running` and ours. What comes back lacks the occurrences of tasks that
@@ -113,7 +115,7 @@ export async function claimOccurrences(
     won: boolean;
     overlap: Overlap;
     version: number;
-    remaining: number | null;
+    left: number | null;
     plan: Plan | null;
   }>({
     name: limited ? 'claim-limited' : 'claim',
@@ -135,7 +137,7 @@ export async function claimOccurrences(
     overlap: row.overlap,
     version: row.version,
     plan: row.plan,
-    left: row.remaining === null ? null : row.remaining - (row.won ? 1 : 0),
+    left: row.left,
   }));
 }
 
@@ -183,7 +185,7 @@ export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer
       with late as (
         select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry
         from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[]) as d(run_id, uid, generation, scheduled_for)
-        join tasks t on t.uid = d.uid and t.generation = d.generation and t.deleted_at is null
+        join tasks t on t.uid = d.uid and t.generation = d.generation and ${isNotDeleted}
         where not exists (select from runs where id = d.run_id)
       ), queued as (
         insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at)
@@ -215,7 +217,7 @@ export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer
 
 /**
  * Inserts runs that wait to be taken for occurrences that nobody claimed, oldest first, with those that overlap recorded
- * as such. Gives back how many were inserted.
+ * as such and tasks whose `maxRuns` are used up completed. Gives back how many were inserted.
  */
 export async function insertDue(
   db: Queryable,
@@ -232,6 +234,13 @@ export async function insertDue(
       const claims = await claimOccurrences(db, batch, claimer, limited);
       const lost = new Set(claims.filter(({ won, overlap }) => !won && overlap !== 'allow').map(({ runId }) => runId));
       inserted += claims.filter(({ won }) => won).length;
+      const spent = new Set(claims.filter(({ left }) => left === 0).map(({ runId }) => runId));
+      if (spent.size > 0)
+        await completeTasks(
+          db,
+          batch.filter(({ runId }) => spent.has(runId)),
+          now,
+        );
       if (lost.size > 0)
         await recordOverlaps(
           db,

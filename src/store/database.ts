@@ -10,6 +10,11 @@ export type DatabaseOptions = {
   /** Shown in `pg_stat_activity`; the claims' pool is recognised by it. */
   applicationName: string;
   maxConnections: number;
+  /**
+   * Only index scans, for statements that touch single rows of tables of any size: a plan made while a table was small is
+   * kept, and must not scan it when it has grown.
+   */
+  indexScansOnly?: boolean;
   /** How long connecting and each statement may take, in milliseconds. */
   timeoutMs: number;
   log: Logger;
@@ -36,10 +41,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     query_timeout: timeoutMs + 250,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
+    ...(options.indexScansOnly ? { options: '-c enable_seqscan=off -c jit=off' } : {}),
     // The embedded store's one session outlives the connection: what the one before had prepared is still there.
     ...('host' in options.connection && { onConnect: (client: pg.ClientBase) => client.query('deallocate all') }),
   });
-  // Without a listener the loss of an idle connection would end the process.
+  // Without listeners the loss of a connection, idle or in a transaction, would end the process; a statement under way
+  // rejects besides.
+  pool.on('connect', (client) => client.on('error', () => {}));
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle Postgres connection was lost'));
   return { pool, orm: drizzle(pool), close: () => pool.end() };
 }

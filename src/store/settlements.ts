@@ -31,6 +31,7 @@ const isHalted = `(s.status = 'retrying' and r.cancel_requested)`;
  * would be `retrying` is `cancelled`.
  */
 export async function settleRuns(db: Queryable, owner: string, batch: readonly Settlement[]): Promise<Set<string>> {
+  // The status is compared as text so that no plan goes by the index of live runs, which is full of rows just ended.
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
   const { rows } = await db.query<{ id: string }>({
     name: 'settle',
@@ -48,7 +49,7 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
         $8::text[], $9::boolean[], $10::error_kind[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])
         as s(id, attempt, status, started_at, finished_at, http_status, output, truncated, error_kind, error_message, reason,
           record, retry_at)
-      where r.id = s.id and r.owner = $1 and r.attempt = s.attempt and r.status = 'running'
+      where r.id = s.id and r.owner = $1 and r.attempt = s.attempt and r.status::text = 'running'
       returning r.id`,
     values: [
       owner,

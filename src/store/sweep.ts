@@ -3,6 +3,7 @@
 import { leastRunId } from '../domain/occurrence.ts';
 import { type Due, insertDue } from './claims.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
+import { isNotDeleted } from './task-row.ts';
 import { completeTasks } from './tasks.ts';
 
 /** Occurrences that did not fire. Instants are epoch milliseconds; a count that is not exact is a lower bound. */
@@ -77,7 +78,7 @@ export async function recordMisses(db: Queryable, misses: readonly Miss[], now: 
       insert into task_events (task_uid, type, at, actor, changes)
       select t.uid, 'missed', $3, 'scheduler', m.changes
       from unnest($1::bigint[], $2::jsonb[], $4::integer[]) as m(uid, changes, generation)
-      join tasks t on t.uid = m.uid and t.generation = m.generation and t.status = 'active' and t.deleted_at is null`,
+      join tasks t on t.uid = m.uid and t.generation = m.generation and t.status = 'active' and ${isNotDeleted}`,
     values: [
       misses.map(({ uid }) => uid),
       misses.map(({ from, to, count, exact, policy }) =>

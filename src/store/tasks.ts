@@ -3,7 +3,7 @@
 import type { TaskDefinition, TaskStatus } from '../domain/task.ts';
 import type { Database, Queryable } from './database.ts';
 import { type Author, describeChange } from './events.ts';
-import { definitionColumns, type Task, type TaskRow, taskColumns, taskOf } from './task-row.ts';
+import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './task-row.ts';
 
 export type NewTask = { id: string; definition: TaskDefinition; activeFrom: number; author: Author };
 
@@ -155,7 +155,7 @@ export async function completeTasks(
       with made as (
         update tasks t set status = 'completed', version = version + 1, updated_at = $3, changed_in = pg_current_xact_id()
         from (select * from unnest($1::bigint[], $2::integer[]) as g(uid, generation) order by uid) g
-        where t.uid = g.uid and t.generation = g.generation and t.status = 'active' and t.deleted_at is null
+        where t.uid = g.uid and t.generation = g.generation and t.status = 'active' and ${isNotDeleted}
         returning t.uid
       )
       insert into task_events (task_uid, type, at, actor) select uid, 'completed', $3, 'scheduler' from made`,

@@ -31,16 +31,16 @@ export function readFields(cron: string): WallMatcher {
   const hourOf = numbers(hour, 0, 23);
   const monthOf = numbers(month, 1, 12, months);
   const yearOf = numbers(year, 0, 9999);
+  const daysOf = dom.split(',').map(dayItem);
+  const weekdaysOf = dow.replace('+', '').split(',').map(weekdayItem);
+  // Vixie: either day field will do, unless one begins with an asterisk; a plus sign demands both.
   const both = /^[*?+]/.test(dow) || /^[*?]/.test(dom);
   return {
     wild: minute.startsWith('*') || hour.startsWith('*'),
     day(y, m, d) {
       if (!yearOf(y) || !monthOf(m)) return false;
-      const inMonth = dom.split(',').some((item) => matchesDay(item, y, m, d));
-      const inWeek = dow
-        .replace('+', '')
-        .split(',')
-        .some((item) => matchesWeekday(item, y, m, d));
+      const inMonth = daysOf.some((matches) => matches(y, m, d));
+      const inWeek = weekdaysOf.some((matches) => matches(y, m, d));
       return both ? inMonth && inWeek : inMonth || inWeek;
     },
     hour: hourOf,
@@ -53,58 +53,56 @@ const lengthOf = (y: number, m: number) => new Date(Date.UTC(y, m, 0)).getUTCDat
 const weekdayOf = (y: number, m: number, d: number) => new Date(Date.UTC(y, m - 1, d)).getUTCDay();
 const isWorkday = (y: number, m: number, d: number) => weekdayOf(y, m, d) % 6 !== 0;
 
-function matchesDay(item: string, y: number, m: number, d: number): boolean {
-  const last = lengthOf(y, m);
-  if (item === 'L') return d === last;
-  if (item === 'LW') {
-    let day = last;
-    while (!isWorkday(y, m, day)) day--;
-    return d === day;
-  }
+type DayMatcher = (y: number, m: number, d: number) => boolean;
+
+function dayItem(item: string): DayMatcher {
+  if (item === 'L') return (y, m, d) => d === lengthOf(y, m);
+  if (item === 'LW')
+    return (y, m, d) => {
+      let day = lengthOf(y, m);
+      while (!isWorkday(y, m, day)) day--;
+      return d === day;
+    };
   if (item.endsWith('W')) {
     const wanted = Number.parseInt(item, 10);
-    if (wanted > last) return false;
-    // The nearest workday in the month; a tie cannot happen, for the weekend is two days long.
-    for (const step of [0, -1, 1, -2, 2]) {
-      const day = wanted + step;
-      if (day >= 1 && day <= last && isWorkday(y, m, day)) return d === day;
-    }
+    return (y, m, d) => {
+      if (wanted > lengthOf(y, m)) return false;
+      // The nearest workday in the month; a tie cannot happen, for the weekend is two days long.
+      for (const step of [0, -1, 1, -2, 2]) {
+        const day = wanted + step;
+        if (day >= 1 && day <= lengthOf(y, m) && isWorkday(y, m, day)) return d === day;
+      }
+      return false;
+    };
   }
-  return numbers(item.replace('?', '*'), 1, 31)(d);
+  const matches = numbers(item.replace('?', '*'), 1, 31);
+  return (_y, _m, d) => matches(d);
 }
 
-function matchesWeekday(item: string, y: number, m: number, d: number): boolean {
-  const weekday = weekdayOf(y, m, d);
-  const special = /^(\w+?)(L|#(\d))$/i.exec(item);
+function weekdayItem(item: string): DayMatcher {
+  const special = /^(\w+?)(L|#(\d))$/.exec(item);
   if (special) {
     const wanted = numberOf(special[1] ?? '', weekdays) % 7;
-    if (weekday !== wanted) return false;
-    return special[3] ? Math.ceil(d / 7) === Number(special[3]) : d + 7 > lengthOf(y, m);
+    const nth = Number(special[3]);
+    return (y, m, d) =>
+      weekdayOf(y, m, d) === wanted && (special[3] ? Math.ceil(d / 7) === nth : d + 7 > lengthOf(y, m));
   }
-  const inWeek = numbers(item.replace('?', '*'), 0, 7, weekdays);
+  const matches = numbers(item.replace('?', '*'), 0, 7, weekdays);
   // `*` and its steps run over 0 … 6: Sunday is one day of the seven, not two.
-  if (item.startsWith('*')) return inWeek(weekday);
-  return inWeek(weekday) || (weekday === 0 && inWeek(7));
+  const isSunday = (day: number) => day === 0 && !item.startsWith('*') && matches(7);
+  return (y, m, d) => matches(weekdayOf(y, m, d)) || isSunday(weekdayOf(y, m, d));
 }
-
-const cache = new Map<string, Set<number>>();
 
 /** Numbers, names, ranges, steps and lists of one field as a test. */
 function numbers(field: string, least: number, most: number, names: string[] = []): (value: number) => boolean {
-  const key = `${field} ${least} ${most}`;
-  let set = cache.get(key);
-  if (!set) {
-    set = new Set();
-    for (const item of field.split(',')) {
-      const [range = '', step = '1'] = item.split('/');
-      const [low = '', high = low] = range.split('-');
-      const from = range === '*' ? least : numberOf(low, names);
-      const to = range === '*' ? most : numberOf(high, names);
-      for (let value = from; value <= to; value += Number(step)) set.add(value);
-    }
-    cache.set(key, set);
+  const values = new Set<number>();
+  for (const item of field.split(',')) {
+    const [range = '', step = '1'] = item.split('/');
+    const [low = '', high = low] = range.split('-');
+    const from = range === '*' ? least : numberOf(low, names);
+    const to = range === '*' ? most : numberOf(high, names);
+    for (let value = from; value <= to; value += Number(step)) values.add(value);
   }
-  const values = set;
   return (value) => values.has(value);
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { readFields } from './cron-fields.ts';
-import { type Stretch, zoneTable } from './zone-table.ts';
+import { zoneTable } from './zone-table.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -13,9 +13,12 @@ const day = 24 * hour;
 /** Vixie's limit: a clock moved by more than this was set, not changed by a rule of the zone; nothing is made up for. */
 const longestGap = 3 * hour;
 
+/** From `start` (inclusive) to `end` (exclusive), local time is UTC plus `offset`. */
+type Stretch = { start: number; end: number; offset: number };
+
 /**
  * All instants in (fromMs, toMs], in order, at which a valid `cron` pattern (5 to 7 fields or a nickname) fires in
- * `timezone`. Epoch milliseconds. Takes milliseconds per year of the stretch; 1972 … 9999.
+ * `timezone`. Epoch milliseconds; 1972 … 9999. Slow in proportion to the days looked at and to the instants found.
  */
 export function occurrencesBetween(
   { cron, timezone }: { cron: string; timezone: string },
@@ -23,36 +26,37 @@ export function occurrencesBetween(
   toMs: number,
 ): number[] {
   const fields = readFields(cron);
-  const stretches = zoneTable(timezone, fromMs - 3 * day, toMs + 3 * day);
-  const found = new Set<number>();
-  // Wall-clock time is written as if it were UTC.
+  const instantsOf = fields.wild ? everyInstant : oneInstant;
+  const table = zoneTable(timezone, fromMs - 3 * day, toMs + 3 * day);
+  const stretches = table.map((stretch, index) => ({ ...stretch, end: table[index + 1]?.start ?? Infinity }));
+  const found: number[] = [];
+  // Wall-clock time is written as if it were UTC; it is never more than a day away from it.
   const firstDay = Math.floor(fromMs / day) * day - 2 * day;
   for (let midnight = firstDay; midnight <= toMs + 2 * day; midnight += day) {
     const date = new Date(midnight);
     if (!fields.day(date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate())) continue;
+    const near = stretches.filter(({ start, end }) => start < midnight + 3 * day && end > midnight - 2 * day);
     for (let h = 0; h < 24; h++) {
       if (!fields.hour(h)) continue;
       for (let m = 0; m < 60; m++) {
         if (!fields.minute(m)) continue;
-        for (const second of fields.seconds) {
-          const wall = midnight + h * hour + m * minute + second * 1000;
-          for (const instant of fields.wild ? everyInstant(wall, stretches) : oneInstant(wall, stretches))
-            if (instant > fromMs && instant <= toMs) found.add(instant);
-        }
+        for (const second of fields.seconds)
+          found.push(...instantsOf(midnight + h * hour + m * minute + second * 1000, near));
       }
     }
   }
-  return [...found].sort((a, b) => a - b);
+  return found
+    .filter((instant) => instant > fromMs && instant <= toMs)
+    .sort((a, b) => a - b)
+    .filter((instant, index, all) => instant !== all[index - 1]);
 }
 
 /** The instants that really have this wall-clock time: none in a gap, two in an overlap. */
 function everyInstant(wall: number, stretches: Stretch[]): number[] {
-  return stretches
-    .filter(({ start, offset }, index) => {
-      const instant = wall - offset;
-      return instant >= start && instant < (stretches[index + 1]?.start ?? Infinity);
-    })
-    .map(({ offset }) => wall - offset);
+  const instants: number[] = [];
+  for (const { start, end, offset } of stretches)
+    if (wall - offset >= start && wall - offset < end) instants.push(wall - offset);
+  return instants;
 }
 
 /** A fixed time fires once: the first time in an overlap, at the end of a gap when it has none of its own. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Claimer, claimOccurrences, insertDue } from '../../src/store/claims.ts';
 import type { Task } from '../../src/store/task-row.ts';
-import { completeTasks, deleteTask, updateTask } from '../../src/store/tasks.ts';
+import { completeTasks, deleteTask, findTask, updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
 import {
   author,
@@ -258,6 +258,8 @@ describe('maxRuns', () => {
     expect(await claim(0)).toMatchObject([{ won: true, left: 2 }]);
     expect(await claim(0)).toMatchObject([{ won: false, left: 2 }]);
     const claims = await claim(3, 1, 2);
+    // Two at once have used up the rest: both say so.
+    expect(claims.map(({ left }) => left)).toEqual([0, 0]);
     expect(claims.filter(({ won }) => won).map(({ runId }) => runId)).toEqual([
       dueOf(task, 1).runId,
       dueOf(task, 2).runId,
@@ -321,6 +323,9 @@ describe('inserting what nobody claimed', () => {
     expect(await statuses(queued)).toEqual(['pending', 'pending', 'skipped']);
     expect(await statuses(limited)).toEqual(['pending', 'pending']);
     expect(await insertDue(store.db, due, 'catch_up', t0 + 9)).toBe(0);
+    // Its last run is written down: the task is at its end.
+    expect((await findTask(store.db, limited.id))?.definition.status).toBe('completed');
+    expect((await findTask(store.db, free.id))?.definition.status).toBe('active');
   });
 
   test('takes thousands at once', async () => {

@@ -41,6 +41,8 @@ export function openPool(url: string, applicationName = 'punctual tests', timeou
     timeoutMs,
     log: silent,
   });
+  // That session also remembers the prepared statements of a connection that is gone.
+  if (noPostgres) database.pool.on('connect', (client) => void client.query('deallocate all'));
   atFileEnd(() => database.close());
   return database;
 }

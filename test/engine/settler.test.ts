@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createSettler, type PendingSettlement } from '../../src/engine/settler.ts';
+import { claimOccurrences } from '../../src/store/claims.ts';
+import type { Queryable } from '../../src/store/database.ts';
+import type { Settlement } from '../../src/store/settlements.ts';
+import { createClock, type HandClock } from '../clock.ts';
+import { poll } from '../services/poll.ts';
+import { dueOf, makeTask, openStore, readRun, type Store, silent, t0 } from '../store/store.ts';
+
+let store: Store;
+let ids: string[];
+const owner = randomUUID();
+let round = 0;
+
+beforeAll(async () => {
+  store = await openStore();
+});
+beforeEach(async () => {
+  const task = await makeTask(store.db, `settled-${round++}`, { overlap: 'allow' });
+  const due = Array.from({ length: 40 }, (_, second) => dueOf(task, second));
+  await claimOccurrences(store.db, due, { owner, now: t0, trigger: 'schedule' }, false);
+  ids = due.map(({ runId }) => runId);
+});
+
+/** The store, with the sizes of the batches it was given; `fail` is asked before each. */
+function start(fail: () => Error | null = () => null) {
+  const clock = createClock();
+  const batches: number[] = [];
+  const query = async (statement: { values: unknown[][] }) => {
+    batches.push(statement.values[1]?.length ?? 0);
+    const error = fail();
+    if (error) throw error;
+    return store.db.query(statement as never);
+  };
+  const settler = createSettler({ query } as unknown as Queryable, clock, silent);
+  const done = new Map<string, boolean>();
+  const add = (runId: string, change: Partial<Settlement> = {}, by = owner) => {
+    const settlement: Settlement = {
+      runId,
+      attempt: 1,
+      status: 'succeeded',
+      startedAt: t0,
+      finishedAt: t0 + 5,
+      httpStatus: 200,
+      output: 'ok',
+      truncated: false,
+      error: null,
+      reason: null,
+      record: null,
+      retryAt: null,
+      ...change,
+    };
+    const item: PendingSettlement = { owner: by, settlement, done: (written) => done.set(runId, written) };
+    settler.add(item);
+  };
+  const allDone = (count: number) => poll(() => done.size === count, { what: `${count} settlements` });
+  return { clock, settler, batches, done, add, allDone };
+}
+
+/** Moves the clock on until `holds`. */
+const advanceUntil = (clock: HandClock, holds: () => boolean) =>
+  poll(
+    async () => {
+      await clock.advance(250);
+      return holds();
+    },
+    { what: 'it, with time moving on', everyMs: 1 },
+  );
+
+const away = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+const status = async (id: string) => (await readRun(store.db, id)).status;
+
+describe('the settler', () => {
+  test('writes what comes together with one statement, and what comes meanwhile with the next', async () => {
+    const { add, batches, allDone, done } = start();
+    for (const id of ids.slice(0, 10)) add(id);
+    await poll(() => batches.length === 1, { what: 'the first statement', everyMs: 1 });
+    for (const id of ids.slice(10)) add(id);
+    await allDone(40);
+    expect(batches).toEqual([10, 30]);
+    expect([...done.values()].every((written) => written)).toBe(true);
+    for (const id of ids) expect(await status(id)).toBe('succeeded');
+  });
+
+  test('tells of an outcome that was fenced off, and writes the others', async () => {
+    const { add, allDone, done } = start();
+    const [first, second, third] = ids as [string, string, string];
+    add(first);
+    add(second, { attempt: 2 });
+    add(third, {}, randomUUID());
+    await allDone(3);
+    expect([done.get(first), done.get(second), done.get(third)]).toEqual([true, false, false]);
+    expect([await status(second), await status(third)]).toEqual(['running', 'running']);
+  });
+
+  test('keeps what it has while the store is away, and writes it with all that came meanwhile', async () => {
+    let isAway = true;
+    const { add, clock, batches, allDone, done } = start(() => (isAway ? away() : null));
+    add(ids[0] as string, { output: 'kept' });
+    await advanceUntil(clock, () => batches.length === 5);
+    expect([done.size, new Set(batches)]).toEqual([0, new Set([1])]);
+    for (const id of ids.slice(1)) add(id);
+    await advanceUntil(clock, () => batches.at(-1) === 40);
+    isAway = false;
+    await advanceUntil(clock, () => done.size === 40);
+    await allDone(40);
+    expect((await readRun(store.db, ids[0] as string)).output).toBe('kept');
+  });
+
+  test('keeps an outcome whole through errors that are not about it', async () => {
+    let failures = 3;
+    const { add, clock, done } = start(() => (failures-- > 0 ? new Error('whatever') : null));
+    add(ids[0] as string, { output: 'kept' });
+    await advanceUntil(clock, () => done.size === 1);
+    expect((await readRun(store.db, ids[0] as string)).output).toBe('kept');
+  });
+
+  test('finds the outcomes that Postgres refuses, without making the others wait', async () => {
+    const { add, batches, allDone, done } = start();
+    const failure = { kind: 'internal' as const, message: 'bad \0 byte' };
+    const record = { attempt: 1, status: 'failed', startedAt: 'x', finishedAt: 'y', error: failure, httpStatus: 500 };
+    const poison: Record<number, Partial<Settlement>> = {
+      7: { output: 'a\0b' },
+      20: { status: 'failed', error: failure, record },
+      39: { output: '\0' },
+    };
+    for (const [place, id] of ids.entries()) add(id, poison[place]);
+    // The clock stands still: nothing of this waits.
+    await allDone(40);
+    expect([...done.values()].every((written) => written)).toBe(true);
+    expect(batches.length).toBeLessThan(50);
+    for (const [place, id] of ids.entries())
+      expect(await readRun(store.db, id)).toMatchObject({
+        status: place === 20 ? 'failed' : 'succeeded',
+        output: place in poison ? null : 'ok',
+      });
+    expect(await readRun(store.db, ids[20] as string)).toMatchObject({
+      error_kind: 'internal',
+      error_message: 'the outcome could not be stored as it was',
+      attempts: [{ attempt: 1, status: 'failed' }],
+    });
+  });
+
+  test('drains: at once when there is nothing, else when all is written, or when the time is over', async () => {
+    let isAway = false;
+    const { add, clock, settler, done } = start(() => (isAway ? away() : null));
+    await settler.drain(0);
+    add(ids[0] as string);
+    await settler.drain(60_000);
+    expect(done.size).toBe(1);
+    isAway = true;
+    add(ids[1] as string);
+    let drained = false;
+    const draining = settler.drain(5_000).then(() => {
+      drained = true;
+    });
+    await clock.advance(4_999);
+    expect(drained).toBe(false);
+    await clock.advance(1);
+    await draining;
+    expect(done.size).toBe(1);
+    isAway = false;
+    await advanceUntil(clock, () => done.size === 2);
+  });
+});
