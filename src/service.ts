@@ -22,7 +22,7 @@ import type { Settings } from './settings.ts';
 import { clusterId } from './store/cluster.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
-import { maintain } from './store/maintenance.ts';
+import { checkpoint, maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
 import { endReplicas } from './store/replicas.ts';
 import { claimsApplicationName } from './store/tasks.ts';
@@ -58,6 +58,7 @@ export type Service = {
 const apiTimeoutMs = 1_500;
 const engineTimeoutMs = 5_000;
 const leaseTimeoutMs = 2_000;
+const bootPatienceMs = 2_000;
 const upkeepEveryMs = 10 * 60_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
@@ -66,6 +67,8 @@ export async function startService({ settings, clock, log, version, onFatal }: S
   const connection = embedded?.connection ?? { connectionString: settings.databaseUrl as string };
   const open: OpenPool = (applicationName, maxConnections, timeoutMs, indexScansOnly = false) =>
     openDatabase({ connection, applicationName, maxConnections, timeoutMs, indexScansOnly, log });
+  // Its one session must not be shared while the schema changes: before the pool and before the first request.
+  if (embedded) await migrate(connection);
   const pools = embedded ? onePool(open('punctual', 1, engineTimeoutMs)) : separatePools(open);
   const { api, other } = pools;
 
@@ -99,12 +102,10 @@ export async function startService({ settings, clock, log, version, onFatal }: S
     refusesUrl: filter.refusesUrl,
     signal: (what) => signals.send(what),
     async faults() {
-      const faults: Record<string, string> = {};
-      if (closing) faults.shutdown = 'the replica is shutting down';
-      for (const [check, fault] of Object.entries(engine?.faults() ?? { postgres: 'not reached since the start' }))
-        faults[check] = fault;
-      return faults;
+      const engineFaults = engine?.faults() ?? { postgres: 'not reached since the start' };
+      return closing ? { ...engineFaults, shutdown: 'the replica is shutting down' } : engineFaults;
     },
+    started: () => engine !== null,
     draining: () => closing,
     random: (bytes) => randomFillSync(bytes),
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
@@ -119,9 +120,13 @@ export async function startService({ settings, clock, log, version, onFatal }: S
     log,
     retryMs: 1_000,
     async step() {
-      if (engine) return 3_600_000;
-      await migrate(connection);
+      if (engine || closing) return 3_600_000;
+      if (!embedded)
+        await migrate(connection).catch((error: Error) => {
+          throw new Error('Postgres cannot be used yet; trying again every second', { cause: error });
+        });
       const cluster = await clusterId(other.pool);
+      if (closing) return 3_600_000;
       if (embedded) await endReplicas(other.pool);
       if (settings.redisUrl !== null && redis)
         signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster}:signals`, receive, log);
@@ -175,7 +180,8 @@ export async function startService({ settings, clock, log, version, onFatal }: S
     url,
     async stop() {
       closing = true;
-      await boot.stop();
+      // A migration that waits for another replica's must not hold this up.
+      await Promise.race([boot.stop(), new Promise<void>((resume) => clock.after(bootPatienceMs, resume))]);
       await engine?.stop(settings.shutdownGraceMs);
       executor.close();
       await app.close();
@@ -183,7 +189,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
       redis?.close();
       await upkeep?.stop();
       if (embedded)
-        await maintain(other).catch((error) => log.warn({ err: error }, 'the last upkeep of the store failed'));
+        await checkpoint(other).catch((error) => log.warn({ err: error }, 'the last checkpoint of the store failed'));
       await Promise.all([...new Set(Object.values(pools))].map((pool) => pool.close()));
       await embedded?.stop();
       metrics.close();

@@ -7,8 +7,11 @@ import type { Misfire } from './task.ts';
 /** A task's misfire policy, ready to decide with. */
 export type MisfireRule = { policy: Misfire['policy']; graceMs: number; limit: number };
 
+/** No occurrence is missed for being this late: timers and claims take their time, even when nobody asked for grace. */
+const leastGraceMs = 1_000;
+
 export function misfireRule({ policy, grace, limit }: Misfire): MisfireRule {
-  return { policy, graceMs: parseDuration(grace) ?? 0, limit };
+  return { policy, graceMs: Math.max(parseDuration(grace) ?? 0, leastGraceMs), limit };
 }
 
 /** What is done about missed occurrences. Instants are epoch milliseconds. */

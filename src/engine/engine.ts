@@ -48,8 +48,8 @@ export type EngineOptions = {
 export type Engine = {
   /** Takes a signal, from here or from another replica. */
   receive(signal: Signal): void;
-  /** What keeps it from being ready; empty when it fires tasks. */
-  faults(): string[];
+  /** What keeps it from being ready, by check; empty when it fires tasks. */
+  faults(): Record<string, string>;
   /** Aborts a run's attempt if it is here. */
   abort(runId: string, reason: string): boolean;
   /**
@@ -72,6 +72,7 @@ export function startEngine(options: EngineOptions): Engine {
   const loops = new Map<string, Loop>();
   let scheduler: ReturnType<typeof startScheduler> | null = null;
   let loaded = false;
+  let followedUntil = 0;
 
   const loop = (name: string, step: LoopOptions['step']) =>
     loops.set(name, startLoop({ name, clock, log, step, retryMs: 500 }));
@@ -140,7 +141,9 @@ export function startEngine(options: EngineOptions): Engine {
       onDeleted: (taskId) => metrics.forgetTask(taskId),
     });
     loop('reconciler', async () => {
+      const asOf = time.now();
       const wait = await reconcile();
+      followedUntil = asOf;
       loaded = true;
       return wait;
     });
@@ -188,6 +191,7 @@ export function startEngine(options: EngineOptions): Engine {
       lease,
       timetable,
       journal,
+      followedUntil: () => followedUntil,
       oldestOpen: scheduler.oldestOpen,
       onFound: (repaired, missed) => metrics.sweepFound(repaired, missed),
       onWaiting: () => wake('dispatcher'),
@@ -201,9 +205,9 @@ export function startEngine(options: EngineOptions): Engine {
       wake({ tasks: 'reconciler', waiting: 'dispatcher', cancel: 'cancels' }[signal]);
     },
     faults() {
-      const faults: string[] = [];
-      if (!lease.held()) faults.push('the lease in Postgres is not held');
-      if (!loaded) faults.push('the tasks are not loaded yet');
+      const faults: Record<string, string> = {};
+      if (!lease.held()) faults.lease = 'not held: Postgres does not answer in time';
+      if (!loaded) faults.tasks = 'not loaded yet';
       return faults;
     },
     abort: (runId, reason) => attempts.abort(runId, { kind: 'cancel', reason }),

@@ -73,7 +73,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
         options.onDeleted(task.id);
       }
     } else if (!timetable.has(task.uid, task.generation)) put(task, task.activeFrom);
-    else timetable.setPriority(task.uid, task.priority);
+    else timetable.adjust(task.uid, { priority: task.priority, misfire: ruleOf(task.misfire) });
   }
 
   async function load(): Promise<void> {

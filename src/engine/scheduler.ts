@@ -41,12 +41,15 @@ export type SchedulerOptions = {
   /** Counts what became of occurrences. */
   onClaims: (outcome: 'won' | 'denied' | 'taken' | 'overlap' | 'stale' | 'failed', count: number) => void;
   /** The last occurrences of these tasks are written down. */
-  onExhausted: (tasks: ExhaustedTask[]) => void;
+  onExhausted: (tasks: readonly ExhaustedTask[]) => void;
   /** Running runs were marked to be aborted, by whichever replica has them. */
   onReplaced: () => void;
   /** A task turned out to have changed: its timetable entry is out of date. */
   onStale: () => void;
 };
+
+/** With the plan known when the claim was made: the cache may have let go of it when the answer comes. */
+type PlannedDue = Due & { plan: Plan | undefined };
 
 type Slots = ReturnType<Attempts['reserve']>;
 
@@ -70,6 +73,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   let timer: Timer | null = null;
   let gathering: Timer | null = null;
   let inFlight = 0;
+  let failures = 0;
   /** How long a claim takes, as a moving average. */
   let claimMs = 5;
   const open = new Set<Waiting[]>();
@@ -122,21 +126,30 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     // What has waited beyond its grace is left to the sweep, which knows what is to become of it.
     const batch = backlog
       .take(Math.min(free, batchSize))
-      .filter(({ entry, instant }) => instant >= now - entry.misfire.graceMs);
+      .filter(({ entry, instant, doubtful }) => doubtful || instant >= now - entry.misfire.graceMs);
     if (batch.length === 0) return;
     open.add(batch);
     inFlight++;
     const slots = attempts.reserve(batch.length);
     const askedAt = clock.monotonic();
-    claim(batch, slots)
+    const begun = new Set<Waiting>();
+    claim(batch, slots, begun)
       .then(() => {
+        failures = 0;
         claimMs += (clock.monotonic() - askedAt - claimMs) / 8;
       })
       .catch((error) => {
-        log.error({ err: error, occurrences: batch.length }, 'a claim failed; its occurrences are tried again');
+        failures++;
+        // An outage is told when it begins, and now and then: not four times a second.
+        if (failures === 1 || failures % 100 === 0)
+          log.error(
+            { err: error, failures, occurrences: batch.length },
+            'a claim failed; its occurrences are tried again',
+          );
         options.onClaims('failed', batch.length);
-        // Its commit may have gone through all the same: next time they are looked up by key first.
-        for (const waiting of batch) backlog.add({ ...waiting, doubtful: true });
+        // What has begun is settled by its attempt. Of the rest the commit may have gone through all the same: next time
+        // it is looked up by key first.
+        for (const waiting of batch) if (!begun.has(waiting)) backlog.add({ ...waiting, doubtful: true });
         return new Promise<void>((resume) => clock.after(retryMs, resume));
       })
       .finally(() => {
@@ -148,18 +161,21 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       });
   }
 
-  async function claim(batch: Waiting[], slots: Slots): Promise<void> {
+  async function claim(batch: Waiting[], slots: Slots, begun: Set<Waiting>): Promise<void> {
     const owner = lease.id();
     const byRun = new Map(batch.map((waiting) => [occurrenceRunId(waiting.entry.uid, waiting.instant), waiting]));
-    const begin = (run: TakenRun) => attempts.start(run, owner);
+    const begin = (run: TakenRun) => {
+      begun.add(byRun.get(run.runId) as Waiting);
+      attempts.start(run, owner);
+    };
 
     const doubtful = [...byRun].filter(([, waiting]) => waiting.doubtful).map(([runId]) => runId);
     if (doubtful.length > 0) {
       const interrupted = await takeInterrupted(db, owner, doubtful);
       slots.release();
       for (const run of interrupted) {
-        byRun.delete(run.runId);
         begin(run);
+        byRun.delete(run.runId);
       }
     }
 
@@ -180,13 +196,14 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     options.onExhausted(done.map(({ entry }) => ({ uid: entry.uid, generation: entry.generation })));
   }
 
-  function dueOf(runId: string, { entry, instant }: Waiting): Due {
+  function dueOf(runId: string, { entry, instant }: Waiting): PlannedDue {
     const { uid, generation } = entry;
-    return { runId, uid, generation, scheduledFor: instant, knownVersion: plans.get(uid)?.version ?? 0 };
+    const plan = plans.get(uid);
+    return { runId, uid, generation, scheduledFor: instant, knownVersion: plan?.version ?? 0, plan };
   }
 
   async function claimPart(
-    due: Due[],
+    due: PlannedDue[],
     limited: boolean,
     owner: string,
     slots: Slots,
@@ -201,12 +218,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     let won = 0;
     slots.release();
     for (const { runId, won: isOurs, plan, overlap } of claims) {
-      const item = dueByRun.get(runId) as Due;
+      const item = dueByRun.get(runId) as PlannedDue;
       if (plan) plans.set(item.uid, plan);
       if (isOurs) {
         won++;
         const { uid, scheduledFor } = item;
-        begin({ runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', plan: plans.get(uid) as Plan });
+        begin({ runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', plan: plan ?? (item.plan as Plan) });
       } else if (overlap !== 'allow') {
         overlapping.push(item);
         if (overlap === 'replace') replacing.push(item);
@@ -216,6 +233,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     if (claims.length < due.length) {
       options.onClaims('stale', due.length - claims.length);
       options.onStale();
+      // Where a limited task is still of this generation and active, its runs are spent; completing checks both.
+      const answered = new Set(claims.map(({ runId }) => runId));
+      if (limited) options.onExhausted(due.filter(({ runId }) => !answered.has(runId)));
     }
     if (replacing.length > 0 && (await makeWay(db, replacing, claimer.now)) > 0) options.onReplaced();
     const recorded = overlapping.length === 0 ? 0 : (await recordOverlaps(db, overlapping, claimer)).length;

@@ -18,6 +18,8 @@ export type SweeperOptions = {
   lease: Pick<Lease, 'held'>;
   timetable: Pick<Timetable, 'next'>;
   journal: Journal;
+  /** Every change committed before this instant is in the timetable. */
+  followedUntil: () => number;
   /** See `Scheduler.oldestOpen`. */
   oldestOpen: () => number;
   /** Occurrences without a row that were repaired, and missed ones that were recorded. */
@@ -35,7 +37,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
   const { database, time, log, lease, timetable, journal } = options;
 
   function horizonOf(now: number): number {
-    const horizon = Math.min(now - marginMs, timetable.next() - 1, options.oldestOpen() - 1);
+    const horizon = Math.min(now - marginMs, options.followedUntil(), timetable.next() - 1, options.oldestOpen() - 1);
     // A missed stretch is settled as a whole: the watermark must not come to stand inside of it.
     const { missed } = journal.within(horizon, Infinity);
     return Math.min(horizon, ...missed.map(({ after }) => after));

@@ -32,7 +32,8 @@ export type Timetable = {
    */
   put(task: Omit<Entry, 'key' | 'place'>, after: number): boolean;
   remove(uid: number): void;
-  setPriority(uid: number, priority: number): void;
+  /** Changes what does not change when the task is due. */
+  adjust(uid: number, to: Pick<Entry, 'priority' | 'misfire'>): void;
   /** The earliest instant of all, or Infinity. */
   next(): number;
   /**
@@ -69,9 +70,9 @@ export function createTimetable(): Timetable {
       byUid.delete(uid);
       heap.remove(entry);
     },
-    setPriority(uid, priority) {
+    adjust(uid, { priority, misfire }) {
       const entry = byUid.get(uid);
-      if (entry) entry.priority = priority;
+      if (entry) Object.assign(entry, { priority, misfire });
     },
     next: () => heap.first()?.key ?? Infinity,
     takeDue(now, limit) {

@@ -80,6 +80,13 @@ export async function buildApp(context: HttpContext): Promise<App> {
     if (!route.config?.role) throw new Error(`the route ${route.method} ${route.url} does not say who may call it`);
   });
   app.addHook('onRequest', authHook(context));
+  app.addHook('onRequest', async (request) => {
+    const { role } = request.routeOptions.config;
+    if (role === undefined || role === 'public' || context.started()) return;
+    throw new ProblemError('unavailable', 'the database has not been reached since the start', {
+      headers: { 'retry-after': '1' },
+    });
+  });
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
     // A client must not send its next request into a connection that is about to go.
@@ -141,7 +148,10 @@ function asProblem(error: FastifyError): ProblemError {
     case 413:
       return new ProblemError('too_large', 'the body is larger than this call accepts');
     case 415:
-      return new ProblemError('unsupported_media_type', 'send application/json');
+      return new ProblemError(
+        'unsupported_media_type',
+        'send the body as JSON, with the header content-type: application/json',
+      );
     case undefined:
       return new ProblemError('internal', 'the request could not be served; the log has more under this request id');
     default:

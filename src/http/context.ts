@@ -25,6 +25,8 @@ export type HttpContext = {
   signal: (what: 'tasks' | 'waiting' | 'cancel') => void;
   /** What keeps this replica from being ready, by check; empty when it is. */
   faults: () => Promise<Record<string, string>>;
+  /** Whether the store has been reached since the start, and has its schema. */
+  started: () => boolean;
   /** Whether this replica is on its way out: it still answers, and asks clients to reconnect elsewhere. */
   draining: () => boolean;
   /** Fills a buffer with random bytes. */

@@ -15,7 +15,8 @@ export type Validation = {
 
 /** `schemas` are those that others refer to by their `$id`. */
 export function createValidation(schemas: readonly object[]): Validation {
-  const options = { allErrors: true, strict: false, validateFormats: false, schemas: [...schemas] };
+  // `verbose` hands the schema along with an error: it may say in words what its pattern means.
+  const options = { allErrors: true, verbose: true, strict: false, validateFormats: false, schemas: [...schemas] };
   const strict = new Ajv(options);
   const coercing = new Ajv({ ...options, coerceTypes: 'array', useDefaults: true });
   return {

@@ -117,6 +117,6 @@ function refusal(folder: string, holder: Holder | null): { ok: false; errors: st
   const who = holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`;
   return {
     ok: false,
-    errors: `the folder ${folder} is in use by ${who}; two processes cannot share an embedded store`,
+    errors: `the folder ${folder} is in use by ${who}; two processes cannot share an embedded store: stop it, or set another DATA_DIR`,
   };
 }

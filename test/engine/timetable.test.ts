@@ -157,8 +157,8 @@ describe('the timetable', () => {
   test('carries a changed priority in what it gives out', () => {
     const timetable = createTimetable();
     timetable.put(every(1, 100), t0 - 1);
-    timetable.setPriority(1, 9);
-    timetable.setPriority(7, 9);
+    timetable.adjust(1, { priority: 9, misfire: patient });
+    timetable.adjust(7, { priority: 9, misfire: patient });
     expect(timetable.takeDue(t0, 1).due[0]?.entry.priority).toBe(9);
   });
 

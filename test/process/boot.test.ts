@@ -53,6 +53,8 @@ test.skipIf(noPostgres)(
   async () => {
     const { url } = await createDatabase();
     const other = new pg.Client({ connectionString: url });
+    other.on('error', () => {}); // What is asked of it rejects too.
+    onTestFinished(() => other.end());
     await other.connect();
     await other.query('select pg_advisory_lock($1)', [migrationLock]);
     const replica = await startReplica({ env: { DATABASE_URL: url } });

@@ -79,6 +79,7 @@ describe.skipIf(noPostgres)('the feed', () => {
       const slow = await connect();
       await slow.query('begin');
       const changed = await retime(slow, task, 7);
+      await makeTask(store.db, `loading-before-${polled}`);
       const follower = await follow(store.db);
       await follower.load();
       if (polled) {

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { misfireRule } from '../../src/domain/misfire.ts';
+import type { Attempts } from '../../src/engine/attempts.ts';
+import { createDatabaseTime } from '../../src/engine/database-time.ts';
+import { createJournal } from '../../src/engine/journal.ts';
+import { createPlanCache } from '../../src/engine/plan-cache.ts';
+import { startScheduler } from '../../src/engine/scheduler.ts';
+import { createTimetable } from '../../src/engine/timetable.ts';
+import { noLock } from '../../src/locks/lock.ts';
+import type { Queryable } from '../../src/store/database.ts';
+import { takeInterrupted, type TakenRun } from '../../src/store/dispatch.ts';
+import type { Task } from '../../src/store/task-row.ts';
+import { claimOccurrences } from '../../src/store/claims.ts';
+import { createClock } from '../clock.ts';
+import { dueOf, makeTask, openStore, runsOf, silent, type Store, t0 } from '../store/store.ts';
+
+let store: Store;
+beforeAll(async () => {
+  store = await openStore();
+});
+
+/** A scheduler over the real store; `around` may fail or delay a statement, before or after it is carried out. */
+function start(tasks: Task[], around: (name: string, run: () => Promise<unknown>) => Promise<unknown>, grace = '1m', plans = createPlanCache(100)) {
+  const clock = createClock(t0);
+  const owner = randomUUID();
+  const started: TakenRun[] = [];
+  const timetable = createTimetable();
+  const misfire = misfireRule({ policy: 'skip', grace, limit: 1 });
+  for (const { uid, id, generation } of tasks) {
+    const timing = { uid, schedule: { kind: 'at' as const, atMs: t0 }, activeFrom: t0 - 1, startsAt: null, endsAt: null, jitterMs: 0 };
+    timetable.put({ uid, id, generation, priority: 5, limited: false, timing, misfire }, t0 - 1);
+  }
+  const attempts = {
+    free: () => 100,
+    endedPerMs: () => 0,
+    reserve: () => ({ release() {} }),
+    running: () => 0,
+    start: (run: TakenRun) => started.push({ ...run, taskId: run.plan.taskId } as never),
+  } as unknown as Attempts;
+  const query = (statement: { name: string }) => around(statement.name, () => store.db.query(statement as never));
+  const scheduler = startScheduler({
+    db: { query } as unknown as Queryable,
+    clock,
+    time: createDatabaseTime(clock),
+    log: silent,
+    timetable,
+    attempts,
+    lease: { id: () => owner, held: () => true },
+    lock: noLock,
+    plans,
+    journal: createJournal(),
+    onClaims() {},
+    onExhausted() {},
+    onReplaced() {},
+    onStale() {},
+  });
+  /** Lets the scheduler work for some seconds of its own time. */
+  const pass = async (ms: number) => {
+    for (let step = 0; step < ms; step += 50) {
+      await clock.advance(50);
+      await new Promise((resume) => setTimeout(resume, 2));
+    }
+  };
+  return { scheduler, started, pass, owner };
+}
+
+describe('a claim that fails half way', () => {
+  test('starts no attempt a second time', async () => {
+    const [free, busy] = [await makeTask(store.db, 'free', { overlap: 'allow' }), await makeTask(store.db, 'busy')];
+    await claimOccurrences(store.db, [dueOf(busy, -60)], { owner: randomUUID(), now: t0, trigger: 'schedule' }, false);
+    let failures = 1;
+    const { started, pass } = start([free, busy], async (name, run) => {
+      if (name === 'record-overlaps' && failures-- > 0) throw Object.assign(new Error('lost'), { code: 'ECONNRESET' });
+      return run();
+    });
+    await pass(2_000);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(free, 0).runId]);
+  });
+
+  test('leaves no run of ours that nobody carries out, however short the grace', async () => {
+    const task = await makeTask(store.db, 'hasty', { overlap: 'allow' });
+    let cut = true;
+    const { started, pass, owner } = start(
+      [task],
+      async (name, run) => {
+        const answer = await run();
+        // The commit went through, the answer was lost.
+        if (name === 'claim' && cut) {
+          cut = false;
+          throw Object.assign(new Error('lost'), { code: 'ECONNRESET' });
+        }
+        return answer;
+      },
+      '100ms',
+    );
+    await pass(2_000);
+    expect(await runsOf(store.db, task.uid)).toMatchObject([{ status: 'running', owner }]);
+    expect(started).toHaveLength(1);
+  });
+
+  test.each([0, 1])('does not fail because a task is deleted while its claim is under way (%i)', async (which) => {
+    const [one, two] = [await makeTask(store.db, `gone-1-${which}`, { overlap: 'allow' }), await makeTask(store.db, `gone-2-${which}`, { overlap: 'allow' })];
+    const plans = createPlanCache(100);
+    for (const { plan, uid } of await plansOf([one, two])) plans.set(uid, plan);
+    const around = async (name: string, run: () => Promise<unknown>) => {
+      const answer = await run();
+      if (name === 'claim') plans.delete(which ? two.uid : one.uid);
+      return answer;
+    };
+    const made = start([one, two], around, '1m', plans);
+    await made.pass(2_000);
+    expect(made.started.map(({ runId }) => runId).sort()).toEqual([dueOf(one, 0), dueOf(two, 0)].map(({ runId }) => runId).sort());
+  });
+});
+
+async function plansOf(tasks: Task[]) {
+  const owner = randomUUID();
+  const due = tasks.map((task) => dueOf(task, -100));
+  await claimOccurrences(store.db, due, { owner, now: t0, trigger: 'schedule' }, false);
+  return takeInterrupted(store.db, owner, due.map(({ runId }) => runId));
+}
