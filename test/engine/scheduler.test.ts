@@ -8,12 +8,12 @@ import { createPlanCache } from '../../src/engine/plan-cache.ts';
 import { startScheduler } from '../../src/engine/scheduler.ts';
 import { createTimetable } from '../../src/engine/timetable.ts';
 import { noLock } from '../../src/locks/lock.ts';
-import type { Queryable } from '../../src/store/database.ts';
-import { takeInterrupted, type TakenRun } from '../../src/store/dispatch.ts';
-import type { Task } from '../../src/store/task-row.ts';
 import { claimOccurrences } from '../../src/store/claims.ts';
+import type { Queryable } from '../../src/store/database.ts';
+import { type TakenRun, takeInterrupted } from '../../src/store/dispatch.ts';
+import type { Task } from '../../src/store/task-row.ts';
 import { createClock } from '../clock.ts';
-import { dueOf, makeTask, openStore, runsOf, silent, type Store, t0 } from '../store/store.ts';
+import { dueOf, makeTask, openStore, runsOf, type Store, silent, t0 } from '../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -21,14 +21,26 @@ beforeAll(async () => {
 });
 
 /** A scheduler over the real store; `around` may fail or delay a statement, before or after it is carried out. */
-function start(tasks: Task[], around: (name: string, run: () => Promise<unknown>) => Promise<unknown>, grace = '1m', plans = createPlanCache(100)) {
+function start(
+  tasks: Task[],
+  around: (name: string, run: () => Promise<unknown>) => Promise<unknown>,
+  grace = '1m',
+  plans = createPlanCache(100),
+) {
   const clock = createClock(t0);
   const owner = randomUUID();
   const started: TakenRun[] = [];
   const timetable = createTimetable();
   const misfire = misfireRule({ policy: 'skip', grace, limit: 1 });
   for (const { uid, id, generation } of tasks) {
-    const timing = { uid, schedule: { kind: 'at' as const, atMs: t0 }, activeFrom: t0 - 1, startsAt: null, endsAt: null, jitterMs: 0 };
+    const timing = {
+      uid,
+      schedule: { kind: 'at' as const, atMs: t0 },
+      activeFrom: t0 - 1,
+      startsAt: null,
+      endsAt: null,
+      jitterMs: 0,
+    };
     timetable.put({ uid, id, generation, priority: 5, limited: false, timing, misfire }, t0 - 1);
   }
   const attempts = {
@@ -100,7 +112,10 @@ describe('a claim that fails half way', () => {
   });
 
   test.each([0, 1])('does not fail because a task is deleted while its claim is under way (%i)', async (which) => {
-    const [one, two] = [await makeTask(store.db, `gone-1-${which}`, { overlap: 'allow' }), await makeTask(store.db, `gone-2-${which}`, { overlap: 'allow' })];
+    const [one, two] = [
+      await makeTask(store.db, `gone-1-${which}`, { overlap: 'allow' }),
+      await makeTask(store.db, `gone-2-${which}`, { overlap: 'allow' }),
+    ];
     const plans = createPlanCache(100);
     for (const { plan, uid } of await plansOf([one, two])) plans.set(uid, plan);
     const around = async (name: string, run: () => Promise<unknown>) => {
@@ -110,7 +125,9 @@ describe('a claim that fails half way', () => {
     };
     const made = start([one, two], around, '1m', plans);
     await made.pass(2_000);
-    expect(made.started.map(({ runId }) => runId).sort()).toEqual([dueOf(one, 0), dueOf(two, 0)].map(({ runId }) => runId).sort());
+    expect(made.started.map(({ runId }) => runId).sort()).toEqual(
+      [dueOf(one, 0), dueOf(two, 0)].map(({ runId }) => runId).sort(),
+    );
   });
 });
 
@@ -118,5 +135,9 @@ async function plansOf(tasks: Task[]) {
   const owner = randomUUID();
   const due = tasks.map((task) => dueOf(task, -100));
   await claimOccurrences(store.db, due, { owner, now: t0, trigger: 'schedule' }, false);
-  return takeInterrupted(store.db, owner, due.map(({ runId }) => runId));
+  return takeInterrupted(
+    store.db,
+    owner,
+    due.map(({ runId }) => runId),
+  );
 }
