@@ -33,9 +33,9 @@ const cycleStart = Date.UTC(2400, 0);
  * with. croner works on wall-clock time as if it were UTC; which instant a wall-clock time is, `clock-changes` decides.
  */
 export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: number } = {}): Calendar {
-  const wallClocks = createLruCache<WallClock>(maxExpressions);
-  const compiled = createLruCache<CompiledCron>(10 * maxExpressions);
-  const zoneNames = createLruCache<string>(maxExpressions);
+  const wallClocks = createLruCache<string, WallClock>(maxExpressions);
+  const compiled = createLruCache<string, CompiledCron>(10 * maxExpressions);
+  const zoneNames = createLruCache<string, string>(maxExpressions);
   const zones = new Map<string, Zone>();
 
   function zoneOf(name: string): Zone | null {

@@ -1,15 +1,15 @@
 /** A bounded cache: what was not asked for longest goes first. */
 
-export type LruCache<T> = {
+export type LruCache<K, T> = {
   /** The value kept for a key, which counts as asking for it. */
-  get(key: string): T | undefined;
-  set(key: string, value: T): void;
+  get(key: K): T | undefined;
+  set(key: K, value: T): void;
 };
 
 /** Keeps at most `most` values. */
-export function createLruCache<T>(most: number): LruCache<T> {
+export function createLruCache<K, T>(most: number): LruCache<K, T> {
   // A Map keeps the order in which keys were put in.
-  const values = new Map<string, T>();
+  const values = new Map<K, T>();
   return {
     get(key) {
       const value = values.get(key);
@@ -22,7 +22,7 @@ export function createLruCache<T>(most: number): LruCache<T> {
     set(key, value) {
       values.delete(key);
       values.set(key, value);
-      if (values.size > most) values.delete(values.keys().next().value as string);
+      if (values.size > most) values.delete(values.keys().next().value as K);
     },
   };
 }

@@ -2,11 +2,13 @@
 
 import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
+import { createLruCache } from '../domain/lru-cache.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Signal } from '../locks/signals.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Plan } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
 import { cancelRequests } from '../store/runs.ts';
 import { readWatermark } from '../store/sweep.ts';
@@ -18,7 +20,6 @@ import { createHousekeepingStep } from './housekeeping.ts';
 import { createJournal } from './journal.ts';
 import { holdLease } from './lease.ts';
 import { type Loop, type LoopOptions, startLoop } from './loop.ts';
-import { createPlanCache } from './plan-cache.ts';
 import { createReconcilerStep } from './reconciler.ts';
 import { startScheduler } from './scheduler.ts';
 import { createSettler } from './settler.ts';
@@ -66,7 +67,7 @@ const plansKept = 20_000;
 export function startEngine(options: EngineOptions): Engine {
   const { clock, time, log, metrics, calendar, db } = options;
   const timetable = createTimetable();
-  const plans = createPlanCache(plansKept);
+  const plans = createLruCache<number, Plan>(plansKept);
   const journal = createJournal();
   const settler = createSettler(db.claims.pool, clock, log);
   const loops = new Map<string, Loop>();
@@ -134,7 +135,6 @@ export function startEngine(options: EngineOptions): Engine {
       log,
       calendar,
       timetable,
-      plans,
       watermark: () => readWatermark(db.other.pool),
       onChange: () => scheduler?.wake(),
       onExhausted: (task) => completer.add([task]),

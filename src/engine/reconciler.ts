@@ -8,7 +8,6 @@ import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
 import { feedPosition, loadTasks, readChanges, type TaskTiming } from '../store/feed.ts';
 import type { ExhaustedTask } from './completer.ts';
-import type { PlanCache } from './plan-cache.ts';
 import type { Timetable } from './timetable.ts';
 
 export type ReconcilerOptions = {
@@ -16,7 +15,6 @@ export type ReconcilerOptions = {
   log: Logger;
   calendar: Calendar;
   timetable: Timetable;
-  plans: PlanCache;
   /** Up to where every occurrence has its row or its recorded miss (epoch milliseconds): tasks loaded at boot go on from there. */
   watermark: () => Promise<number>;
   /** The timetable changed. */
@@ -32,7 +30,7 @@ const pollMs = 500;
 
 /** The step of the reconciler's loop: loads everything the first time, what changed afterwards. */
 export function createReconcilerStep(options: ReconcilerOptions): () => Promise<number> {
-  const { db, log, calendar, timetable, plans } = options;
+  const { db, log, calendar, timetable } = options;
   let position: string | null = null;
   const rules = new Map<string, MisfireRule>();
 
@@ -68,10 +66,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
   function follow(task: TaskTiming): void {
     if (!task.active) {
       timetable.remove(task.uid);
-      if (task.deleted) {
-        plans.delete(task.uid);
-        options.onDeleted(task.id);
-      }
+      if (task.deleted) options.onDeleted(task.id);
     } else if (!timetable.has(task.uid, task.generation)) put(task, task.activeFrom);
     else timetable.adjust(task.uid, { priority: task.priority, misfire: ruleOf(task.misfire) });
   }

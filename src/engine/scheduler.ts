@@ -1,6 +1,7 @@
 /** The scheduler: one timer for the earliest instant, all that is due taken as batches, as many as there are slots. */
 
 import type { Clock, Timer } from '../clock.ts';
+import type { LruCache } from '../domain/lru-cache.ts';
 import { occurrenceRunId } from '../domain/occurrence.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Logger } from '../log.ts';
@@ -13,7 +14,6 @@ import type { ExhaustedTask } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Journal } from './journal.ts';
 import type { Lease } from './lease.ts';
-import type { PlanCache } from './plan-cache.ts';
 import type { Timetable } from './timetable.ts';
 
 export type Scheduler = {
@@ -36,7 +36,8 @@ export type SchedulerOptions = {
   attempts: Attempts;
   lease: Pick<Lease, 'id' | 'held'>;
   lock: OccurrenceLock;
-  plans: PlanCache;
+  /** The plans of the tasks that fired last, so that Postgres need not send them again with every claim. */
+  plans: LruCache<number, Plan>;
   journal: Journal;
   /** Counts what became of occurrences. */
   onClaims: (outcome: 'won' | 'denied' | 'taken' | 'overlap' | 'stale' | 'failed', count: number) => void;

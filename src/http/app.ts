@@ -132,6 +132,9 @@ export async function buildApp(context: HttpContext): Promise<App> {
   taskActionRoutes(app, context);
   runRoutes(app, context);
   scheduleRoutes(app, context);
+  app.get('/', { config: { role: 'public' }, schema: { hide: true } }, async (_request, reply) =>
+    reply.redirect('/docs/'),
+  );
   app.get('/openapi.json', { config: { role: 'public' }, schema: { hide: true } }, async () => app.swagger());
   await app.ready();
   return app;
