@@ -18,6 +18,7 @@ import { createRedisLock } from './locks/redis-lock.ts';
 import { createLocalSignals, createRedisSignals, type Signal, type Signals } from './locks/signals.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { isLoopback } from './setting-values.ts';
 import type { Settings } from './settings.ts';
 import { clusterId } from './store/cluster.ts';
 import { type Database, openDatabase } from './store/database.ts';
@@ -59,6 +60,7 @@ const apiTimeoutMs = 1_500;
 const engineTimeoutMs = 5_000;
 const leaseTimeoutMs = 2_000;
 const bootPatienceMs = 2_000;
+const partingMs = 1_000;
 const upkeepEveryMs = 10 * 60_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
@@ -182,7 +184,10 @@ export async function startService({ settings, clock, log, version, onFatal }: S
       closing = true;
       // A migration that waits for another replica's must not hold this up.
       await Promise.race([boot.stop(), new Promise<void>((resume) => clock.after(bootPatienceMs, resume))]);
+      // Connections that a balancer keeps are told to close with their next answer: give them the time for one.
+      const partedAt = clock.monotonic() + (isLoopback(settings.host) ? 0 : partingMs);
       await engine?.stop(settings.shutdownGraceMs);
+      await new Promise<void>((resume) => clock.after(Math.max(0, partedAt - clock.monotonic()), resume));
       executor.close();
       await app.close();
       signals.close();
