@@ -4,17 +4,19 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 
-/** What the worker is told: the folder of the data, and the path of the socket to listen on. */
-export type WorkerInput = { folder: string; socket: string };
+/** What the worker is told: the folder of the data, and the path of the socket to listen on; null only makes the data. */
+export type WorkerInput = { folder: string; socket: string | null };
 
-/** What it says: once `ready`, or why it could not start. It ends after a `stop`. */
+/**
+ * What it says: `ready` when it listens, or why it could not start. It ends with `stopped`, after being told to stop or
+ * when all there was to do was to make the data.
+ */
 export type WorkerMessage = { kind: 'ready' } | { kind: 'failed'; reason: string } | { kind: 'stopped' };
 
 const { folder, socket } = workerData as WorkerInput;
 const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
-try {
-  const db = await PGlite.create({ dataDir: folder });
+async function serve(db: PGlite, path: string): Promise<void> {
   // After a throw the server's queue never goes on, and every statement would wait for ever: end the thread instead.
   const run = db.execProtocolRawStream.bind(db);
   db.execProtocolRawStream = (message, options) =>
@@ -24,15 +26,19 @@ try {
       });
       throw error;
     });
-  const server = new PGLiteSocketServer({ db, path: socket, maxConnections: 4 });
+  const server = new PGLiteSocketServer({ db, path, maxConnections: 4 });
   await server.start();
-  parentPort?.once('message', async () => {
-    await server.stop();
-    await db.close();
-    say({ kind: 'stopped' });
-    parentPort?.close();
-  });
   say({ kind: 'ready' });
+  await new Promise((resolve) => parentPort?.once('message', resolve));
+  await server.stop();
+}
+
+try {
+  const db = await PGlite.create({ dataDir: folder });
+  if (socket !== null) await serve(db, socket);
+  await db.close();
+  say({ kind: 'stopped' });
 } catch (error) {
   say({ kind: 'failed', reason: (error as Error).message });
 }
+parentPort?.close();

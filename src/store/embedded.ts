@@ -1,17 +1,20 @@
 /** The embedded store: Postgres in WebAssembly, in a thread of this process, with its data in one folder. */
 
 import { rmSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import { ok, type Result } from '../errors.ts';
 import type { WorkerInput, WorkerMessage } from './embedded-worker.ts';
-import { guardFolder } from './folder-guard.ts';
+import { guardFolder, guardNames } from './folder-guard.ts';
 
 export type EmbeddedStore = {
-  /** For one connection at a time: PGlite has a single session, and its socket mixes up the messages of several. */
+  /**
+   * For a pool of one connection: PGlite has a single session. Its socket lets no one into another's transaction, but
+   * prepared statements are common to all connections, and a long statement of one can be cut in two by another's.
+   */
   connection: { host: string; port: number; user: string; database: string };
   /** Closes the data and gives the folder back. */
   stop(): Promise<void>;
@@ -20,15 +23,17 @@ export type EmbeddedStore = {
 export type EmbeddedOptions = {
   dataDir: string;
   clock: Clock;
-  /** The thread ended without being asked: nothing can be stored any more. */
+  /** The thread ended without being asked, or the folder was lost: nothing can be stored any more. Called once. */
   onDeath: (reason: string) => void;
 };
 
 /** The major version of Postgres that PGlite is built from. */
 const postgresVersion = '18';
 const socketPort = 5432;
-/** What a folder of ours has in it. */
-const ownNames = ['postgres', 'holder.json'];
+const dataName = 'postgres';
+/** Where the data is made before it gets its name. */
+const unfinishedName = 'postgres.new';
+const ownNames = [dataName, unfinishedName, ...guardNames];
 
 /**
  * Opens the store, making the folder when it is not there. Its errors are sentences for people. There is no fsync: what
@@ -40,75 +45,133 @@ export async function startEmbedded({
   onDeath,
 }: EmbeddedOptions): Promise<Result<EmbeddedStore, string>> {
   const folder = resolve(dataDir);
-  const data = join(folder, 'postgres');
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const others = (await readdir(folder)).filter((name) => name !== 'lost+found');
-    if (others.length > 0 && !others.some((name) => ownNames.includes(name)))
-      return failure(`the folder ${folder} holds other things already: the store needs one of its own (DATA_DIR)`);
-    await mkdir(data, { recursive: true, mode: 0o700 });
-    // PGlite's files are readable by all. Who mounted the folder may be its owner; the one inside is ours.
-    for (const each of [folder, data])
-      await chmod(each, 0o700).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EPERM' || each === data) throw error;
-      });
-  } catch (error) {
-    return failure(`the folder ${folder} cannot be used: ${(error as Error).message}`);
-  }
-  const guard = await guardFolder(folder, clock);
-  if (!guard.ok) return guard;
-  const give = async (reason: string) => {
-    await guard.value.release();
-    return failure(reason);
+  const data = join(folder, dataName);
+  let thread: Thread | null = null;
+  let over = false;
+  const die = (reason: string) => {
+    if (over) return;
+    over = true;
+    void thread?.worker.terminate();
+    onDeath(reason);
   };
-
-  const version = await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => null);
-  if (version !== null && version.trim() !== postgresVersion)
-    return give(
-      `the data in ${folder} is of Postgres ${version.trim()}; this version reads that of Postgres ${postgresVersion} only`,
-    );
+  const unusable = (error: Error) => failure(`the folder ${folder} cannot be used: ${error.message}`);
+  const prepared = await prepareFolder(folder, data).catch(unusable);
+  if (!prepared.ok) return prepared;
+  const guard = await guardFolder(folder, clock, die).catch(unusable);
+  if (!guard.ok) return guard;
 
   // Paths of sockets are short (107 bytes), those of folders may be long.
-  const socketFolder = await mkdtemp(join(tmpdir(), 'punctual-'));
-  const clear = () => rmSync(socketFolder, { recursive: true, force: true });
+  let socketFolder: string | null = null;
+  const clear = () => socketFolder !== null && rmSync(socketFolder, { recursive: true, force: true });
   process.once('exit', clear);
-  const input: WorkerInput = { folder: data, socket: join(socketFolder, `.s.PGSQL.${socketPort}`) };
-  const worker = new Worker(new URL('./embedded-worker.js', import.meta.url), { workerData: input });
-  let stopping = false;
-  const started = await new Promise<WorkerMessage>((done) => {
-    worker.once('message', done);
-    worker.once('error', (error) => done({ kind: 'failed', reason: error.message }));
-  });
-  if (started.kind !== 'ready') {
-    await worker.terminate();
+  const close = async () => {
+    over = true;
+    await thread?.end();
     clear();
     process.removeListener('exit', clear);
-    return give(
-      `the data in ${folder} cannot be opened: ${started.kind === 'failed' ? started.reason : 'the thread ended'}`,
-    );
+    await guard.value.release();
+  };
+  try {
+    const fault = (await findFault(folder, data)) ?? (await makeData(folder, data));
+    if (fault === null) {
+      socketFolder = await mkdtemp(join(tmpdir(), 'punctual-'));
+      thread = startThread({ folder: data, socket: join(socketFolder, `.s.PGSQL.${socketPort}`) });
+      const reason = await thread.begun;
+      if (reason === null) {
+        void thread.ended.then(die);
+        const connection = { host: socketFolder, port: socketPort, user: 'postgres', database: 'postgres' };
+        return ok({ connection, stop: close });
+      }
+      await close();
+      return failure(
+        `the data in ${folder} cannot be opened (${reason}): put a copy of it back, or move ${data} away to start with none`,
+      );
+    }
+    await close();
+    return failure(fault);
+  } catch (error) {
+    await close();
+    return unusable(error as Error);
   }
-  worker.on('error', (error) => {
-    if (!stopping) onDeath(error.message);
-  });
-  worker.on('exit', () => {
-    if (!stopping) onDeath('its thread ended');
-  });
+}
 
-  return ok({
-    connection: { host: socketFolder, port: socketPort, user: 'postgres', database: 'postgres' },
-    async stop() {
-      stopping = true;
-      await new Promise<void>((done) => {
-        worker.once('message', () => done());
-        worker.once('exit', () => done());
-        worker.postMessage('stop');
-      });
-      await worker.terminate();
-      clear();
-      process.removeListener('exit', clear);
-      await guard.value.release();
-    },
+async function prepareFolder(folder: string, data: string): Promise<Result<null, string>> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const others = (await readdir(folder)).filter((name) => name !== 'lost+found');
+  if (others.length > 0 && !others.some((name) => ownNames.includes(name)))
+    return failure(`the folder ${folder} holds other things already: the store needs one of its own (DATA_DIR)`);
+  // PGlite's files are readable by all. Who mounted the folder may be its owner; the one inside is ours.
+  for (const each of [folder, data])
+    await chmod(each, 0o700).catch((error: NodeJS.ErrnoException) => {
+      if (each === folder ? error.code !== 'EPERM' : error.code !== 'ENOENT') throw error;
+    });
+  return ok(null);
+}
+
+/** Why data that is there cannot be ours; null when it can, and when there is none. */
+async function findFault(folder: string, data: string): Promise<string | null> {
+  const names = await namesIn(data);
+  if (names.length === 0) return null;
+  // PGlite takes a folder without this file for a new one, and would write over what is in it.
+  if (!names.includes('PG_VERSION')) return `the data in ${folder} is not whole: ${data} lacks the file PG_VERSION`;
+  const version = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim();
+  if (version === postgresVersion) return null;
+  return `the data in ${folder} is of Postgres ${version}; this version reads that of Postgres ${postgresVersion} only`;
+}
+
+/**
+ * Makes the data when there is none: under another name, so that a process killed meanwhile leaves no half of it, and in
+ * a thread of its own, whose half a gigabyte of memory goes with it. Why it failed, or null.
+ */
+async function makeData(folder: string, data: string): Promise<string | null> {
+  const unfinished = join(folder, unfinishedName);
+  await rm(unfinished, { recursive: true, force: true });
+  if ((await namesIn(data)).length > 0) return null;
+  await mkdir(unfinished, { mode: 0o700 });
+  const thread = startThread({ folder: unfinished, socket: null });
+  const reason = await thread.begun;
+  await thread.end();
+  if (reason !== null) return `the data cannot be made in ${folder}: ${reason}`;
+  await rename(unfinished, data);
+  return null;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return [];
   });
+}
+
+type Thread = {
+  worker: Worker;
+  /** Why it could not begin; null when it listens, or has made the data. */
+  begun: Promise<string | null>;
+  /** Why it ended. Resolves in any case. */
+  ended: Promise<string>;
+  /** Lets it close its data and waits for its end. */
+  end(): Promise<void>;
+};
+
+function startThread(input: WorkerInput): Thread {
+  const worker = new Worker(new URL('./embedded-worker.js', import.meta.url), { workerData: input });
+  const ended = new Promise<string>((resolve) => {
+    worker.once('error', (error) => resolve(error.message));
+    worker.once('exit', () => resolve('its thread ended'));
+  });
+  const said = new Promise<string | null>((resolve) => {
+    worker.once('message', (message: WorkerMessage) => resolve(message.kind === 'failed' ? message.reason : null));
+  });
+  return {
+    worker,
+    begun: Promise.race([said, ended]),
+    ended,
+    async end() {
+      worker.postMessage('stop');
+      await ended;
+      await worker.terminate();
+    },
+  };
 }
 
 function failure(errors: string): { ok: false; errors: string } {
