@@ -50,14 +50,15 @@ const ownHeaders: readonly string[] = [
 ];
 
 /**
- * The canonical target for what a client sent, a URL alone standing for a POST to it, or every fault with its pointer.
+ * The canonical target for what a client sent, a URL alone standing for a POST to it, or every fault with its pointer
+ * below `pointer`.
  * The HTTP layer's schema has checked the shape; null stands for absent. Never throws, whatever it is given.
  */
-export function readTarget(input: unknown): Result<HttpTarget> {
-  if (typeof input === 'string') return readTarget({ url: input });
-  if (!isRecord(input)) return fault('#/target', 'must be a URL or an object with one');
+export function readTarget(input: unknown, pointer = '#/target'): Result<HttpTarget> {
+  if (typeof input === 'string') return readTarget({ url: input }, pointer);
+  if (!isRecord(input)) return fault(pointer, 'must be a URL or an object with one');
   const errors: FieldError[] = [];
-  const refuse = (path: string, detail: string) => void errors.push({ pointer: `#/target${path}`, detail });
+  const refuse = (path: string, detail: string) => void errors.push({ pointer: `${pointer}${path}`, detail });
 
   if ((input.type ?? 'http') !== 'http') refuse('/type', 'must be "http"');
   const method = httpMethods.find((known) => known === (input.method ?? 'POST'));

@@ -7,6 +7,7 @@ import type { Calendar } from './calendar.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { formatInstant, parseInstant } from './instant.ts';
 import { nextOccurrence, type Timing } from './occurrence.ts';
+import { type Policies, type PoliciesInput, readPolicies } from './policies.ts';
 import { compileSchedule, readSchedule, type Schedule } from './schedule.ts';
 import { type HttpTarget, readTarget } from './target.ts';
 
@@ -33,6 +34,8 @@ export type Retry = {
   backoff: (typeof backoffs)[number];
   minBackoff: string;
   maxBackoff: string;
+  /** Of the whole run, from its first attempt's start; null = as long as attempts are left. */
+  maxDuration: string | null;
   multiplier: number;
   jitter: number;
   retryOn: (typeof retryKinds)[number][];
@@ -57,7 +60,7 @@ export type TaskDefinition = {
   jitter: string | null;
   priority: number;
   status: TaskStatus;
-};
+} & Policies;
 
 /** What a client sends; the HTTP layer's schema has checked the shape of every member, null standing for absent. */
 export type TaskInput = {
@@ -76,7 +79,9 @@ export type TaskInput = {
   jitter?: string | null;
   priority?: number | null;
   status?: TaskStatus | null;
-};
+  /** Shorthand for `template` in target and fallback. */
+  template?: boolean | null;
+} & PoliciesInput;
 
 /** What reading a task needs of the world. */
 export type TaskContext = {
@@ -93,6 +98,7 @@ const defaultRetry: Retry = {
   backoff: 'exponential',
   minBackoff: '1s',
   maxBackoff: '5m',
+  maxDuration: null,
   multiplier: 2,
   jitter: 0.2,
   retryOn: [...retryKinds],
@@ -122,11 +128,13 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
   };
 
   const timeoutMs = duration('#/timeout', input.timeout ?? '30s', 1, longestTimeout);
-  const retry = { ...defaultRetry, ...given(input.retry) };
+  const retry: Retry = { ...defaultRetry, ...given(input.retry) };
   const minBackoff = duration('#/retry/minBackoff', retry.minBackoff, 0, longestDelay);
   const maxBackoff = duration('#/retry/maxBackoff', retry.maxBackoff, 0, longestDelay);
   if (minBackoff > maxBackoff)
     errors.push({ pointer: '#/retry/minBackoff', detail: 'must not be longer than maxBackoff' });
+  const maxDuration =
+    retry.maxDuration === null ? null : duration('#/retry/maxDuration', retry.maxDuration, 1, longestDelay);
   const misfire = { ...defaultMisfire, ...given(input.misfire) };
   const graceMs = duration('#/misfire/grace', misfire.grace, 0, longestDelay);
   const startsAt = instant('#/startsAt', input.startsAt);
@@ -139,12 +147,26 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
 
   const schedule = readSchedule(input.schedule, { now: context.now, graceMs }, context.calendar);
   if (!schedule.ok) errors.push(...schedule.errors);
-  const target = readTarget(input.target);
+  const target = readTarget(withTemplate(input.target, input.template));
   if (!target.ok) errors.push(...target.errors);
   else {
     const refusal = context.refusesUrl(target.value.url);
     if (refusal !== null) errors.push({ pointer: '#/target/url', detail: refusal });
   }
+  const overlap = input.overlap ?? 'skip';
+  const read = readPolicies(
+    { ...input, fallback: input.fallback == null ? null : withTemplate(input.fallback, input.template) },
+    context.refusesUrl,
+  );
+  errors.push(...read.errors);
+  if (read.policies.maxConcurrency !== null && overlap !== 'allow')
+    errors.push({
+      pointer: '#/maxConcurrency',
+      detail: `says nothing where overlap is "${overlap}": one run at a time; set overlap to "allow"`,
+    });
+  const heartbeatMs = parseDuration(read.policies.heartbeatTimeout ?? '0s') ?? 0;
+  if (maxDuration !== null && heartbeatMs > maxDuration)
+    errors.push({ pointer: '#/heartbeatTimeout', detail: 'must not be longer than retry.maxDuration' });
   if (errors.length > 0 || !schedule.ok || !target.ok) return { ok: false, errors };
 
   const status = input.status ?? 'active';
@@ -159,9 +181,10 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
       ...retry,
       minBackoff: formatDuration(minBackoff),
       maxBackoff: formatDuration(maxBackoff),
+      maxDuration: maxDuration === null ? null : formatDuration(maxDuration),
       retryOn: [...new Set(retry.retryOn)],
     },
-    overlap: input.overlap ?? 'skip',
+    overlap,
     misfire: { ...misfire, grace: formatDuration(graceMs) },
     startsAt: startsAt === null ? null : formatInstant(startsAt),
     endsAt: endsAt === null ? null : formatInstant(endsAt),
@@ -169,8 +192,15 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
     jitter: jitterMs === null ? null : formatDuration(jitterMs),
     priority: input.priority ?? 5,
     status,
+    ...read.policies,
   };
   return ok(definition);
+}
+
+/** A target with the task's own `template` in it, where that is said. */
+function withTemplate(target: unknown, template: boolean | null | undefined): unknown {
+  if (template === null || template === undefined) return target;
+  return typeof target === 'object' ? { ...target, template } : { url: target, template };
 }
 
 export type TimingSource = Pick<TaskDefinition, 'schedule' | 'startsAt' | 'endsAt' | 'jitter'>;

@@ -182,6 +182,7 @@ export function startEngine(options: EngineOptions): Engine {
       onClaims: (outcome, count) => metrics.claims(outcome, count),
       onExhausted: completer.add,
       onReplaced: () => options.signal('cancel'),
+      onWaiting: () => wake('dispatcher'),
       onStale: () => wake('reconciler'),
     });
     const sweep = createSweepStep({

@@ -45,6 +45,8 @@ export type SchedulerOptions = {
   onExhausted: (tasks: readonly ExhaustedTask[]) => void;
   /** Running runs were marked to be aborted, by whichever replica has them. */
   onReplaced: () => void;
+  /** Runs were inserted that wait for their limits or their check. */
+  onWaiting: () => void;
   /** A task turned out to have changed: its timetable entry is out of date. */
   onStale: () => void;
 };
@@ -217,20 +219,27 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const overlapping: Due[] = [];
     const replacing: Due[] = [];
     let won = 0;
+    let waiting = 0;
     slots.release();
-    for (const { runId, won: isOurs, plan, overlap } of claims) {
+    for (const { runId, won: isOurs, waits, plan, overlap } of claims) {
       const item = dueByRun.get(runId) as PlannedDue;
       if (plan) plans.set(item.uid, plan);
       if (isOurs) {
         won++;
+        if (waits) {
+          waiting++;
+          continue;
+        }
         const { uid, scheduledFor } = item;
-        begin({ runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', plan: plan ?? (item.plan as Plan) });
+        const known = plan ?? (item.plan as Plan);
+        begin({ runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', firstStartedAt: null, plan: known });
       } else if (overlap !== 'allow') {
         overlapping.push(item);
         if (overlap === 'replace') replacing.push(item);
       }
     }
     options.onClaims('won', won);
+    if (waiting > 0) options.onWaiting();
     if (claims.length < due.length) {
       options.onClaims('stale', due.length - claims.length);
       options.onStale();

@@ -1,44 +1,23 @@
 /** The shapes of what goes in and out, as JSON Schema: what is validated, and what the OpenAPI document shows. */
 
-import { type TSchema, Type } from 'typebox';
-import { durationPattern } from '../domain/duration.ts';
+import { Type } from 'typebox';
 import { errorKinds, runStatuses, triggers } from '../domain/run.ts';
 import { httpMethods, longestUrl, mostHeaders, mostSuccessStatuses } from '../domain/target.ts';
 import { backoffs, misfirePolicies, overlaps, retryKinds, taskStatuses } from '../domain/task.ts';
-
-/** A closed object: a field that is not listed is refused. */
-const closed = (properties: Record<string, TSchema>, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: false, ...options });
-
-/** `null` stands for absent. */
-const nullable = (schema: object) => {
-  const { type, enum: values, ...rest } = schema as { type?: string; enum?: unknown[] };
-  return Type.Unsafe(values ? { enum: [...values, null], ...rest } : { type: [type, 'null'], ...rest });
-};
-const optional = (schema: object) => Type.Optional(nullable(schema));
-const choice = (values: readonly string[], more: object = {}) => Type.Unsafe<string>({ enum: [...values], ...more });
-
-const duration = {
-  type: 'string',
-  maxLength: 64,
-  pattern: durationPattern,
-  patternHint: 'must be a duration such as "30s", "1h30m" or "PT30S"',
-  examples: ['30s'],
-};
-const instant = { type: 'string', maxLength: 40, format: 'date-time' };
-const taskId = {
-  type: 'string',
-  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$',
-  patternHint: 'must be 1 to 128 letters, digits, dots, underscores or hyphens, the first a letter or digit',
-};
-/** Text that Postgres can store. */
-const text = (maxLength: number, more: object = {}) => ({
-  type: 'string',
-  maxLength,
-  pattern: '^[^\\u0000\\ud800-\\udfff]*$',
-  patternHint: 'must not contain the NUL character or half a surrogate pair',
-  ...more,
-});
+import { policyFields, shownPolicies } from './policy-schemas.ts';
+import {
+  choice,
+  closed,
+  closedFields,
+  duration,
+  instant,
+  optional,
+  shown,
+  shownInstant,
+  shownInstantOrNull,
+  taskId,
+  text,
+} from './schema-parts.ts';
 
 const ScheduleInput = Type.Unsafe({
   $id: 'ScheduleInput',
@@ -81,6 +60,10 @@ const TargetInput = Type.Unsafe({
         patternHint: 'must be a class such as "2xx" or a code such as "204"',
       },
     },
+    template: {
+      type: 'boolean',
+      description: 'Fill in `{{ scheduledFor }}`, `{{ attempt }}`, `{{ task.labels.x }}` … in url, headers and body.',
+    },
   },
   additionalProperties: false,
 });
@@ -90,6 +73,7 @@ const retryFields = {
   backoff: { enum: [...backoffs] },
   minBackoff: duration,
   maxBackoff: duration,
+  maxDuration: { ...duration, description: 'Of the whole run; no attempt goes on beyond it. No limit when absent.' },
   multiplier: { type: 'number', minimum: 1, maximum: 100 },
   jitter: { type: 'number', minimum: 0, maximum: 1 },
   retryOn: { type: 'array', maxItems: retryKinds.length, items: { enum: [...retryKinds] } },
@@ -99,13 +83,6 @@ const misfireFields = {
   grace: duration,
   limit: { type: 'integer', minimum: 1, maximum: 10_000 },
 };
-const closedFields = (fields: Record<string, object>, more: object) => ({
-  type: 'object',
-  properties: Object.fromEntries(Object.entries(fields).map(([name, schema]) => [name, nullable(schema)])),
-  additionalProperties: false,
-  ...more,
-});
-
 const taskInputFields = {
   name: optional(text(256, { minLength: 1, description: 'Display only; the id when absent.' })),
   description: optional(text(4_096)),
@@ -135,14 +112,12 @@ const taskInputFields = {
   }),
   priority: optional({ type: 'integer', minimum: 0, maximum: 9, description: '9 first; 5 when absent.' }),
   status: optional({ enum: [...taskStatuses], description: 'active or stopped; a task completes by itself.' }),
+  template: optional({ type: 'boolean', description: 'Short for `template` in target and fallback.' }),
+  ...policyFields,
 };
 
 export const TaskInput = closed(taskInputFields, { $id: 'TaskInput' });
 export const NewTaskInput = closed({ id: optional(taskId), ...taskInputFields }, { $id: 'NewTaskInput' });
-
-const shown = (schema: object) => Type.Unsafe(schema);
-const shownInstant = shown({ type: 'string', format: 'date-time' });
-const shownInstantOrNull = shown({ type: ['string', 'null'], format: 'date-time' });
 
 const Task = Type.Object(
   {
@@ -170,6 +145,7 @@ const Task = Type.Object(
       headers: Type.Record(Type.String(), Type.String()),
       body: Type.Optional(shown({})),
       successStatus: Type.Array(Type.String()),
+      template: Type.Optional(Type.Boolean()),
     }),
     timeout: Type.String(),
     retry: Type.Object({
@@ -177,6 +153,7 @@ const Task = Type.Object(
       backoff: choice(backoffs),
       minBackoff: Type.String(),
       maxBackoff: Type.String(),
+      maxDuration: shown({ type: ['string', 'null'] }),
       multiplier: Type.Number(),
       jitter: Type.Number(),
       retryOn: Type.Array(choice(retryKinds)),
@@ -188,6 +165,7 @@ const Task = Type.Object(
     maxRuns: shown({ type: ['integer', 'null'] }),
     jitter: shown({ type: ['string', 'null'] }),
     priority: Type.Integer(),
+    ...shownPolicies,
     status: choice(taskStatuses),
     version: Type.Integer(),
     createdAt: shownInstant,
@@ -249,6 +227,8 @@ const Run = Type.Object(
       }),
     ),
     reason: shown({ type: ['string', 'null'] }),
+    progress: shown({ description: 'What the target reported last with a heartbeat; null when it did not.' }),
+    heartbeatDueAt: shownInstantOrNull,
   },
   { $id: 'Run' },
 );

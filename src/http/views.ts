@@ -73,6 +73,8 @@ export function runView(run: Run) {
     error,
     attempts: attemptsOf(run, error),
     reason: run.reason,
+    progress: run.progress ?? null,
+    heartbeatDueAt: shown(run.heartbeatDue),
   };
 }
 

@@ -1,5 +1,7 @@
 /** Taking occurrences: one statement for a batch, the primary key as the fence under every lock. */
 
+import { ownTask } from '../domain/limits.ts';
+import type { Policies } from '../domain/policies.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { Overlap, Retry } from '../domain/task.ts';
 import type { Queryable } from './database.ts';
@@ -27,12 +29,18 @@ export type Plan = {
   retry: Retry;
   /** Whether a run may be queued behind another of the task. */
   queues: boolean;
+  /** Only what the task asks for; null where it asks for nothing. */
+  policies: Partial<Policies> | null;
+  /** For templates; null where the task has none. */
+  about: { name: string; labels: Record<string, string> } | null;
 };
 
 export type Claim = {
   runId: string;
   /** Won: the run exists and is ours. Otherwise another replica has it, or the task's last run is still live. */
   won: boolean;
+  /** Won, but to wait for its limits or its check: nothing to start yet. */
+  waits: boolean;
   overlap: Overlap;
   version: number;
   /** Given when `knownVersion` was not the task's version. */
@@ -55,33 +63,42 @@ export const secondsPerPriority = 10;
 /** The plan of a task as JSON; `t` is the tasks table. */
 export const planColumn = `json_build_object('taskId', t.id, 'version', t.version, 'target', t.target,
   'timeoutMs', t.timeout_ms, 'maxAttempts', (t.retry->>'maxAttempts')::int, 'retry', t.retry,
-  'queues', t.overlap in ('queue', 'replace'))`;
+  'queues', t.overlap in ('queue', 'replace'), 'policies', t.policies, 'about', case
+    when t.target ? 'template' or t.policies #> '{fallback,template}' is not null
+    then json_build_object('name', t.name, 'labels', t.labels) end)`;
+
+/** What a run takes over from its task `t`: its gate, whether it has to be checked, whether hooks hear of its end. */
+export const policyColumns = `replace(t.gate, '${ownTask}', t.uid::text) as gate, t.policies #> '{hooks,before}' is not null as checked,
+  nullif(t.policies ? 'hooks', false) as hooked`;
 
 /** The due occurrences whose task still is what the timetable believed: stopped or changed ones drop out here. */
 const liveText = `
-  select d.run_id, d.scheduled_for, d.known_version, t.uid, t.version, t.overlap, t.priority, t.retry, t.max_runs, t.claimed,
+  select d.run_id, d.scheduled_for, d.known_version, t.uid, t.version, t.overlap, t.priority, t.retry, t.max_runs, t.claimed, ${policyColumns},
     case when t.version <> d.known_version then ${planColumn} end as plan
   from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::integer[])
     as d(run_id, uid, generation, scheduled_for, known_version)
   join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and ${isNotDeleted}`;
 
 /**
- * Parameters 6 to 8: the owner (null: the runs wait to be taken), the trigger, the instant of the claim. Task by task: two
+ * Parameters 6 to 8: the owner (null: the runs wait to be taken), the trigger, the instant of the claim. Runs with limits
+ * or a check wait in any case; what is made up for waits in line where the task forbids overlap. Task by task: two
  * claims also wait for each other's lanes, whichever instants they are for, and must meet them in the same order.
  */
 const insertText = `
-  insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, owner, attempt, max_attempts, created_at, started_at)
-  select run_id, uid, $7::run_trigger, case when $6::uuid is null then 'pending' else 'running' end::run_status,
+  insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, owner, attempt, max_attempts, created_at,
+    started_at, gate, check_due, hooked)
+  select run_id, uid, $7::run_trigger, case when starts then 'running' else 'pending' end::run_status,
     scheduled_for, scheduled_for, scheduled_for - priority * interval '${secondsPerPriority} seconds',
-    case overlap when 'allow' then null else 0 end, $6::uuid, case when $6::uuid is null then 0 else 1 end,
-    (retry->>'maxAttempts')::smallint, $8::timestamptz, case when $6::uuid is null then null else $8::timestamptz end
-  from live order by uid, run_id
+    case when overlap = 'allow' then null when $7 = 'catch_up' then 2 else 0 end, case when starts then $6::uuid end,
+    case when starts then 1 else 0 end, (retry->>'maxAttempts')::smallint, $8::timestamptz,
+    case when starts then $8::timestamptz end, gate, case when checked then $8::timestamptz end, hooked
+  from (select *, $6::uuid is not null and gate is null and not checked as starts from live) live order by uid, run_id
   on conflict do nothing
   returning id, task_uid`;
 
 /** No joins here: the planner takes these lists for short ones, and would go through one for each row of the other. */
 const answerText = (left: string) => `
-  select run_id, run_id in (select id from won) as won, overlap, version, ${left} as left, plan from live`;
+  select run_id, run_id in (select id from won) as won, gate is not null or checked as waits, overlap, version, ${left} as left, plan from live`;
 
 const claimText = `with live as (${liveText}), won as (${insertText}) ${answerText('null::integer')}`;
 
@@ -113,6 +130,7 @@ export async function claimOccurrences(
   const { rows } = await db.query<{
     run_id: string;
     won: boolean;
+    waits: boolean;
     overlap: Overlap;
     version: number;
     left: number | null;
@@ -134,6 +152,7 @@ export async function claimOccurrences(
   return rows.map((row) => ({
     runId: row.run_id,
     won: row.won,
+    waits: row.waits,
     overlap: row.overlap,
     version: row.version,
     plan: row.plan,
@@ -160,7 +179,7 @@ export async function makeWay(
         update runs r set status = case r.status when 'pending' then 'skipped' else 'cancelled' end::run_status, lane = null,
           finished_at = $3, reason = 'replaced by a later run'
         from coming c
-        where r.task_uid = c.uid and r.id < c.run_id and r.lane is not null and r.status in ('pending', 'retrying')
+        where r.task_uid = c.uid and r.id < c.run_id and r.lane < 2 and r.status in ('pending', 'retrying')
       ), live as (
         update runs r set cancel_requested = true, reason = 'replaced by a later run'
         from coming c
@@ -183,14 +202,16 @@ export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer
     name: 'record-overlaps',
     text: `
       with late as (
-        select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry
+        select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry, ${policyColumns}
         from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[]) as d(run_id, uid, generation, scheduled_for)
         join tasks t on t.uid = d.uid and t.generation = d.generation and ${isNotDeleted}
         where not exists (select from runs where id = d.run_id)
       ), queued as (
-        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at)
+        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at, gate,
+          check_due, hooked)
         select distinct on (uid) run_id, uid, $5::run_trigger, 'pending'::run_status, scheduled_for, scheduled_for,
-          scheduled_for - priority * interval '${secondsPerPriority} seconds', 1, 0, (retry->>'maxAttempts')::smallint, $6::timestamptz
+          scheduled_for - priority * interval '${secondsPerPriority} seconds', 1, 0, (retry->>'maxAttempts')::smallint,
+          $6::timestamptz, gate, case when checked then $6::timestamptz end, hooked
         from late where overlap in ('queue', 'replace') order by uid, scheduled_for
         on conflict do nothing
         returning id
@@ -232,7 +253,6 @@ export async function insertDue(
       const batch = due.slice(start, start + insertBatch).filter((item) => item.limited === limited);
       if (batch.length === 0) continue;
       const claims = await claimOccurrences(db, batch, claimer, limited);
-      const lost = new Set(claims.filter(({ won, overlap }) => !won && overlap !== 'allow').map(({ runId }) => runId));
       inserted += claims.filter(({ won }) => won).length;
       const spent = new Set(claims.filter(({ left }) => left === 0).map(({ runId }) => runId));
       if (spent.size > 0)
@@ -241,6 +261,12 @@ export async function insertDue(
           batch.filter(({ runId }) => spent.has(runId)),
           now,
         );
+      // What is made up for waits in line: it overlaps nothing.
+      const lost = new Set(
+        trigger === 'catch_up'
+          ? []
+          : claims.filter(({ won, overlap }) => !won && overlap !== 'allow').map(({ runId }) => runId),
+      );
       if (lost.size > 0)
         await recordOverlaps(
           db,

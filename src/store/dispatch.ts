@@ -2,7 +2,7 @@
 
 import { instantOfRunId } from '../domain/occurrence.ts';
 import type { Trigger } from '../domain/run.ts';
-import { type Plan, planColumn, secondsPerPriority } from './claims.ts';
+import { type Plan, planColumn, policyColumns, secondsPerPriority } from './claims.ts';
 import type { Queryable } from './database.ts';
 import type { Author } from './events.ts';
 import { violatedConstraint } from './failure.ts';
@@ -14,6 +14,8 @@ export type TakenRun = {
   attempt: number;
   scheduledFor: number;
   trigger: Trigger;
+  /** When the run's first attempt started; null while there was none before this one. */
+  firstStartedAt: number | null;
   plan: Plan;
 };
 
@@ -37,16 +39,15 @@ async function take(db: Queryable, owner: string, limit: number, now: number, qu
     text: `
       with free as (
         select r.id from runs r
-        where r.status in ('pending', 'retrying') and r.due_at <= $3
-          and (r.lane is distinct from 1
-            or $4 and not exists (select from runs head where head.task_uid = r.task_uid and head.lane = 0))
+        where r.status in ('pending', 'retrying') and r.due_at <= $3 and r.gate is null and r.check_due is null
+          and (coalesce(r.lane, 0) = 0 or $4 and ${isNextInLine('r')})
         order by r.rank limit $2 for update skip locked
       )
       update runs r set status = 'running', owner = $1, attempt = r.attempt + 1, started_at = coalesce(r.started_at, $3),
-        lane = case r.lane when 1 then 0 else r.lane end
+        lane = case when r.lane > 0 then 0 else r.lane end
       from free, tasks t
       where r.id = free.id and t.uid = r.task_uid
-      returning r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, ${planColumn} as plan`,
+      returning ${takenColumns}`,
     values: [owner, limit, new Date(now).toISOString(), queued],
   });
   return rows.map(takenRun);
@@ -60,7 +61,7 @@ export async function takeInterrupted(db: Queryable, owner: string, ids: readonl
   const { rows } = await db.query<TakenRow>({
     name: 'take-interrupted',
     text: `
-      select r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, ${planColumn} as plan
+      select ${takenColumns}
       from runs r join tasks t on t.uid = r.task_uid
       where r.id = any($2::uuid[]) and r.owner = $1 and r.status = 'running'`,
     values: [owner, ids],
@@ -68,15 +69,35 @@ export async function takeInterrupted(db: Queryable, owner: string, ids: readonl
   return rows.map(takenRun);
 }
 
-type TakenRow = { id: string; uid: string; attempt: number; scheduled_for: Date; trigger: Trigger; plan: Plan };
+/** Whether the run `r`, which waits behind others of its task, is the first of them and nothing occupies the task. */
+export function isNextInLine(r: string): string {
+  return `not exists (select from runs head where head.task_uid = ${r}.task_uid and head.lane = 0)
+    and not exists (
+      select from runs ahead
+      where ahead.task_uid = ${r}.task_uid and ahead.lane > 0 and (ahead.rank, ahead.id) < (${r}.rank, ${r}.id))`;
+}
 
-function takenRun(row: TakenRow): TakenRun {
+/** The select list of a run `r` and its task `t` that makes a `TakenRow`. */
+export const takenColumns = `r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, r.started_at, ${planColumn} as plan`;
+
+export type TakenRow = {
+  id: string;
+  uid: string;
+  attempt: number;
+  scheduled_for: Date;
+  trigger: Trigger;
+  started_at: Date | null;
+  plan: Plan;
+};
+
+export function takenRun(row: TakenRow): TakenRun {
   return {
     runId: row.id,
     uid: Number(row.uid),
     attempt: row.attempt,
     scheduledFor: row.scheduled_for.getTime(),
     trigger: row.trigger,
+    firstStartedAt: row.attempt > 1 && row.started_at ? row.started_at.getTime() : null,
     plan: row.plan,
   };
 }
@@ -95,7 +116,7 @@ export async function insertManualRun(
     name: 'insert-manual-run',
     text: `
       with task as (
-        select t.uid, t.overlap, t.priority, (t.retry->>'maxAttempts')::smallint as max_attempts
+        select t.uid, t.overlap, t.priority, (t.retry->>'maxAttempts')::smallint as max_attempts, ${policyColumns}
         from tasks t where t.uid = $2 and t.deleted_at is null
       ), place as (
         select task.*, case
@@ -108,10 +129,12 @@ export async function insertManualRun(
         insert into task_events (task_uid, type, at, actor, request_id, changes)
         select uid, 'triggered', $4, $5, $6, jsonb_build_object('runId', $1::uuid, 'trigger', $3::text) from task
       )
-      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at, finished_at, reason)
+      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at,
+        finished_at, reason, gate, check_due, hooked)
       select $1::uuid, uid, $3::text::run_trigger, case lane when 2 then 'skipped' else 'pending' end::run_status, $4, $4,
         $4::timestamptz - priority * interval '${secondsPerPriority} seconds', nullif(lane, 2), 0, max_attempts, $4,
-        case lane when 2 then $4::timestamptz end, case lane when 2 then 'overlap' end
+        case lane when 2 then $4::timestamptz end, case lane when 2 then 'overlap' end, gate,
+        case when checked and lane is distinct from 2 then $4::timestamptz end, hooked
       from place
       returning status`,
     values: [

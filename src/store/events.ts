@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { formatInstant } from '../domain/instant.ts';
+import type { HttpTarget } from '../domain/target.ts';
 import type { TaskDefinition } from '../domain/task.ts';
 import type { Queryable } from './database.ts';
 
@@ -51,7 +52,7 @@ export async function listEvents(
   };
 }
 
-/** The members that differ, each as `{from, to}`. Values of target headers stay out: they may be secrets. */
+/** The members that differ, each as `{from, to}`. */
 export function describeChange(
   before: TaskDefinition,
   after: TaskDefinition,
@@ -64,8 +65,14 @@ export function describeChange(
   return changes;
 }
 
+/** Values of headers stay out, wherever they are: they may be secrets. */
 function shown(definition: TaskDefinition, name: keyof TaskDefinition): unknown {
-  if (name !== 'target') return definition[name];
-  const { headers, ...target } = definition.target;
-  return { ...target, headers: Object.fromEntries(Object.keys(headers).map((header) => [header, '•••'])) };
+  const value = definition[name];
+  if (name === 'hooks' && definition.hooks !== null)
+    return Object.fromEntries(Object.entries(definition.hooks).map(([hook, call]) => [hook, call && masked(call)]));
+  return name === 'target' || (name === 'fallback' && value !== null) ? masked(value as HttpTarget) : value;
+}
+
+function masked<T extends { headers: Record<string, string> }>(call: T): T {
+  return { ...call, headers: Object.fromEntries(Object.keys(call.headers).map((header) => [header, '•••'])) };
 }

@@ -18,6 +18,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import type { EventHook, Policies } from '../domain/policies.ts';
 import { errorKinds, runStatuses, triggers } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { HttpTarget } from '../domain/target.ts';
@@ -55,6 +56,10 @@ export const tasks = pgTable(
     maxRuns: integer('max_runs'),
     jitterMs: bigint('jitter_ms', { mode: 'number' }),
     priority: smallint('priority').notNull(),
+    /** Limits, hooks, long work, fallback: only what was asked for, null for the many tasks that ask for nothing. */
+    policies: jsonb('policies').$type<Partial<Policies>>(),
+    /** The limits among them as `gateOf` writes them. */
+    gate: text('gate'),
     status: taskStatus('status').notNull(),
     /** Counts every change; the ETag. */
     version: integer('version').notNull().default(1),
@@ -92,7 +97,10 @@ export const runs = pgTable(
     dueAt: instant('due_at').notNull(),
     /** Order among waiting runs: the due instant less a head start for each step of priority. */
     rank: instant('rank').notNull(),
-    /** 0 while the run occupies a task that forbids overlap, 1 while it is the one queued behind it, else null. */
+    /**
+     * 0 while the run occupies a task that forbids overlap, 1 while it is the one queued behind it, 2 while it waits in
+     * line to be made up for, else null.
+     */
     lane: smallint('lane'),
     owner: uuid('owner'),
     attempt: smallint('attempt').notNull(),
@@ -109,11 +117,27 @@ export const runs = pgTable(
     /** Every finished attempt; null while or when the only one can be read off the run itself. */
     attempts: jsonb('attempts').$type<StoredAttempt[]>(),
     cancelRequested: boolean('cancel_requested').notNull().default(false),
+    /** The task's gate when the run was made. */
+    gate: text('gate'),
+    /** Set while `hooks.before` has still to be asked: from when on anybody may ask it. */
+    checkDue: instant('check_due'),
+    /** Set while the target, which answered 202, still works: when it must have been heard of again. */
+    heartbeatDue: instant('heartbeat_due'),
+    progress: jsonb('progress').$type<unknown>(),
+    /** True where the task has hooks that hear of the run's end. */
+    hooked: boolean('hooked'),
   },
   (t) => [
     index('runs_task').on(t.taskUid, t.id),
     index('runs_live').on(t.status, t.rank).where(sql`${t.status} in ('pending', 'running', 'retrying')`),
-    uniqueIndex('runs_lane').on(t.taskUid, t.lane).where(sql`${t.lane} is not null`),
+    uniqueIndex('runs_lane').on(t.taskUid, t.lane).where(sql`${t.lane} < 2`),
+    index('runs_line').on(t.taskUid, t.rank).where(sql`${t.lane} > 0`),
+    index('runs_gate_waiting')
+      .on(t.gate, t.rank)
+      .where(sql`${t.gate} is not null and ${t.status} in ('pending', 'retrying')`),
+    index('runs_gate_running').on(t.gate).where(sql`${t.gate} is not null and ${t.status} = 'running'`),
+    index('runs_check').on(t.checkDue).where(sql`${t.checkDue} is not null`),
+    index('runs_heartbeat').on(t.heartbeatDue).where(sql`${t.heartbeatDue} is not null`),
   ],
 );
 
@@ -141,6 +165,33 @@ export const taskEvents = pgTable(
   (t) => [index('task_events_task').on(t.taskUid, t.id)],
 );
 
+/** What the limits of one key are held by: its row is locked while runs are let through. */
+export const gates = pgTable('gates', {
+  key: text('key').primaryKey(),
+  /** The starts that still count for a rate, in epoch milliseconds, oldest first. */
+  starts: bigint('starts', { mode: 'number' }).array().notNull().default(sql`'{}'`),
+  usedAt: instant('used_at').notNull().default(sql`now()`),
+});
+
+/** Calls to hooks that have still to be made. */
+export const deliveries = pgTable(
+  'deliveries',
+  {
+    /** Also the id of the event, the same at every try. */
+    id: uuid('id').primaryKey().default(sql`gen_random_uuid()`),
+    taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
+    /** Null for what is about no single run. */
+    runId: uuid('run_id'),
+    hook: text('hook').$type<EventHook>().notNull(),
+    /** What the event tells besides the run. */
+    data: jsonb('data').$type<Record<string, unknown>>(),
+    attempt: smallint('attempt').notNull().default(0),
+    dueAt: instant('due_at').notNull(),
+    createdAt: instant('created_at').notNull(),
+  },
+  (t) => [index('deliveries_due').on(t.dueAt)],
+);
+
 export const replicas = pgTable('replicas', {
   /** One incarnation of one process. */
   id: uuid('id').primaryKey(),
@@ -154,6 +205,8 @@ export const replicas = pgTable('replicas', {
   running: integer('running').notNull(),
   tasksLoaded: integer('tasks_loaded').notNull(),
   duties: text('duties').array().notNull(),
+  /** The circuits that are not closed here, as `GET /cluster` shows them. */
+  breakers: jsonb('breakers').$type<unknown[]>().notNull().default([]),
 });
 
 export const idempotencyKeys = pgTable(
@@ -177,4 +230,8 @@ export const cluster = pgTable('cluster', {
   singleton: boolean('singleton').notNull().default(true).unique(),
   /** Every occurrence up to here has its row or its recorded miss. */
   watermark: instant('watermark').notNull(),
+  /** Which incarnation moved it last. */
+  sweptBy: uuid('swept_by'),
+  /** What the tokens of runs are made with. */
+  secret: text('secret').notNull().default(sql`gen_random_uuid()::text || gen_random_uuid()::text`),
 });

@@ -2,6 +2,8 @@
 
 import { formatDuration, parseDuration } from '../domain/duration.ts';
 import { formatInstant } from '../domain/instant.ts';
+import { gateOf } from '../domain/limits.ts';
+import type { Hooks, Policies } from '../domain/policies.ts';
 import type { TaskDefinition } from '../domain/task.ts';
 
 /** A stored task. Instants are epoch milliseconds. */
@@ -17,6 +19,9 @@ export type Task = {
   createdAt: number;
   updatedAt: number;
 };
+
+/** Only what was asked for. */
+type StoredPolicies = Partial<Omit<Policies, 'hooks'> & { hooks: Partial<Hooks> }>;
 
 /** A row as the driver gives it: bigints come as text, timestamps as Date. */
 export type TaskRow = {
@@ -36,6 +41,7 @@ export type TaskRow = {
   max_runs: number | null;
   jitter_ms: string | null;
   priority: number;
+  policies: StoredPolicies | null;
   status: TaskDefinition['status'];
   version: number;
   generation: number;
@@ -62,6 +68,7 @@ const names = [
   'max_runs',
   'jitter_ms',
   'priority',
+  'policies',
   'status',
   'version',
   'generation',
@@ -102,6 +109,7 @@ export function taskOf(row: TaskRow): Task {
       jitter: row.jitter_ms === null ? null : formatDuration(Number(row.jitter_ms)),
       priority: row.priority,
       status: row.status,
+      ...policiesOf(row.policies),
     },
     version: row.version,
     generation: row.generation,
@@ -130,6 +138,35 @@ export function definitionColumns(id: string, definition: TaskDefinition) {
     max_runs: definition.maxRuns,
     jitter_ms: definition.jitter === null ? null : parseDuration(definition.jitter),
     priority: definition.priority,
+    policies: storedPolicies(definition),
+    gate: gateOf(definition),
     status: definition.status,
   };
+}
+
+const none: Policies = {
+  maxConcurrency: null,
+  concurrency: null,
+  rate: null,
+  hooks: null,
+  heartbeatTimeout: null,
+  fallback: null,
+};
+const noHooks: Hooks = { before: null, onSuccess: null, onFailure: null, onRecovery: null, onMissed: null };
+
+function policiesOf(stored: StoredPolicies | null): Policies {
+  if (stored === null) return none;
+  return { ...none, ...stored, hooks: stored.hooks ? { ...noHooks, ...stored.hooks } : null };
+}
+
+function storedPolicies(definition: Policies): StoredPolicies | null {
+  const asked = Object.keys(none).flatMap((name) => {
+    const value = definition[name as keyof Policies];
+    return value === null ? [] : [[name, name === 'hooks' ? withoutNulls(value as Hooks) : value]];
+  });
+  return asked.length === 0 ? null : Object.fromEntries(asked);
+}
+
+function withoutNulls<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null)) as Partial<T>;
 }

@@ -1,5 +1,6 @@
 /** Tasks in Postgres: create, read, change, delete. Every change leaves its event in the same statement. */
 
+import { gateOf, ownTask } from '../domain/limits.ts';
 import type { TaskDefinition, TaskStatus } from '../domain/task.ts';
 import type { Database, Queryable } from './database.ts';
 import { type Author, describeChange } from './events.ts';
@@ -27,13 +28,13 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
         select distinct on (id) x.* from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, request_id text,
           id text, name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
           overlap overlap, misfire jsonb, starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_ms bigint,
-          priority smallint, status task_status, active_from timestamptz)
+          priority smallint, policies jsonb, gate text, status task_status, active_from timestamptz)
         order by id, position
       ), made as (
         insert into tasks (id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
-          ends_at, max_runs, jitter_ms, priority, status, active_from, created_at, updated_at)
+          ends_at, max_runs, jitter_ms, priority, policies, gate, status, active_from, created_at, updated_at)
         select id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
-          ends_at, max_runs, jitter_ms, priority, status, active_from, $2, $2
+          ends_at, max_runs, jitter_ms, priority, policies, gate, status, active_from, $2, $2
         from given order by id
         on conflict (id) where deleted_at is null do nothing
         returning *
@@ -85,18 +86,21 @@ export async function updateTask(
         select x.* from jsonb_to_record($1::jsonb) as x(
           name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
           overlap overlap, misfire jsonb, starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_ms bigint,
-          priority smallint, status task_status)
+          priority smallint, policies jsonb, gate text, status task_status)
       ), made as (
         update tasks t set name = g.name, description = g.description, labels = g.labels, schedule = g.schedule,
           target = g.target, timeout_ms = g.timeout_ms, retry = g.retry, overlap = g.overlap, misfire = g.misfire,
           starts_at = g.starts_at, ends_at = g.ends_at, max_runs = g.max_runs, jitter_ms = g.jitter_ms,
-          priority = g.priority, status = g.status, version = t.version + 1, updated_at = $4,
+          priority = g.priority, policies = g.policies, gate = g.gate, status = g.status, version = t.version + 1, updated_at = $4,
           generation = t.generation + case when $5::timestamptz is null then 0 else 1 end,
           claimed = case when $5::timestamptz is null then t.claimed else 0 end,
           active_from = coalesce($5, t.active_from), changed_in = pg_current_xact_id()
         from given g
         where t.uid = $2 and t.version = $3 and t.deleted_at is null
         returning t.*
+      ), regated as (
+        update runs r set gate = replace(made.gate, '${ownTask}', made.uid::text) from made
+        where $10 and r.task_uid = made.uid and r.status in ('pending', 'retrying')
       ), noted as (
         insert into task_events (task_uid, type, at, actor, request_id, changes)
         select uid, $6, $4, $7, $8, $9 from made
@@ -112,6 +116,7 @@ export async function updateTask(
       author.actor,
       author.requestId,
       JSON.stringify(describeChange(task.definition, change.definition)),
+      gateOf(task.definition) !== gateOf(change.definition),
     ],
   });
   const row = rows[0];

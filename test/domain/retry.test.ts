@@ -9,6 +9,7 @@ const retry = (change: Partial<Retry>): Retry => ({
   backoff: 'exponential',
   minBackoff: '1s',
   maxBackoff: '5m',
+  maxDuration: null,
   multiplier: 2,
   jitter: 0,
   retryOn: [...retryKinds],

@@ -66,6 +66,7 @@ function start(
     onClaims() {},
     onExhausted() {},
     onReplaced() {},
+    onWaiting() {},
     onStale() {},
   });
   /** Lets the scheduler work for some seconds of its own time. */

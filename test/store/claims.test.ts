@@ -42,9 +42,20 @@ describe('claiming', () => {
       {
         runId: due.runId,
         won: true,
+        waits: false,
         overlap: 'allow',
         version: 1,
-        plan: { taskId: 'one', version: 1, target, timeoutMs: 9_000, maxAttempts: 4, retry, queues: false },
+        plan: {
+          taskId: 'one',
+          version: 1,
+          target,
+          timeoutMs: 9_000,
+          maxAttempts: 4,
+          retry,
+          queues: false,
+          policies: null,
+          about: null,
+        },
         left: null,
       },
     ]);
@@ -77,7 +88,7 @@ describe('claiming', () => {
       owner: null,
       attempt: 0,
       started_at: null,
-      lane: 0,
+      lane: 2,
     });
   });
 
@@ -316,16 +327,30 @@ describe('inserting what nobody claimed', () => {
     const due = [free, exclusive, queued, limited].flatMap((task) =>
       [0, 1, 2].map((second) => ({ ...dueOf(task, second), limited: task === limited })),
     );
-    expect(await insertDue(store.db, due, 'catch_up', t0 + 9)).toBe(2 + 1 + 1 + 2);
+    expect(await insertDue(store.db, due, 'schedule', t0 + 9)).toBe(2 + 1 + 1 + 2);
     const statuses = async (task: Task) => (await runsOf(store.db, task.uid)).map(({ status }) => status);
     expect(await statuses(free)).toEqual(['pending', 'running', 'pending']);
     expect(await statuses(exclusive)).toEqual(['pending', 'skipped', 'skipped']);
     expect(await statuses(queued)).toEqual(['pending', 'pending', 'skipped']);
     expect(await statuses(limited)).toEqual(['pending', 'pending']);
-    expect(await insertDue(store.db, due, 'catch_up', t0 + 9)).toBe(0);
+    expect(await insertDue(store.db, due, 'schedule', t0 + 9)).toBe(0);
     // Its last run is written down: the task is at its end.
     expect((await findTask(store.db, limited.id))?.definition.status).toBe('completed');
     expect((await findTask(store.db, free.id))?.definition.status).toBe('active');
+  });
+
+  test('puts what is made up for in line, where the task forbids overlap', async () => {
+    const tasks = await Promise.all(
+      (['allow', 'skip', 'queue', 'replace'] as const).map((overlap) =>
+        makeTask(store.db, `line-${overlap}`, { overlap }),
+      ),
+    );
+    const due = tasks.flatMap((task) => [0, 1, 2].map((second) => ({ ...dueOf(task, second), limited: false })));
+    expect(await insertDue(store.db, due, 'catch_up', t0 + 9)).toBe(12);
+    for (const task of tasks) {
+      const lane = task.definition.overlap === 'allow' ? null : 2;
+      expect(await runsOf(store.db, task.uid)).toMatchObject(Array(3).fill({ status: 'pending', lane }));
+    }
   });
 
   test('takes thousands at once', async () => {

@@ -49,7 +49,18 @@ describe('taking waiting runs', () => {
         attempt: 1,
         scheduledFor: t0,
         trigger: 'manual',
-        plan: { taskId: 'take', version: 1, target, timeoutMs: 4_000, maxAttempts: 1, retry, queues: true },
+        firstStartedAt: null,
+        plan: {
+          taskId: 'take',
+          version: 1,
+          target,
+          timeoutMs: 4_000,
+          maxAttempts: 1,
+          retry,
+          queues: true,
+          policies: null,
+          about: null,
+        },
       },
     ]);
     expect(await readRun(store.db, runId)).toMatchObject({

@@ -1,0 +1,138 @@
+/** What a client may ask for beyond schedule, target and retry: limits, hooks, long work, a fallback. */
+
+import type { FieldError } from '../errors.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { type HttpTarget, readTarget } from './target.ts';
+
+/** At most `limit` runs at once of all tasks that name the key. */
+export type Concurrency = { key: string; limit: number };
+
+/** At most `limit` attempts started within any `period` by all tasks that name the key. */
+export type Rate = { key: string; limit: number; period: string };
+
+/** A call made about a run, not for it. */
+export type Hook = { url: string; headers: Record<string, string>; timeout: string };
+
+/** Asked before a run's first attempt; `onError` says what an answer that is no answer means. */
+export type BeforeHook = Hook & { onError: (typeof hookErrors)[number] };
+
+export const hookErrors = ['run', 'skip'] as const;
+/** The hooks that tell what happened. */
+export const eventHooks = ['onSuccess', 'onFailure', 'onRecovery', 'onMissed'] as const;
+export type EventHook = (typeof eventHooks)[number];
+export type Hooks = { before: BeforeHook | null } & Record<EventHook, Hook | null>;
+
+/** The canonical form; durations in canonical text, null = not asked for. */
+export type Policies = {
+  maxConcurrency: number | null;
+  concurrency: Concurrency | null;
+  rate: Rate | null;
+  hooks: Hooks | null;
+  /** The target may answer 202 and finish later, as long as it is heard of at least this often. */
+  heartbeatTimeout: string | null;
+  /** Called instead of the target while the circuit to that one is open. */
+  fallback: HttpTarget | null;
+};
+
+type Given<T> = { [Key in keyof T]?: T[Key] | null };
+type HookInput = string | Given<BeforeHook>;
+
+/** What a client sends: the HTTP layer has checked the shape of every member that is there. */
+export type PoliciesInput = {
+  maxConcurrency?: number | null;
+  concurrency?: Given<Concurrency> | null;
+  rate?: Given<Rate> | null;
+  hooks?: Given<Record<keyof Hooks, HookInput>> | null;
+  heartbeatTimeout?: string | null;
+  fallback?: unknown;
+};
+
+export const longestPeriodMs = 24 * 3_600_000;
+const longestHookTimeoutMs = 60_000;
+const longestHeartbeatMs = 24 * 3_600_000;
+
+/** The canonical policies, and every fault in what was sent. `refusesUrl` says why settings refuse an address, or null. */
+export function readPolicies(
+  input: PoliciesInput,
+  refusesUrl: (url: string) => string | null,
+): { policies: Policies; errors: FieldError[] } {
+  const errors: FieldError[] = [];
+  const duration = (pointer: string, text: string, least: number, most: number): string => {
+    const ms = parseDuration(text);
+    if (ms === null) errors.push({ pointer, detail: `"${text}" is not a duration such as "30s" or "1h30m"` });
+    else if (ms < least || ms > most)
+      errors.push({ pointer, detail: `must lie between ${formatDuration(least)} and ${formatDuration(most)}` });
+    return ms === null ? text : formatDuration(ms);
+  };
+  const required = (pointer: string, members: object, ...names: string[]) => {
+    for (const name of names)
+      if ((members as Record<string, unknown>)[name] == null)
+        errors.push({ pointer: `${pointer}/${name}`, detail: 'must be given' });
+  };
+  const target = (pointer: string, given: unknown): HttpTarget | null => {
+    const read = readTarget(given, pointer);
+    if (!read.ok) {
+      errors.push(...read.errors);
+      return null;
+    }
+    const refusal = refusesUrl(read.value.url);
+    if (refusal !== null)
+      errors.push({ pointer: typeof given === 'string' ? pointer : `${pointer}/url`, detail: refusal });
+    return read.value;
+  };
+  const hook = (name: keyof Hooks, given: HookInput | null | undefined): BeforeHook | null => {
+    if (given === null || given === undefined) return null;
+    const pointer = `#/hooks/${name}`;
+    const { url, headers, timeout, onError } =
+      typeof given === 'string' ? { url: given } : (given as Given<BeforeHook>);
+    const called = target(pointer, typeof given === 'string' ? given : { url: url ?? '', headers: headers ?? {} });
+    if (onError != null && name !== 'before')
+      errors.push({
+        pointer: `${pointer}/onError`,
+        detail: 'is for hooks.before only: no other hook decides anything',
+      });
+    return {
+      url: called?.url ?? '',
+      headers: called?.headers ?? {},
+      timeout: duration(`${pointer}/timeout`, timeout ?? '10s', 1, longestHookTimeoutMs),
+      onError: onError ?? 'run',
+    };
+  };
+  const told = (name: EventHook, given: HookInput | null | undefined): Hook | null => {
+    const read = hook(name, given);
+    if (read === null) return null;
+    const { onError: _, ...rest } = read;
+    return rest;
+  };
+
+  const { concurrency, rate, hooks } = input;
+  if (concurrency) required('#/concurrency', concurrency, 'key', 'limit');
+  if (rate) required('#/rate', rate, 'key', 'limit', 'period');
+  const policies: Policies = {
+    maxConcurrency: input.maxConcurrency ?? null,
+    concurrency: concurrency ? { key: concurrency.key ?? '', limit: concurrency.limit ?? 1 } : null,
+    rate: rate
+      ? {
+          key: rate.key ?? '',
+          limit: rate.limit ?? 1,
+          period: rate.period == null ? '' : duration('#/rate/period', rate.period, 1, longestPeriodMs),
+        }
+      : null,
+    hooks: hooks
+      ? {
+          before: hook('before', hooks.before),
+          onSuccess: told('onSuccess', hooks.onSuccess),
+          onFailure: told('onFailure', hooks.onFailure),
+          onRecovery: told('onRecovery', hooks.onRecovery),
+          onMissed: told('onMissed', hooks.onMissed),
+        }
+      : null,
+    heartbeatTimeout:
+      input.heartbeatTimeout == null
+        ? null
+        : duration('#/heartbeatTimeout', input.heartbeatTimeout, 100, longestHeartbeatMs),
+    fallback: input.fallback == null ? null : target('#/fallback', input.fallback),
+  };
+  if (policies.hooks !== null && Object.values(policies.hooks).every((one) => one === null)) policies.hooks = null;
+  return { policies, errors };
+}
