@@ -4,6 +4,7 @@ import { randomFillSync } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from './clock.ts';
 import { createCalendar } from './domain/calendar.ts';
+import { createRunTokens, type RunTokens } from './domain/run-token.ts';
 import { createDatabaseTime } from './engine/database-time.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { type Loop, startLoop } from './engine/loop.ts';
@@ -20,7 +21,7 @@ import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { isLoopback } from './setting-values.ts';
 import type { Settings } from './settings.ts';
-import { clusterId } from './store/cluster.ts';
+import { readCluster } from './store/cluster.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
 import { checkpoint, maintain } from './store/maintenance.ts';
@@ -89,6 +90,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
 
   let engine: Engine | null = null;
   let upkeep: Loop | null = null;
+  let tokens: RunTokens | null = null;
   let closing = false;
   const receive = (signal: Signal) => engine?.receive(signal);
   const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log);
@@ -109,6 +111,8 @@ export async function startService({ settings, clock, log, version, onFatal }: S
     },
     started: () => engine !== null,
     draining: () => closing,
+    attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
+    share: Math.random,
     random: (bytes) => randomFillSync(bytes),
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
     version,
@@ -127,11 +131,12 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         await migrate(connection).catch((error: Error) => {
           throw new Error('Postgres cannot be used yet; trying again every second', { cause: error });
         });
-      const cluster = await clusterId(other.pool);
+      const cluster = await readCluster(other.pool);
       if (closing) return 3_600_000;
       if (embedded) await endReplicas(other.pool);
       if (settings.redisUrl !== null && redis)
-        signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster}:signals`, receive, log);
+        signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster.id}:signals`, receive, log);
+      tokens = createRunTokens(cluster.secret);
       engine = startEngine({
         clock,
         time,
@@ -140,8 +145,9 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         calendar,
         random: Math.random,
         db: pools,
-        lock: redis ? createRedisLock(redis, `punctual:{${cluster}}:run:`, log) : noLock,
+        lock: redis ? createRedisLock(redis, `punctual:{${cluster.id}}:run:`, log) : noLock,
         execute: executor.execute,
+        tokens,
         signal: (signal) => signals.send(signal),
         maxConcurrent: settings.maxConcurrentRuns,
         leaseTtlMs: settings.leaseTtlMs,

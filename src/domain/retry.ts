@@ -4,8 +4,17 @@ import { parseDuration } from './duration.ts';
 import type { ErrorKind } from './run.ts';
 import type { Retry } from './task.ts';
 
-/** A failed attempt. `attempt` counts from 1; `retryAfterMs` is what the target asked for, if it did. */
-export type FailedAttempt = { attempt: number; maxAttempts: number; kind: ErrorKind; retryAfterMs: number | null };
+/**
+ * A failed attempt. `attempt` counts from 1; `retryAfterMs` is what the target asked for, if it did; `spentMs` has passed
+ * since the run's first attempt started.
+ */
+export type FailedAttempt = {
+  attempt: number;
+  maxAttempts: number;
+  kind: ErrorKind;
+  retryAfterMs: number | null;
+  spentMs: number;
+};
 
 /**
  * The pause before the next attempt in milliseconds, or null when there is to be none. `share` is a random number in
@@ -24,5 +33,7 @@ export function pauseBeforeRetry(retry: Retry, failed: FailedAttempt, share: num
         ? least * failed.attempt
         : least * retry.multiplier ** (failed.attempt - 1);
   const spread = Math.min(planned, most) * (1 + retry.jitter * (2 * share - 1));
-  return Math.round(Math.min(Math.max(spread, failed.retryAfterMs ?? 0), most));
+  const pause = Math.round(Math.min(Math.max(spread, failed.retryAfterMs ?? 0), most));
+  const whole = retry.maxDuration === null ? Infinity : (parseDuration(retry.maxDuration) ?? 0);
+  return failed.spentMs + pause < whole ? pause : null;
 }

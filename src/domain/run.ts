@@ -19,6 +19,9 @@ export type RunStatus = (typeof runStatuses)[number];
 export const errorKinds = ['timeout', 'unavailable', 'rejected', 'internal', 'cancelled', 'lost'] as const;
 export type ErrorKind = (typeof errorKinds)[number];
 
+/** How an attempt stands: `running` where its target works on by itself. */
+export type StoredAttemptStatus = 'running' | 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'lost';
+
 /**
  * Which status may follow which; a run starts as `pending`, `running` (claimed with a free slot) or `skipped`.
  * The database refuses every other step with the same table (a test compares the two).

@@ -44,6 +44,7 @@ const ownHeaders: readonly string[] = [
   'traceparent',
   'x-attempt',
   'x-run-id',
+  'x-run-token',
   'x-scheduled-for',
   'x-task-id',
   'x-trigger',

@@ -1,12 +1,13 @@
 /** The attempts that this replica is making: started, aborted, and turned into settlements when they end. */
 
-import { formatInstant } from '../domain/instant.ts';
-import { pauseBeforeRetry } from '../domain/retry.ts';
+import { parseDuration } from '../domain/duration.ts';
+import { timeoutOf } from '../domain/verdict.ts';
 import type { Executor, Outcome, StartedAttempt } from '../executors/executor.ts';
 import type { TakenRun } from '../store/dispatch.ts';
 import type { Settlement } from '../store/settlements.ts';
 import type { DatabaseTime } from './database-time.ts';
-import type { PendingSettlement, Settler } from './settler.ts';
+import { partingOf, settlementOf } from './outcomes.ts';
+import type { Settler } from './settler.ts';
 
 /** Why an attempt is aborted: somebody cancelled the run, the lease was lost, or the replica is shutting down. */
 export type AbortCause = { kind: 'cancel'; reason: string } | { kind: 'lease' } | { kind: 'shutdown' };
@@ -40,6 +41,8 @@ export type Attempts = {
 
 export type AttemptsOptions = {
   execute: Executor;
+  /** The token with which the target speaks about its attempt. */
+  tokenOf: (runId: string, attempt: number) => string;
   settler: Settler;
   time: DatabaseTime;
   /** Milliseconds from now, for waiting. */
@@ -102,23 +105,50 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     if (running.size === 0) for (const resolve of waiters.splice(0)) resolve();
   }
 
-  function execute({ runId, attempt, scheduledFor, trigger, plan }: TakenRun): StartedAttempt {
-    const { taskId, target, timeoutMs } = plan;
-    return options.execute({ taskId, runId, attempt, scheduledFor, trigger, target, timeoutMs });
+  function execute({ runId, attempt, scheduledFor, trigger, plan, firstStartedAt }: TakenRun): StartedAttempt {
+    const { taskId, target, policies } = plan;
+    let { timeoutMs } = plan;
+    if (plan.retry.maxDuration !== null) {
+      const spent = firstStartedAt === null ? 0 : time.now() - firstStartedAt;
+      timeoutMs = timeoutOf(timeoutMs, parseDuration(plan.retry.maxDuration), spent);
+      if (timeoutMs <= 0) return { outcome: Promise.resolve(tooLate(plan.retry.maxDuration)), cancel() {} };
+    }
+    const acceptsLater = policies?.heartbeatTimeout != null;
+    return options.execute({
+      taskId,
+      runId,
+      attempt,
+      scheduledFor,
+      trigger,
+      target,
+      timeoutMs,
+      fallback: policies?.fallback ?? null,
+      acceptsLater,
+      token: acceptsLater ? options.tokenOf(runId, attempt) : null,
+    });
   }
 
   async function carryOut(run: TakenRun, owner: string, entry: Running): Promise<void> {
     const startedAt = time.now();
     const { plan } = run;
     const outcome = await entry.attempt.outcome;
+    const { cause } = entry;
     // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
-    if (entry.cause?.kind === 'lease') return;
-    const settlement = settle(run, outcome, entry.cause, {
-      startedAt,
-      finishedAt: time.now(),
-      share: options.random(),
-    });
-    const item: PendingSettlement = {
+    if (cause?.kind === 'lease') return;
+    const at = { startedAt, finishedAt: time.now(), share: options.random() };
+    if (outcome.status === 'accepted' || outcome.status === 'postponed') {
+      const parting = partingOf(run, outcome, parseDuration(plan.policies?.heartbeatTimeout ?? '') ?? 0, at);
+      return settler.add({
+        owner,
+        parting,
+        // The target may have completed the run before its 202 was read: then there is nothing to write.
+        done(written) {
+          if (written && parting.postponed) options.onWaiting(parting.postponed.until);
+        },
+      });
+    }
+    const settlement = settlementOf(run, outcome, cause, at);
+    settler.add({
       owner,
       settlement,
       done(written) {
@@ -131,10 +161,10 @@ export function createAttempts(options: AttemptsOptions): Attempts {
           latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
         });
         if (settlement.retryAt !== null) options.onWaiting(settlement.retryAt);
-        else if (plan.queues) options.onWaiting(settlement.finishedAt);
+        // Others of its task may wait in line behind it.
+        else if (plan.queues || run.trigger === 'catch_up') options.onWaiting(settlement.finishedAt);
       },
-    };
-    settler.add(item);
+    });
   }
 
   return {
@@ -177,52 +207,17 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   };
 }
 
-/** What becomes of a run whose attempt ended so. */
-function settle(
-  run: TakenRun,
-  outcome: Outcome,
-  cause: AbortCause | null,
-  at: { startedAt: number; finishedAt: number; share: number },
-): Settlement {
-  const { plan, attempt } = run;
-  const aborted = outcome.status === 'cancelled';
-  const handedBack = aborted && cause?.kind === 'shutdown';
-  const error = handedBack ? { kind: 'lost' as const, message: 'the replica was shut down' } : outcome.error;
-  const pause =
-    error === null || (aborted && !handedBack)
-      ? null
-      : handedBack
-        ? attempt < plan.maxAttempts
-          ? 0
-          : null
-        : pauseBeforeRetry(
-            plan.retry,
-            { attempt, maxAttempts: plan.maxAttempts, kind: error.kind, retryAfterMs: outcome.retryAfterMs },
-            at.share,
-          );
-  const ended = handedBack ? 'lost' : outcome.status;
+function tooLate(maxDuration: string): Outcome {
+  const message = `the run's maxDuration of ${maxDuration} is over`;
   return {
-    runId: run.runId,
-    attempt,
-    status: pause === null ? ended : 'retrying',
-    startedAt: attempt === 1 ? at.startedAt : null,
-    finishedAt: at.finishedAt,
-    httpStatus: outcome.httpStatus,
-    output: outcome.output,
-    truncated: outcome.output === null ? null : outcome.truncated,
-    error,
-    reason: aborted && cause?.kind === 'cancel' ? cause.reason : handedBack ? 'shutdown' : null,
-    record:
-      attempt === 1 && pause === null
-        ? null
-        : {
-            attempt,
-            status: ended,
-            startedAt: formatInstant(at.startedAt),
-            finishedAt: formatInstant(at.finishedAt),
-            error,
-            httpStatus: outcome.httpStatus,
-          },
-    retryAt: pause === null ? null : at.finishedAt + pause,
+    status: 'timed_out',
+    httpStatus: null,
+    output: null,
+    truncated: false,
+    error: { kind: 'timeout', message },
+    retryAfterMs: null,
+    isFinal: true,
+    viaFallback: false,
+    postponeMs: null,
   };
 }

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
 import { createLruCache } from '../domain/lru-cache.ts';
+import type { RunTokens } from '../domain/run-token.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Signal } from '../locks/signals.ts';
@@ -16,6 +17,7 @@ import { createAttempts } from './attempts.ts';
 import { createCompleter } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { createDispatcherStep } from './dispatcher.ts';
+import { createHeartbeatStep } from './heartbeats.ts';
 import { createHousekeepingStep } from './housekeeping.ts';
 import { createJournal } from './journal.ts';
 import { holdLease } from './lease.ts';
@@ -38,6 +40,7 @@ export type EngineOptions = {
   db: { claims: Database; lease: Database; other: Database };
   lock: OccurrenceLock;
   execute: Executor;
+  tokens: RunTokens;
   /** Tells every replica, this one included. */
   signal: (signal: Signal) => void;
   maxConcurrent: number;
@@ -81,6 +84,7 @@ export function startEngine(options: EngineOptions): Engine {
 
   const attempts = createAttempts({
     execute: options.execute,
+    tokenOf: options.tokens.tokenOf,
     settler,
     time,
     after: (ms, run) => void clock.after(ms, run),
@@ -156,6 +160,18 @@ export function startEngine(options: EngineOptions): Engine {
         lease,
         onTaken: metrics.takenOver,
         onRetry: () => wake('dispatcher'),
+      }),
+    );
+    loop(
+      'heartbeats',
+      createHeartbeatStep({
+        database: db.other,
+        time,
+        log,
+        lease,
+        random: options.random,
+        onSettled: metrics.runSettled,
+        onWaiting: (at) => void clock.after(Math.max(0, at - time.now()), () => wake('dispatcher')),
       }),
     );
     loop('cancels', async () => {

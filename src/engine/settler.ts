@@ -4,13 +4,16 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
 import { isBadData } from '../store/failure.ts';
-import { type Settlement, settleRuns } from '../store/settlements.ts';
+import { type Parting, partWithRuns, type Settlement, settleRuns } from '../store/settlements.ts';
 
 /** A settlement and whose attempt it was. `done` is told whether it was written (true) or fenced off. */
 export type PendingSettlement = { owner: string; settlement: Settlement; done: (written: boolean) => void };
+/** The same for an attempt that is not over. */
+export type PendingParting = { owner: string; parting: Parting; done: (written: boolean) => void };
+type Pending = PendingSettlement | PendingParting;
 
 export type Settler = {
-  add(item: PendingSettlement): void;
+  add(item: Pending): void;
   /** Resolves when everything added so far is written, or `withinMs` have passed. */
   drain(withinMs: number): Promise<void>;
 };
@@ -27,14 +30,32 @@ function bare(settlement: Settlement): Settlement {
   };
 }
 
+function bareItem(item: Pending): void {
+  if ('settlement' in item) item.settlement = bare(item.settlement);
+  else if (item.parting.accepted) item.parting.accepted.output = null;
+}
+
+const isSettlement = (item: Pending): item is PendingSettlement => 'settlement' in item;
+
 const batchSize = 1_000;
 const retryMs = 250;
 
 export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler {
-  let queue: PendingSettlement[] = [];
+  let queue: Pending[] = [];
   let writing = false;
-  const stripped = new WeakSet<PendingSettlement>();
+  const stripped = new WeakSet<Pending>();
   const drained: (() => void)[] = [];
+
+  /** All of a batch are of one kind. */
+  function write(owner: string, batch: Pending[]): Promise<Set<string>> {
+    const settlements = batch.filter(isSettlement).map((item) => item.settlement);
+    if (settlements.length > 0) return settleRuns(db, owner, settlements);
+    return partWithRuns(
+      db,
+      owner,
+      batch.flatMap((item) => (isSettlement(item) ? [] : [item.parting])),
+    );
+  }
 
   async function flush(): Promise<void> {
     writing = true;
@@ -43,17 +64,16 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
     let failures = 0;
     while (queue.length > 0) {
       // An incarnation that was fenced off and its successor never share a statement: the fence names one owner.
-      const owner = (queue[0] as PendingSettlement).owner;
-      const batch = queue.filter((item) => item.owner === owner).slice(0, suspects > 0 ? 1 : batchSize);
+      const first = queue[0] as Pending;
+      const { owner } = first;
+      const alike = queue.filter((item) => item.owner === owner && isSettlement(item) === isSettlement(first));
+      const batch = alike.slice(0, suspects > 0 ? 1 : batchSize);
       const taken = new Set(batch);
       try {
-        const written = await settleRuns(
-          db,
-          owner,
-          batch.map((item) => item.settlement),
-        );
+        const written = await write(owner, batch);
         queue = queue.filter((item) => !taken.has(item));
-        for (const item of batch) item.done(written.has(item.settlement.runId));
+        for (const item of batch)
+          item.done(written.has(isSettlement(item) ? item.settlement.runId : item.parting.runId));
         suspects = Math.max(0, suspects - batch.length);
         if (failures > 0) log.info({ failures }, 'outcomes are written again');
         failures = 0;
@@ -66,7 +86,7 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
         const [only] = batch;
         if (isBadData(error) && (batch.length > 1 || (only && !stripped.has(only)))) {
           if (only && batch.length === 1) {
-            only.settlement = bare(only.settlement);
+            bareItem(only);
             stripped.add(only);
           }
           suspects = Math.max(suspects, batch.length);

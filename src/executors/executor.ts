@@ -13,11 +13,27 @@ export type Attempt = {
   target: HttpTarget;
   /** Total time the attempt may take, in milliseconds: connecting, sending and reading the answer. */
   timeoutMs: number;
+  /** Called instead of the target while the circuit to that one is open; null when there is none. */
+  fallback: HttpTarget | null;
+  /** Whether an answer of 202 means that the target works on and tells the end later. */
+  acceptsLater: boolean;
+  /** With which the target then speaks about this attempt; null when there is none. */
+  token: string | null;
+  /** What the message is known by to its receiver; the run id when absent. */
+  messageId?: string;
 };
 
 /** How an attempt ended. Never thrown: whatever the target does is a value. */
 export type Outcome = {
-  status: 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
+  status:
+    | 'succeeded'
+    | 'failed'
+    | 'timed_out'
+    | 'cancelled'
+    /** The target answered 202 and works on. */
+    | 'accepted'
+    /** The target was not called: its circuit is open. */
+    | 'postponed';
   httpStatus: number | null;
   /** The first 16 KiB of the answer's body as text, or null when there was no answer. */
   output: string | null;
@@ -26,6 +42,12 @@ export type Outcome = {
   error: { kind: ErrorKind; message: string } | null;
   /** What the target asked for with `Retry-After`, in milliseconds from now; null when it did not. */
   retryAfterMs: number | null;
+  /** Whether another attempt would be of no use: the target says so (489), or its templates cannot be filled in. */
+  isFinal: boolean;
+  /** Whether the fallback was called instead of the target. */
+  viaFallback: boolean;
+  /** When to try again, in milliseconds from now, for `postponed`; else null. */
+  postponeMs: number | null;
 };
 
 /** An attempt under way: `outcome` never rejects, and `cancel` ends it at once as `cancelled`. */

@@ -75,11 +75,12 @@ export function startCall(
         received.retryAfterMs = parseRetryAfter(retryAfter, typeof date === 'string' ? date : null, clock.now());
     },
     onResponseData(_controller, chunk) {
-      if (!isOver && !takeChunk(received.answer, chunk)) stop(answeredOutcome(received, isSuccess));
+      if (!isOver && !takeChunk(received.answer, chunk))
+        stop(answeredOutcome(received, isSuccess, attempt.acceptsLater));
     },
     onResponseEnd() {
       leave(true);
-      end(answeredOutcome(received, isSuccess));
+      end(answeredOutcome(received, isSuccess, attempt.acceptsLater));
     },
     onResponseError(_controller, error) {
       leave(false);

@@ -13,11 +13,19 @@ export const refusedCode = 'TARGET_REFUSED';
 
 const unavailableStatuses: readonly number[] = [502, 503, 504];
 
+/** What a target answers that does not want to be asked again: unassigned at IANA, and used so by QStash. */
+const doNotRetry = 489;
+
 const closedCodes: readonly string[] = ['UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'];
 
 /** The outcome of a whole answer, or of as much of it as anybody should read. */
-export function answeredOutcome(received: Received, isSuccess: (status: number) => boolean): Outcome {
+export function answeredOutcome(
+  received: Received,
+  isSuccess: (status: number) => boolean,
+  acceptsLater: boolean,
+): Outcome {
   const status = received.status ?? 0;
+  if (status === 202 && acceptsLater) return outcome('accepted', received, true, null);
   if (isSuccess(status)) return outcome('succeeded', received, true, null);
   const hint = status >= 300 && status < 400 ? '; redirects are not followed' : '';
   const kind = unavailableStatuses.includes(status) ? 'unavailable' : 'rejected';
@@ -70,7 +78,10 @@ function outcome(
     output: httpStatus === null ? null : answerText(answer, isComplete),
     truncated: isTruncated(answer),
     error,
-    retryAfterMs: status === 'succeeded' ? null : retryAfterMs,
+    retryAfterMs: error === null ? null : retryAfterMs,
+    isFinal: httpStatus === doNotRetry,
+    viaFallback: false,
+    postponeMs: null,
   };
 }
 

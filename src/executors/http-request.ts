@@ -55,7 +55,7 @@ export function prepareTarget(target: HttpTarget, version: string): PreparedTarg
 
 /** The request of one attempt. */
 export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender: Sender): HttpRequest {
-  const { taskId, runId, trigger } = attempt;
+  const { taskId, runId, trigger, messageId = runId } = attempt;
   const scheduledFor = formatInstant(attempt.scheduledFor);
   const body = prepared.describesRun
     ? JSON.stringify({ taskId, runId, attempt: attempt.attempt, scheduledFor, trigger })
@@ -67,15 +67,16 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
     'x-attempt', String(attempt.attempt),
     'x-scheduled-for', scheduledFor,
     'x-trigger', trigger,
-    'idempotency-key', runId,
+    'idempotency-key', messageId,
   );
+  if (attempt.token !== null) headers.push('x-run-token', attempt.token);
   const traceId = runId.replaceAll('-', '');
   // The attempts of a run share a trace (W3C Trace Context §3.2); "01" asks targets that sample by their caller to record it.
   if (/^[0-9a-f]{32}$/.test(traceId)) headers.push('traceparent', `00-${traceId}-${sender.nextSpanId()}-01`);
   if (sender.signer !== null) {
     const seconds = Math.floor(sender.now() / 1000);
-    headers.push('webhook-id', runId, 'webhook-timestamp', String(seconds));
-    headers.push('webhook-signature', sender.signer(runId, seconds, body ?? ''));
+    headers.push('webhook-id', messageId, 'webhook-timestamp', String(seconds));
+    headers.push('webhook-signature', sender.signer(messageId, seconds, body ?? ''));
   }
   return { path: prepared.path, method: prepared.method, headers, body };
 }

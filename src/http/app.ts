@@ -10,6 +10,7 @@ import { contract, localReference } from './openapi.ts';
 import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
 import { requestIdOf } from './request-id.ts';
 import { createTaskRoutes } from './routes/create-tasks.ts';
+import { longWorkRoutes } from './routes/long-work.ts';
 import { runRoutes } from './routes/runs.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { serviceRoutes } from './routes/service.ts';
@@ -131,6 +132,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   taskRoutes(app, context, validation);
   taskActionRoutes(app, context);
   runRoutes(app, context);
+  longWorkRoutes(app, context);
   scheduleRoutes(app, context);
   app.get('/', { config: { role: 'public' }, schema: { hide: true } }, async (_request, reply) =>
     reply.redirect('/docs/'),

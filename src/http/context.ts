@@ -29,6 +29,10 @@ export type HttpContext = {
   started: () => boolean;
   /** Whether this replica is on its way out: it still answers, and asks clients to reconnect elsewhere. */
   draining: () => boolean;
+  /** The attempt that a token of this run was made for; null when it is none. */
+  attemptOf: (runId: string, token: string) => number | null;
+  /** A random number in [0, 1). */
+  share: () => number;
   /** Fills a buffer with random bytes. */
   random: (bytes: Uint8Array) => void;
   /** Resolves after so many milliseconds. */
@@ -44,7 +48,7 @@ export type App = FastifyInstance;
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route; a route that does not say so cannot be registered. */
-    role?: Role | 'public';
+    role?: Role | 'public' | 'token';
   }
   interface FastifyRequest {
     actor: Actor;

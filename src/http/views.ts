@@ -81,7 +81,7 @@ export function runView(run: Run) {
 /** The finished attempts, and the one under way. An only attempt is told by the run itself. */
 function attemptsOf(run: Run, error: { kind: string; message: string } | null) {
   const attempts: object[] = [...(run.attempts ?? [])];
-  if (run.status === 'running')
+  if (run.status === 'running' && run.heartbeatDue === null)
     attempts.push({
       attempt: run.attempt,
       status: 'running',

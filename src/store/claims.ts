@@ -4,6 +4,7 @@ import { ownTask } from '../domain/limits.ts';
 import type { Policies } from '../domain/policies.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { Overlap, Retry } from '../domain/task.ts';
+import { cancelledAttempts } from './attempt-records.ts';
 import type { Queryable } from './database.ts';
 import { isNotDeleted } from './task-row.ts';
 import { completeTasks } from './tasks.ts';
@@ -184,7 +185,15 @@ export async function makeWay(
         update runs r set cancel_requested = true, reason = 'replaced by a later run'
         from coming c
         where r.task_uid = c.uid and r.id < c.run_id and r.lane = 0 and r.status = 'running'
+          and r.heartbeat_due is null
         returning r.id
+      ), left_alone as (
+        -- Its target works on by itself: there is no attempt to abort.
+        update runs r set status = 'cancelled', cancel_requested = true, reason = 'replaced by a later run', lane = null,
+          finished_at = $3, heartbeat_due = null, error_kind = 'cancelled', error_message = 'cancelled',
+          attempts = ${cancelledAttempts('$3')}
+        from coming c
+        where r.task_uid = c.uid and r.id < c.run_id and r.lane = 0 and r.heartbeat_due is not null
       )
       select count(*)::integer as aborting from live`,
     values: [runs.map(({ uid }) => uid), runs.map(({ runId }) => runId), new Date(now).toISOString()],

@@ -2,10 +2,13 @@
 
 import type { Queryable } from './database.ts';
 
-/** The id of this database's cluster, made by whoever asks first; it keeps the Redis keys of two databases apart. */
-export async function clusterId(db: Queryable): Promise<string> {
+/** `id` keeps the Redis keys of two databases apart; with `secret` the tokens of runs are made. */
+export type Cluster = { id: string; secret: string };
+
+/** This database's cluster, made by whoever asks first. */
+export async function readCluster(db: Queryable): Promise<Cluster> {
   await db.query('insert into cluster (watermark) values (clock_timestamp()) on conflict (singleton) do nothing');
-  const { rows } = await db.query<{ id: string }>('select id from cluster');
+  const { rows } = await db.query<Cluster>('select id, secret from cluster');
   if (!rows[0]) throw new Error('the row of the cluster is missing');
-  return rows[0].id;
+  return rows[0];
 }

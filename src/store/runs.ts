@@ -3,6 +3,7 @@
 import { and, desc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import { leastRunId } from '../domain/occurrence.ts';
 import { isOver, type RunStatus, type Trigger } from '../domain/run.ts';
+import { cancelledAttempts } from './attempt-records.ts';
 import type { Database, Queryable } from './database.ts';
 import { runs, tasks } from './schema.ts';
 
@@ -98,22 +99,29 @@ export async function lastRuns(db: Queryable, uids: readonly number[]): Promise<
 /** What `cancelRun` found: cancelled at once, asked of the replica that runs it, or over already. */
 export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: string | null } | null;
 
+/** Where the target works on by itself, no replica has an attempt to abort. */
+const isAborted = `(r.status = 'running' and r.heartbeat_due is null)`;
+
 /** Cancels a waiting run, or marks a running one for its replica to abort. Null when there is no such run. */
 export async function cancelRun(db: Queryable, id: string, reason: string, now: number): Promise<CancelAnswer> {
+  const at = new Date(now).toISOString();
   const { rows } = await db.query<{ status: RunStatus; owner: string | null }>({
     name: 'cancel-run',
     text: `
-      update runs set
+      update runs r set
         cancel_requested = true,
         reason = $2,
-        status = case status when 'running' then status else 'cancelled' end,
-        finished_at = case status when 'running' then null else $3::timestamptz end,
-        lane = case status when 'running' then lane end,
-        error_kind = case status when 'running' then error_kind else 'cancelled' end,
-        error_message = case status when 'running' then error_message else 'cancelled before it started' end
-      where id = $1 and status in ('pending', 'retrying', 'running')
-      returning status, owner`,
-    values: [id, reason, new Date(now).toISOString()],
+        status = case when ${isAborted} then r.status else 'cancelled' end,
+        finished_at = case when ${isAborted} then null else $3::timestamptz end,
+        lane = case when ${isAborted} then r.lane end,
+        error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
+        error_message = case when ${isAborted} then r.error_message when r.status = 'running' then 'cancelled'
+          else 'cancelled before it started' end,
+        attempts = ${cancelledAttempts('$3')},
+        heartbeat_due = null
+      where r.id = $1 and r.status in ('pending', 'retrying', 'running')
+      returning r.status, r.owner`,
+    values: [id, reason, at],
   });
   const row = rows[0];
   if (row) return { result: row.status === 'running' ? 'asked' : 'cancelled', owner: row.owner };
@@ -142,12 +150,22 @@ export async function cancelRunsOf(
     values: [uid, reason, at],
   });
   if (which === 'pending') return 0;
-  const { rowCount } = await db.query({
+  const { rows } = await db.query<{ status: RunStatus }>({
     name: 'cancel-running-of',
-    text: `update runs set cancel_requested = true, reason = $2 where task_uid = $1 and status = 'running'`,
-    values: [uid, reason],
+    text: `
+      update runs r set cancel_requested = true, reason = $2,
+        status = case when ${isAborted} then r.status else 'cancelled' end,
+        finished_at = case when ${isAborted} then null else $3::timestamptz end,
+        lane = case when ${isAborted} then r.lane end,
+        error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
+        error_message = case when ${isAborted} then r.error_message else 'cancelled' end,
+        attempts = ${cancelledAttempts('$3')},
+        heartbeat_due = null
+      where r.task_uid = $1 and r.status = 'running'
+      returning r.status`,
+    values: [uid, reason, at],
   });
-  return rowCount ?? 0;
+  return rows.filter(({ status }) => status === 'running').length;
 }
 
 /** Which of its running runs a replica was asked to abort. */

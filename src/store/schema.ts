@@ -141,14 +141,16 @@ export const runs = pgTable(
   ],
 );
 
-/** A finished attempt as kept in `runs.attempts`; instants are RFC 3339. */
+/** An attempt as kept in `runs.attempts`: finished, or the last one while its target works on. Instants are RFC 3339. */
 export type StoredAttempt = {
   attempt: number;
   status: string;
   startedAt: string;
-  finishedAt: string;
+  finishedAt: string | null;
   error: { kind: string; message: string } | null;
   httpStatus: number | null;
+  /** True where the fallback was called instead of the target. */
+  fallback?: true;
 };
 
 export const taskEvents = pgTable(

@@ -1,6 +1,7 @@
 /** Writing down how attempts ended, each write guarded by the fence (run, owner, attempt). */
 
 import type { ErrorKind } from '../domain/run.ts';
+import { closedAttempts } from './attempt-records.ts';
 import type { Queryable } from './database.ts';
 import type { StoredAttempt } from './schema.ts';
 
@@ -21,6 +22,18 @@ export type Settlement = {
   record: StoredAttempt | null;
   /** When the next attempt is due, for `retrying`. */
   retryAt: number | null;
+};
+
+/** An attempt that is not over, but no longer this replica's to watch. Instants are epoch milliseconds. */
+export type Parting = {
+  runId: string;
+  attempt: number;
+  /** When the run's first attempt started, if this is it. */
+  startedAt: number | null;
+  /** The target answered 202 and works on: its attempt as it stands, and when it must have been heard of again. */
+  accepted: { record: StoredAttempt; output: string | null; truncated: boolean; heartbeatDue: number } | null;
+  /** The target was not called: the same attempt is due at this instant, for this reason. */
+  postponed: { until: number; reason: string } | null;
 };
 
 const isHalted = `(s.status = 'retrying' and r.cancel_requested)`;
@@ -44,7 +57,7 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
         http_status = s.http_status, output = s.output, truncated = s.truncated,
         error_kind = s.error_kind, error_message = s.error_message,
         reason = case when ${isHalted} then r.reason else s.reason end,
-        attempts = case when s.record is null then r.attempts else coalesce(r.attempts, '[]') || s.record end
+        attempts = case when s.record is null then r.attempts else ${closedAttempts} || s.record end, heartbeat_due = null
       from unnest($2::uuid[], $3::smallint[], $4::run_status[], $5::timestamptz[], $6::timestamptz[], $7::smallint[],
         $8::text[], $9::boolean[], $10::error_kind[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])
         as s(id, attempt, status, started_at, finished_at, http_status, output, truncated, error_kind, error_message, reason,
@@ -66,6 +79,50 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
       sorted.map((item) => item.reason),
       sorted.map((item) => (item.record === null ? null : JSON.stringify(item.record))),
       sorted.map((item) => stamp(item.retryAt)),
+    ],
+  });
+  return new Set(rows.map((row) => row.id));
+}
+
+/**
+ * Lets go of runs whose target works on, or was not called. Gives back those that were written, by the same fence as
+ * `settleRuns`; where cancelling was asked for meanwhile they are cancelled.
+ */
+export async function partWithRuns(db: Queryable, owner: string, batch: readonly Parting[]): Promise<Set<string>> {
+  const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
+  const { rows } = await db.query<{ id: string }>({
+    name: 'part-with-runs',
+    text: `
+      update runs r set
+        status = case when r.cancel_requested then 'cancelled' when s.until is null then 'running' else 'retrying' end::run_status,
+        finished_at = case when r.cancel_requested then clock_timestamp() end,
+        lane = case when r.cancel_requested then null else r.lane end,
+        error_kind = case when r.cancel_requested then 'cancelled' else r.error_kind end::error_kind,
+        error_message = case when r.cancel_requested then 'cancelled' else r.error_message end,
+        -- An attempt that was not made does not count.
+        attempt = case when s.until is null then r.attempt else r.attempt - 1 end,
+        started_at = case when s.until is not null and r.attempt = 1 then null else coalesce(s.started_at, r.started_at) end,
+        due_at = coalesce(s.until, r.due_at), rank = coalesce(s.until + (r.rank - r.due_at), r.rank),
+        reason = case when r.cancel_requested then r.reason else s.reason end,
+        http_status = case when s.until is null then 202 else r.http_status end,
+        output = coalesce(s.output, r.output), truncated = coalesce(s.truncated, r.truncated),
+        heartbeat_due = case when not r.cancel_requested then s.heartbeat_due end,
+        attempts = case when s.record is null or r.cancel_requested then r.attempts else coalesce(r.attempts, '[]') || s.record end
+      from unnest($2::uuid[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::boolean[],
+        $9::timestamptz[], $10::jsonb[]) as s(id, attempt, started_at, until, reason, output, truncated, heartbeat_due, record)
+      where r.id = s.id and r.owner = $1 and r.attempt = s.attempt and r.status::text = 'running'
+      returning r.id`,
+    values: [
+      owner,
+      sorted.map((item) => item.runId),
+      sorted.map((item) => item.attempt),
+      sorted.map((item) => stamp(item.startedAt)),
+      sorted.map((item) => stamp(item.postponed?.until ?? null)),
+      sorted.map((item) => item.postponed?.reason ?? null),
+      sorted.map((item) => item.accepted?.output ?? null),
+      sorted.map((item) => item.accepted?.truncated ?? null),
+      sorted.map((item) => stamp(item.accepted?.heartbeatDue ?? null)),
+      sorted.map((item) => (item.accepted ? JSON.stringify(item.accepted.record) : null)),
     ],
   });
   return new Set(rows.map((row) => row.id));

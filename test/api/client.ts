@@ -11,24 +11,31 @@ export type Body = Record<string, any>;
 /** A real replica on a database of its own. */
 export async function startApi(env: Record<string, string> = {}) {
   const database = await createDatabase();
-  const replica = await startReplica({ env: { DATABASE_URL: database.url, ...env } });
-  const http = supertest(replica.url);
-  await poll(async () => (await http.get('/readyz')).status === 200, { what: 'the replica to be ready' });
+  const start = async () => {
+    const replica = await startReplica({ env: { DATABASE_URL: database.url, ...env } });
+    const http = supertest(replica.url);
+    await poll(async () => (await http.get('/readyz')).status === 200, { what: 'the replica to be ready' });
+    return { url: replica.url, replica, http };
+  };
   return {
-    url: replica.url,
+    ...(await start()),
     database,
-    replica,
-    http,
+    /** Ends the replica by this signal and starts another in its place. */
+    async restart(signal: NodeJS.Signals): Promise<void> {
+      this.replica.kill(signal);
+      await this.replica.exited;
+      Object.assign(this, await start());
+    },
     /** A task that is never due by itself. */
     async createManual(id: string, more: Body = {}): Promise<Body> {
       const task = { id, schedule: { manual: true }, target: 'http://127.0.0.1:9/', ...more };
-      return (await http.post('/tasks').send(task).expect(201)).body;
+      return (await this.http.post('/tasks').send(task).expect(201)).body;
     },
     /** The run as soon as it is over. */
     runOver(id: string): Promise<Body> {
       return poll(
         async () => {
-          const { body } = await http.get(`/runs/${id}`).expect(200);
+          const { body } = await this.http.get(`/runs/${id}`).expect(200);
           return !['pending', 'running', 'retrying'].includes(body.status) && (body as Body);
         },
         { what: `run ${id} to be over` },
@@ -38,7 +45,7 @@ export async function startApi(env: Record<string, string> = {}) {
     runsOf(id: string, enough: (runs: Body[]) => boolean): Promise<Body[]> {
       return poll(
         async () => {
-          const { body } = await http.get(`/tasks/${id}/runs?limit=200`).expect(200);
+          const { body } = await this.http.get(`/tasks/${id}/runs?limit=200`).expect(200);
           return enough(body.items) && (body.items as Body[]);
         },
         { what: `runs of ${id}` },

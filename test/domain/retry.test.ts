@@ -20,6 +20,7 @@ const failed = (attempt: number, change: Partial<FailedAttempt> = {}): FailedAtt
   maxAttempts: 10,
   kind: 'rejected',
   retryAfterMs: null,
+  spentMs: 0,
   ...change,
 });
 const pauses = (policy: Retry, count: number) =>

@@ -38,6 +38,9 @@ export function attemptOn(target: Partial<HttpTarget> & { url: string }, attempt
     scheduledFor: Date.UTC(2026, 11, 1, 1),
     trigger: 'schedule',
     timeoutMs: 20_000,
+    fallback: null,
+    acceptsLater: false,
+    token: null,
     target: { type: 'http', method: 'POST', headers: {}, successStatus: ['2xx'], ...target },
     ...attempt,
   };

@@ -1,0 +1,86 @@
+/** Turns the outcome of an attempt into what is written down about its run. */
+
+import { formatInstant } from '../domain/instant.ts';
+import type { StoredAttemptStatus } from '../domain/run.ts';
+import { type EarlyEnd, verdictOf } from '../domain/verdict.ts';
+import type { Outcome } from '../executors/executor.ts';
+import type { TakenRun } from '../store/dispatch.ts';
+import type { Parting, Settlement } from '../store/settlements.ts';
+
+/** When the attempt started and ended, in epoch milliseconds, and a random number in [0, 1) for the pause before the next. */
+export type AttemptTimes = { startedAt: number; finishedAt: number; share: number };
+
+/** What becomes of a run whose attempt is over. */
+export function settlementOf(run: TakenRun, outcome: Outcome, early: EarlyEnd, at: AttemptTimes): Settlement {
+  const { attempt, plan } = run;
+  const verdict = verdictOf(
+    {
+      attempt,
+      maxAttempts: plan.maxAttempts,
+      finishedAt: at.finishedAt,
+      firstStartedAt: run.firstStartedAt ?? at.startedAt,
+      status: outcome.status as 'succeeded' | 'failed' | 'timed_out' | 'cancelled',
+      error: outcome.error,
+      retryAfterMs: outcome.retryAfterMs,
+      isFinal: outcome.isFinal,
+    },
+    plan.retry,
+    early,
+    at.share,
+  );
+  const isOnly = attempt === 1 && verdict.retryAt === null && !outcome.viaFallback;
+  return {
+    runId: run.runId,
+    attempt,
+    status: verdict.status,
+    startedAt: attempt === 1 ? at.startedAt : null,
+    finishedAt: at.finishedAt,
+    httpStatus: outcome.httpStatus,
+    output: outcome.output,
+    truncated: outcome.output === null ? null : outcome.truncated,
+    error: verdict.error,
+    reason: verdict.reason,
+    record: isOnly ? null : recordOf(run, outcome, verdict.attemptStatus, verdict.error, at),
+    retryAt: verdict.retryAt,
+  };
+}
+
+/** What becomes of a run whose target works on (`heartbeatMs` is how long it may be silent), or was not called. */
+export function partingOf(run: TakenRun, outcome: Outcome, heartbeatMs: number, at: AttemptTimes): Parting {
+  const { runId, attempt } = run;
+  const base = { runId, attempt, startedAt: attempt === 1 ? at.startedAt : null };
+  if (outcome.status === 'postponed')
+    return {
+      ...base,
+      accepted: null,
+      postponed: { until: at.finishedAt + (outcome.postponeMs ?? 0), reason: 'the circuit to the target is open' },
+    };
+  return {
+    ...base,
+    postponed: null,
+    accepted: {
+      record: { ...recordOf(run, outcome, 'running', null, at), finishedAt: null },
+      output: outcome.output,
+      truncated: outcome.truncated,
+      heartbeatDue: at.finishedAt + heartbeatMs,
+    },
+  };
+}
+
+function recordOf(
+  run: TakenRun,
+  outcome: Outcome,
+  status: StoredAttemptStatus,
+  error: Settlement['error'],
+  at: AttemptTimes,
+) {
+  return {
+    attempt: run.attempt,
+    status,
+    startedAt: formatInstant(at.startedAt),
+    finishedAt: formatInstant(at.finishedAt),
+    error,
+    httpStatus: outcome.httpStatus,
+    ...(outcome.viaFallback ? { fallback: true as const } : {}),
+  };
+}
