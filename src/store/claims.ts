@@ -81,21 +81,24 @@ const liveText = `
   join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and ${isNotDeleted}`;
 
 /**
- * Parameters 6 to 8: the owner (null: the runs wait to be taken), the trigger, the instant of the claim. Runs with limits
- * or a check wait in any case; what is made up for waits in line where the task forbids overlap. Task by task: two
- * claims also wait for each other's lanes, whichever instants they are for, and must meet them in the same order.
+ * Inserts the runs of what `live` selects, task by task: two claims also wait for each other's lanes, whichever instants
+ * they are for, and must meet them in the same order. Parameters: `owner` (null: the runs wait to be taken), the trigger,
+ * the instant of the claim. Runs with limits or a check wait in any case; what is made up for waits in line where the
+ * task forbids overlap.
  */
-const insertText = `
+export const insertRuns = (owner: string, trigger: string, now: string) => `
   insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, owner, attempt, max_attempts, created_at,
     started_at, gate, check_due, hooked)
-  select run_id, uid, $7::run_trigger, case when starts then 'running' else 'pending' end::run_status,
+  select run_id, uid, ${trigger}::run_trigger, case when starts then 'running' else 'pending' end::run_status,
     scheduled_for, scheduled_for, scheduled_for - priority * interval '${secondsPerPriority} seconds',
-    case when overlap = 'allow' then null when $7 = 'catch_up' then 2 else 0 end, case when starts then $6::uuid end,
-    case when starts then 1 else 0 end, (retry->>'maxAttempts')::smallint, $8::timestamptz,
-    case when starts then $8::timestamptz end, gate, case when checked then $8::timestamptz end, hooked
-  from (select *, $6::uuid is not null and gate is null and not checked as starts from live) live order by uid, run_id
+    case when overlap = 'allow' then null when ${trigger}::run_trigger = 'catch_up' then 2 else 0 end,
+    case when starts then ${owner}::uuid end, case when starts then 1 else 0 end, (retry->>'maxAttempts')::smallint,
+    ${now}::timestamptz, case when starts then ${now}::timestamptz end, gate, case when checked then ${now}::timestamptz end, hooked
+  from (select *, ${owner}::uuid is not null and gate is null and not checked as starts from live) live order by uid, run_id
   on conflict do nothing
   returning id, task_uid`;
+
+const insertText = insertRuns('$6', '$7', '$8');
 
 /** No joins here: the planner takes these lists for short ones, and would go through one for each row of the other. */
 const answerText = (left: string) => `

@@ -18,10 +18,14 @@ export type TaskEvent = {
   changes: Record<string, unknown> | null;
 };
 
-/** Newest first; `before` is the cursor of an earlier page. The cursor of the next page is null on the last one. */
+/**
+ * Newest first, of one type where that is given; `before` is the cursor of an earlier page. The cursor of the next page is
+ * null on the last one.
+ */
 export async function listEvents(
   db: Queryable,
   uid: number,
+  type: string | null,
   before: number | null,
   limit: number,
 ): Promise<{ items: TaskEvent[]; next: number | null }> {
@@ -36,8 +40,9 @@ export async function listEvents(
     name: 'list-events',
     text: `
       select id, type, at, actor, request_id, changes from task_events
-      where task_uid = $1 and ($2::bigint is null or id < $2) order by id desc limit $3`,
-    values: [uid, before, limit + 1],
+      where task_uid = $1 and ($2::bigint is null or id < $2) and ($4::text is null or type = $4)
+      order by id desc limit $3`,
+    values: [uid, before, limit + 1, type],
   });
   const shown = rows.slice(0, limit);
   return {

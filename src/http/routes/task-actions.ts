@@ -6,9 +6,8 @@ import { formatInstant } from '../../domain/instant.ts';
 import { isOver } from '../../domain/run.ts';
 import { type Misfire, misfirePolicies } from '../../domain/task.ts';
 import type { Queryable } from '../../store/database.ts';
-import { listEvents } from '../../store/events.ts';
 import { oncePerKey } from '../../store/idempotency.ts';
-import { cancelRunsOf, findRun, lastRuns, uidsOf } from '../../store/runs.ts';
+import { cancelRunsOf, findRun, lastRuns } from '../../store/runs.ts';
 import type { Task } from '../../store/task-row.ts';
 import { catchUpSince } from '../catch-up.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
@@ -16,12 +15,11 @@ import { keyedRequest } from '../idempotency.ts';
 import { untilLaneFree } from '../lane.ts';
 import { liveTask } from '../live-task.ts';
 import { makeManualRun } from '../manual-run.ts';
-import { decodeCursor, encodeCursor } from '../paging.ts';
 import { instantParameter } from '../parameters.ts';
 import { etagOf } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { setStatus, triesOf } from '../revisions.ts';
-import { choice, closed, countQuery, cursorQuery, instantQuery, limitQuery, taskIdParams } from '../schemas.ts';
+import { choice, closed, countQuery, instantQuery, taskIdParams } from '../schemas.ts';
 import { nextRuns, runView, taskView } from '../views.ts';
 
 const longestWaitSeconds = 60;
@@ -185,42 +183,6 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
       const task = await liveTask(context, request);
       const after = instantParameter('from', from) ?? now();
       return { items: nextRuns(task, after, count, calendar).map(formatInstant) };
-    },
-  );
-
-  app.get(
-    '/tasks/:id/events',
-    {
-      config: { role: 'reader' },
-      schema: {
-        summary: 'What happened to the task, newest first',
-        tags: ['tasks'],
-        params: taskIdParams,
-        querystring: closed({ limit: limitQuery, cursor: cursorQuery }),
-        response: {
-          200: Type.Object({
-            items: Type.Array(
-              Type.Object({
-                type: Type.String(),
-                at: Type.String({ format: 'date-time' }),
-                actor: Type.String(),
-                requestId: Type.Unsafe({ type: ['string', 'null'] }),
-                changes: Type.Unsafe({ type: ['object', 'null'] }),
-              }),
-            ),
-            nextCursor: Type.Unsafe({ type: ['string', 'null'] }),
-          }),
-        },
-      },
-    },
-    async (request) => {
-      const { id } = request.params as { id: string };
-      const { limit, cursor } = request.query as { limit: number; cursor?: string };
-      const [uid] = await uidsOf(database, id);
-      if (uid === undefined) throw notFound(`task "${id}"`);
-      const before = decodeCursor(cursor, /^\d{1,15}$/);
-      const { items, next } = await listEvents(db, uid, before === null ? null : Number(before), limit);
-      return { items, nextCursor: next === null ? null : encodeCursor(String(next)) };
     },
   );
 }

@@ -1,0 +1,74 @@
+/** `/tasks/:id/backfill`: runs for a past range. */
+
+import { Type } from 'typebox';
+import { formatInstant } from '../../domain/instant.ts';
+import { nextOccurrence } from '../../domain/occurrence.ts';
+import { timingOf } from '../../domain/task.ts';
+import { insertBackfill } from '../../store/backfill.ts';
+import { type App, authorOf, type HttpContext } from '../context.ts';
+import { liveTask } from '../live-task.ts';
+import { instantParameter } from '../parameters.ts';
+import { notFound, unprocessable } from '../problems.ts';
+import { closed, taskIdParams } from '../schemas.ts';
+
+const mostRuns = 10_000;
+const usualRuns = 100;
+
+export function backfillRoutes(app: App, context: HttpContext): void {
+  const { database, calendar, now } = context;
+
+  app.post(
+    '/tasks/:id/backfill',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Run the occurrences of a past range that have no run yet',
+        description:
+          'By the schedule as it is now, whatever the status of the task. Where the task forbids overlap they run one after ' +
+          'the other. To be repeated from `nextFrom` where `limit` ended it; repeating it makes nothing twice.',
+        tags: ['tasks'],
+        params: taskIdParams,
+        body: closed({
+          from: Type.String({ maxLength: 40, description: 'First instant.' }),
+          to: Type.String({ maxLength: 40, description: 'Where the range ends; not part of it. Not in the future.' }),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: mostRuns, default: usualRuns })),
+        }),
+        response: {
+          202: Type.Object({
+            created: Type.Integer({ description: 'Runs that were made.' }),
+            existing: Type.Integer({ description: 'Occurrences that had their run already.' }),
+            nextFrom: Type.Unsafe({
+              type: ['string', 'null'],
+              format: 'date-time',
+              description: 'The first occurrence of the range that `limit` left out.',
+            }),
+          }),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { from, to, limit = usualRuns } = request.body as { from: string; to: string; limit?: number };
+      const start = instantParameter('from', from) as number;
+      const end = instantParameter('to', to) as number;
+      if (end <= start) throw unprocessable([{ pointer: '#/to', detail: 'must lie after from' }]);
+      if (end > now()) throw unprocessable([{ pointer: '#/to', detail: 'must not lie in the future' }]);
+      const { uid, id, definition } = await liveTask(context, request);
+      const timing = timingOf(uid, definition, start - 1, calendar);
+      if (timing === null || 'manual' in definition.schedule)
+        throw unprocessable([{ pointer: '#/from', detail: 'the task has no schedule that could give occurrences' }]);
+      const instants: number[] = [];
+      let next = nextOccurrence(timing, start - 1);
+      for (; next !== null && next < end && instants.length < limit; next = nextOccurrence(timing, next))
+        instants.push(next);
+      const created =
+        instants.length === 0 ? 0 : await insertBackfill(database.pool, uid, instants, authorOf(request), now());
+      if (created === null) throw notFound(`task "${id}"`);
+      if (created > 0) context.signal('waiting');
+      const left = next !== null && next < end ? formatInstant(next) : null;
+      return reply
+        .code(202)
+        .header('location', `/tasks/${id}/runs?trigger=catch_up`)
+        .send({ created, existing: instants.length - created, nextFrom: left });
+    },
+  );
+}

@@ -1,0 +1,85 @@
+/** `/tasks/:id/events` and `/misses`: what happened to a task, and which occurrences did not fire. */
+
+import type { FastifyRequest } from 'fastify';
+import { type TSchema, Type } from 'typebox';
+import type { Misfire } from '../../domain/task.ts';
+import { listEvents, type TaskEvent } from '../../store/events.ts';
+import { uidsOf } from '../../store/runs.ts';
+import type { App, HttpContext } from '../context.ts';
+import { decodeCursor, encodeCursor } from '../paging.ts';
+import { notFound } from '../problems.ts';
+import { closed, cursorQuery, limitQuery, taskIdParams } from '../schemas.ts';
+
+const instant = Type.String({ format: 'date-time' });
+
+/** Why an occurrence found later than its grace was not fired. */
+const missReasons: Record<Misfire['policy'], string> = {
+  skip: 'found later than misfire.grace; misfire.policy "skip" fires none of those',
+  fire_once: 'found later than misfire.grace; misfire.policy "fire_once" fires only the last of those',
+  fire_all: 'found later than misfire.grace; misfire.policy "fire_all" fires only the last misfire.limit of those',
+};
+
+export function taskLogRoutes(app: App, context: HttpContext): void {
+  const { database } = context;
+
+  /** A page of the task's events, of all types or of one. */
+  async function pageOf<T>(request: FastifyRequest, type: string | null, view: (event: TaskEvent) => T) {
+    const { id } = request.params as { id: string };
+    const { limit, cursor } = request.query as { limit: number; cursor?: string };
+    const [uid] = await uidsOf(database, id);
+    if (uid === undefined) throw notFound(`task "${id}"`);
+    const before = decodeCursor(cursor, /^\d{1,15}$/);
+    const { items, next } = await listEvents(database.pool, uid, type, before === null ? null : Number(before), limit);
+    return { items: items.map(view), nextCursor: next === null ? null : encodeCursor(String(next)) };
+  }
+
+  const schema = (summary: string, item: TSchema) => ({
+    summary,
+    tags: ['tasks'],
+    params: taskIdParams,
+    querystring: closed({ limit: limitQuery, cursor: cursorQuery }),
+    response: { 200: Type.Object({ items: Type.Array(item), nextCursor: Type.Unsafe({ type: ['string', 'null'] }) }) },
+  });
+
+  app.get(
+    '/tasks/:id/events',
+    {
+      config: { role: 'reader' },
+      schema: schema(
+        'What happened to the task, newest first',
+        Type.Object({
+          type: Type.String(),
+          at: instant,
+          actor: Type.String(),
+          requestId: Type.Unsafe({ type: ['string', 'null'] }),
+          changes: Type.Unsafe({ type: ['object', 'null'] }),
+        }),
+      ),
+    },
+    (request) => pageOf(request, null, (event) => event),
+  );
+
+  app.get(
+    '/tasks/:id/misses',
+    {
+      config: { role: 'reader' },
+      schema: schema(
+        'Which occurrences did not fire, newest first',
+        Type.Object({
+          from: Type.String({ format: 'date-time', description: 'The first of them.' }),
+          to: Type.String({ format: 'date-time', description: 'The last of them.' }),
+          count: Type.Integer(),
+          policy: Type.String(),
+          reason: Type.String(),
+          recordedAt: instant,
+        }),
+      ),
+    },
+    (request) => pageOf(request, 'missed', missView),
+  );
+}
+
+function missView({ at, changes }: TaskEvent) {
+  const { from, to, count, policy } = changes as { from: string; to: string; count: number; policy: Misfire['policy'] };
+  return { from, to, count, policy, reason: missReasons[policy], recordedAt: at };
+}
