@@ -76,8 +76,7 @@ export function readPolicies(
       return null;
     }
     const refusal = refusesUrl(read.value.url);
-    if (refusal !== null)
-      errors.push({ pointer: typeof given === 'string' ? pointer : `${pointer}/url`, detail: refusal });
+    if (refusal !== null) errors.push({ pointer: `${pointer}/url`, detail: refusal });
     return read.value;
   };
   const hook = (name: keyof Hooks, given: HookInput | null | undefined): BeforeHook | null => {

@@ -22,7 +22,7 @@ export type HttpContext = {
   /** Why settings refuse this target address, or null. */
   refusesUrl: TaskContext['refusesUrl'];
   /** Tells every replica, this one first: definitions changed, a run waits, or a running run is to be aborted. */
-  signal: (what: 'tasks' | 'waiting' | 'cancel') => void;
+  signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel') => void;
   /** What keeps this replica from being ready, by check; empty when it is. */
   faults: () => Promise<Record<string, string>>;
   /** Whether the store has been reached since the start, and has its schema. */

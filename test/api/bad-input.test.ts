@@ -26,11 +26,23 @@ const good = {
     backoff: 'exponential',
     minBackoff: '1s',
     maxBackoff: '5m',
+    maxDuration: '1h',
     multiplier: 2,
     jitter: 0.2,
     retryOn: ['timeout'],
   },
-  overlap: 'skip',
+  overlap: 'allow',
+  maxConcurrency: 4,
+  concurrency: { key: 'reports', limit: 3 },
+  rate: { key: 'billing', limit: 10, period: '1m' },
+  hooks: {
+    before: { url: 'http://127.0.0.1:9/check', headers: { 'x-a': 'b' }, timeout: '5s', onError: 'skip' },
+    onSuccess: { url: 'http://127.0.0.1:9/done' },
+    onFailure: 'http://127.0.0.1:9/failed',
+  },
+  heartbeatTimeout: '20s',
+  fallback: { url: 'http://127.0.0.1:9/other', headers: { 'x-a': 'b' } },
+  template: false,
   misfire: { policy: 'skip', grace: '1m', limit: 5 },
   startsAt: '2099-01-01T00:00:00Z',
   endsAt: '2099-12-01T00:00:00Z',
@@ -77,6 +89,17 @@ const allowed: Record<string, (value: unknown) => boolean> = {
   misfire: (value) => JSON.stringify(value) === '{}',
   'misfire/limit': (value) => value === 42,
   maxRuns: (value) => value === 42,
+  maxConcurrency: (value) => value === 42,
+  'concurrency/key': (value) => value === 'x',
+  'concurrency/limit': (value) => value === 42,
+  'rate/key': (value) => value === 'x',
+  'rate/limit': (value) => value === 42,
+  hooks: (value) => JSON.stringify(value) === '{}',
+  'hooks/before/headers': (value) => JSON.stringify(value) === '{}',
+  'hooks/before/headers/x-a': (value) => ['', ' ', 'x', 'x'.repeat(5_000)].includes(value as string),
+  'fallback/headers': (value) => JSON.stringify(value) === '{}',
+  'fallback/headers/x-a': (value) => ['', ' ', 'x', 'x'.repeat(5_000)].includes(value as string),
+  template: (value) => value === true,
 };
 
 function paths(value: unknown, prefix: string[] = []): string[][] {
@@ -119,11 +142,14 @@ describe('one fault at a time', () => {
     },
   );
 
-  test.each(['', 'schedule/', 'target/', 'retry/', 'misfire/'])('an unknown field in %s is a 400', async (place) => {
-    const path = `${place}surprise`.split('/');
-    const { body } = await api.http.post('/tasks').send(withValue(path, 1)).expect(400);
-    expect(body.errors).toEqual([{ pointer: `#/${path.join('/')}`, detail: 'is not a known field' }]);
-  });
+  test.each(['', 'schedule/', 'target/', 'retry/', 'misfire/', 'concurrency/', 'rate/', 'hooks/', 'hooks/before/'])(
+    'an unknown field in %s is a 400',
+    async (place) => {
+      const path = `${place}surprise`.split('/');
+      const { body } = await api.http.post('/tasks').send(withValue(path, 1)).expect(400);
+      expect(body.errors).toEqual([{ pointer: `#/${path.join('/')}`, detail: 'is not a known field' }]);
+    },
+  );
 
   test.each(['schedule', 'target'])('%s is required', async (name) => {
     const { body } = await api.http
@@ -147,6 +173,23 @@ describe('one fault at a time', () => {
     ['target', { url: 'http://127.0.0.1:9/', headers: { 'x-a': 'a\r\nb: c' } }, '#/target/headers/x-a'],
     ['endsAt', '2098-01-01T00:00:00Z', '#/endsAt'],
     ['status', 'completed', '#/status'],
+    ['overlap', 'skip', '#/maxConcurrency'],
+    ['concurrency', { key: 'reports' }, '#/concurrency/limit'],
+    ['concurrency', { limit: 2 }, '#/concurrency/key'],
+    ['rate', { key: 'billing', limit: 10 }, '#/rate/period'],
+    ['rate', { key: 'billing', period: '1m' }, '#/rate/limit'],
+    ['rate', { key: 'billing', limit: 10, period: '2d' }, '#/rate/period'],
+    ['heartbeatTimeout', '2h', '#/heartbeatTimeout'],
+    ['fallback', 'http://169.254.169.254/latest/meta-data', '#/fallback/url'],
+    ['fallback', { url: 'ftp://example.com' }, '#/fallback/url'],
+    ['hooks', { before: 'ftp://example.com' }, '#/hooks/before/url'],
+    ['hooks', { onSuccess: { url: 'http://169.254.169.254/' } }, '#/hooks/onSuccess/url'],
+    ['hooks', { onMissed: { headers: {} } }, '#/hooks/onMissed/url'],
+    [
+      'hooks',
+      { onFailure: { url: 'http://127.0.0.1:9/', headers: { 'x-run-token': 'a' } } },
+      '#/hooks/onFailure/headers/x-run-token',
+    ],
   ])('%s: %j makes no sense', async (name, value, pointer) => {
     const { body } = await api.http
       .post('/tasks')
