@@ -92,6 +92,24 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     labelNames: ['outcome'],
     registers,
   });
+  const hooks = new Counter({
+    name: 'scheduler_hook_deliveries_total',
+    help: 'Calls to hooks: delivered, to be retried or dropped; of before hooks passed, skipped or failed',
+    labelNames: ['hook', 'outcome'],
+    registers,
+  });
+  const skips = new Counter({
+    name: 'scheduler_skipped_total',
+    help: 'Runs that never started, by reason: overlap, replaced, or a before hook',
+    labelNames: ['reason'],
+    registers,
+  });
+  const cancellations = new Counter({
+    name: 'scheduler_cancelled_total',
+    help: 'Runs cancelled before they started, or asked to be aborted, by what did it: a request, stop, delete or replace',
+    labelNames: ['by'],
+    registers,
+  });
   new Gauge({
     name: 'scheduler_event_loop_lag_seconds',
     help: '99th percentile of the delay of timers since the last scrape',
@@ -139,6 +157,14 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     claims(outcome: string, count: number): void {
       if (count > 0) claims.inc({ outcome }, count);
     },
+    /** Runs that were written down as skipped here. */
+    skipped(reason: 'overlap' | 'replaced' | 'before_hook', count: number): void {
+      if (count > 0) skips.inc({ reason }, count);
+    },
+    /** Runs that are cancelled here, or on their way to it. */
+    cancelled(by: 'request' | 'stop' | 'delete' | 'replace', count: number): void {
+      if (count > 0) cancellations.inc({ by }, count);
+    },
     fencedWrite(): void {
       fenced.inc();
     },
@@ -150,6 +176,10 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     sweepFound(repaired: number, missed: number): void {
       if (repaired > 0) swept.inc({ outcome: 'repaired' }, repaired);
       if (missed > 0) swept.inc({ outcome: 'missed' }, missed);
+    },
+    /** One call to a hook and what came of it. */
+    hookCalled(hook: string, outcome: string): void {
+      hooks.inc({ hook, outcome });
     },
     /** One answered request; `route` is the template, such as `/tasks/:id`, and never the path. */
     requestAnswered(method: string, route: string, status: number, durationMs: number): void {

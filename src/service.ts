@@ -69,7 +69,16 @@ export async function startService({ settings, clock, log, version, onFatal }: S
   const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, clock, onFatal) : null;
   const connection = embedded?.connection ?? { connectionString: settings.databaseUrl as string };
   const open: OpenPool = (applicationName, maxConnections, timeoutMs, indexScansOnly = false) =>
-    openDatabase({ connection, applicationName, maxConnections, timeoutMs, indexScansOnly, log });
+    openDatabase({
+      connection,
+      applicationName,
+      maxConnections,
+      timeoutMs,
+      indexScansOnly,
+      log,
+      clock,
+      random: Math.random,
+    });
   // Its one session must not be shared while the schema changes: before the pool and before the first request.
   if (embedded) await migrate(connection);
   const pools = embedded ? onePool(open('punctual', 1, engineTimeoutMs)) : separatePools(open);
@@ -135,7 +144,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
       if (closing) return 3_600_000;
       if (embedded) await endReplicas(other.pool);
       if (settings.redisUrl !== null && redis)
-        signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster.id}:signals`, receive, log);
+        signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
       tokens = createRunTokens(cluster.secret);
       engine = startEngine({
         clock,
@@ -145,8 +154,9 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         calendar,
         random: Math.random,
         db: pools,
-        lock: redis ? createRedisLock(redis, `punctual:{${cluster.id}}:run:`, log) : noLock,
+        lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
         execute: executor.execute,
+        callHook: executor.execute,
         tokens,
         signal: (signal) => signals.send(signal),
         maxConcurrent: settings.maxConcurrentRuns,

@@ -2,6 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { Result } from './errors.ts';
+import { redisAddress } from './setting-redis.ts';
 import {
   type ApiKey,
   apiKeys,
@@ -80,8 +81,9 @@ export const settingTable = {
   ),
   redisUrl: secret(
     'REDIS_URL',
-    'Redis or Valkey 6.2 or later; wanted with `DATABASE_URL`.',
-    url(['redis', 'rediss'], 'redis://host:6379'),
+    'Redis or Valkey 6.2 or later; wanted with `DATABASE_URL`. Also `redis+sentinel://host:26379,host2:26379/master-name` ' +
+      'and `redis+cluster://host:6379,host2:6379`; `rediss` for TLS.',
+    redisAddress,
     null,
   ),
   dataDir: setting('DATA_DIR', './data', "The embedded store's folder; not used with `DATABASE_URL`.", text),

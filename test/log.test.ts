@@ -70,6 +70,8 @@ describe('secrets', () => {
     ['a database URL', { url: `postgres://user:${hush}@db:5432/x` }],
     ['a database URL with a slash in the password', { url: `postgresql://user:a/b${hush}@db/x` }],
     ['a Redis URL', { redis: [`rediss://:${hush}@cache:6380/0`] }],
+    ['a Redis address with a slash in the password', { url: `redis+sentinel://u:a/b${hush}@one:1,two:2/main` }],
+    ["a Sentinel's password", { url: `redis+sentinel://h/main?sentinel_password=${hush}` }],
     ['a password in a query', { url: `postgres://db/x?user=a&password=${hush}&ssl=1` }],
     ['a target URL with credentials', { target: { url: `https://me:${hush}@example.com/` } }],
     ['a signing secret under any name', { any: `whsec_${hush}+/==` }],

@@ -20,6 +20,8 @@ export type SettledAttempt = {
   durationMs: number;
   /** From the scheduled instant to the start; null for a later attempt. */
   latenessMs: number | null;
+  /** Whether hooks may have heard of it. */
+  hooked: boolean;
 };
 
 export type Attempts = {
@@ -55,8 +57,8 @@ export type AttemptsOptions = {
   onFenced: (runId: string, taskId: string) => void;
   /** A slot is free again. */
   onFree: () => void;
-  /** A run waits for its next attempt at this instant; or one queued behind the run may start now. */
-  onWaiting: (at: number) => void;
+  /** A run waits for its next attempt at this instant; or one queued behind the run may start now, or be checked first. */
+  onWaiting: (at: number, checked: boolean) => void;
 };
 
 /** A moving average of how many things happen per millisecond, over the last 50 ms or so. */
@@ -143,7 +145,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
         parting,
         // The target may have completed the run before its 202 was read: then there is nothing to write.
         done(written) {
-          if (written && parting.postponed) options.onWaiting(parting.postponed.until);
+          if (written && parting.postponed) options.onWaiting(parting.postponed.until, false);
         },
       });
     }
@@ -159,10 +161,12 @@ export function createAttempts(options: AttemptsOptions): Attempts {
           status: settlement.status,
           durationMs: settlement.finishedAt - startedAt,
           latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
+          hooked: plan.policies?.hooks != null && settlement.retryAt === null,
         });
-        if (settlement.retryAt !== null) options.onWaiting(settlement.retryAt);
+        if (settlement.retryAt !== null) options.onWaiting(settlement.retryAt, false);
         // Others of its task may wait in line behind it.
-        else if (plan.queues || run.trigger === 'catch_up') options.onWaiting(settlement.finishedAt);
+        else if (plan.queues || run.trigger === 'catch_up')
+          options.onWaiting(settlement.finishedAt, plan.policies?.hooks?.before != null);
       },
     });
   }

@@ -14,10 +14,13 @@ import type { Database } from '../store/database.ts';
 import { cancelRequests } from '../store/runs.ts';
 import { readWatermark } from '../store/sweep.ts';
 import { createAttempts } from './attempts.ts';
+import { beforeChecks } from './checks.ts';
 import { createCompleter } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
+import { hookDeliveries } from './deliverer.ts';
 import { createDispatcherStep } from './dispatcher.ts';
 import { createHeartbeatStep } from './heartbeats.ts';
+import { startHookCalls } from './hook-calls.ts';
 import { createHousekeepingStep } from './housekeeping.ts';
 import { createJournal } from './journal.ts';
 import { holdLease } from './lease.ts';
@@ -40,6 +43,8 @@ export type EngineOptions = {
   db: { claims: Database; lease: Database; other: Database };
   lock: OccurrenceLock;
   execute: Executor;
+  /** Calls hooks: by no circuit breaker, for they have retries and bounds of their own. */
+  callHook: Executor;
   tokens: RunTokens;
   /** Tells every replica, this one included. */
   signal: (signal: Signal) => void;
@@ -93,6 +98,7 @@ export function startEngine(options: EngineOptions): Engine {
     maxConcurrent: options.maxConcurrent,
     onSettled(settled) {
       metrics.runSettled(settled);
+      if (settled.hooked) wake('deliverer');
       if (settled.status === 'failed' || settled.status === 'timed_out')
         log.debug({ taskId: settled.taskId, runId: settled.runId, status: settled.status }, 'a run ended badly');
     },
@@ -104,7 +110,8 @@ export function startEngine(options: EngineOptions): Engine {
       scheduler?.slotFree();
       if (attempts.free() === 1) wake('dispatcher');
     },
-    onWaiting: (at) => void clock.after(Math.max(0, at - time.now()), () => wake('dispatcher')),
+    onWaiting: (at, checked) =>
+      void clock.after(Math.max(0, at - time.now()), () => wake(checked ? 'checks' : 'dispatcher')),
   });
 
   const lease = holdLease({
@@ -152,13 +159,30 @@ export function startEngine(options: EngineOptions): Engine {
       return wait;
     });
     loop('dispatcher', createDispatcherStep({ db: db.claims.pool, time, attempts, lease }));
+    const calling = { clock, time, log, lease, execute: options.callHook };
+    const checks = beforeChecks({
+      db: db.other.pool,
+      onChecked: (outcome) => metrics.hookCalled('before', outcome),
+      onWaiting: () => wake('dispatcher'),
+    });
+    loops.set(checks.name, startHookCalls(checks, calling));
+    const deliveries = hookDeliveries({
+      db: db.other.pool,
+      log,
+      random: options.random,
+      onCalled: metrics.hookCalled,
+    });
+    loops.set(deliveries.name, startHookCalls(deliveries, calling));
     loop(
       'takeover',
       createTakeoverStep({
         db: db.other.pool,
         log,
         lease,
-        onTaken: metrics.takenOver,
+        onTaken(count) {
+          metrics.takenOver(count);
+          if (count > 0) wake('deliverer');
+        },
         onRetry: () => wake('dispatcher'),
       }),
     );
@@ -195,10 +219,17 @@ export function startEngine(options: EngineOptions): Engine {
       lock: options.lock,
       plans,
       journal,
-      onClaims: (outcome, count) => metrics.claims(outcome, count),
+      onClaims(outcome, count) {
+        metrics.claims(outcome, count);
+        if (outcome === 'overlap') metrics.skipped('overlap', count);
+      },
       onExhausted: completer.add,
-      onReplaced: () => options.signal('cancel'),
-      onWaiting: () => wake('dispatcher'),
+      onReplaced({ skipped, cancelled, aborting }) {
+        metrics.skipped('replaced', skipped);
+        metrics.cancelled('replace', cancelled + aborting);
+        if (aborting > 0) options.signal('cancel');
+      },
+      onWaiting: (checked) => wake(checked ? 'checks' : 'dispatcher'),
       onStale: () => wake('reconciler'),
     });
     const sweep = createSweepStep({
@@ -210,8 +241,14 @@ export function startEngine(options: EngineOptions): Engine {
       journal,
       followedUntil: () => followedUntil,
       oldestOpen: scheduler.oldestOpen,
-      onFound: (repaired, missed) => metrics.sweepFound(repaired, missed),
-      onWaiting: () => wake('dispatcher'),
+      onFound(repaired, missed) {
+        metrics.sweepFound(repaired, missed);
+        if (missed > 0) wake('deliverer');
+      },
+      onWaiting() {
+        wake('dispatcher');
+        wake('checks');
+      },
     });
     // Until the timetable is full, an occurrence that it does not give out proves nothing.
     loop('sweep', async () => (loaded ? sweep() : 500));
@@ -219,7 +256,7 @@ export function startEngine(options: EngineOptions): Engine {
 
   return {
     receive(signal) {
-      wake({ tasks: 'reconciler', waiting: 'dispatcher', cancel: 'cancels' }[signal]);
+      wake({ tasks: 'reconciler', waiting: 'dispatcher', checks: 'checks', cancel: 'cancels' }[signal]);
     },
     faults() {
       const faults: Record<string, string> = {};

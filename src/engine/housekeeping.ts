@@ -1,6 +1,7 @@
 /** Lets go of what nobody needs any more: old history, used idempotency keys, dead replicas. */
 
 import type { Queryable } from '../store/database.ts';
+import { deleteOldEvents } from '../store/events.ts';
 import { forgetKeys } from '../store/idempotency.ts';
 import { forgetDeadReplicas } from '../store/replicas.ts';
 import { deleteOldRuns } from '../store/runs.ts';
@@ -22,10 +23,15 @@ const keysKeptMs = 24 * 3_600_000;
 
 /** Works in small batches with pauses, so that no writer waits for it. */
 export function createHousekeepingStep({ db, time, retentionMs, lease }: HousekeepingOptions): () => Promise<number> {
+  let runsFrom: string | null = null;
+  let eventsFrom: number | null = 0;
   return async () => {
     if (!lease.held()) return idleMs;
     const before = time.now() - retentionMs;
-    if ((await deleteOldRuns(db, before, batchSize)) === batchSize) return pauseMs;
+    runsFrom = (await deleteOldRuns(db, before, runsFrom, batchSize)).next;
+    if (runsFrom !== null) return pauseMs;
+    eventsFrom = await deleteOldEvents(db, before, eventsFrom ?? 0, batchSize);
+    if (eventsFrom !== null) return pauseMs;
     await forgetTombstones(db, before, batchSize);
     await forgetKeys(db, time.now() - keysKeptMs);
     await forgetDeadReplicas(db);

@@ -40,13 +40,13 @@ export type SchedulerOptions = {
   plans: LruCache<number, Plan>;
   journal: Journal;
   /** Counts what became of occurrences. */
-  onClaims: (outcome: 'won' | 'denied' | 'taken' | 'overlap' | 'stale' | 'failed', count: number) => void;
+  onClaims: (outcome: 'won' | 'denied' | 'taken' | 'queued' | 'overlap' | 'stale' | 'failed', count: number) => void;
   /** The last occurrences of these tasks are written down. */
   onExhausted: (tasks: readonly ExhaustedTask[]) => void;
-  /** Running runs were marked to be aborted, by whichever replica has them. */
-  onReplaced: () => void;
-  /** Runs were inserted that wait for their limits or their check. */
-  onWaiting: () => void;
+  /** Runs had to make way for later ones; those to be aborted are with whichever replica has them. */
+  onReplaced: (replaced: { skipped: number; cancelled: number; aborting: number }) => void;
+  /** Runs were inserted that wait for their check, or for their limits. */
+  onWaiting: (checked: boolean) => void;
   /** A task turned out to have changed: its timetable entry is out of date. */
   onStale: () => void;
 };
@@ -219,7 +219,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const overlapping: Due[] = [];
     const replacing: Due[] = [];
     let won = 0;
-    let waiting = 0;
+    const waiting = new Set<boolean>();
     slots.release();
     for (const { runId, won: isOurs, waits, plan, overlap } of claims) {
       const item = dueByRun.get(runId) as PlannedDue;
@@ -227,7 +227,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       if (isOurs) {
         won++;
         if (waits) {
-          waiting++;
+          waiting.add((plan ?? item.plan)?.policies?.hooks?.before != null);
           continue;
         }
         const { uid, scheduledFor } = item;
@@ -239,7 +239,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       }
     }
     options.onClaims('won', won);
-    if (waiting > 0) options.onWaiting();
+    for (const checked of waiting) options.onWaiting(checked);
     if (claims.length < due.length) {
       options.onClaims('stale', due.length - claims.length);
       options.onStale();
@@ -247,10 +247,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       const answered = new Set(claims.map(({ runId }) => runId));
       if (limited) options.onExhausted(due.filter(({ runId }) => !answered.has(runId)));
     }
-    if (replacing.length > 0 && (await makeWay(db, replacing, claimer.now)) > 0) options.onReplaced();
-    const recorded = overlapping.length === 0 ? 0 : (await recordOverlaps(db, overlapping, claimer)).length;
-    options.onClaims('overlap', recorded);
-    options.onClaims('taken', claims.length - won - recorded);
+    if (replacing.length > 0) options.onReplaced(await makeWay(db, replacing, claimer.now));
+    const { queued, skipped } =
+      overlapping.length === 0 ? { queued: [], skipped: [] } : await recordOverlaps(db, overlapping, claimer);
+    options.onClaims('queued', queued.length);
+    options.onClaims('overlap', skipped.length);
+    options.onClaims('taken', claims.length - won - queued.length - skipped.length);
     return claims;
   }
 

@@ -19,7 +19,7 @@ export type Attempt = {
   acceptsLater: boolean;
   /** With which the target then speaks about this attempt; null when there is none. */
   token: string | null;
-  /** What the message is known by to its receiver; the run id when absent. */
+  /** What a message about the run is known by to its receiver; absent where the run itself is carried out. */
   messageId?: string;
 };
 

@@ -55,28 +55,30 @@ export function prepareTarget(target: HttpTarget, version: string): PreparedTarg
 
 /** The request of one attempt. */
 export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender: Sender): HttpRequest {
-  const { taskId, runId, trigger, messageId = runId } = attempt;
+  const { taskId, runId, trigger, messageId } = attempt;
+  const id = messageId ?? runId;
   const scheduledFor = formatInstant(attempt.scheduledFor);
   const body = prepared.describesRun
     ? JSON.stringify({ taskId, runId, attempt: attempt.attempt, scheduledFor, trigger })
     : prepared.body;
-  // biome-ignore format: names and values in pairs
-  const headers = prepared.headers.concat(
-    'x-task-id', taskId,
-    'x-run-id', runId,
-    'x-attempt', String(attempt.attempt),
-    'x-scheduled-for', scheduledFor,
-    'x-trigger', trigger,
-    'idempotency-key', messageId,
-  );
+  const headers = prepared.headers.concat('x-task-id', taskId, 'idempotency-key', id);
+  // A message about a run is none of its attempts, and must not be taken for one.
+  if (messageId === undefined)
+    // biome-ignore format: names and values in pairs
+    headers.push(
+      'x-run-id', runId,
+      'x-attempt', String(attempt.attempt),
+      'x-scheduled-for', scheduledFor,
+      'x-trigger', trigger,
+    );
   if (attempt.token !== null) headers.push('x-run-token', attempt.token);
   const traceId = runId.replaceAll('-', '');
   // The attempts of a run share a trace (W3C Trace Context §3.2); "01" asks targets that sample by their caller to record it.
   if (/^[0-9a-f]{32}$/.test(traceId)) headers.push('traceparent', `00-${traceId}-${sender.nextSpanId()}-01`);
   if (sender.signer !== null) {
     const seconds = Math.floor(sender.now() / 1000);
-    headers.push('webhook-id', messageId, 'webhook-timestamp', String(seconds));
-    headers.push('webhook-signature', sender.signer(messageId, seconds, body ?? ''));
+    headers.push('webhook-id', id, 'webhook-timestamp', String(seconds));
+    headers.push('webhook-signature', sender.signer(id, seconds, body ?? ''));
   }
   return { path: prepared.path, method: prepared.method, headers, body };
 }

@@ -18,7 +18,13 @@ export async function makeManualRun(
 ): Promise<string | null> {
   const at = context.now();
   const runId = timeOrderedId(at, context.random);
-  if (task.overlap === 'replace' && (await makeWay(db, [{ runId, uid: task.uid }], at)) > 0) context.signal('cancel');
+  if (task.overlap === 'replace') {
+    const { skipped, cancelled, aborting } = await makeWay(db, [{ runId, uid: task.uid }], at);
+    context.metrics.skipped('replaced', skipped);
+    context.metrics.cancelled('replace', cancelled + aborting);
+    if (aborting > 0) context.signal('cancel');
+  }
   const run = await insertManualRun(db, { runId, taskUid: task.uid, trigger }, author);
+  if (run?.status === 'skipped') context.metrics.skipped('overlap', 1);
   return run && runId;
 }

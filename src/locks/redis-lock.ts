@@ -1,4 +1,4 @@
-/** The lock in Redis: one script call for a batch of keys. */
+/** The lock in Redis: one script call for a batch of keys, or, in a Cluster, a few of them side by side. */
 
 import type { Logger } from '../log.ts';
 import type { OccurrenceLock } from './lock.ts';
@@ -16,23 +16,50 @@ const takeScript = `
   end
   return granted`;
 
-/** Keys get `prefix`, which ends in a hash tag so that a Redis Cluster keeps a batch in one slot. */
-export function createRedisLock(connection: RedisConnection, prefix: string, log: Logger): OccurrenceLock {
-  const { redis } = connection;
+type Take = (count: number, ...args: (string | number)[]) => Promise<number[]>;
+
+/**
+ * Keys are `punctual:{namespace}:run:<key>`. The part in braces, the hash tag, is all that a Cluster looks at to place a
+ * key, and a script may only touch keys of one place. One tag for all would put every lock on one master: there, the
+ * last digit of the key goes into the tag. That makes at most 16 calls of a batch, whatever its size, on any number of
+ * masters; a call for each of the 16,384 slots would be one for almost every key. Keys are run ids, whose last digit is
+ * that of the task's number, so that tasks spread evenly.
+ */
+export function createRedisLock(connection: RedisConnection, namespace: string, log: Logger): OccurrenceLock {
+  const { redis, clustered } = connection;
   redis.defineCommand('punctualTake', { lua: takeScript });
-  const take = (
-    redis as unknown as { punctualTake(count: number, ...args: (string | number)[]): Promise<number[]> }
-  ).punctualTake.bind(redis);
+  const take: Take = (redis as unknown as { punctualTake: Take }).punctualTake.bind(redis);
+  const tagOf = (key: string) => (clustered ? `${namespace}:${key.slice(-1)}` : namespace);
+
+  /** The places of the keys in the batch that share a tag. */
+  function placesByTag(keys: readonly string[]): Map<string, number[]> {
+    const byTag = new Map<string, number[]>();
+    keys.forEach((key, place) => {
+      const tag = tagOf(key);
+      const places = byTag.get(tag);
+      if (places) places.push(place);
+      else byTag.set(tag, [place]);
+    });
+    return byTag;
+  }
+
   return {
     async take(keys, owner, ttlMs) {
-      if (!connection.up()) return keys.map(() => true);
-      try {
-        const granted = await take(keys.length, ...keys.map((key) => prefix + key), owner, ttlMs);
-        return granted.map((one) => one === 1);
-      } catch (error) {
-        log.debug({ err: error }, 'Redis did not answer a lock: going on with the fence alone');
-        return keys.map(() => true);
-      }
+      const granted = keys.map(() => true);
+      if (!connection.up()) return granted;
+      const calls = [...placesByTag(keys)].map(async ([tag, places]) => {
+        const names = places.map((place) => `punctual:{${tag}}:run:${keys[place]}`);
+        try {
+          const answers = await take(names.length, ...names, owner, ttlMs);
+          answers.forEach((answer, index) => {
+            granted[places[index] as number] = answer === 1;
+          });
+        } catch (error) {
+          log.debug({ err: error }, 'Redis did not answer a lock: going on with the fence alone');
+        }
+      });
+      await Promise.all(calls);
+      return granted;
     },
   };
 }

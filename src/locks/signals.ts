@@ -1,10 +1,15 @@
 /** Tells the other replicas at once that something changed. A signal may be lost: each of them also polls. */
 
+import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import type { RedisAddress } from '../setting-redis.ts';
 import { connectRedis, type RedisConnection } from './redis.ts';
 
-/** `tasks`: a definition changed. `waiting`: a run waits to be taken. `cancel`: a running run is to be aborted. */
-export type Signal = 'tasks' | 'waiting' | 'cancel';
+/**
+ * `tasks`: a definition changed. `waiting`: a run waits to be taken. `checks`: one waits for the answer of its hook.
+ * `cancel`: a running run is to be aborted.
+ */
+export type Signal = 'tasks' | 'waiting' | 'checks' | 'cancel';
 
 export type Signals = {
   send(signal: Signal): void;
@@ -16,26 +21,57 @@ export function createLocalSignals(receive: (signal: Signal) => void): Signals {
   return { send: receive, close() {} };
 }
 
-/** Signals by Redis publish and subscribe on `channel`; the sender gets its own without the detour. */
+/** How often the subscription is asked for again, in milliseconds. */
+const checkMs = 2_000;
+
+/**
+ * Signals by Redis publish and subscribe on `channel`; the sender gets its own without the detour. In a Cluster every
+ * node passes them on to all others, so it does not matter which one somebody is connected to.
+ */
 export function createRedisSignals(
-  url: string,
+  address: RedisAddress,
   publisher: RedisConnection,
   channel: string,
   receive: (signal: Signal) => void,
   log: Logger,
+  clock: Clock,
 ): Signals {
-  const subscriber = connectRedis(url, log);
-  subscriber.redis.on('ready', () => {
+  const subscriber = connectRedis(address, log);
+  let timer: Timer | null = null;
+  let unanswered = false;
+
+  function subscribe(): void {
+    unanswered = true;
     subscriber.redis
       .subscribe(channel)
-      .catch((error: Error) => log.debug({ err: error }, 'could not subscribe to signals'));
-  });
+      .catch((error: Error) => log.debug({ err: error }, 'could not subscribe to signals'))
+      .finally(() => {
+        unanswered = false;
+      });
+  }
+
+  /**
+   * Who only listens does not notice that nobody is there any more, and a Cluster's client gives up when the node that it
+   * wanted to listen to is away: subscribing once more is the question that shows both, and the cure.
+   */
+  function check(): void {
+    timer = clock.after(checkMs, check);
+    if (!subscriber.up()) return;
+    if (unanswered) subscriber.redis.disconnect(true);
+    else subscribe();
+  }
+
+  subscriber.redis.on('ready', subscribe);
   subscriber.redis.on('message', (_channel: string, message: string) => receive(message as Signal));
+  check();
   return {
     send(signal) {
       receive(signal);
       if (publisher.up()) publisher.redis.publish(channel, signal).catch(() => {}); // Lost signals are what the polls are for.
     },
-    close: () => subscriber.close(),
+    close() {
+      timer?.cancel();
+      subscriber.close();
+    },
   };
 }

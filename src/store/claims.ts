@@ -166,14 +166,14 @@ export async function claimOccurrences(
 
 /**
  * Makes way for runs of tasks with `replace` that do not exist yet: an earlier run that waits is skipped, an earlier one
- * that runs is marked for its replica to abort. Gives back how many are to be aborted.
+ * that runs is marked for its replica to abort. Gives back how many were skipped, cancelled or marked.
  */
 export async function makeWay(
   db: Queryable,
   runs: readonly { runId: string; uid: number }[],
   now: number,
-): Promise<number> {
-  const { rows } = await db.query<{ aborting: number }>({
+): Promise<{ skipped: number; cancelled: number; aborting: number }> {
+  const { rows } = await db.query<{ skipped: number; cancelled: number; aborting: number }>({
     name: 'make-way',
     text: `
       with coming as (
@@ -184,6 +184,7 @@ export async function makeWay(
           finished_at = $3, reason = 'replaced by a later run'
         from coming c
         where r.task_uid = c.uid and r.id < c.run_id and r.lane < 2 and r.status in ('pending', 'retrying')
+        returning r.status
       ), live as (
         update runs r set cancel_requested = true, reason = 'replaced by a later run'
         from coming c
@@ -197,20 +198,28 @@ export async function makeWay(
           attempts = ${cancelledAttempts('$3')}
         from coming c
         where r.task_uid = c.uid and r.id < c.run_id and r.lane = 0 and r.heartbeat_due is not null
+        returning r.status
       )
-      select count(*)::integer as aborting from live`,
+      select (select count(*)::integer from waiting where status = 'skipped') as skipped,
+        (select count(*)::integer from waiting where status = 'cancelled') +
+          (select count(*)::integer from left_alone) as cancelled,
+        (select count(*)::integer from live) as aborting`,
     values: [runs.map(({ uid }) => uid), runs.map(({ runId }) => runId), new Date(now).toISOString()],
   });
-  return rows[0]?.aborting ?? 0;
+  return rows[0] ?? { skipped: 0, cancelled: 0, aborting: 0 };
 }
 
 /**
  * Writes down the occurrences that were due while their task's run was still live: under `queue` and `replace` one waits
  * behind it, every other is `skipped`. Does nothing for an occurrence that already has its run. Gives back the ids of the
- * runs that were written, waiting and skipped.
+ * runs that were written.
  */
-export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer: Claimer): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>({
+export async function recordOverlaps(
+  db: Queryable,
+  due: readonly Due[],
+  claimer: Claimer,
+): Promise<{ queued: string[]; skipped: string[] }> {
+  const { rows } = await db.query<{ id: string; is_queued: boolean }>({
     name: 'record-overlaps',
     text: `
       with late as (
@@ -235,7 +244,7 @@ export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer
         on conflict do nothing
         returning id
       )
-      select id from queued union all select id from skipped`,
+      select id, true as is_queued from queued union all select id, false from skipped`,
     values: [
       due.map((item) => item.runId),
       due.map((item) => item.uid),
@@ -245,7 +254,8 @@ export async function recordOverlaps(db: Queryable, due: readonly Due[], claimer
       new Date(claimer.now).toISOString(),
     ],
   });
-  return rows.map((row) => row.id);
+  const idsOf = (isQueued: boolean) => rows.filter((row) => row.is_queued === isQueued).map((row) => row.id);
+  return { queued: idsOf(true), skipped: idsOf(false) };
 }
 
 /**

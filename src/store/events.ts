@@ -57,6 +57,32 @@ export async function listEvents(
   };
 }
 
+/** Events that come with every run or miss; all others tell who changed the task, and stay as long as it does. */
+const passing = `('missed', 'triggered', 'backfilled', 'hook_failed', 'run_cancelled')`;
+
+/**
+ * Looks at `limit` events after the number `after` and deletes the passing ones from before `before` (epoch milliseconds).
+ * Gives back where to go on; null at the end.
+ */
+export async function deleteOldEvents(
+  db: Queryable,
+  before: number,
+  after: number,
+  limit: number,
+): Promise<number | null> {
+  const { rows } = await db.query<{ last: string | null }>({
+    name: 'delete-old-events',
+    text: `
+      with page as (select id, type, at from task_events where id > $2 order by id limit $3), gone as (
+        delete from task_events e using page where e.id = page.id and page.at < $1 and page.type in ${passing}
+      )
+      select case when count(*) = $3 and max(at) < $1 then max(id) end as last from page`,
+    values: [new Date(before).toISOString(), after, limit],
+  });
+  const last = rows[0]?.last;
+  return last == null ? null : Number(last);
+}
+
 /** The members that differ, each as `{from, to}`. */
 export function describeChange(
   before: TaskDefinition,

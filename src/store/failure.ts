@@ -34,6 +34,15 @@ export function isUnavailable(error: unknown): boolean {
   return false;
 }
 
+/** Whether Postgres undid the whole statement or transaction so that others can go on: a deadlock, or no serial order. */
+export function isRolledBack(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as { code?: unknown };
+    if (code === '40P01' || code === '40001') return true;
+  }
+  return false;
+}
+
 /** Whether Postgres refuses a value as such (SQLSTATE class 22: a NUL in a text, a number out of range), now and for ever. */
 export function isBadData(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

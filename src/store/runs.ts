@@ -5,6 +5,7 @@ import { leastRunId } from '../domain/occurrence.ts';
 import { isOver, type RunStatus, type Trigger } from '../domain/run.ts';
 import { cancelledAttempts } from './attempt-records.ts';
 import type { Database, Queryable } from './database.ts';
+import type { Author } from './events.ts';
 import { runs, tasks } from './schema.ts';
 
 /** A stored run with the id of its task. */
@@ -103,25 +104,30 @@ export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: stri
 const isAborted = `(r.status = 'running' and r.heartbeat_due is null)`;
 
 /** Cancels a waiting run, or marks a running one for its replica to abort. Null when there is no such run. */
-export async function cancelRun(db: Queryable, id: string, reason: string, now: number): Promise<CancelAnswer> {
-  const at = new Date(now).toISOString();
+export async function cancelRun(db: Queryable, id: string, author: Author, now: number): Promise<CancelAnswer> {
   const { rows } = await db.query<{ status: RunStatus; owner: string | null }>({
     name: 'cancel-run',
     text: `
-      update runs r set
-        cancel_requested = true,
-        reason = $2,
-        status = case when ${isAborted} then r.status else 'cancelled' end,
-        finished_at = case when ${isAborted} then null else $3::timestamptz end,
-        lane = case when ${isAborted} then r.lane end,
-        error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
-        error_message = case when ${isAborted} then r.error_message when r.status = 'running' then 'cancelled'
-          else 'cancelled before it started' end,
-        attempts = ${cancelledAttempts('$3')},
-        heartbeat_due = null
-      where r.id = $1 and r.status in ('pending', 'retrying', 'running')
-      returning r.status, r.owner`,
-    values: [id, reason, at],
+      with asked as (
+        update runs r set
+          cancel_requested = true,
+          reason = $2,
+          status = case when ${isAborted} then r.status else 'cancelled' end,
+          finished_at = case when ${isAborted} then null else $3::timestamptz end,
+          lane = case when ${isAborted} then r.lane end,
+          error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
+          error_message = case when ${isAborted} then r.error_message when r.status = 'running' then 'cancelled'
+            else 'cancelled before it started' end,
+          attempts = ${cancelledAttempts('$3')},
+          heartbeat_due = null
+        where r.id = $1 and r.status in ('pending', 'retrying', 'running')
+        returning r.id, r.task_uid, r.status, r.owner
+      ), noted as (
+        insert into task_events (task_uid, type, at, actor, request_id, changes)
+        select task_uid, 'run_cancelled', $3, $4, $5, jsonb_build_object('runId', id) from asked
+      )
+      select status, owner from asked`,
+    values: [id, `cancelled by ${author.actor}`, new Date(now).toISOString(), author.actor, author.requestId],
   });
   const row = rows[0];
   if (row) return { result: row.status === 'running' ? 'asked' : 'cancelled', owner: row.owner };
@@ -131,7 +137,7 @@ export async function cancelRun(db: Queryable, id: string, reason: string, now: 
 
 /**
  * Cancels a task's waiting runs and, with `all`, marks its running ones for their replicas to abort. Gives back how many
- * are still running.
+ * are cancelled, and how many still run.
  */
 export async function cancelRunsOf(
   db: Queryable,
@@ -139,9 +145,9 @@ export async function cancelRunsOf(
   which: 'pending' | 'all',
   reason: string,
   now: number,
-): Promise<number> {
+): Promise<{ cancelled: number; aborting: number }> {
   const at = new Date(now).toISOString();
-  await db.query({
+  const { rowCount } = await db.query({
     name: 'cancel-waiting-of',
     text: `
       update runs set status = 'cancelled', finished_at = $3, lane = null, reason = $2, error_kind = 'cancelled',
@@ -149,7 +155,8 @@ export async function cancelRunsOf(
       where task_uid = $1 and status in ('pending', 'retrying')`,
     values: [uid, reason, at],
   });
-  if (which === 'pending') return 0;
+  const waiting = rowCount ?? 0;
+  if (which === 'pending') return { cancelled: waiting, aborting: 0 };
   const { rows } = await db.query<{ status: RunStatus }>({
     name: 'cancel-running-of',
     text: `
@@ -165,7 +172,8 @@ export async function cancelRunsOf(
       returning r.status`,
     values: [uid, reason, at],
   });
-  return rows.filter(({ status }) => status === 'running').length;
+  const aborting = rows.filter(({ status }) => status === 'running').length;
+  return { cancelled: waiting + rows.length - aborting, aborting };
 }
 
 /** Which of its running runs a replica was asked to abort. */
@@ -182,19 +190,31 @@ export async function cancelRequests(
 }
 
 /**
- * Deletes at most `limit` of the runs that were scheduled before `before` and are over, oldest first, always keeping a
- * task's newest run. Gives back how many went.
+ * Looks at `limit` runs after the id `after` (null: from the oldest on) that were scheduled before `before`, and deletes
+ * those that were over by then, always keeping a task's newest run. Gives back how many went, and where to go on; null at
+ * the end. In key ranges, so that what has to stay is not looked at again with every batch.
  */
-export async function deleteOldRuns(db: Queryable, before: number, limit: number): Promise<number> {
-  const { rowCount } = await db.query({
+export async function deleteOldRuns(
+  db: Queryable,
+  before: number,
+  after: string | null,
+  limit: number,
+): Promise<{ deleted: number; next: string | null }> {
+  const { rows } = await db.query<{ deleted: number; last: string | null }>({
     name: 'delete-old-runs',
     text: `
-      delete from runs where id in (
-        select r.id from runs r
-        where r.id < $1 and r.finished_at < $2
-          and exists (select from runs newer where newer.task_uid = r.task_uid and newer.id > r.id)
-        order by r.id limit $3)`,
-    values: [leastRunId(before), new Date(before).toISOString(), limit],
+      with page as (
+        select id, task_uid, finished_at from runs
+        where id < $1 and ($2::uuid is null or id > $2) order by id limit $3
+      ), gone as (
+        delete from runs r using page
+        where r.id = page.id and page.finished_at < $4
+          and exists (select from runs newer where newer.task_uid = page.task_uid and newer.id > page.id)
+        returning r.id
+      )
+      select (select count(*)::integer from gone) as deleted,
+        (select case when count(*) = $3 then (array_agg(id order by id desc))[1] end from page) as last`,
+    values: [leastRunId(before), after, limit, new Date(before).toISOString()],
   });
-  return rowCount ?? 0;
+  return { deleted: rows[0]?.deleted ?? 0, next: rows[0]?.last ?? null };
 }

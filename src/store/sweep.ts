@@ -69,16 +69,22 @@ export async function occurredRuns(db: Queryable, watermark: number, horizon: nu
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Leaves an event for each miss of a task that still is of that generation. */
+/** Leaves an event for each miss of a task that still is of that generation, and tells its hook. */
 export async function recordMisses(db: Queryable, misses: readonly Miss[], now: number): Promise<void> {
   if (misses.length === 0) return;
   await db.query({
     name: 'record-misses',
     text: `
+      with missed as (
+        select t.uid, m.changes, t.policies #> '{hooks,onMissed}' is not null as hooked
+        from unnest($1::bigint[], $2::jsonb[], $4::integer[]) as m(uid, changes, generation)
+        join tasks t on t.uid = m.uid and t.generation = m.generation and t.status = 'active' and ${isNotDeleted}
+      ), told as (
+        insert into deliveries (task_uid, hook, data, due_at, created_at)
+        select uid, 'onMissed', changes - 'exact', clock_timestamp(), clock_timestamp() from missed where hooked
+      )
       insert into task_events (task_uid, type, at, actor, changes)
-      select t.uid, 'missed', $3, 'scheduler', m.changes
-      from unnest($1::bigint[], $2::jsonb[], $4::integer[]) as m(uid, changes, generation)
-      join tasks t on t.uid = m.uid and t.generation = m.generation and t.status = 'active' and ${isNotDeleted}`,
+      select uid, 'missed', $3, 'scheduler', changes from missed`,
     values: [
       misses.map(({ uid }) => uid),
       misses.map(({ from, to, count, exact, policy }) =>

@@ -1,4 +1,4 @@
-/** The last step of a deleted task: its row and its events go when no run refers to it any more. */
+/** The last step of a deleted task: when no run refers to it any more, its row, its events and its calls to hooks go. */
 
 import type { Queryable } from './database.ts';
 
@@ -13,6 +13,8 @@ export async function forgetTombstones(db: Queryable, before: number, limit: num
           where t.deleted_at < $1 and not exists (select from runs r where r.task_uid = t.uid)
           order by t.uid limit $2)
         returning uid
+      ), untold as (
+        delete from deliveries d using gone where d.task_uid = gone.uid
       )
       delete from task_events e using gone where e.task_uid = gone.uid`,
     values: [new Date(before).toISOString(), limit],

@@ -49,7 +49,7 @@ describe('the compose file', () => {
     const settings = settingsOf({ ...imageEnvironment, ...environment });
     expect(settings.open).toBe(true);
     expect(new URL(settings.databaseUrl as string).hostname).toBe('postgres');
-    expect(new URL(settings.redisUrl as string).hostname).toBe('redis');
+    expect(settings.redisUrl).toEqual({ kind: 'server', url: 'redis://redis:6379' });
   });
 
   test('connects to the database that it makes', () => {

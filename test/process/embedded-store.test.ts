@@ -24,7 +24,15 @@ async function openStore(timeoutMs = 10_000) {
   const { connection, stop } = opened.value;
   await migrate(connection);
   const log = pino({ level: 'silent' });
-  const database = openDatabase({ connection, applicationName: 'test', maxConnections: 1, timeoutMs, log });
+  const database = openDatabase({
+    connection,
+    applicationName: 'test',
+    maxConnections: 1,
+    timeoutMs,
+    log,
+    clock: systemClock,
+    random: Math.random,
+  });
   onTestFinished(async () => {
     await database.close();
     await stop();

@@ -14,6 +14,8 @@ export type Proxy = {
   /** Lets nothing through in either direction, but keeps and takes connections. */
   pause(): void;
   resume(): void;
+  /** Makes the connections of now go mute, as a firewall does that has forgotten them; new ones work. */
+  strand(): void;
   close(): Promise<void>;
 };
 
@@ -81,6 +83,9 @@ export async function createProxy(target: string): Promise<Proxy> {
     resume() {
       paused = false;
       for (const socket of sockets) socket.resume();
+    },
+    strand() {
+      for (const socket of sockets) socket.pause();
     },
     close: cut,
   };

@@ -24,14 +24,23 @@ export type RedisServer = {
   close(): Promise<void>;
 };
 
+export type RedisServerOptions = {
+  /** Lines for the configuration file besides those that every server of the tests gets. */
+  config?: string[];
+  /** Arguments after the configuration file. */
+  args?: string[];
+  /** One of its own when absent. */
+  password?: string;
+};
+
 /** `program` is the path of a `redis-server`. Rejects with what the server said when it does not come up. */
-export async function startRedis(program: string): Promise<RedisServer> {
+export async function startRedis(program: string, options: RedisServerOptions = {}): Promise<RedisServer> {
   const owner = await serverOwner();
   const folder = await createScratchFolder(owner);
   const guard = createGuard({ signal: 'KILL', folder });
   const configFile = join(folder, 'redis.conf');
   const logFile = join(folder, 'log');
-  const password = randomPassword();
+  const password = options.password ?? randomPassword();
 
   function urlAt(port: number): string {
     return `redis://:${password}@127.0.0.1:${port}/0`;
@@ -45,10 +54,15 @@ export async function startRedis(program: string): Promise<RedisServer> {
       'save ""',
       `dir ${folder}`,
       `logfile ${logFile}`,
+      ...(options.config ?? []),
     ];
     await writeFile(configFile, config.join('\n'), { mode: 0o600 });
     if (owner) await chown(configFile, owner.uid, owner.gid);
-    const child = guard.spawn(program, [configFile], { ...owner, cwd: folder, stdio: 'ignore' });
+    const child = guard.spawn(program, [configFile, ...(options.args ?? [])], {
+      ...owner,
+      cwd: folder,
+      stdio: 'ignore',
+    });
     child.unref();
     await once(child, 'spawn');
     const up = await poll(

@@ -7,6 +7,16 @@ import { createProxy } from './proxy.ts';
 import { askRedis } from './redis-command.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 
+/** For `describe.skipIf(noOwnRedis)`: Redis' program is not at hand, only a server's address, or nothing at all. */
+export const noOwnRedis: boolean = inject('redis').kind !== 'binary';
+
+/** The path of a `redis-server`. Throws where `noOwnRedis`. */
+export function redisProgram(): string {
+  const provided = inject('redis');
+  if (provided.kind === 'binary') return provided.path;
+  throw new Error('no program of Redis: put describe.skipIf(noOwnRedis) around what needs it');
+}
+
 export type TestRedis = Omit<RedisServer, 'close'>;
 
 /**

@@ -30,7 +30,7 @@ describe('an occurrence that is due while the task still runs', () => {
   test('is skipped, and finished at once, where the task says skip', async () => {
     const task = await busy('skip', 'skip');
     const written = await recordOverlaps(store.db, [dueOf(task, 1)], claimer);
-    expect(written).toEqual([dueOf(task, 1).runId]);
+    expect(written).toEqual({ queued: [], skipped: [dueOf(task, 1).runId] });
     expect(await states(task)).toEqual([running, skipped]);
     expect(await readRun(store.db, dueOf(task, 1).runId)).toMatchObject({
       finished_at: new Date(t0 + 9),
@@ -45,7 +45,10 @@ describe('an occurrence that is due while the task still runs', () => {
     const task = await busy(`wait-${overlap}`, overlap, { priority: 8 });
     const first = await recordOverlaps(store.db, [dueOf(task, 3), dueOf(task, 1), dueOf(task, 2)], claimer);
     expect(await states(task)).toEqual([running, queued, skipped, skipped]);
-    expect(first.sort()).toEqual([1, 2, 3].map((second) => dueOf(task, second).runId));
+    expect(first).toEqual({
+      queued: [dueOf(task, 1).runId],
+      skipped: [2, 3].map((second) => dueOf(task, second).runId),
+    });
     expect(await readRun(store.db, dueOf(task, 1).runId)).toMatchObject({
       rank: new Date(t0 + 1_000 - 80_000),
       owner: null,
@@ -61,7 +64,7 @@ describe('an occurrence that is due while the task still runs', () => {
     const due = [dueOf(task, 1), dueOf(task, 2)];
     await recordOverlaps(store.db, due, claimer);
     const before = await runsOf(store.db, task.uid);
-    expect(await recordOverlaps(store.db, [...due, dueOf(task, 0)], claimer)).toEqual([]);
+    expect(await recordOverlaps(store.db, [...due, dueOf(task, 0)], claimer)).toEqual({ queued: [], skipped: [] });
     expect(await runsOf(store.db, task.uid)).toEqual(before);
   });
 
@@ -74,7 +77,8 @@ describe('an occurrence that is due while the task still runs', () => {
         recordOverlaps(store.db, [...due].reverse(), claimer),
         recordOverlaps(store.db, due, claimer),
       ]);
-      expect(answers.flat().sort()).toEqual(due.map(({ runId }) => runId).sort());
+      const written = answers.flatMap((answer) => [...answer.queued, ...answer.skipped]);
+      expect(written.sort()).toEqual(due.map(({ runId }) => runId).sort());
     }
     for (const task of tasks) {
       const runs = await states(task);
@@ -86,7 +90,7 @@ describe('an occurrence that is due while the task still runs', () => {
   test('of a task that has changed is not written down', async () => {
     const task = await busy('changed', 'skip');
     await updateTask(store.db, task, { type: 'updated', definition: task.definition, activeFrom: t0 }, author, t0);
-    expect(await recordOverlaps(store.db, [dueOf(task, 1)], claimer)).toEqual([]);
+    expect(await recordOverlaps(store.db, [dueOf(task, 1)], claimer)).toEqual({ queued: [], skipped: [] });
     expect(await states(task)).toEqual([running]);
   });
 });

@@ -45,15 +45,15 @@ describe('cancelling a run', () => {
     const lane = isOver(status) ? null : 0;
     const id = await plant(tasks[0], 0, { status, lane, owner, attempt: 1, finished_at: null });
     const before = await readRun(store.db, id);
-    const answer = await cancelRun(store.db, id, 'enough', t0 + 9);
+    const answer = await cancelRun(store.db, id, author, t0 + 9);
     const after = await readRun(store.db, id);
     if (isOver(status)) {
       expect(answer).toEqual({ result: 'over', owner: null });
       expect(after).toEqual(before);
     } else if (status === 'running') {
       expect(answer).toEqual({ result: 'asked', owner });
-      expect(after).toEqual({ ...before, cancel_requested: true, reason: 'enough' });
-      expect(await cancelRequests(store.db, owner)).toEqual([{ runId: id, reason: 'enough' }]);
+      expect(after).toEqual({ ...before, cancel_requested: true, reason: 'cancelled by tester' });
+      expect(await cancelRequests(store.db, owner)).toEqual([{ runId: id, reason: 'cancelled by tester' }]);
       expect(await cancelRequests(store.db, randomUUID())).toEqual([]);
     } else {
       expect(answer).toMatchObject({ result: 'cancelled' });
@@ -61,7 +61,7 @@ describe('cancelling a run', () => {
         status: 'cancelled',
         finished_at: new Date(t0 + 9),
         lane: null,
-        reason: 'enough',
+        reason: 'cancelled by tester',
         error_kind: 'cancelled',
       });
       expect(await cancelRequests(store.db, owner)).toEqual([]);
@@ -69,7 +69,7 @@ describe('cancelling a run', () => {
   });
 
   test('that does not exist finds nothing', async () => {
-    expect(await cancelRun(store.db, randomUUID(), 'enough', t0)).toBeNull();
+    expect(await cancelRun(store.db, randomUUID(), author, t0)).toBeNull();
   });
 
   test.each(['pending', 'all'] as const)(
@@ -79,7 +79,10 @@ describe('cancelling a run', () => {
       for (const [second, status] of runStatuses.entries())
         ids.set(status, await plant(tasks[0], second, { status, finished_at: null }));
       const other = await plant(tasks[1], 0, { status: 'pending', finished_at: null });
-      expect(await cancelRunsOf(store.db, tasks[0].uid, which, 'stopped', t0)).toBe(which === 'all' ? 1 : 0);
+      expect(await cancelRunsOf(store.db, tasks[0].uid, which, 'stopped', t0)).toEqual({
+        cancelled: 2,
+        aborting: which === 'all' ? 1 : 0,
+      });
       for (const [status, id] of ids) {
         const run = await readRun(store.db, id);
         const waits = status === 'pending' || status === 'retrying';
@@ -101,10 +104,11 @@ describe('deleting old runs', () => {
     for (let second = 0; second < 3; second++) await plant(tasks[1], second);
     const young = await plant(tasks[2], 100);
     const before = t0 + 50_000;
-    expect(await deleteOldRuns(store.db, before, 4)).toBe(4);
+    const first = await deleteOldRuns(store.db, before, null, 4);
+    expect(first).toMatchObject({ deleted: 4, next: expect.any(String) });
     expect([await count(tasks[0]), await count(tasks[1])]).toEqual([8, 1]);
-    expect(await deleteOldRuns(store.db, before, 100)).toBe(7);
-    expect(await deleteOldRuns(store.db, before, 100)).toBe(0);
+    expect(await deleteOldRuns(store.db, before, first.next, 100)).toEqual({ deleted: 7, next: null });
+    expect(await deleteOldRuns(store.db, before, null, 100)).toEqual({ deleted: 0, next: null });
     expect((await list()).map(instantOfRunId)).toEqual([t0 + 100_000, t0 + 9_000, t0 + 2_000]);
     expect(await list({ taskId: 'c' })).toEqual([young]);
   });
@@ -115,7 +119,7 @@ describe('deleting old runs', () => {
     await plant(tasks[0], 2, { finished_at: new Date(t0 + 60_000) });
     await plant(tasks[0], 3);
     await plant(tasks[0], 4);
-    expect(await deleteOldRuns(store.db, t0 + 50_000, 100)).toBe(1);
+    expect(await deleteOldRuns(store.db, t0 + 50_000, null, 100)).toMatchObject({ deleted: 1 });
     expect(await list()).toHaveLength(4);
   });
 });

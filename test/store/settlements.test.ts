@@ -7,7 +7,7 @@ import { claimOccurrences } from '../../src/store/claims.ts';
 import { isBadData, isUnavailable } from '../../src/store/failure.ts';
 import { cancelRun } from '../../src/store/runs.ts';
 import { type Settlement, settleRuns } from '../../src/store/settlements.ts';
-import { dueOf, makeTask, makeTasks, openStore, plantRun, readRun, type Store, t0 } from './store.ts';
+import { author, dueOf, makeTask, makeTasks, openStore, plantRun, readRun, type Store, t0 } from './store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -149,17 +149,17 @@ describe('a settlement', () => {
 
   test('of a run that somebody cancelled meanwhile is not followed by another attempt', async () => {
     const id = await running('cancelled-meanwhile');
-    await cancelRun(store.db, id, 'enough', t0);
+    await cancelRun(store.db, id, author, t0);
     expect(await settleRuns(store.db, owner, [retrying(id, 1, t0 + 3_000)])).toEqual(new Set([id]));
     expect(await readRun(store.db, id)).toMatchObject({
       status: 'cancelled',
-      reason: 'enough',
+      reason: 'cancelled by tester',
       lane: null,
       finished_at: new Date(t0 + 511),
       attempts: [{ attempt: 1 }],
     });
     const over = await running('cancelled-too-late');
-    await cancelRun(store.db, over, 'enough', t0);
+    await cancelRun(store.db, over, author, t0);
     await settleRuns(store.db, owner, [ended(over)]);
     expect(await readRun(store.db, over)).toMatchObject({ status: 'succeeded', reason: null });
   });

@@ -1,5 +1,6 @@
 /** A store for tests: a database of one's own, and short ways to fill it. */
 
+import { systemClock } from '../../src/clock.ts';
 import { createCalendar } from '../../src/domain/calendar.ts';
 import { occurrenceRunId } from '../../src/domain/occurrence.ts';
 import type { RunStatus } from '../../src/domain/run.ts';
@@ -40,6 +41,8 @@ export function openPool(url: string, applicationName = 'punctual tests', timeou
     maxConnections: noPostgres ? 1 : 12,
     timeoutMs,
     log: silent,
+    clock: systemClock,
+    random: Math.random,
   });
   // That session also remembers the prepared statements of a connection that is gone.
   if (noPostgres) database.pool.on('connect', (client) => void client.query('deallocate all'));

@@ -63,7 +63,7 @@ export function backfillRoutes(app: App, context: HttpContext): void {
       const created =
         instants.length === 0 ? 0 : await insertBackfill(database.pool, uid, instants, authorOf(request), now());
       if (created === null) throw notFound(`task "${id}"`);
-      if (created > 0) context.signal('waiting');
+      if (created > 0) context.signal(definition.hooks?.before ? 'checks' : 'waiting');
       const left = next !== null && next < end ? formatInstant(next) : null;
       return reply
         .code(202)

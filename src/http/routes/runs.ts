@@ -120,8 +120,9 @@ export function runRoutes(app: App, context: HttpContext): void {
     },
     async (request, reply) => {
       const { id } = await knownRun(request);
-      const answer = await cancelRun(database.pool, id, `cancelled by ${request.actor.name}`, now());
+      const answer = await cancelRun(database.pool, id, authorOf(request), now());
       if (answer?.result === 'over') throw new ProblemError('illegal_transition', 'the run is already over');
+      context.metrics.cancelled('request', 1);
       context.signal('cancel');
       return reply.code(202).send(runView(await knownRun(request)));
     },
@@ -148,7 +149,7 @@ export function runRoutes(app: App, context: HttpContext): void {
         target &&
         (await untilLaneFree(() => makeManualRun(context, database.pool, target, 'retry', authorOf(request))));
       if (runId === null) throw new ProblemError('illegal_transition', 'the task of this run has been deleted');
-      context.signal('waiting');
+      context.signal(task?.definition.hooks?.before ? 'checks' : 'waiting');
       const stored = await findRun(database, runId);
       return reply
         .code(202)

@@ -62,7 +62,8 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
         const stopped = await liveTask(context, request);
         const task = await setStatus(context, request, stopped, 'active');
         if (!task) continue;
-        if (await catchUpSince(context, stopped, task, catchUp)) context.signal('waiting');
+        if (await catchUpSince(context, stopped, task, catchUp))
+          context.signal(task.definition.hooks?.before ? 'checks' : 'waiting');
         return view(task, reply);
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
@@ -95,8 +96,11 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
       for await (const _ of triesOf(context)) {
         const task = await setStatus(context, request, await liveTask(context, request), 'stopped');
         if (!task) continue;
-        if (cancel !== 'none' && (await cancelRunsOf(db, task.uid, cancel, 'task stopped', now())) > 0)
-          context.signal('cancel');
+        if (cancel !== 'none') {
+          const { cancelled, aborting } = await cancelRunsOf(db, task.uid, cancel, 'task stopped', now());
+          context.metrics.cancelled('stop', cancelled + aborting);
+          if (aborting > 0) context.signal('cancel');
+        }
         return view(task, reply);
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
@@ -145,7 +149,7 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
       if (outcome.kind === 'mismatch')
         throw new ProblemError('idempotency_mismatch', 'this Idempotency-Key came with another body before');
       if (outcome.kind === 'replayed') reply.header('idempotency-replayed', 'true');
-      context.signal('waiting');
+      context.signal(task.definition.hooks?.before ? 'checks' : 'waiting');
       const { runId } = outcome.answer;
       const wait = waitAsked(request.headers.prefer);
       if (wait > 0) reply.header('preference-applied', `wait=${wait}`);

@@ -192,7 +192,8 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
           ? notFound(`task "${id}"`)
           : new ProblemError('precondition_failed', 'the task has changed');
       await claimsAreOver(database, gone.changedIn, () => context.pause(2));
-      await cancelRunsOf(db, gone.uid, 'pending', 'task deleted', now());
+      const { cancelled } = await cancelRunsOf(db, gone.uid, 'pending', 'task deleted', now());
+      context.metrics.cancelled('delete', cancelled);
       context.signal('tasks');
       return reply.code(204).send();
     },
