@@ -19,6 +19,8 @@ export type GaugeState = {
   tasks: number;
   leaseRemainingMs: number;
   clockOffsetMs: number;
+  /** Whether the database's clock says something that is not believed. */
+  clockJumped: boolean;
   dependencies: Record<string, boolean>;
 };
 
@@ -86,12 +88,19 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     help: 'Runs taken from replicas whose lease was over',
     registers,
   });
+  const strays = new Counter({
+    name: 'scheduler_strays_total',
+    help: 'Runs that were held for this replica though no attempt of them was here, and were taken up',
+    registers,
+  });
   const swept = new Counter({
     name: 'scheduler_sweep_found_total',
     help: 'Occurrences that were due and had no run: repaired in time, or recorded as missed',
     labelNames: ['outcome'],
     registers,
   });
+  // From the start: a counter that first appears with a 1 did not increase, to Prometheus.
+  for (const outcome of ['repaired', 'missed']) swept.inc({ outcome }, 0);
   const hooks = new Counter({
     name: 'scheduler_hook_deliveries_total',
     help: 'Calls to hooks: delivered, to be retried or dropped; of before hooks passed, skipped or failed',
@@ -172,6 +181,10 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     takenOver(count: number): void {
       if (count > 0) taken.inc(count);
     },
+    /** Own runs that nothing here knew of. */
+    straysFound(count: number): void {
+      if (count > 0) strays.inc(count);
+    },
     /** What one sweep found. */
     sweepFound(repaired: number, missed: number): void {
       if (repaired > 0) swept.inc({ outcome: 'repaired' }, repaired);
@@ -214,6 +227,11 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
         'scheduler_clock_offset_seconds',
         "The database's clock minus this machine's",
         (now) => now.clockOffsetMs / 1_000,
+      );
+      gauge(
+        'scheduler_clock_jumped',
+        "1 while nothing is fired because the database's clock jumped by more than a minute",
+        (now) => (now.clockJumped ? 1 : 0),
       );
     },
     /** What `/metrics` answers with, and its content type. */

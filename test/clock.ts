@@ -12,6 +12,8 @@ export type HandClock = Clock & {
   freeze(ms: number): void;
   /** Sets the wall clock off by so much; the monotonic clock knows nothing of it. */
   jumpWall(ms: number): void;
+  /** Lets so much time pass for the rest of the world while this machine sleeps. */
+  sleep(ms: number): void;
   /** How many timers wait. */
   pending(): number;
 };
@@ -20,9 +22,11 @@ export function createClock(wall = Date.UTC(2031, 0, 1)): HandClock {
   const timers = new Set<{ at: number; run: () => void }>();
   let elapsed = 0;
   let offset = wall;
+  let asleep = 0;
   return {
     now: () => offset + elapsed,
     monotonic: () => elapsed,
+    uptime: () => elapsed + asleep,
     after(ms, run) {
       const timer = { at: elapsed + ms, run };
       timers.add(timer);
@@ -45,6 +49,10 @@ export function createClock(wall = Date.UTC(2031, 0, 1)): HandClock {
       elapsed += ms;
     },
     jumpWall(ms) {
+      offset += ms;
+    },
+    sleep(ms) {
+      asleep += ms;
       offset += ms;
     },
     pending: () => timers.size,

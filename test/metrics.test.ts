@@ -135,6 +135,7 @@ test('gauges of the state are read at each scrape', async () => {
     tasks: 100,
     leaseRemainingMs: 7_500,
     clockOffsetMs: -20,
+    clockJumped: true,
     dependencies: { postgres: true, redis: false },
   };
   metrics.observeState(() => state);
@@ -143,6 +144,7 @@ test('gauges of the state are read at each scrape', async () => {
   expect(first.get('scheduler_active_tasks')).toBe(100);
   expect(first.get('scheduler_lease_remaining_seconds')).toBe(7.5);
   expect(first.get('scheduler_clock_offset_seconds')).toBe(-0.02);
+  expect(first.get('scheduler_clock_jumped')).toBe(1);
   expect(first.get('dependencies_up{dependency="postgres"}')).toBe(1);
   expect(first.get('dependencies_up{dependency="redis"}')).toBe(0);
   state.running = 0;

@@ -7,19 +7,21 @@ import { type Replica, startReplica } from './services/process.ts';
 
 const run = promisify(execFile);
 
-let readme: string;
 let replica: Replica;
 beforeAll(async () => {
-  readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
   replica = await startReplica();
   await poll(async () => (await fetch(`${replica.url}/readyz`)).ok, { what: 'the service to be ready' });
 });
 
-test('every curl of the README works on a service that was just started, in its order', async () => {
+test.each([
+  ['README.md', 10],
+  ['docs/runs.md', 4],
+])('every curl of %s works on a service that was just started, in its order', async (page, fewest) => {
+  const text = await readFile(new URL(`../${page}`, import.meta.url), 'utf8');
   const { port } = new URL(replica.url);
-  const blocks = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] as string);
+  const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] as string);
   const commands = blocks.flatMap((block) => block.split(/^(?=curl )/m)).filter((command) => command.trim() !== '');
-  expect(commands.length).toBeGreaterThanOrEqual(10);
+  expect(commands.length).toBeGreaterThanOrEqual(fewest);
   for (const command of commands) {
     const here = command
       .replaceAll('localhost:8080', `localhost:${port}`)

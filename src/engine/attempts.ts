@@ -32,6 +32,8 @@ export type Attempts = {
   /** Keeps slots for runs that are being claimed; to be released before they are started. */
   reserve(count: number): { release(): void };
   running(): number;
+  /** Whether a run is in hand here: its attempt waits for a slot, runs, or has still to be written down. */
+  has(runId: string): boolean;
   /** Starts an attempt of a run that is ours as soon as a slot is free, in the order of the calls. */
   start(run: TakenRun, owner: string): void;
   /** Aborts one run's attempt; false when it is not here. */
@@ -185,6 +187,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       };
     },
     running: () => running.size,
+    has: (runId) => running.has(runId) || ready.some(({ run }) => run.runId === runId) || settler.holds(runId),
     start(run, owner) {
       if (running.size < maxConcurrent) begin(run, owner);
       else ready.push({ run, owner });

@@ -8,13 +8,14 @@ import type { Executor } from '../executors/executor.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Signal } from '../locks/signals.ts';
 import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
+import type { GaugeState, Metrics } from '../metrics.ts';
 import type { Plan } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
 import { cancelRequests } from '../store/runs.ts';
 import { readWatermark } from '../store/sweep.ts';
 import { createAttempts } from './attempts.ts';
 import { beforeChecks } from './checks.ts';
+import { createClockAlarmStep, describeDoubt } from './clock-alarm.ts';
 import { createCompleter } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { hookDeliveries } from './deliverer.ts';
@@ -28,6 +29,7 @@ import { type Loop, type LoopOptions, startLoop } from './loop.ts';
 import { createReconcilerStep } from './reconciler.ts';
 import { startScheduler } from './scheduler.ts';
 import { createSettler } from './settler.ts';
+import { createStrayStep } from './strays.ts';
 import { createSweepStep } from './sweeper.ts';
 import { createTakeoverStep } from './takeover.ts';
 import { createTimetable } from './timetable.ts';
@@ -66,7 +68,7 @@ export type Engine = {
    */
   stop(graceMs: number): Promise<void>;
   /** What the gauges show. */
-  state(): { running: number; tasks: number; leaseRemainingMs: number; clockOffsetMs: number; loaded: boolean };
+  state(): Omit<GaugeState, 'dependencies'> & { loaded: boolean };
 };
 
 const cancelPollMs = 1_000;
@@ -131,6 +133,9 @@ export function startEngine(options: EngineOptions): Engine {
     onJump: (ms) => log.warn({ jumpMs: ms }, "the database's clock jumped"),
   });
 
+  /** What is due, and whose lease is over, can only be told by a clock that is believed. */
+  const firing = { id: lease.id, held: () => lease.held() && time.doubt() === null };
+
   /** Only a replica with a lease, and so with the database's time, has anything to do. */
   function begin(): void {
     if (loops.size > 0) return;
@@ -159,7 +164,7 @@ export function startEngine(options: EngineOptions): Engine {
       return wait;
     });
     loop('dispatcher', createDispatcherStep({ db: db.claims.pool, time, attempts, lease }));
-    const calling = { clock, time, log, lease, execute: options.callHook };
+    const calling = { clock, time, log, lease: firing, execute: options.callHook };
     const checks = beforeChecks({
       db: db.other.pool,
       onChecked: (outcome) => metrics.hookCalled('before', outcome),
@@ -173,19 +178,14 @@ export function startEngine(options: EngineOptions): Engine {
       onCalled: metrics.hookCalled,
     });
     loops.set(deliveries.name, startHookCalls(deliveries, calling));
-    loop(
-      'takeover',
-      createTakeoverStep({
-        db: db.other.pool,
-        log,
-        lease,
-        onTaken(count) {
-          metrics.takenOver(count);
-          if (count > 0) wake('deliverer');
-        },
-        onRetry: () => wake('dispatcher'),
-      }),
-    );
+    const recovery = {
+      ...{ db: db.other.pool, clock, time, log, metrics, lease: firing, attempts },
+      onTaken: () => wake('deliverer'),
+      onRetry: () => wake('dispatcher'),
+    };
+    loop('takeover', createTakeoverStep(recovery));
+    loop('strays', createStrayStep(recovery));
+    loop('clock', createClockAlarmStep({ clock, time, log }));
     loop(
       'heartbeats',
       createHeartbeatStep({
@@ -215,7 +215,7 @@ export function startEngine(options: EngineOptions): Engine {
       log,
       timetable,
       attempts,
-      lease,
+      lease: firing,
       lock: options.lock,
       plans,
       journal,
@@ -236,7 +236,7 @@ export function startEngine(options: EngineOptions): Engine {
       database: db.other,
       time,
       log,
-      lease,
+      lease: firing,
       timetable,
       journal,
       followedUntil: () => followedUntil,
@@ -262,6 +262,8 @@ export function startEngine(options: EngineOptions): Engine {
       const faults: Record<string, string> = {};
       if (!lease.held()) faults.lease = 'not held: Postgres does not answer in time';
       if (!loaded) faults.tasks = 'not loaded yet';
+      const doubt = time.doubt();
+      if (doubt) faults.clock = describeDoubt(doubt);
       return faults;
     },
     abort: (runId, reason) => attempts.abort(runId, { kind: 'cancel', reason }),
@@ -285,6 +287,7 @@ export function startEngine(options: EngineOptions): Engine {
       tasks: timetable.size(),
       leaseRemainingMs: lease.remainingMs(),
       clockOffsetMs: time.offset(),
+      clockJumped: time.doubt() !== null,
       loaded,
     }),
   };

@@ -34,7 +34,7 @@ export function createHousekeepingStep({ db, time, retentionMs, lease }: Houseke
     if (eventsFrom !== null) return pauseMs;
     await forgetTombstones(db, before, batchSize);
     await forgetKeys(db, time.now() - keysKeptMs);
-    await forgetDeadReplicas(db);
+    await forgetDeadReplicas(db, time.now());
     return idleMs;
   };
 }

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
-import { giveUpLease, type ReplicaState, renewLease } from '../store/replicas.ts';
+import { giveUpLease, lastKnownTime, type ReplicaState, renewLease } from '../store/replicas.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { startLoop } from './loop.ts';
 
@@ -43,6 +43,7 @@ export function holdLease(options: LeaseOptions): Lease {
   let believedUntil = -Infinity;
   let held = false;
   let expiry: Timer | null = null;
+  let remembered = false;
 
   function expire(): void {
     expiry = null;
@@ -64,6 +65,12 @@ export function holdLease(options: LeaseOptions): Lease {
     log,
     retryMs: 250,
     async step() {
+      // This process has no earlier reading: the tables tell where the database's clock has already been.
+      if (!remembered) {
+        const known = await lastKnownTime(db);
+        if (known !== null) time.remember(known);
+        remembered = true;
+      }
       const renewing = id;
       const askedAt = clock.monotonic();
       const databaseMs = await renewLease(db, { id: renewing, ...options.state() }, ttlMs);

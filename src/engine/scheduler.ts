@@ -97,7 +97,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       }
       pump();
     }
-    const room = backlog.size() < backlogLimit;
+    const room = backlog.size() < backlogLimit && lease.held();
     const wait = room ? timetable.next() - time.now() : longestSleepMs;
     timer = clock.after(Math.min(Math.max(wait, 1), longestSleepMs), tick);
   }

@@ -14,6 +14,8 @@ type Pending = PendingSettlement | PendingParting;
 
 export type Settler = {
   add(item: Pending): void;
+  /** Whether something about this run has still to be written. */
+  holds(runId: string): boolean;
   /** Resolves when everything added so far is written, or `withinMs` have passed. */
   drain(withinMs: number): Promise<void>;
 };
@@ -36,6 +38,8 @@ function bareItem(item: Pending): void {
 }
 
 const isSettlement = (item: Pending): item is PendingSettlement => 'settlement' in item;
+
+const runIdOf = (item: Pending) => (isSettlement(item) ? item.settlement.runId : item.parting.runId);
 
 const batchSize = 1_000;
 const retryMs = 250;
@@ -72,8 +76,7 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
       try {
         const written = await write(owner, batch);
         queue = queue.filter((item) => !taken.has(item));
-        for (const item of batch)
-          item.done(written.has(isSettlement(item) ? item.settlement.runId : item.parting.runId));
+        for (const item of batch) item.done(written.has(runIdOf(item)));
         suspects = Math.max(0, suspects - batch.length);
         if (failures > 0) log.info({ failures }, 'outcomes are written again');
         failures = 0;
@@ -108,6 +111,7 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
         setImmediate(flush);
       }
     },
+    holds: (runId) => queue.some((item) => runIdOf(item) === runId),
     drain(withinMs) {
       if (queue.length === 0 && !writing) return Promise.resolve();
       return new Promise((resolve) => {

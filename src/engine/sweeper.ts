@@ -15,7 +15,7 @@ export type SweeperOptions = {
   database: Database;
   time: DatabaseTime;
   log: Logger;
-  lease: Pick<Lease, 'held'>;
+  lease: Pick<Lease, 'id' | 'held'>;
   timetable: Pick<Timetable, 'next'>;
   journal: Journal;
   /** Every change committed before this instant is in the timetable. */
@@ -76,6 +76,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
         };
       },
       now,
+      lease.id(),
     );
     journal.forget(swept.watermark);
     if (repaired + missed > 0)

@@ -92,8 +92,11 @@ export function createLanes(origin: string, most: number, options: ConnectorOpti
     watch = null;
     if (waiting === 0 || limit === most) return;
     const now = clock.monotonic();
+    const elapsed = now - lookedAt;
+    // A timer that comes late tells that this process is the slow one: more sockets would only add to its work.
+    const isBusyItself = elapsed > 2 * slowAnswerMs;
     // By Little's law the mean time on a lane is lanes × elapsed / finished. Twice in a row, because once may be a pause.
-    slowLooks = finished * slowAnswerMs < limit * (now - lookedAt) ? slowLooks + 1 : 0;
+    slowLooks = !isBusyItself && finished * slowAnswerMs < limit * elapsed ? slowLooks + 1 : 0;
     if (slowLooks > 1) limit = Math.min(most, limit * 2);
     keepLooking(now);
     fill();

@@ -1,4 +1,4 @@
-/** The replicas' leases: who is alive by the database's clock, and what becomes of the runs of those who are not. */
+/** The replicas' leases: who is alive by the database's clock. */
 
 import type { Queryable } from './database.ts';
 
@@ -41,6 +41,17 @@ export async function renewLease(db: Queryable, replica: ReplicaState, ttlMs: nu
   return now;
 }
 
+/** The latest time that the database's clock is known to have said, in epoch milliseconds; null where nothing tells. */
+export async function lastKnownTime(db: Queryable): Promise<number | null> {
+  const { rows } = await db.query<{ known: number | null }>({
+    name: 'last-known-time',
+    text: `
+      select extract(epoch from greatest((select max(heartbeat_at) from replicas), (select max(watermark) from cluster)))::float8
+        * 1000 as known`,
+  });
+  return rows[0]?.known ?? null;
+}
+
 /** Gives the lease up: the replica is dead to the others at once. */
 export async function giveUpLease(db: Queryable, id: string): Promise<void> {
   await db.query('delete from replicas where id = $1', [id]);
@@ -51,9 +62,14 @@ export async function endReplicas(db: Queryable): Promise<void> {
   await db.query('delete from replicas');
 }
 
-/** Forgets replicas that have been dead for an hour. */
-export async function forgetDeadReplicas(db: Queryable): Promise<void> {
-  await db.query(`delete from replicas where lease_until < clock_timestamp() - interval '1 hour'`);
+/**
+ * Forgets replicas that have been dead for an hour at `now` (epoch milliseconds by the database's clock, as the caller
+ * knows it: when that clock jumps, those who live must not be forgotten).
+ */
+export async function forgetDeadReplicas(db: Queryable, now: number): Promise<void> {
+  await db.query(`delete from replicas where lease_until < $1::timestamptz - interval '1 hour'`, [
+    new Date(now).toISOString(),
+  ]);
 }
 
 /** A live replica as `GET /cluster` shows it. */
@@ -69,66 +85,12 @@ export type LiveReplica = {
   duties: string[];
 };
 
-/** Every replica whose lease is running, oldest first. */
+/** Every replica whose lease is running, oldest first. The one that swept last has the duty `sweep`. */
 export async function listReplicas(db: Queryable): Promise<LiveReplica[]> {
   const { rows } = await db.query<LiveReplica>(`
     select id, version, host, pid, started_at as "startedAt", heartbeat_at as "heartbeatAt", running,
-      tasks_loaded as "tasksLoaded", duties
+      tasks_loaded as "tasksLoaded",
+      duties || case when id = (select swept_by from cluster) then array['sweep'] else '{}' end as duties
     from replicas where lease_until > clock_timestamp() order by started_at, id`);
   return rows;
-}
-
-/** A run taken from a dead replica. */
-export type Orphan = {
-  runId: string;
-  taskId: string;
-  owner: string;
-  attempt: number;
-  status: 'retrying' | 'lost' | 'cancelled';
-};
-
-/**
- * Takes at most `limit` running runs whose owner's lease is over: the next attempt is due at once if one is left, else
- * the run is `lost`, or `cancelled` where that had been asked for. Safe to do from several replicas at the same time.
- */
-export async function takeOrphans(db: Queryable, limit: number): Promise<Orphan[]> {
-  const { rows } = await db.query<{
-    id: string;
-    task_id: string;
-    owner: string;
-    attempt: number;
-    status: Orphan['status'];
-  }>({
-    name: 'take-orphans',
-    text: `
-      with orphan as (
-        select r.id, r.attempt < r.max_attempts and not r.cancel_requested as again
-        from runs r
-        where r.status = 'running'
-          and not exists (select from replicas p where p.id = r.owner and p.lease_until > clock_timestamp())
-        order by r.id limit $1 for update skip locked
-      )
-      update runs r set
-        status = case when again then 'retrying' when r.cancel_requested then 'cancelled' else 'lost' end::run_status,
-        due_at = clock_timestamp(), rank = clock_timestamp() + (r.rank - r.due_at),
-        lane = case when again then r.lane end,
-        finished_at = case when again then null else clock_timestamp() end,
-        error_kind = 'lost', error_message = 'the replica that ran it died',
-        reason = case when r.cancel_requested then r.reason else 'replica ' || r.owner || ' stopped renewing its lease' end,
-        attempts = coalesce(r.attempts, '[]') || jsonb_build_object('attempt', r.attempt, 'status', 'lost',
-          'startedAt', to_char(coalesce(r.started_at, r.created_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-          'finishedAt', to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-          'error', jsonb_build_object('kind', 'lost', 'message', 'the replica that ran it died'), 'httpStatus', null)
-      from orphan, tasks t
-      where r.id = orphan.id and t.uid = r.task_uid
-      returning r.id, t.id as task_id, r.owner, r.attempt, r.status`,
-    values: [limit],
-  });
-  return rows.map((row) => ({
-    runId: row.id,
-    taskId: row.task_id,
-    owner: row.owner,
-    attempt: row.attempt,
-    status: row.status,
-  }));
 }

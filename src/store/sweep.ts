@@ -35,7 +35,7 @@ export async function readWatermark(db: Queryable): Promise<number> {
 
 /**
  * Moves the watermark to `horizon` after writing what `find` finds between the two, in one transaction; does nothing where
- * another replica is at it, or the watermark is there already. Gives back where the watermark stands, and how many runs
+ * another replica is at it, or the watermark is there already. `sweeper` is noted as who swept last. Gives back where the watermark stands, and how many runs
  * were inserted.
  */
 export function sweepOnce(
@@ -43,6 +43,7 @@ export function sweepOnce(
   horizon: number,
   find: (db: Queryable, watermark: number) => Promise<SweepWork>,
   now: number,
+  sweeper: string,
 ): Promise<{ watermark: number; inserted: number }> {
   return inTransaction(database, async (db) => {
     const { rows } = await db.query<{ watermark: Date }>('select watermark from cluster for update skip locked');
@@ -54,7 +55,7 @@ export function sweepOnce(
       (await insertDue(db, work.inTime, 'schedule', now)) + (await insertDue(db, work.caughtUp, 'catch_up', now));
     await recordMisses(db, work.misses, now);
     if (work.exhausted.length > 0) await completeTasks(db, work.exhausted, now);
-    await db.query('update cluster set watermark = $1', [new Date(horizon).toISOString()]);
+    await db.query('update cluster set watermark = $1, swept_by = $2', [new Date(horizon).toISOString(), sweeper]);
     return { watermark: horizon, inserted };
   });
 }

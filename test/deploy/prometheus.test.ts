@@ -37,6 +37,8 @@ describe('Prometheus', () => {
         'PunctualLate',
         'PunctualFencedWrites',
         'PunctualTakeovers',
+        'PunctualSweepRepairs',
+        'PunctualClockJumped',
         'PunctualEventLoopLag',
         'PunctualRunsFail',
       ]),
@@ -79,6 +81,7 @@ describe('Prometheus', () => {
       tasks: 0,
       leaseRemainingMs: 0,
       clockOffsetMs: 0,
+      clockJumped: false,
       dependencies: { postgres: true },
     }));
     const series = new Map<string, Set<string>>([['up', new Set(['job', 'instance'])]]);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createDatabaseTime } from '../../src/engine/database-time.ts';
+import { confirmMs, createDatabaseTime, farMs } from '../../src/engine/database-time.ts';
 import { createClock } from '../clock.ts';
 
 const t0 = Date.UTC(2031, 0, 1);
@@ -71,20 +71,17 @@ describe("the database's time", () => {
     expect(Number.isInteger(time.now())).toBe(true);
   });
 
-  test.each([5_000, 86_400_000, -5_000, -86_400_000])(
-    'follows a jump of %d ms at the next reading, and says so',
-    (jump) => {
-      const { time, truth, step, ask } = world();
-      for (let reading = 0; reading < 10; reading++) ask(3, 4);
-      step(jump);
-      const said = ask(3, 4);
-      expect(Math.abs(said - jump)).toBeLessThanOrEqual(10);
-      expect(Math.sign(said)).toBe(Math.sign(jump));
-      expect(time.now()).toBeLessThanOrEqual(truth());
-      expect(time.now()).toBeGreaterThan(truth() - 6);
-      expect(ask(3, 4)).toBe(0);
-    },
-  );
+  test.each([5_000, 59_000, -5_000, -59_000])('follows a jump of %d ms at the next reading, and says so', (jump) => {
+    const { time, truth, step, ask } = world();
+    for (let reading = 0; reading < 10; reading++) ask(3, 4);
+    step(jump);
+    const said = ask(3, 4);
+    expect(Math.abs(said - jump)).toBeLessThanOrEqual(10);
+    expect(Math.sign(said)).toBe(Math.sign(jump));
+    expect(time.now()).toBeLessThanOrEqual(truth());
+    expect(time.now()).toBeGreaterThan(truth() - 6);
+    expect(ask(3, 4)).toBe(0);
+  });
 
   test('takes a slow answer for no jump', () => {
     const { time, truth, ask } = world();
@@ -113,5 +110,119 @@ describe("the database's time", () => {
         },
       ),
     );
+  });
+});
+
+describe('a jump by more than a minute', () => {
+  const hour = 3_600_000;
+
+  /** Readings every 2.5 s for so long. */
+  function watch({ clock, ask }: ReturnType<typeof world>, ms: number): number[] {
+    const jumps: number[] = [];
+    for (let passed = 0; passed < ms; passed += 2_500) {
+      clock.freeze(2_490);
+      jumps.push(ask(4, 6));
+    }
+    return jumps.filter((jump) => jump !== 0);
+  }
+
+  test.each([
+    ['forward', hour],
+    ['back', -hour],
+    ['forward by little more', farMs + 100],
+  ])('%s is not followed: time goes on as it was, and there is doubt', (_, jump) => {
+    const it = world();
+    watch(it, 20_000);
+    it.step(jump);
+    expect(watch(it, 20_000)).toEqual([]);
+    expect(Math.abs((it.time.doubt()?.jumpMs ?? 0) - jump)).toBeLessThan(20);
+    expect(Math.abs(it.time.now() - (it.truth() - jump))).toBeLessThan(20);
+  });
+
+  test.each([hour, -hour])('(%d ms) that is undone ends the doubt at once, and nothing jumped', (jump) => {
+    const it = world();
+    watch(it, 20_000);
+    it.step(jump);
+    watch(it, 20_000);
+    it.step(-jump);
+    expect(watch(it, 2_500)).toEqual([]);
+    expect(it.time.doubt()).toBeNull();
+    expect(it.truth() - it.time.now()).toBeLessThan(20);
+  });
+
+  test.each([hour, -hour])(
+    '(%d ms) that this machine agrees with is believed, once the clock ran on evenly for five minutes',
+    (jump) => {
+      // Before, the database was wrong by an hour.
+      const it = world(t0 - jump, t0);
+      watch(it, 20_000);
+      it.step(jump);
+      expect(watch(it, confirmMs - 5_000)).toEqual([]);
+      expect(it.time.doubt()).not.toBeNull();
+      const [said = 0, ...more] = watch(it, 10_000);
+      expect([Math.abs(said - jump) < 20, more]).toEqual([true, []]);
+      expect(it.time.doubt()).toBeNull();
+      expect(Math.abs(it.truth() - it.time.now())).toBeLessThan(20);
+    },
+  );
+
+  test.each([hour, -hour])('(%d ms) that this machine does not agree with is never believed', (jump) => {
+    const it = world();
+    watch(it, 20_000);
+    it.step(jump);
+    watch(it, 10 * confirmMs);
+    expect(it.time.doubt()).not.toBeNull();
+    // Until this machine's clock is set as well.
+    it.clock.jumpWall(jump);
+    watch(it, 2_500);
+    expect(it.time.doubt()).toBeNull();
+  });
+
+  test('that is followed by others has to run on evenly from the last of them', () => {
+    const it = world(t0 - hour, t0);
+    watch(it, 20_000);
+    it.step(hour - 10_000);
+    watch(it, confirmMs - 20_000);
+    it.step(10_000);
+    watch(it, confirmMs - 20_000);
+    expect(it.time.doubt()).not.toBeNull();
+    watch(it, 30_000);
+    expect(it.time.doubt()).toBeNull();
+  });
+
+  test('is none when it was this machine that slept', () => {
+    const it = world();
+    watch(it, 20_000);
+    it.clock.sleep(hour);
+    it.step(hour);
+    const [said = 0] = watch(it, 2_500);
+    expect(Math.abs(said - hour)).toBeLessThan(20);
+    expect(it.time.doubt()).toBeNull();
+    expect(it.truth() - it.time.now()).toBeLessThan(20);
+    // And the next one is one.
+    it.step(hour);
+    watch(it, 2_500);
+    expect(it.time.doubt()).not.toBeNull();
+  });
+
+  test('back is known from what the database had said before this process', () => {
+    const it = world();
+    it.time.remember(it.truth() + hour);
+    watch(it, 10_000);
+    expect(it.time.doubt()?.jumpMs).toBeLessThan(-hour + 5_000);
+    // This machine agrees: it had been wrong before.
+    watch(it, confirmMs);
+    expect(it.time.doubt()).toBeNull();
+    expect(it.truth() - it.time.now()).toBeLessThan(20);
+  });
+
+  test('forward is not: a time long ago is what an outage looks like', () => {
+    for (const ago of [0, 5_000, hour, 1_000 * hour]) {
+      const it = world();
+      it.time.remember(it.truth() - ago);
+      expect(watch(it, 20_000)).toEqual([]);
+      expect(it.time.doubt()).toBeNull();
+      expect(it.truth() - it.time.now()).toBeLessThan(20);
+    }
   });
 });

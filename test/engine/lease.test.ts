@@ -8,16 +8,17 @@ import { silent } from '../store/store.ts';
 const ttlMs = 10_000;
 
 /** A lease over a database that answers when, and as, the test says. */
-function start() {
+async function start(known: number | null = null) {
   const clock = createClock();
   const asked: { id: string; answer: () => Promise<void>; fail: () => Promise<void> }[] = [];
   const ended: string[] = [];
   const log: string[] = [];
-  const query = (statement: string | { values: unknown[] }, values?: unknown[]) => {
+  const query = (statement: string | { name: string; values: unknown[] }, values?: unknown[]) => {
     if (typeof statement === 'string') {
       ended.push(values?.[0] as string);
       return Promise.resolve({ rows: [] });
     }
+    if (statement.name === 'last-known-time') return Promise.resolve({ rows: [{ known }] });
     return new Promise((resolve, reject) => {
       const act = (work: () => void) => async () => {
         work();
@@ -30,10 +31,11 @@ function start() {
       });
     });
   };
+  const time = createDatabaseTime(clock);
   const lease = holdLease({
     db: { query } as unknown as Queryable,
     clock,
-    time: createDatabaseTime(clock),
+    time,
     log: silent,
     ttlMs,
     state: () => ({ version: '1', host: 'h', pid: 1, running: 0, tasksLoaded: 0, duties: [] }),
@@ -42,12 +44,13 @@ function start() {
     onJump: (ms) => log.push(`jump ${ms}`),
   });
   const last = () => asked.at(-1) as (typeof asked)[number];
-  return { clock, lease, asked, ended, log, last };
+  await settle();
+  return { clock, time, lease, asked, ended, log, last };
 }
 
 describe('a lease', () => {
   test('is held only after the database has answered', async () => {
-    const { lease, last, log } = start();
+    const { lease, last, log } = await start();
     await settle();
     expect([lease.held(), lease.remainingMs(), log]).toEqual([false, 0, []]);
     await last().answer();
@@ -56,7 +59,7 @@ describe('a lease', () => {
   });
 
   test('counts from before it was asked for, however long the answer took', async () => {
-    const { clock, lease, last } = start();
+    const { clock, lease, last } = await start();
     await clock.advance(3_000);
     await last().answer();
     expect(lease.remainingMs()).toBe(4_000);
@@ -67,7 +70,7 @@ describe('a lease', () => {
   });
 
   test('is not held at all when the answer took longer than it may be believed', async () => {
-    const { clock, lease, last, asked, log } = start();
+    const { clock, lease, last, asked, log } = await start();
     await clock.advance(7_000);
     await last().answer();
     expect([lease.held(), log]).toEqual([false, []]);
@@ -78,7 +81,7 @@ describe('a lease', () => {
   });
 
   test('is renewed long before it ends, as the same incarnation', async () => {
-    const { clock, lease, last, asked, log } = start();
+    const { clock, lease, last, asked, log } = await start();
     await last().answer();
     const id = lease.id();
     for (let renewal = 0; renewal < 20; renewal++) {
@@ -90,7 +93,7 @@ describe('a lease', () => {
   });
 
   test('is lost without renewal while the others still wait for it to end, and comes back as another', async () => {
-    const { clock, lease, last, asked, ended, log } = start();
+    const { clock, lease, last, asked, ended, log } = await start();
     await last().answer();
     const first = lease.id();
     await clock.advance(2_500);
@@ -109,7 +112,7 @@ describe('a lease', () => {
   });
 
   test('survives failed renewals as long as one comes in time', async () => {
-    const { clock, lease, last, log } = start();
+    const { clock, lease, last, log } = await start();
     await last().answer();
     await clock.advance(2_500);
     for (let failure = 0; failure < 10; failure++) {
@@ -122,7 +125,7 @@ describe('a lease', () => {
   });
 
   test('is not believed by a process that was frozen, before any of its timers has run', async () => {
-    const { clock, lease, last, ended, log } = start();
+    const { clock, lease, last, ended, log } = await start();
     await last().answer();
     const first = lease.id();
     await clock.advance(2_500);
@@ -137,7 +140,7 @@ describe('a lease', () => {
   });
 
   test('whose late answer comes before the timers does not come to life again', async () => {
-    const { clock, lease, last, log } = start();
+    const { clock, lease, last, log } = await start();
     await last().answer();
     const first = lease.id();
     await clock.advance(2_500);
@@ -153,7 +156,7 @@ describe('a lease', () => {
   });
 
   test('that is stopped is given up, and not asked for again', async () => {
-    const { clock, lease, last, asked, ended } = start();
+    const { clock, lease, last, asked, ended } = await start();
     await last().answer();
     const id = lease.id();
     await lease.stop();
@@ -163,10 +166,22 @@ describe('a lease', () => {
   });
 
   test('that is stopped while it is asked for waits for the answer, to give up what it got', async () => {
-    const { lease, last, ended } = start();
+    const { lease, last, ended } = await start();
     const stopping = lease.stop();
     await last().answer();
     await stopping;
     expect([lease.held(), ended]).toEqual([false, [last().id]]);
+  });
+
+  test('is held too while the database says a time that it had passed already, but there is doubt', async () => {
+    for (const [known, doubted] of [
+      [1_050_000, false],
+      [1_070_000, true],
+    ] as const) {
+      const { lease, last, time } = await start(known);
+      await settle();
+      await last().answer();
+      expect([lease.held(), time.doubt() !== null]).toEqual([true, doubted]);
+    }
   });
 });

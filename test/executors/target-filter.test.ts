@@ -147,7 +147,12 @@ describe('when calling', () => {
   test('a name that changes its address between connections is looked at each time', async () => {
     const answers = ['127.0.0.1', '127.0.0.2'];
     let now = 0;
-    const clock = { now: () => Date.now(), monotonic: () => performance.now() + now, after: shortTimer };
+    const clock = {
+      now: () => Date.now(),
+      monotonic: () => performance.now() + now,
+      uptime: () => 0,
+      after: shortTimer,
+    };
     const { execute } = startExecutor({
       clock,
       filter,

@@ -152,3 +152,27 @@ describe.skipIf(noPostgres)('a replica that is killed', () => {
     await end();
   });
 });
+
+describe.skipIf(noPostgres)('a run that a live replica holds without knowing of it', () => {
+  test('is found by that replica, and taken up with its next attempt', { timeout: 60_000 }, async () => {
+    const { replicas, query, end } = await cluster(1, null);
+    const [replica] = replicas;
+    await replica?.http
+      .post('/tasks')
+      .send({ id: 'stray', schedule: { manual: true }, retry: { maxAttempts: 2 }, target: `${target.url}/stray` })
+      .expect(201);
+    const id = '0190a000-0000-7000-8000-000000000001';
+    await query(`
+      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, owner, attempt, max_attempts, created_at, started_at)
+      select '${id}', uid, 'manual', 'running', now(), now(), now(), p.id, 1, 2, now(), now() from tasks, replicas p`);
+    await target.waitFor(() => callsOf('/stray').size === 1, 45_000);
+    expect([...callsOf('/stray')]).toEqual([[`${id} 2`, 1]]);
+    await poll(async () => (await replica?.http.get(`/runs/${id}`))?.body.status === 'succeeded', { what: 'the run' });
+    const text = (await replica?.http.get('/metrics').expect(200))?.text ?? '';
+    expect(text).toMatch(/^scheduler_strays_total 1$/m);
+    expect(replica?.logs()).toContainEqual(
+      expect.objectContaining({ level: 'warn', runId: id, taskId: 'stray', attempt: 1 }),
+    );
+    await end();
+  });
+});

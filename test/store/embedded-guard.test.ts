@@ -18,6 +18,7 @@ function hastened(times: number): Clock & { waited(): number } {
   return {
     now: systemClock.now,
     monotonic,
+    uptime: systemClock.uptime,
     after: (ms, run) => systemClock.after(ms / times, run),
     waited: monotonic,
   };

@@ -71,13 +71,18 @@ export function serviceRoutes(app: App, context: HttpContext): void {
                 duties: Type.Array(Type.String()),
               }),
             ),
+            clock: Type.Union([Type.String(), Type.Null()], {
+              description: "What is wrong with the database's clock, by the word of the replica that answers",
+            }),
           }),
         },
       },
     },
     async () => {
       const replicas = await listReplicas(context.database.pool);
+      const { clock = null } = await context.faults();
       return {
+        clock,
         replicas: replicas.map((replica) => ({
           ...replica,
           startedAt: formatInstant(replica.startedAt.getTime()),
