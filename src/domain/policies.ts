@@ -47,7 +47,7 @@ export type PoliciesInput = {
   fallback?: unknown;
 };
 
-export const longestPeriodMs = 24 * 3_600_000;
+const longestPeriodMs = 24 * 3_600_000;
 const longestHookTimeoutMs = 60_000;
 const longestHeartbeatMs = 24 * 3_600_000;
 

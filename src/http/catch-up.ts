@@ -3,7 +3,7 @@
 import { decideMisfires, misfireRule } from '../domain/misfire.ts';
 import { occurrenceRunId } from '../domain/occurrence.ts';
 import { type Misfire, timingOf } from '../domain/task.ts';
-import { insertDue } from '../store/claims.ts';
+import { insertDue } from '../store/insert-due.ts';
 import { recordMisses } from '../store/sweep.ts';
 import type { Task } from '../store/task-row.ts';
 import type { HttpContext } from './context.ts';

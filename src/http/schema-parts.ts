@@ -8,7 +8,7 @@ export const closed = (properties: Record<string, TSchema>, options: object = {}
   Type.Object(properties, { additionalProperties: false, ...options });
 
 /** `null` stands for absent. */
-export const nullable = (schema: object) => {
+const nullable = (schema: object) => {
   const { type = [], enum: values, ...rest } = schema as { type?: string | string[]; enum?: unknown[] };
   return Type.Unsafe(values ? { enum: [...values, null], ...rest } : { type: [type, 'null'].flat(), ...rest });
 };

@@ -1,7 +1,7 @@
 /** SQL about the attempts that a run keeps, and about the one that its target works on by itself. */
 
 /** An instant as the text that is kept in `runs.attempts`. */
-export const instantText = (instant: string) =>
+const instantText = (instant: string) =>
   `to_char(${instant}::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 /** The attempts of a run `r` without the one that its target works on. */

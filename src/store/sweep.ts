@@ -1,8 +1,9 @@
 /** What the sweep reads and writes: one transaction for the watermark and all that it stands for. */
 
 import { leastRunId } from '../domain/occurrence.ts';
-import { type Due, insertDue } from './claims.ts';
+import type { Due } from './claims.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
+import { insertDue } from './insert-due.ts';
 import { isNotDeleted } from './task-row.ts';
 import { completeTasks } from './tasks.ts';
 

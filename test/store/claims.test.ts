@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Claimer, claimOccurrences, insertDue } from '../../src/store/claims.ts';
+import { type Claimer, claimOccurrences } from '../../src/store/claims.ts';
+import { insertDue } from '../../src/store/insert-due.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { completeTasks, deleteTask, findTask, updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
