@@ -11,6 +11,7 @@ import { type Loop, startLoop } from './engine/loop.ts';
 import { createHttpExecutor } from './executors/http.ts';
 import { createSigner } from './executors/signature.ts';
 import { createTargetFilter } from './executors/target-filter.ts';
+import { fillInTemplates } from './executors/templates.ts';
 import { buildApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import { noLock } from './locks/lock.ts';
@@ -27,6 +28,7 @@ import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
 import { checkpoint, maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
 import { endReplicas } from './store/replicas.ts';
+import { previousRun } from './store/runs.ts';
 import { claimsApplicationName } from './store/tasks.ts';
 
 export type ServiceOptions = {
@@ -155,7 +157,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         random: Math.random,
         db: pools,
         lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
-        execute: executor.execute,
+        execute: fillInTemplates(executor.execute, (runId) => previousRun(other.pool, runId)),
         callHook: executor.execute,
         tokens,
         signal: (signal) => signals.send(signal),

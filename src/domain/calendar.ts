@@ -3,17 +3,27 @@
 import { Cron } from 'croner';
 import type { Result } from '../errors.ts';
 import { fault, ok } from '../errors.ts';
-import { type NextWall, nextByRealTime, nextByWallClock } from './clock-changes.ts';
+import {
+  type CountWall,
+  countByRealTime,
+  countByWallClock,
+  type NextWall,
+  nextByRealTime,
+  nextByWallClock,
+} from './clock-changes.ts';
 import { type CronPattern, readCron } from './cron-syntax.ts';
-import { nextInYears, yearOf } from './cron-years.ts';
+import { isListedYear, nextInYears, yearOf } from './cron-years.ts';
 import { latestInstant } from './instant.ts';
 import { createLruCache } from './lru-cache.ts';
+import { countWallTimes } from './wall-count.ts';
 import { openZone, type Zone, zoneNamed } from './zone.ts';
 
 /** A pattern in a zone, shared by all schedules that have it. */
 export type CompiledCron = {
   /** The first instant after `after` (epoch milliseconds), or null when there is none in the years 1970 to 9999. */
   next(after: number): number | null;
+  /** How many instants `next` gives in (after, upTo], without going through them. */
+  count(after: number, upTo: number): number;
 };
 
 export type Calendar = {
@@ -21,7 +31,7 @@ export type Calendar = {
   compile(expression: string, timezone: string): Result<CompiledCron>;
 };
 
-type WallClock = { pattern: CronPattern; next: NextWall };
+type WallClock = { pattern: CronPattern; next: NextWall; count: CountWall };
 
 /** After 400 years the Gregorian calendar repeats, weekdays included: 146,097 days are 20,871 weeks. */
 const cycleMs = 146_097 * 86_400_000;
@@ -74,8 +84,17 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
         const found = wallClockOf(expression);
         return found.ok ? found.value.next(after) : null;
       };
-      const compute = read.value.pattern.followsRealTime ? nextByRealTime : nextByWallClock;
-      const made = remembering((after) => compute(nextWall, zone, after));
+      const countWall = (after: number, upTo: number) => {
+        const found = wallClockOf(expression);
+        return found.ok ? found.value.count(after, upTo) : 0;
+      };
+      const { followsRealTime } = read.value.pattern;
+      const compute = followsRealTime ? nextByRealTime : nextByWallClock;
+      const count = followsRealTime ? countByRealTime : countByWallClock;
+      const made = {
+        next: remembering((after) => compute(nextWall, zone, after)),
+        count: (after: number, upTo: number) => count(countWall, zone, asked(after), asked(upTo)),
+      };
       compiled.set(key, made);
       return ok(made);
     },
@@ -101,21 +120,29 @@ function wallClock(pattern: CronPattern): WallClock | null {
     const wall = found.getTime() + shift;
     return yearOf(wall) > 9999 ? null : wall;
   };
-  return { pattern, next: years === null ? inAnyYear : (after) => nextInYears(inAnyYear, years, after) };
+  return {
+    pattern,
+    next: years === null ? inAnyYear : (after) => nextInYears(inAnyYear, years, after),
+    count: countWallTimes({
+      next: inAnyYear,
+      everyDay: pattern.everyDay,
+      isListed: (year) => years === null || isListedYear(years, year),
+    }),
+  };
 }
 
 /** Ten thousand tasks that share a pattern ask the same question: its last answer is kept. */
-function remembering(compute: (after: number) => number | null): CompiledCron {
+function remembering(compute: (after: number) => number | null): (after: number) => number | null {
   let from = Number.POSITIVE_INFINITY;
   let answer: number | null = null;
-  return {
-    next(after) {
-      if (after >= from && (answer === null || after < answer)) return answer;
-      const start = Math.min(Math.max(Math.floor(after), -1), latestInstant);
-      const found = compute(start);
-      answer = found !== null && found > latestInstant ? null : found;
-      from = after;
-      return answer;
-    },
+  return (after) => {
+    if (after >= from && (answer === null || after < answer)) return answer;
+    const found = compute(asked(after));
+    answer = found !== null && found > latestInstant ? null : found;
+    from = after;
+    return answer;
   };
 }
+
+/** Nothing happens before 1970 or after the year 9999: no question reaches further. */
+const asked = (instant: number) => Math.min(Math.max(Math.floor(instant), -1), latestInstant);

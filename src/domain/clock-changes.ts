@@ -5,6 +5,9 @@ import type { Zone } from './zone.ts';
 /** The first matching wall-clock time after one (both as if they were UTC, in epoch milliseconds), or null. */
 export type NextWall = (after: number) => number | null;
 
+/** How many matching wall-clock times lie in (after, upTo]; both as if they were UTC, in epoch milliseconds. */
+export type CountWall = (after: number, upTo: number) => number;
+
 /** A time that a change of the clock leaves out is made up for when the gap is not longer than this (Vixie cron). */
 const longestMadeUpGapMs = 3 * 3_600_000;
 
@@ -59,4 +62,40 @@ function placeOf(wall: number, zone: Zone): { instant: number | null; until: num
       };
     stretch = following;
   }
+}
+
+/** How many instants in (after, upTo] `nextByRealTime` gives: the matching wall-clock times of each stretch. */
+export function countByRealTime(countWall: CountWall, zone: Zone, after: number, upTo: number): number {
+  let count = 0;
+  for (let from = after; from < upTo; ) {
+    const { end, offset } = zone.at(from + 1);
+    const to = Math.min(upTo, end - 1);
+    count += countWall(from + offset, to + offset);
+    from = to;
+  }
+  return count;
+}
+
+/**
+ * How many instants in (after, upTo] `nextByWallClock` gives: of each stretch the matching wall-clock times that have not
+ * been before, and its beginning where it alone makes up for times left out.
+ */
+export function countByWallClock(countWall: CountWall, zone: Zone, after: number, upTo: number): number {
+  let count = 0;
+  // What is read off the clock more than two days earlier lies behind every time that matters.
+  let start = after - 2 * dayMs;
+  let previous = zone.at(start).offset;
+  let reached = Number.NEGATIVE_INFINITY;
+  while (start <= upTo) {
+    const { end, offset } = zone.at(start);
+    const first = start + offset;
+    const madeUpFor = start > after && offset - previous <= longestMadeUpGapMs;
+    if (madeUpFor && countWall(first - 1, first) === 0 && countWall(reached - 1, first - 1) > 0) count++;
+    const from = Math.max(after, start - 1) + offset;
+    count += countWall(Math.max(from, reached - 1), Math.min(upTo, end - 1) + offset);
+    reached = Math.max(reached, end + offset);
+    previous = offset;
+    start = end;
+  }
+  return count;
 }

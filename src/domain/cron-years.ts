@@ -32,6 +32,10 @@ export function nextInYears(
   return null;
 }
 
+export function isListedYear(years: readonly YearRange[], year: number): boolean {
+  return years.some(({ from, to, step }) => year >= from && year <= to && (year - from) % step === 0);
+}
+
 /** The first listed year from `least` on, or null. */
 function listedFrom(years: readonly YearRange[], least: number): number | null {
   const candidates = years

@@ -2,6 +2,7 @@
 
 import { parseDuration } from './duration.ts';
 import { nextOccurrence, type Timing } from './occurrence.ts';
+import { countOccurrences, lastOccurrences, occurrencesIn } from './occurrence-count.ts';
 import type { Misfire } from './task.ts';
 
 /** A task's misfire policy, ready to decide with. */
@@ -19,60 +20,32 @@ export type MisfireDecision = {
   /** Those that are fired all the same, oldest first. */
   fire: number[];
   /** Those that are not: the first, the last, and how many; null when there are none. */
-  miss: { from: number; to: number; count: number; exact: boolean } | null;
+  miss: { from: number; to: number; count: number } | null;
 };
-
-/** Counting stops here: the length of an outage must not decide how long it takes to settle. */
-const mostCounted = 10_000;
-
-/** Gives a task's next occurrence in question after an instant and up to another, or null. */
-type Next = (after: number, upTo: number) => number | null;
 
 /**
  * Decides about a task's occurrences in (after, upTo] that have no run: `skip` fires none, `fire_once` the last,
- * `fire_all` the last `limit`. Null when there are no such occurrences. A count that is not exact is a lower bound.
+ * `fire_all` the last `limit`. Null when there are no such occurrences. `ran` are the instants of the task's runs; those
+ * that are no occurrence of this timing in this stretch do no harm. It takes as long for a year as for a minute, but grows
+ * with `limit` and `ran`.
  */
 export function decideMisfires(
   timing: Timing,
-  rule: MisfireRule,
+  { policy, limit }: MisfireRule,
   after: number,
   upTo: number,
-  hasRun: (instant: number) => boolean,
+  ran: Iterable<number>,
 ): MisfireDecision | null {
-  const next: Next = (from, to) => {
-    let instant = nextOccurrence(timing, from);
-    while (instant !== null && instant <= to && hasRun(instant)) instant = nextOccurrence(timing, instant);
-    return instant === null || instant > to ? null : instant;
-  };
-  const first = next(after, upTo);
-  if (first === null) return null;
-  const wanted = rule.policy === 'skip' ? 0 : rule.policy === 'fire_once' ? 1 : rule.limit;
-  const fire = lastOccurrences(next, after, upTo, wanted);
-  const end = (fire[0] ?? upTo + 1) - 1;
-  const { count, last } = countOccurrences(next, after, end);
-  if (count === 0) return { fire, miss: null };
-  const to = count < mostCounted ? last : (lastOccurrences(next, last - 1, end, 1)[0] ?? last);
-  return { fire, miss: { from: first, to, count, exact: count < mostCounted } };
-}
-
-function countOccurrences(next: Next, after: number, upTo: number): { count: number; last: number } {
-  let last = after;
-  let count = 0;
-  for (; count < mostCounted; count++) {
-    const instant = next(last, upTo);
-    if (instant === null) break;
-    last = instant;
-  }
-  return { count, last };
-}
-
-/** The last `wanted` occurrences in (after, upTo], oldest first: found by looking at ever longer stretches before the end. */
-function lastOccurrences(next: Next, after: number, upTo: number, wanted: number): number[] {
-  if (wanted === 0) return [];
-  for (let stretch = 1_000; ; stretch *= 2) {
-    const from = Math.max(after, upTo - stretch);
-    const found: number[] = [];
-    for (let instant = next(from, upTo); instant !== null; instant = next(instant, upTo)) found.push(instant);
-    if (found.length >= wanted || from === after) return found.slice(-wanted);
-  }
+  const present = new Set<number>();
+  for (const instant of ran)
+    if (instant > after && instant <= upTo && nextOccurrence(timing, instant - 1) === instant) present.add(instant);
+  const without = countOccurrences(timing, after, upTo) - present.size;
+  if (without === 0) return null;
+  const wanted = policy === 'skip' ? 0 : policy === 'fire_once' ? 1 : limit;
+  const last = lastOccurrences(timing, after, upTo, wanted + 1 + present.size).filter((at) => !present.has(at));
+  const fire = last.slice(Math.max(0, last.length - wanted));
+  const to = last[last.length - wanted - 1];
+  const from = occurrencesIn(timing, after, upTo, present.size + 1).find((instant) => !present.has(instant));
+  const miss = from === undefined || to === undefined ? null : { from, to, count: without - fire.length };
+  return { fire, miss };
 }

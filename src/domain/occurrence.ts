@@ -22,20 +22,33 @@ export type Timing = {
  * the same on every replica: the one function behind preview, `next`, firing and catch-up.
  */
 export function nextOccurrence(timing: Timing, after: number): number | null {
-  const { schedule, jitterMs } = timing;
-  const base = Math.max(timing.activeFrom, (timing.startsAt ?? -Infinity) - 1);
-  const inBounds = (nominal: number | null) =>
-    nominal === null || (timing.endsAt !== null && nominal > timing.endsAt) ? null : nominal;
-  if (jitterMs === 0) return inBounds(nextInstant(schedule, Math.max(after, base)));
+  const { after: base, upTo } = nominalBounds(timing);
+  const pending = pendingOccurrence(timing, after);
+  if (pending !== null) return pending;
+  const nominal = nextInstant(timing.schedule, Math.max(after, base));
+  return nominal === null || nominal > upTo ? null : occurrenceOf(timing, nominal);
+}
 
-  // Only the last nominal instant up to `after` can still lie ahead once moved: none is moved past its successor.
-  const earlier = lastNominal(schedule, Math.max(base, after - jitterMs - 1), after);
-  if (earlier !== null && inBounds(earlier) !== null) {
-    const moved = earlier + offset(timing, earlier);
-    if (moved > after) return moved;
-  }
-  const nominal = inBounds(nextInstant(schedule, Math.max(after, base)));
-  return nominal === null ? null : nominal + offset(timing, nominal);
+/** A task's nominal instants are those of its schedule in (after, upTo]. */
+export function nominalBounds({ activeFrom, startsAt, endsAt }: Timing): { after: number; upTo: number } {
+  return { after: Math.max(activeFrom, (startsAt ?? -Infinity) - 1), upTo: endsAt ?? Infinity };
+}
+
+/** The occurrence whose nominal instant has come by `at`, but which jitter moves to after it; null when there is none. */
+export function pendingOccurrence(timing: Timing, at: number): number | null {
+  const { schedule, jitterMs } = timing;
+  if (jitterMs === 0) return null;
+  const { after, upTo } = nominalBounds(timing);
+  // Only the last nominal instant can still lie ahead once moved: none is moved past its successor.
+  const nominal = lastNominal(schedule, Math.max(after, at - jitterMs - 1), at);
+  if (nominal === null || nominal > upTo) return null;
+  const moved = occurrenceOf(timing, nominal);
+  return moved > at ? moved : null;
+}
+
+/** The occurrence of one nominal instant of the task's schedule. */
+export function occurrenceOf(timing: Timing, nominal: number): number {
+  return timing.jitterMs === 0 ? nominal : nominal + offset(timing, nominal);
 }
 
 /** How far one nominal instant is moved: less than `jitterMs` and less than the way to the next one. */
@@ -87,6 +100,11 @@ export function occurrenceRunId(uid: number, instant: number): string {
 /** The instant that a run id starts with, in epoch milliseconds. */
 export function instantOfRunId(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+/** The uid of the task that the run id of an occurrence was made for. */
+export function uidOfRunId(id: string): number {
+  return Number.parseInt(id.slice(20, 23) + id.slice(24), 16);
 }
 
 /** The least run id that an instant (epoch milliseconds) can have: a bound for key ranges of history. */

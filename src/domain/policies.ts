@@ -2,7 +2,8 @@
 
 import type { FieldError } from '../errors.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { type HttpTarget, readTarget } from './target.ts';
+import type { HttpTarget } from './target.ts';
+import { readTemplatedTarget } from './template.ts';
 
 /** At most `limit` runs at once of all tasks that name the key. */
 export type Concurrency = { key: string; limit: number };
@@ -70,7 +71,7 @@ export function readPolicies(
         errors.push({ pointer: `${pointer}/${name}`, detail: 'must be given' });
   };
   const target = (pointer: string, given: unknown): HttpTarget | null => {
-    const read = readTarget(given, pointer);
+    const read = readTemplatedTarget(given, pointer);
     if (!read.ok) {
       errors.push(...read.errors);
       return null;

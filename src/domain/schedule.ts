@@ -169,3 +169,22 @@ export function nextInstant(schedule: CompiledSchedule, after: number): number |
       return null;
   }
 }
+
+/** How many instants `nextInstant` gives in (after, upTo] (epoch milliseconds), without going through them. */
+export function countInstants(schedule: CompiledSchedule, after: number, upTo: number): number {
+  if (upTo <= after) return 0;
+  switch (schedule.kind) {
+    case 'cron':
+      return schedule.cron.count(after, upTo);
+    case 'every': {
+      const { everyMs, anchorMs } = schedule;
+      const until = (instant: number) =>
+        instant < anchorMs ? 0 : Math.floor((Math.min(instant, latestInstant) - anchorMs) / everyMs) + 1;
+      return until(upTo) - until(after);
+    }
+    case 'at':
+      return schedule.atMs > after && schedule.atMs <= upTo ? 1 : 0;
+    case 'manual':
+      return 0;
+  }
+}

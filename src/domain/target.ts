@@ -16,6 +16,8 @@ export type HttpTarget = {
   body?: unknown;
   /** Which answers are a success: `2xx` classes or single codes such as `404`. */
   successStatus: string[];
+  /** Whether `{{ … }}` in url, headers and body is filled in for each attempt; absent = no. */
+  template?: true;
 };
 
 export const longestUrl = 2048;
@@ -64,10 +66,11 @@ export function readTarget(input: unknown, pointer = '#/target'): Result<HttpTar
   if ((input.type ?? 'http') !== 'http') refuse('/type', 'must be "http"');
   const method = httpMethods.find((known) => known === (input.method ?? 'POST'));
   if (method === undefined) refuse('/method', `must be one of ${httpMethods.join(', ')}`);
+  const isTemplate = input.template === true;
   const url = typeof input.url === 'string' ? input.url : '';
-  const urlFault = faultInUrl(url);
+  const urlFault = faultInUrl(url, isTemplate);
   if (urlFault !== null) refuse('/url', urlFault);
-  const headers = readHeaders(input.headers ?? {}, refuse);
+  const headers = readHeaders(input.headers ?? {}, isTemplate, refuse);
   const body = input.body ?? undefined;
   if (body !== undefined && (method === 'GET' || method === 'HEAD')) refuse('/body', `must be absent for ${method}`);
   const bodyFault = faultInBody(body, 0);
@@ -75,13 +78,27 @@ export function readTarget(input: unknown, pointer = '#/target'): Result<HttpTar
   const successStatus = readSuccessStatus(input.successStatus ?? ['2xx'], refuse);
 
   if (errors.length > 0 || method === undefined) return { ok: false, errors };
-  return ok({ type: 'http', method, url, headers, ...(body === undefined ? {} : { body }), successStatus });
+  return ok({
+    type: 'http',
+    method,
+    url,
+    headers,
+    ...(body === undefined ? {} : { body }),
+    successStatus,
+    ...(isTemplate ? { template: true } : {}),
+  });
 }
 
 type Refuse = (path: string, detail: string) => void;
 
-function faultInUrl(text: string): string | null {
-  if (text.length > longestUrl) return `must be at most ${longestUrl} characters long`;
+/** The text with something harmless in place of every `{{ … }}`. */
+function withoutTemplates(text: string, isTemplate: boolean): string {
+  return isTemplate ? text.replace(/\{\{.*?\}\}/gs, 'x') : text;
+}
+
+function faultInUrl(given: string, isTemplate: boolean): string | null {
+  if (given.length > longestUrl) return `must be at most ${longestUrl} characters long`;
+  const text = withoutTemplates(given, isTemplate);
   // The URL parser drops some blanks and line ends and forgives missing slashes; nobody means them.
   if (!/^https?:\/\/[^\s\p{Cc}\p{Cs}\\]+$/iu.test(text) || !URL.canParse(text))
     return 'must be an absolute http or https URL';
@@ -92,7 +109,7 @@ function faultInUrl(text: string): string | null {
   return null;
 }
 
-function readHeaders(input: unknown, refuse: Refuse): Record<string, string> {
+function readHeaders(input: unknown, isTemplate: boolean, refuse: Refuse): Record<string, string> {
   const headers = new Map<string, string>();
   if (!isRecord(input)) {
     refuse('/headers', 'must be an object of strings');
@@ -104,7 +121,8 @@ function readHeaders(input: unknown, refuse: Refuse): Record<string, string> {
   for (const [given, raw] of entries) {
     const name = given.toLowerCase();
     const value = typeof raw === 'string' ? raw.trim() : null;
-    const detail = headers.has(name) ? 'is given twice; names differ in case only' : faultInHeader(name, value);
+    const checked = value === null ? null : withoutTemplates(value, isTemplate);
+    const detail = headers.has(name) ? 'is given twice; names differ in case only' : faultInHeader(name, checked);
     if (detail !== null) refuse(`/headers/${pointerPart(given)}`, detail);
     headers.set(name, value ?? '');
     size += name.length + (value ?? '').length + 4;
@@ -119,7 +137,11 @@ function faultInHeader(name: string, value: string | null): string | null {
   if (connectionHeaders.includes(name) || name.startsWith('proxy-'))
     return 'is a header of the connection, which Punctual manages';
   if (ownHeaders.includes(name) || name.startsWith('webhook-')) return 'is a header that Punctual sends itself';
-  if (value === null) return 'must be a string';
+  return value === null ? 'must be a string' : faultInHeaderValue(value);
+}
+
+/** What is wrong with the value of a header, or null (RFC 9110 §5.5, without obsolete line folding). */
+export function faultInHeaderValue(value: string): string | null {
   if (!/^[\t\x20-\x7e\xa0-\xff]*$/.test(value)) return 'must consist of printable Latin-1 characters on one line';
   return null;
 }
@@ -153,7 +175,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** A member's name as part of a URI-fragment JSON pointer (RFC 6901 §3 and §6). */
-function pointerPart(name: string): string {
+export function pointerPart(name: string): string {
   return encodeURIComponent(
     name
       .replace(/\p{Cs}/gu, '\uFFFD')

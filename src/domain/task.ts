@@ -9,7 +9,8 @@ import { formatInstant, parseInstant } from './instant.ts';
 import { nextOccurrence, type Timing } from './occurrence.ts';
 import { type Policies, type PoliciesInput, readPolicies } from './policies.ts';
 import { compileSchedule, readSchedule, type Schedule } from './schedule.ts';
-import { type HttpTarget, readTarget } from './target.ts';
+import type { HttpTarget } from './target.ts';
+import { readTemplatedTarget } from './template.ts';
 
 export const taskStatuses = ['active', 'stopped', 'completed'] as const;
 export type TaskStatus = (typeof taskStatuses)[number];
@@ -147,7 +148,7 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
 
   const schedule = readSchedule(input.schedule, { now: context.now, graceMs }, context.calendar);
   if (!schedule.ok) errors.push(...schedule.errors);
-  const target = readTarget(withTemplate(input.target, input.template));
+  const target = readTemplatedTarget(withTemplate(input.target, input.template), '#/target');
   if (!target.ok) errors.push(...target.errors);
   else {
     const refusal = context.refusesUrl(target.value.url);

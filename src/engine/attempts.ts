@@ -127,6 +127,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       target,
       timeoutMs,
       fallback: policies?.fallback ?? null,
+      about: plan.about,
       acceptsLater,
       token: acceptsLater ? options.tokenOf(runId, attempt) : null,
     });

@@ -27,6 +27,7 @@ export function hookAttempt({ url, headers, timeout }: Hook, message: HookMessag
     },
     timeoutMs: parseDuration(timeout) ?? 0,
     fallback: null,
+    about: null,
     acceptsLater: false,
     token: null,
   };

@@ -19,6 +19,8 @@ export type Attempt = {
   acceptsLater: boolean;
   /** With which the target then speaks about this attempt; null when there is none. */
   token: string | null;
+  /** What templates may name of the task; null where it has none. */
+  about: { name: string; labels: Record<string, string> } | null;
   /** What a message about the run is known by to its receiver; absent where the run itself is carried out. */
   messageId?: string;
 };

@@ -37,13 +37,17 @@ export type DeliveryEnd = {
 /** What is left for writing the answer down, beyond the hook's own timeout. */
 const margin = `interval '5 seconds'`;
 
-/** Takes at most `limit` calls that are due, those that have waited longest first. */
+/**
+ * Takes at most `limit` calls that are due, those that have waited longest first. By the clock of the database: `now` may
+ * be a little behind it, and what was noted a moment ago must not wait for the next look.
+ */
 export async function takeDeliveries(db: Queryable, limit: number, now: number): Promise<DueDelivery[]> {
   const { rows } = await db.query<DeliveryRow>({
     name: 'take-deliveries',
     text: `
       with due as (
-        select id from deliveries where due_at <= $2 order by due_at limit $1 for update skip locked
+        select id from deliveries where due_at <= greatest($2::timestamptz, statement_timestamp())
+        order by due_at limit $1 for update skip locked
       ), taken as (
         update deliveries d set due_at = $2::timestamptz + ${margin} + coalesce(
           (select t.policies #>> array['hooks', d.hook, 'timeout'] from tasks t where t.uid = d.task_uid)::interval, '0')

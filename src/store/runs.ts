@@ -97,6 +97,27 @@ export async function lastRuns(db: Queryable, uids: readonly number[]): Promise<
   );
 }
 
+/** The last run of the same task before this one that is over; null when there is none. Instants are RFC 3339. */
+export async function previousRun(
+  db: Queryable,
+  runId: string,
+): Promise<{ id: string; status: RunStatus; scheduledFor: string; finishedAt: string } | null> {
+  const { rows } = await db.query<{ id: string; status: RunStatus; scheduled_for: Date; finished_at: Date }>({
+    name: 'previous-run',
+    text: `
+      select p.id, p.status, p.scheduled_for, p.finished_at from runs r
+      cross join lateral (
+        select * from runs p where p.task_uid = r.task_uid and p.id < r.id and p.finished_at is not null and p.status <> 'skipped'
+        order by p.id desc limit 1) p
+      where r.id = $1`,
+    values: [runId],
+  });
+  const row = rows[0];
+  if (!row) return null;
+  const { id, status } = row;
+  return { id, status, scheduledFor: row.scheduled_for.toISOString(), finishedAt: row.finished_at.toISOString() };
+}
+
 /** What `cancelRun` found: cancelled at once, asked of the replica that runs it, or over already. */
 export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: string | null } | null;
 

@@ -23,6 +23,8 @@ const edges: Record<string, readonly string[]> = {
 /** Who may import a package, and its subpaths, by the same words. A package that is not here may be imported by nobody. */
 const packages: Record<string, readonly string[]> = {
   croner: ['domain'],
+  liquidjs: ['domain'],
+  cockatiel: ['executors'],
   cronstrue: ['domain'],
   ioredis: ['locks'],
   'drizzle-orm': ['store'],

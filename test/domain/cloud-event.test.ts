@@ -103,7 +103,7 @@ describe('the event of a run', () => {
     expectCloudEvent(event);
     const kept = String(event.data.output);
     expect(output.startsWith(kept)).toBe(true);
-    expect(kept.isWellFormed()).toBe(true);
+    expect(kept).not.toMatch(/\p{Cs}/u);
     expect([event.data.truncated, kept.length < output.length]).toEqual([isCut, isCut]);
     expect(Buffer.byteLength(JSON.stringify(kept))).toBeGreaterThan(16 * 1024);
   });

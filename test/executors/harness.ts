@@ -39,6 +39,7 @@ export function attemptOn(target: Partial<HttpTarget> & { url: string }, attempt
     trigger: 'schedule',
     timeoutMs: 20_000,
     fallback: null,
+    about: null,
     acceptsLater: false,
     token: null,
     target: { type: 'http', method: 'POST', headers: {}, successStatus: ['2xx'], ...target },

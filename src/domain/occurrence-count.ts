@@ -1,0 +1,60 @@
+/** A task's occurrences in a stretch of time: how many there are, the first ones and the last ones. */
+
+import { nextOccurrence, nominalBounds, occurrenceOf, pendingOccurrence, type Timing } from './occurrence.ts';
+import { type CompiledSchedule, countInstants, nextInstant } from './schedule.ts';
+
+/**
+ * How many occurrences lie in (after, upTo], in epoch milliseconds: as many as `nextOccurrence` would give one by one. The
+ * time it takes grows with the years in the stretch, not with the occurrences.
+ */
+export function countOccurrences(timing: Timing, after: number, upTo: number): number {
+  if (upTo <= after) return 0;
+  const bounds = nominalBounds(timing);
+  const nominal = countInstants(timing.schedule, Math.max(after, bounds.after), Math.min(upTo, bounds.upTo));
+  // Moving an instant never changes the order, so it only matters which ones it moves over an end of the stretch.
+  const movedIn = pendingOccurrence(timing, after) === null ? 0 : 1;
+  const movedOut = pendingOccurrence(timing, upTo) === null ? 0 : 1;
+  return nominal + movedIn - movedOut;
+}
+
+/** The first `limit` occurrences in (after, upTo], oldest first. */
+export function occurrencesIn(timing: Timing, after: number, upTo: number, limit: number): number[] {
+  const found: number[] = [];
+  let last: number | null = after;
+  while (found.length < limit) {
+    last = nextOccurrence(timing, last);
+    if (last === null || last > upTo) break;
+    found.push(last);
+  }
+  return found;
+}
+
+/** The last `limit` occurrences in (after, upTo], oldest first. */
+export function lastOccurrences(timing: Timing, after: number, upTo: number, limit: number): number[] {
+  if (limit === 0 || upTo <= after) return [];
+  const { schedule, jitterMs } = timing;
+  const bounds = nominalBounds(timing);
+  // The last nominal instant may be moved out of the stretch, an earlier one into it.
+  const from = Math.max(after - jitterMs - 1, bounds.after);
+  const nominal = lastInstants(schedule, from, Math.min(upTo, bounds.upTo), limit + 1);
+  return nominal
+    .map((instant) => occurrenceOf(timing, instant))
+    .filter((instant) => instant > after && instant <= upTo)
+    .slice(-limit);
+}
+
+/** The last `limit` instants of a schedule in (after, upTo], oldest first: where they begin is found by halving. */
+function lastInstants(schedule: CompiledSchedule, after: number, upTo: number, limit: number): number[] {
+  let from = after;
+  if (countInstants(schedule, after, upTo) > limit) {
+    let to = upTo;
+    while (to - from > 1) {
+      const middle = Math.floor((from + to) / 2);
+      if (countInstants(schedule, middle, upTo) >= limit) from = middle;
+      else to = middle;
+    }
+  }
+  const found: number[] = [];
+  for (let at = nextInstant(schedule, from); at !== null && at <= upTo; at = nextInstant(schedule, at)) found.push(at);
+  return found;
+}
