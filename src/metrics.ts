@@ -21,6 +21,8 @@ export type GaugeState = {
   clockOffsetMs: number;
   /** Whether the database's clock says something that is not believed. */
   clockJumped: boolean;
+  /** The circuits that are not closed. */
+  breakers: readonly { origin: string; state: 'open' | 'half_open' }[];
   dependencies: Record<string, boolean>;
 };
 
@@ -107,6 +109,12 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     labelNames: ['hook', 'outcome'],
     registers,
   });
+  const breakerChanges = new Counter({
+    name: 'scheduler_breaker_changes_total',
+    help: 'Circuits to origins of targets that went to this state',
+    labelNames: ['state'],
+    registers,
+  });
   const skips = new Counter({
     name: 'scheduler_skipped_total',
     help: 'Runs that never started, by reason: overlap, replaced, or a before hook',
@@ -174,6 +182,10 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     cancelled(by: 'request' | 'stop' | 'delete' | 'replace', count: number): void {
       if (count > 0) cancellations.inc({ by }, count);
     },
+    /** A circuit opened, was tried, or closed. */
+    breakerChanged(state: string): void {
+      breakerChanges.inc({ state });
+    },
     fencedWrite(): void {
       fenced.inc();
     },
@@ -209,6 +221,16 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
             this.set(read(state()));
           },
         });
+      new Gauge({
+        name: 'scheduler_breaker_state',
+        help: 'Circuits that are not closed: 1 open, 0.5 half open',
+        labelNames: ['origin'],
+        registers,
+        collect() {
+          this.reset();
+          for (const { origin, state: circuit } of state().breakers) this.set({ origin }, circuit === 'open' ? 1 : 0.5);
+        },
+      });
       new Gauge({
         name: 'dependencies_up',
         help: '1 while the dependency can be asked',

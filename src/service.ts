@@ -8,6 +8,7 @@ import { createRunTokens, type RunTokens } from './domain/run-token.ts';
 import { createDatabaseTime } from './engine/database-time.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { type Loop, startLoop } from './engine/loop.ts';
+import { createBreakers } from './executors/breakers.ts';
 import { createHttpExecutor } from './executors/http.ts';
 import { createSigner } from './executors/signature.ts';
 import { createTargetFilter } from './executors/target-filter.ts';
@@ -62,6 +63,7 @@ export type Service = {
 const apiTimeoutMs = 1_500;
 const engineTimeoutMs = 5_000;
 const leaseTimeoutMs = 2_000;
+const breakerMinimumCalls = 20;
 const bootPatienceMs = 2_000;
 const partingMs = 1_000;
 const upkeepEveryMs = 10 * 60_000;
@@ -98,6 +100,23 @@ export async function startService({ settings, clock, log, version, onFatal }: S
     randomBytes: (size) => randomFillSync(Buffer.alloc(size)),
     maxConnectionsPerOrigin: settings.maxConcurrentRuns,
   });
+
+  const breakers =
+    settings.breakerThreshold === null
+      ? null
+      : createBreakers({
+          monotonic: clock.monotonic,
+          random: Math.random,
+          threshold: settings.breakerThreshold,
+          windowMs: settings.breakerWindowMs,
+          minimumCalls: breakerMinimumCalls,
+          cooldownMs: settings.breakerCooldownMs,
+          onChange(origin, state) {
+            metrics.breakerChanged(state);
+            if (state === 'open') log.warn({ origin }, 'calls to this origin fail: it is not called for a while');
+            else log.info({ origin, state }, 'an origin that failed is tried again');
+          },
+        });
 
   let engine: Engine | null = null;
   let upkeep: Loop | null = null;
@@ -148,6 +167,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
       if (settings.redisUrl !== null && redis)
         signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
       tokens = createRunTokens(cluster.secret);
+      const execute = fillInTemplates(executor.execute, (runId) => previousRun(other.pool, runId));
       engine = startEngine({
         clock,
         time,
@@ -157,7 +177,8 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         random: Math.random,
         db: pools,
         lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
-        execute: fillInTemplates(executor.execute, (runId) => previousRun(other.pool, runId)),
+        execute: breakers?.guard(execute) ?? execute,
+        breakers: () => breakers?.states() ?? [],
         callHook: executor.execute,
         tokens,
         signal: (signal) => signals.send(signal),

@@ -13,6 +13,7 @@ import {
   keySetUrl,
   oneOf,
   type Parse,
+  shareOrOff,
   text,
   url,
 } from './setting-values.ts';
@@ -114,6 +115,24 @@ export const settingTable = {
   jwtIssuer: optional('JWT_ISSUER', 'The `iss` that tokens must have.', text, null),
   jwtAudience: optional('JWT_AUDIENCE', 'The `aud` that tokens must have.', text, null),
   maxConcurrentRuns: setting('MAX_CONCURRENT_RUNS', '512', 'Attempts at once per replica.', integer(1, 100_000)),
+  breakerThreshold: setting(
+    'BREAKER_THRESHOLD',
+    '0.8',
+    'An origin is not called for a while when more than this share of at least 20 calls to it timed out or found it unavailable; `off` calls it in any case.',
+    shareOrOff,
+  ),
+  breakerWindowMs: setting(
+    'BREAKER_WINDOW',
+    '10s',
+    'The time over which those calls are counted.',
+    duration('1s', '1h'),
+  ),
+  breakerCooldownMs: setting(
+    'BREAKER_COOLDOWN',
+    '5s',
+    'After this one call tries whether the origin answers again.',
+    duration('100ms', '1h'),
+  ),
   shutdownGraceMs: setting(
     'SHUTDOWN_GRACE',
     '25s',

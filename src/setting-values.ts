@@ -25,6 +25,13 @@ export function integer(least: number, most: number): Parse<number> {
   };
 }
 
+/** A share between 0 and 1, both excluded, or `off`, which is null. */
+export const shareOrOff: Parse<number | null> = (input) => {
+  if (input === 'off') return ok(null);
+  const value = /^0?\.\d{1,6}$/.test(input) ? Number(input) : Number.NaN;
+  return value > 0 ? ok(value) : refuse('must be "off" or a share between 0 and 1, such as 0.8');
+};
+
 /** A duration in milliseconds; the bounds are given as text, as people write them. */
 export function duration(least: string, most: string): Parse<number> {
   return (input) => {

@@ -136,6 +136,7 @@ test('gauges of the state are read at each scrape', async () => {
     leaseRemainingMs: 7_500,
     clockOffsetMs: -20,
     clockJumped: true,
+    breakers: [],
     dependencies: { postgres: true, redis: false },
   };
   metrics.observeState(() => state);

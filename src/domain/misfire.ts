@@ -26,8 +26,8 @@ export type MisfireDecision = {
 /**
  * Decides about a task's occurrences in (after, upTo] that have no run: `skip` fires none, `fire_once` the last,
  * `fire_all` the last `limit`. Null when there are no such occurrences. `ran` are the instants of the task's runs; those
- * that are no occurrence of this timing in this stretch do no harm. It takes as long for a year as for a minute, but grows
- * with `limit` and `ran`.
+ * that are no occurrence of this timing in this stretch do no harm. The time it takes grows with the years in the stretch,
+ * `limit` and `ran`, not with the occurrences.
  */
 export function decideMisfires(
   timing: Timing,
@@ -39,13 +39,13 @@ export function decideMisfires(
   const present = new Set<number>();
   for (const instant of ran)
     if (instant > after && instant <= upTo && nextOccurrence(timing, instant - 1) === instant) present.add(instant);
-  const without = countOccurrences(timing, after, upTo) - present.size;
-  if (without === 0) return null;
+  const missing = countOccurrences(timing, after, upTo) - present.size;
+  if (missing === 0) return null;
   const wanted = policy === 'skip' ? 0 : policy === 'fire_once' ? 1 : limit;
   const last = lastOccurrences(timing, after, upTo, wanted + 1 + present.size).filter((at) => !present.has(at));
   const fire = last.slice(Math.max(0, last.length - wanted));
   const to = last[last.length - wanted - 1];
   const from = occurrencesIn(timing, after, upTo, present.size + 1).find((instant) => !present.has(instant));
-  const miss = from === undefined || to === undefined ? null : { from, to, count: without - fire.length };
+  const miss = from === undefined || to === undefined ? null : { from, to, count: missing - fire.length };
   return { fire, miss };
 }

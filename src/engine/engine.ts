@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
 import { createLruCache } from '../domain/lru-cache.ts';
 import type { RunTokens } from '../domain/run-token.ts';
+import type { BreakerState } from '../executors/breakers.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Signal } from '../locks/signals.ts';
@@ -48,6 +49,8 @@ export type EngineOptions = {
   /** Calls hooks: by no circuit breaker, for they have retries and bounds of their own. */
   callHook: Executor;
   tokens: RunTokens;
+  /** The circuits that are not closed. */
+  breakers: () => BreakerState[];
   /** Tells every replica, this one included. */
   signal: (signal: Signal) => void;
   maxConcurrent: number;
@@ -122,7 +125,13 @@ export function startEngine(options: EngineOptions): Engine {
     time,
     log,
     ttlMs: options.leaseTtlMs,
-    state: () => ({ ...options.identity, running: attempts.running(), tasksLoaded: timetable.size(), duties: [] }),
+    state: () => ({
+      ...options.identity,
+      running: attempts.running(),
+      tasksLoaded: timetable.size(),
+      duties: [],
+      breakers: options.breakers(),
+    }),
     onHeld(id) {
       log.info({ replica: id }, 'the lease is held');
       begin();
@@ -288,6 +297,7 @@ export function startEngine(options: EngineOptions): Engine {
       leaseRemainingMs: lease.remainingMs(),
       clockOffsetMs: time.offset(),
       clockJumped: time.doubt() !== null,
+      breakers: options.breakers(),
       loaded,
     }),
   };

@@ -1,7 +1,7 @@
 /** The sweep: finds what was due and has no row, decides what was missed, and moves the watermark on. */
 
 import { decideMisfires } from '../domain/misfire.ts';
-import { occurrenceRunId } from '../domain/occurrence.ts';
+import { instantOfRunId, occurrenceRunId, uidOfRunId } from '../domain/occurrence.ts';
 import type { Logger } from '../log.ts';
 import type { Due } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
@@ -60,8 +60,10 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
         const found = given.due.filter(({ entry, instant }) => !hasRun(entry, instant));
         const late = found.filter(({ entry, instant }) => instant < now - entry.misfire.graceMs);
         const inTime = found.filter((due) => !late.includes(due));
-        const verdicts = [...given.missed, ...stretchesOf(late)]
-          .map((stretch) => decide(stretch, watermark, hasRun))
+        const stretches = [...given.missed, ...stretchesOf(late)];
+        const ran = stretches.length > 0 ? instantsByTask(present) : none;
+        const verdicts = stretches
+          .map((stretch) => decide(stretch, watermark, ran.get(stretch.entry.uid) ?? []))
           .filter((verdict) => verdict !== null);
         repaired = inTime.length;
         missed = verdicts.reduce((sum, { miss }) => sum + (miss?.count ?? 0), 0);
@@ -89,14 +91,8 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
     return everyMs;
   };
 
-  function decide(
-    { entry, after, upTo }: Stretch,
-    watermark: number,
-    hasRun: (entry: Entry, instant: number) => boolean,
-  ) {
-    const decision = decideMisfires(entry.timing, entry.misfire, Math.max(after, watermark), upTo, (at) =>
-      hasRun(entry, at),
-    );
+  function decide({ entry, after, upTo }: Stretch, watermark: number, ran: readonly number[]) {
+    const decision = decideMisfires(entry.timing, entry.misfire, Math.max(after, watermark), upTo, ran);
     return decision && { entry, ...decision };
   }
 }
@@ -104,6 +100,19 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
 type Stretch = Pick<MissedStretch, 'entry' | 'after' | 'upTo'>;
 
 const nothing: SweepWork = { inTime: [], caughtUp: [], misses: [], exhausted: [] };
+const none: ReadonlyMap<number, number[]> = new Map();
+
+/** The instants of runs by the uid of their task. */
+function instantsByTask(runIds: Iterable<string>): Map<number, number[]> {
+  const byTask = new Map<number, number[]>();
+  for (const id of runIds) {
+    const uid = uidOfRunId(id);
+    const instants = byTask.get(uid);
+    if (instants) instants.push(instantOfRunId(id));
+    else byTask.set(uid, [instantOfRunId(id)]);
+  }
+  return byTask;
+}
 
 function dueOf({ uid, generation, limited }: Entry, instant: number): Due & { limited: boolean } {
   return { runId: occurrenceRunId(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0, limited };

@@ -19,7 +19,7 @@ export async function catchUpSince(
   const timing = timingOf(stopped.uid, stopped.definition, stopped.activeFrom, calendar);
   if (timing === null) return false;
   const rule = { ...misfireRule(stopped.definition.misfire), policy };
-  const decision = decideMisfires(timing, rule, stopped.activeFrom, started.activeFrom, () => false);
+  const decision = decideMisfires(timing, rule, stopped.activeFrom, started.activeFrom, []);
   if (decision === null) return false;
   const { uid, generation } = started;
   const limited = started.definition.maxRuns !== null;

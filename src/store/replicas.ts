@@ -10,6 +10,8 @@ export type ReplicaState = {
   running: number;
   tasksLoaded: number;
   duties: string[];
+  /** The circuits that are not closed there. */
+  breakers: readonly object[];
 };
 
 /**
@@ -20,10 +22,10 @@ export async function renewLease(db: Queryable, replica: ReplicaState, ttlMs: nu
   const { rows } = await db.query<{ now_ms: number }>({
     name: 'renew-lease',
     text: `
-      insert into replicas (id, version, host, pid, started_at, heartbeat_at, lease_until, running, tasks_loaded, duties)
-      values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp(), clock_timestamp() + $5 * interval '1 millisecond', $6, $7, $8)
+      insert into replicas (id, version, host, pid, started_at, heartbeat_at, lease_until, running, tasks_loaded, duties, breakers)
+      values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp(), clock_timestamp() + $5 * interval '1 millisecond', $6, $7, $8, $9)
       on conflict (id) do update set heartbeat_at = excluded.heartbeat_at, lease_until = excluded.lease_until,
-        running = excluded.running, tasks_loaded = excluded.tasks_loaded, duties = excluded.duties
+        running = excluded.running, tasks_loaded = excluded.tasks_loaded, duties = excluded.duties, breakers = excluded.breakers
       returning extract(epoch from clock_timestamp())::float8 * 1000 as now_ms`,
     values: [
       replica.id,
@@ -34,6 +36,7 @@ export async function renewLease(db: Queryable, replica: ReplicaState, ttlMs: nu
       replica.running,
       replica.tasksLoaded,
       replica.duties,
+      JSON.stringify(replica.breakers),
     ],
   });
   const now = rows[0]?.now_ms;
@@ -83,6 +86,7 @@ export type LiveReplica = {
   running: number;
   tasksLoaded: number;
   duties: string[];
+  breakers: object[];
 };
 
 /** Every replica whose lease is running, oldest first. The one that swept last has the duty `sweep`. */
@@ -90,7 +94,7 @@ export async function listReplicas(db: Queryable): Promise<LiveReplica[]> {
   const { rows } = await db.query<LiveReplica>(`
     select id, version, host, pid, started_at as "startedAt", heartbeat_at as "heartbeatAt", running,
       tasks_loaded as "tasksLoaded",
-      duties || case when id = (select swept_by from cluster) then array['sweep'] else '{}' end as duties
+      duties || case when id = (select swept_by from cluster) then array['sweep'] else '{}' end as duties, breakers
     from replicas where lease_until > clock_timestamp() order by started_at, id`);
   return rows;
 }

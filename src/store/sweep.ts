@@ -7,14 +7,13 @@ import { insertDue } from './insert-due.ts';
 import { isNotDeleted } from './task-row.ts';
 import { completeTasks } from './tasks.ts';
 
-/** Occurrences that did not fire. Instants are epoch milliseconds; a count that is not exact is a lower bound. */
+/** Occurrences that did not fire: the first, the last (epoch milliseconds) and how many. */
 export type Miss = {
   uid: number;
   generation: number;
   from: number;
   to: number;
   count: number;
-  exact: boolean;
   policy: string;
 };
 
@@ -83,14 +82,14 @@ export async function recordMisses(db: Queryable, misses: readonly Miss[], now: 
         join tasks t on t.uid = m.uid and t.generation = m.generation and t.status = 'active' and ${isNotDeleted}
       ), told as (
         insert into deliveries (task_uid, hook, data, due_at, created_at)
-        select uid, 'onMissed', changes - 'exact', clock_timestamp(), clock_timestamp() from missed where hooked
+        select uid, 'onMissed', changes, clock_timestamp(), clock_timestamp() from missed where hooked
       )
       insert into task_events (task_uid, type, at, actor, changes)
       select uid, 'missed', $3, 'scheduler', changes from missed`,
     values: [
       misses.map(({ uid }) => uid),
-      misses.map(({ from, to, count, exact, policy }) =>
-        JSON.stringify({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), count, exact, policy }),
+      misses.map(({ from, to, count, policy }) =>
+        JSON.stringify({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), count, policy }),
       ),
       new Date(now).toISOString(),
       misses.map(({ generation }) => generation),

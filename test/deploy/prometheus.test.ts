@@ -82,6 +82,7 @@ describe('Prometheus', () => {
       leaseRemainingMs: 0,
       clockOffsetMs: 0,
       clockJumped: false,
+      breakers: [],
       dependencies: { postgres: true },
     }));
     const series = new Map<string, Set<string>>([['up', new Set(['job', 'instance'])]]);

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCalendar } from '../../src/domain/calendar.ts';
 import {
   instantOfRunId,
   leastRunId,
@@ -8,58 +7,12 @@ import {
   occurrenceRunId,
   type Timing,
   timeOrderedId,
+  uidOfRunId,
 } from '../../src/domain/occurrence.ts';
-import { type CompiledSchedule, compileSchedule, nextInstant } from '../../src/domain/schedule.ts';
-import { cronPattern, zoneAndInstant } from './cron-arbitraries.ts';
+import { nextInstant } from '../../src/domain/schedule.ts';
+import { longAgo, timing } from './timing-arbitraries.ts';
 
 const hour = 3_600_000;
-const longAgo = Date.UTC(2026, 0);
-const calendar = createCalendar({ maxExpressions: 5 });
-
-const schedule: fc.Arbitrary<{ schedule: CompiledSchedule; from: number }> = fc
-  .oneof(
-    {
-      weight: 3,
-      arbitrary: fc
-        .tuple(cronPattern, zoneAndInstant)
-        .map(([cron, { timezone, from }]) => ({ schedule: compileSchedule({ cron, timezone }, calendar), from })),
-    },
-    {
-      weight: 2,
-      arbitrary: fc
-        .record({
-          everyMs: fc.integer({ min: 100, max: 3 * 24 * hour }),
-          anchorMs: fc.integer({ min: longAgo - hour, max: longAgo + hour }),
-        })
-        .map((every) => ({ schedule: { kind: 'every' as const, ...every }, from: longAgo })),
-    },
-    {
-      weight: 1,
-      arbitrary: fc
-        .integer({ min: -hour, max: hour })
-        .map((away) => ({ schedule: { kind: 'at' as const, atMs: longAgo + away }, from: longAgo })),
-    },
-  )
-  .filter((made): made is { schedule: CompiledSchedule; from: number } => made.schedule !== null);
-
-const bound = fc.option(fc.integer({ min: -2 * hour, max: 60 * hour }));
-
-const timing: fc.Arbitrary<Timing> = fc
-  .record({
-    made: schedule,
-    uid: fc.maxSafeNat(),
-    startsAt: bound,
-    endsAt: bound,
-    jitterMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 90_000 }), fc.integer({ min: 1, max: 48 * hour })),
-  })
-  .map(({ made: { schedule, from }, uid, startsAt, endsAt, jitterMs }) => ({
-    uid,
-    schedule,
-    activeFrom: from,
-    startsAt: startsAt === null ? null : from + startsAt,
-    endsAt: endsAt === null ? null : from + endsAt,
-    jitterMs,
-  }));
 
 function steps(next: (after: number) => number | null, after: number, count: number): number[] {
   const found: number[] = [];
@@ -165,7 +118,7 @@ describe('run ids', () => {
         const id = occurrenceRunId(uid, instant);
         expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-8[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
         expect(instantOfRunId(id)).toBe(instant);
-        expect(Number.parseInt(id.slice(20).replace('-', ''), 16)).toBe(uid);
+        expect(uidOfRunId(id)).toBe(uid);
       }),
     );
   });

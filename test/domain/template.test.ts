@@ -21,13 +21,17 @@ const read = (target: object) =>
   readTemplatedTarget({ template: true, url: 'http://a.example/', ...target }, '#/target');
 
 function filled(target: object, given = variables): HttpTarget {
-  const checked = read(target);
-  if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
-  const compiled = compileTemplates(checked.value, '#/target');
-  if (!compiled.ok) throw new Error(JSON.stringify(compiled.errors));
-  const rendered = compiled.value.render(given);
+  const rendered = compiledOf(target).render(given);
   if (!rendered.ok) throw new Error(rendered.errors);
   return rendered.value;
+}
+
+/** The templates of a target that is in order. */
+function compiledOf(target: object) {
+  const checked = read(target);
+  const compiled = checked.ok ? compileTemplates(checked.value, '#/target') : checked;
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.errors));
+  return compiled.value;
 }
 
 function faultsOf(target: object) {
@@ -54,12 +58,9 @@ describe('a template', () => {
   });
 
   test('knows the previous run, and that it has to be looked up', () => {
-    const withPrevious = compileTemplates(read({ body: '{{ previous.finishedAt }}' }).value as HttpTarget, '#');
-    const without = compileTemplates(read({ body: '{{ runId }}' }).value as HttpTarget, '#');
-    expect([withPrevious, without]).toMatchObject([
-      { value: { usesPrevious: true } },
-      { value: { usesPrevious: false } },
-    ]);
+    const withPrevious = compiledOf({ body: '{{ previous.finishedAt }}' });
+    const without = compiledOf({ body: '{{ runId }}' });
+    expect([withPrevious.usesPrevious, without.usesPrevious]).toEqual([true, false]);
     expect(
       filled({ body: 'since {{ previous.finishedAt | default: "ever" }}' }, { ...variables, previous: null }).body,
     ).toBe('since ever');
@@ -80,8 +81,8 @@ describe('a template', () => {
 
   test('does not depend on the zone of the process or on its clock', () => {
     expect(filled({ body: '{{ scheduledFor | date: "%H:%M %z" }}' }).body).toBe('01:00 +0000');
-    const compiled = compileTemplates(read({ body: '{{ "now" | date: "%s" }}' }).value as HttpTarget, '#');
-    expect(compiled.ok && compiled.value.render(variables)).toMatchObject({
+    const compiled = compiledOf({ body: '{{ "now" | date: "%s" }}' });
+    expect(compiled.render(variables)).toMatchObject({
       errors: expect.stringContaining('use scheduledFor'),
     });
   });
@@ -118,13 +119,11 @@ describe('what is filled in', () => {
     fc.assert(
       fc.property(text, (label) => {
         const given = { ...variables, task: { ...variables.task, labels: { x: label } } };
-        const compiled = compileTemplates(
-          read({ url: 'http://a.example/p/{{ task.labels.x }}/q', headers: { 'x-a': 'is {{ task.labels.x }}' } })
-            .value as HttpTarget,
-          '#',
-        );
-        if (!compiled.ok) throw new Error('is fine');
-        const rendered = compiled.value.render(given);
+        const compiled = compiledOf({
+          url: 'http://a.example/p/{{ task.labels.x }}/q',
+          headers: { 'x-a': 'is {{ task.labels.x }}' },
+        });
+        const rendered = compiled.render(given);
         if (!rendered.ok) {
           expect(rendered.errors).toMatch(/^(url|headers\/x-a): /);
           return;
@@ -142,11 +141,8 @@ describe('what is filled in', () => {
   });
 
   test('is bounded', () => {
-    const compiled = compileTemplates(
-      read({ url: `http://a.example/{{ task.labels.x }}${'{{ task.labels.x }}'.repeat(90)}` }).value as HttpTarget,
-      '#',
-    );
+    const compiled = compiledOf({ url: `http://a.example/{{ task.labels.x }}${'{{ task.labels.x }}'.repeat(90)}` });
     const given = { ...variables, task: { ...variables.task, labels: { x: 'x'.repeat(256) } } };
-    expect(compiled.ok && compiled.value.render(given)).toMatchObject({ errors: expect.stringMatching(/^url: /) });
+    expect(compiled.render(given)).toMatchObject({ errors: expect.stringMatching(/^url: /) });
   });
 });

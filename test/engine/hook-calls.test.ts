@@ -42,6 +42,8 @@ function setUp() {
   const written: string[] = [];
   const underWay: { url: string; end: (outcome: Outcome) => void }[] = [];
   let down: Error | null = null;
+  /** Called amid a write. */
+  let meanwhile = () => {};
   let held = true;
   const outcome: Outcome = {
     status: 'succeeded',
@@ -81,7 +83,10 @@ function setUp() {
     putBack: ({ id }, why) => `${id} ${why}`,
     async write(ends) {
       if (down) throw down;
-      written.push(...ends);
+      const batch = [...ends];
+      meanwhile();
+      await settle();
+      written.push(...batch);
     },
   };
   const loop = startHookCalls(work, {
@@ -112,6 +117,9 @@ function setUp() {
     },
     fail(error: Error | null) {
       down = error;
+    },
+    during(write: () => void) {
+      meanwhile = write;
     },
     hold(is: boolean) {
       held = is;
@@ -181,6 +189,18 @@ describe('calls to hooks', () => {
     expect(written).toEqual(['1 201', '2 202']);
     await pass(clock);
     expect(written).toHaveLength(2);
+  });
+
+  test('that end amid a write are written with the next', async () => {
+    const { give, answer, during, written, clock } = setUp();
+    await give(...rows(1, 2, a));
+    during(() => {
+      during(() => {});
+      void answer(a, 202);
+    });
+    await answer(a, 201);
+    await pass(clock);
+    expect(written).toEqual(['1 201', '2 202']);
   });
 
   test('that Postgres refuses to write down do not stand in the way of the others', async () => {

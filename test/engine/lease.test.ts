@@ -38,7 +38,7 @@ async function start(known: number | null = null) {
     time,
     log: silent,
     ttlMs,
-    state: () => ({ version: '1', host: 'h', pid: 1, running: 0, tasksLoaded: 0, duties: [] }),
+    state: () => ({ version: '1', host: 'h', pid: 1, running: 0, tasksLoaded: 0, duties: [], breakers: [] }),
     onHeld: (id) => log.push(`held ${id}`),
     onLost: () => log.push('lost'),
     onJump: (ms) => log.push(`jump ${ms}`),

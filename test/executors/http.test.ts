@@ -15,6 +15,9 @@ test('a POST without a body of its own carries the description of the run and th
   const outcome = await call({ url: `${target.url}/report?full=1` }, { attempt: 3, trigger: 'catch_up' });
 
   expect(outcome).toEqual({
+    isFinal: false,
+    viaFallback: false,
+    postponeMs: null,
     status: 'succeeded',
     httpStatus: 200,
     output: 'done',
@@ -138,6 +141,9 @@ test('a port where nobody listens is unavailable, and the message says where', a
   const url = await closedPortUrl();
   const outcome = await call({ url: `${url}/path?token=secret`, headers: { authorization: 'Bearer secret' } });
   expect(outcome).toEqual({
+    isFinal: false,
+    viaFallback: false,
+    postponeMs: null,
     status: 'failed',
     httpStatus: null,
     output: null,
@@ -180,6 +186,9 @@ test('a target that does not answer is timed out, not before its time', async ()
   const outcome = await call({ url: target.url }, { timeoutMs: 150 });
   expect(performance.now() - from).toBeGreaterThanOrEqual(150);
   expect(outcome).toEqual({
+    isFinal: false,
+    viaFallback: false,
+    postponeMs: null,
     status: 'timed_out',
     httpStatus: null,
     output: null,
@@ -317,4 +326,23 @@ test('a target that cannot be called at all ends in a failure and not in a throw
   const broken = await call({ url: target.url, headers: { 'x-a': 'line\nbreak' } });
   expect(broken).toMatchObject({ status: 'failed', error: { kind: 'internal' } });
   expect(broken.error?.message).not.toContain('break');
+});
+
+test('a 202 is a success, unless the target may finish later', async () => {
+  target.setBehaviour(status(202, 'on it'));
+  expect(await call({ url: target.url })).toMatchObject({ status: 'succeeded', httpStatus: 202 });
+  const outcome = await call({ url: target.url }, { acceptsLater: true, token: '1.abc' });
+  expect(outcome).toMatchObject({ status: 'accepted', httpStatus: 202, output: 'on it', error: null });
+  expect(target.requests.map(({ headers }) => headers['x-run-token'])).toEqual([undefined, '1.abc']);
+});
+
+test('an answer of 489 says that another attempt is of no use', async () => {
+  target.setBehaviour(status(489));
+  const outcome = await call({ url: target.url });
+  expect(outcome).toMatchObject({ status: 'failed', isFinal: true, error: { kind: 'rejected' } });
+});
+
+test('a message about a run is known by an id of its own', async () => {
+  await call({ url: target.url }, { messageId: 'event-7' });
+  expect(target.requests[0]?.headers).toMatchObject({ 'idempotency-key': 'event-7' });
 });

@@ -256,7 +256,7 @@ describe('writing down what came of calls', () => {
 test('a miss is told in the statement that records it, where the task has a hook for it and is still the one', async () => {
   const hooked = await makeTask(store.db, 'miss-told', { hooks: { onMissed: url } });
   const deaf = await makeTask(store.db, 'miss-deaf', { hooks: { onFailure: url } });
-  const miss = { generation: 1, from: t0, to: t0 + 5_000, count: 6, exact: true, policy: 'skip' };
+  const miss = { generation: 1, from: t0, to: t0 + 5_000, count: 6, policy: 'skip' };
   await recordMisses(
     store.db,
     [

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 beforeEach(() => store.db.query('truncate replicas, cluster'));
 
-const state = { version: '1', host: 'here', pid: 1, running: 0, tasksLoaded: 0, duties: [] };
+const state = { version: '1', host: 'here', pid: 1, running: 0, tasksLoaded: 0, duties: [], breakers: [] };
 const renew = (id: string, ttlMs: number) => renewLease(store.db, { ...state, id }, ttlMs);
 const databaseNow = async () => {
   const { rows } = await store.db.query<{ now: number }>(
@@ -45,9 +45,27 @@ describe('a lease', () => {
     const id = randomUUID();
     await renew(id, 60_000);
     const [first] = await listReplicas(store.db);
-    await renewLease(store.db, { ...state, id, running: 3, tasksLoaded: 9, duties: ['sweep'] }, 60_000);
+    await renewLease(
+      store.db,
+      {
+        ...state,
+        id,
+        running: 3,
+        tasksLoaded: 9,
+        duties: ['sweep'],
+        breakers: [{ origin: 'http://a.example', state: 'open', openedMsAgo: 5 }],
+      },
+      60_000,
+    );
     const [second] = await listReplicas(store.db);
-    expect(second).toMatchObject({ id, startedAt: first?.startedAt, running: 3, tasksLoaded: 9, duties: ['sweep'] });
+    expect(second).toMatchObject({
+      id,
+      startedAt: first?.startedAt,
+      running: 3,
+      tasksLoaded: 9,
+      duties: ['sweep'],
+      breakers: [{ origin: 'http://a.example', state: 'open', openedMsAgo: 5 }],
+    });
   });
 
   test('that is over, given up or ended makes its replica dead to the others', async () => {
@@ -74,7 +92,7 @@ describe('a lease', () => {
 describe('the duty to sweep', () => {
   test('is shown for the live replica that did it last', async () => {
     const [one, other] = [randomUUID(), randomUUID()];
-    await renewLease(store.db, { ...state, id: one, duties: ['tea'] }, 60_000);
+    await renewLease(store.db, { ...state, id: one, duties: ['tea'], breakers: [] }, 60_000);
     await renew(other, 60_000);
     const duties = async () => new Map((await listReplicas(store.db)).map((each) => [each.id, each.duties]));
     expect(await duties()).toEqual(

@@ -69,6 +69,13 @@ export function serviceRoutes(app: App, context: HttpContext): void {
                 running: Type.Integer(),
                 tasksLoaded: Type.Integer(),
                 duties: Type.Array(Type.String()),
+                breakers: Type.Array(
+                  Type.Object({
+                    origin: Type.String(),
+                    state: Type.String({ description: 'open: not called, half_open: one call tries.' }),
+                    openedMsAgo: Type.Integer({ description: 'As of the heartbeat.' }),
+                  }),
+                ),
               }),
             ),
             clock: Type.Union([Type.String(), Type.Null()], {
