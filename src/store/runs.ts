@@ -46,7 +46,7 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Run[]> 
   }
   // Literals, not parameters: a partial index serves only a condition that the planner can read.
   if (filter.status !== null) conditions.push(sql`${runs.status} = ${sql.raw(`'${filter.status}'`)}`);
-  if (filter.trigger !== null) conditions.push(eq(runs.trigger, filter.trigger));
+  if (filter.trigger !== null) conditions.push(sql`${runs.trigger} = ${sql.raw(`'${filter.trigger}'`)}`);
   if (filter.from !== null) conditions.push(gte(runs.id, leastRunId(filter.from)));
   if (filter.to !== null) conditions.push(lt(runs.id, leastRunId(filter.to)));
   if (filter.before !== null) conditions.push(lt(runs.id, filter.before));
