@@ -18,7 +18,7 @@ const hour = 60 * minute;
 const day = 24 * hour;
 const endOfYears = Date.UTC(10_000, 0);
 
-/** For a row of equal stretches: at each place how many before it hold a match. The last place is there twice. */
+/** For a row of equal stretches: at each place how many before it hold a match, at the end how many do. */
 type Tally = Uint8Array;
 
 /**
@@ -79,13 +79,14 @@ function timesOfDay(next: NextWall): (ms: number) => number {
 /** How many times lie before `ms` where each stretch of `unit` that matches has `each` of them, spread by `rest`. */
 function share(before: Tally, ms: number, unit: number, each: number, rest: (ms: number) => number): number {
   const place = Math.floor(ms / unit);
-  const [whole, following] = [before[place] as number, before[place + 1] as number];
+  const whole = before[place] as number;
+  const following = before[place + 1] ?? whole;
   return whole * each + (following > whole ? rest(ms % unit) : 0);
 }
 
 /** Looks for the stretches of `unit`, `count` of them from `start` on, that hold a match. */
 function tally(next: NextWall, start: number, unit: number, count: number): Tally {
-  const before = new Uint8Array(count + 2);
+  const before = new Uint8Array(count + 1);
   let wall = next(start - 1);
   for (let place = 0; place < count; place++) {
     const end = start + (place + 1) * unit;
@@ -93,7 +94,6 @@ function tally(next: NextWall, start: number, unit: number, count: number): Tall
     before[place + 1] = (before[place] as number) + (matches ? 1 : 0);
     if (matches) wall = next(end - 1);
   }
-  before[count + 1] = before[count] as number;
   return before;
 }
 
@@ -101,7 +101,7 @@ function tally(next: NextWall, start: number, unit: number, count: number): Tall
 function allOrNone(next: NextWall, start: number, days: number): Tally {
   const wall = next(start - 1);
   const each = wall !== null && wall < start + days * day ? 1 : 0;
-  return Uint8Array.from({ length: days + 2 }, (_, place) => each * Math.min(place, days));
+  return Uint8Array.from({ length: days + 1 }, (_, place) => each * place);
 }
 
 /** Matches are whole seconds: the first one from a time on. */

@@ -1,7 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { countByRealTime, countByWallClock } from '../../src/domain/clock-changes.ts';
+import { countByRealTime, countByWallClock, nextByRealTime, nextByWallClock } from '../../src/domain/clock-changes.ts';
 import { countWallTimes } from '../../src/domain/wall-count.ts';
-import { openZone } from '../../src/domain/zone.ts';
+import { openZone, type Stretch } from '../../src/domain/zone.ts';
 
 const second = 1_000;
 const hour = 3_600_000;
@@ -80,5 +81,45 @@ describe('the work does not grow with the times', () => {
     expect(wholeYears).toBe(tenYears / second - (countBy === countByWallClock ? 10 * 3_600 : 0));
     expect(stretches).toBeLessThanOrEqual(10 * 3 + 3);
     expect(counted).toBeLessThanOrEqual(10 * 9);
+  });
+});
+
+describe('in zones made up, with changes of any size, close to each other', () => {
+  const minute = 60 * second;
+  const madeUp = fc
+    .array(fc.record({ minutes: fc.integer({ min: 5, max: 900 }), offset: fc.integer({ min: -24, max: 24 }) }), {
+      minLength: 1,
+      maxLength: 12,
+    })
+    .map((parts) => {
+      let end = start;
+      const stretches: Stretch[] = parts.map(({ minutes, offset }) => {
+        end += minutes * minute;
+        return { end, offset: offset * 30 * minute };
+      });
+      return { at: (instant: number) => stretches.find((each) => instant < each.end) ?? { end: Infinity, offset: 0 } };
+    });
+  const period = fc.integer({ min: 1, max: 400 }).map((minutes) => minutes * minute);
+  const place = fc.oneof(
+    fc.integer({ min: -20 * 60, max: 200 * 60 }).map((minutes) => start + minutes * minute),
+    fc.integer({ min: -20 * hour, max: 200 * hour }).map((ms) => start + ms),
+  );
+
+  test.each([
+    ['real time', nextByRealTime, countByRealTime],
+    ['wall-clock time', nextByWallClock, countByWallClock],
+  ])('the count by %s is that of counting one by one', (_name, nextBy, countBy) => {
+    fc.assert(
+      fc.property(madeUp, period, place, place, fc.integer({ min: -1, max: 0 }), (zone, period, one, other, off) => {
+        const [after, upTo] = [Math.min(one, other) + off, Math.max(one, other) - off];
+        const next = (wall: number) => (Math.floor(wall / period) + 1) * period;
+        const countWall = (from: number, to: number) =>
+          Math.max(0, Math.floor(to / period) - Math.floor(from / period));
+        let count = 0;
+        for (let at = nextBy(next, zone, after); at !== null && at <= upTo; at = nextBy(next, zone, at)) count++;
+        expect(countBy(countWall, zone, after, upTo)).toBe(count);
+      }),
+      { numRuns: 3_000, interruptAfterTimeLimit: 3_000, markInterruptAsFailure: false },
+    );
   });
 });

@@ -85,7 +85,7 @@ function setUp() {
       if (down) throw down;
       const batch = [...ends];
       meanwhile();
-      await settle();
+      for (let turn = 0; turn < 10; turn++) await Promise.resolve();
       written.push(...batch);
     },
   };
