@@ -15,14 +15,12 @@ import type { Database } from '../store/database.ts';
 import { cancelRequests } from '../store/runs.ts';
 import { readWatermark } from '../store/sweep.ts';
 import { createAttempts } from './attempts.ts';
-import { beforeChecks } from './checks.ts';
 import { createClockAlarmStep, describeDoubt } from './clock-alarm.ts';
 import { createCompleter } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
-import { hookDeliveries } from './deliverer.ts';
 import { createDispatcherStep } from './dispatcher.ts';
 import { createHeartbeatStep } from './heartbeats.ts';
-import { startHookCalls } from './hook-calls.ts';
+import { startHooks } from './hooks.ts';
 import { createHousekeepingStep } from './housekeeping.ts';
 import { createJournal } from './journal.ts';
 import { holdLease } from './lease.ts';
@@ -173,20 +171,12 @@ export function startEngine(options: EngineOptions): Engine {
       return wait;
     });
     loop('dispatcher', createDispatcherStep({ db: db.claims.pool, time, attempts, lease }));
-    const calling = { clock, time, log, lease: firing, execute: options.callHook };
-    const checks = beforeChecks({
-      db: db.other.pool,
-      onChecked: (outcome) => metrics.hookCalled('before', outcome),
+    const hooks = startHooks({
+      ...{ db: db.other.pool, clock, time, log, metrics, lease: firing, random: options.random },
+      execute: options.callHook,
       onWaiting: () => wake('dispatcher'),
     });
-    loops.set(checks.name, startHookCalls(checks, calling));
-    const deliveries = hookDeliveries({
-      db: db.other.pool,
-      log,
-      random: options.random,
-      onCalled: metrics.hookCalled,
-    });
-    loops.set(deliveries.name, startHookCalls(deliveries, calling));
+    for (const [name, each] of hooks) loops.set(name, each);
     const recovery = {
       ...{ db: db.other.pool, clock, time, log, metrics, lease: firing, attempts },
       onTaken: () => wake('deliverer'),

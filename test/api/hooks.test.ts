@@ -142,7 +142,7 @@ describe('hooks that tell what happened', () => {
     target.setBehaviour('/shaky', inTurn(status(200), ...failing, status(200), status(200)));
     await api.createManual('shaky', {
       target: at('/shaky'),
-      timeout: '300ms',
+      timeout: '2s',
       retry: { maxAttempts: 2, minBackoff: '10ms', maxBackoff: '10ms' },
       hooks: { onFailure: at('/failure'), onRecovery: at('/recovery') },
     });
@@ -264,13 +264,13 @@ describe('a before hook', () => {
   });
 
   test.each([
-    ['answers 500', status(500), 'before hook failed: the target answered 500'],
-    ['does not answer in time', hang(), 'before hook failed: no answer within 300ms'],
-  ] as const)('that %s is decided by onError', async (what, behaviour, reason) => {
+    ['answers 500', '10s', status(500), 'before hook failed: the target answered 500'],
+    ['does not answer in time', '300ms', hang(), 'before hook failed: no answer within 300ms'],
+  ] as const)('that %s is decided by onError', async (what, timeout, behaviour, reason) => {
     for (const onError of ['run', 'skip'] as const) {
       const id = `fails-${what.length}-${onError}`;
       target.setBehaviour(`/${id}/may-i`, behaviour);
-      await checked(id, { timeout: '300ms', onError });
+      await checked(id, { timeout, onError });
       const expected = onError === 'run' ? { status: 'succeeded' } : { status: 'skipped', reason };
       expect(await trigger(id)).toMatchObject(expected);
       expect(callsTo(`/${id}`)).toHaveLength(onError === 'run' ? 1 : 0);

@@ -199,6 +199,8 @@ describe('over any length', () => {
     expect(countInstants(yearly, longAgo, longAgo)).toBe(0);
     expect(countInstants(yearly, longAgo, longAgo - year)).toBe(0);
     const tokyo = cron('0 0 1 1 *', 'Asia/Tokyo');
+    // 2028 begins on a Saturday, as the year 10000 does, which Tokyo reaches before the last instant.
+    expect(countInstants(tokyo, longAgo, Date.UTC(2030, 0))).toBe(4);
     expect(countInstants(tokyo, latestInstant - year, Number.POSITIVE_INFINITY)).toBe(
       nextInstant(tokyo, latestInstant - year) === null ? 0 : 1,
     );

@@ -1,0 +1,27 @@
+/** The two loops that call hooks: one asks before a run, one tells afterwards. */
+
+import type { Metrics } from '../metrics.ts';
+import type { Queryable } from '../store/database.ts';
+import { beforeChecks } from './checks.ts';
+import { hookDeliveries } from './deliverer.ts';
+import { type HookCallsOptions, startHookCalls } from './hook-calls.ts';
+import type { Loop } from './loop.ts';
+
+export type HooksOptions = HookCallsOptions & {
+  db: Queryable;
+  random: () => number;
+  metrics: Pick<Metrics, 'hookCalled'>;
+  /** Runs may start that waited for an answer. */
+  onWaiting: () => void;
+};
+
+/** Starts them, by name: `checks` is to be woken when a run waits to be asked about, `deliverer` when there is to tell. */
+export function startHooks(options: HooksOptions): [name: string, loop: Loop][] {
+  const { db, log, random, metrics, onWaiting } = options;
+  const checks = beforeChecks({ db, onChecked: (outcome) => metrics.hookCalled('before', outcome), onWaiting });
+  const deliveries = hookDeliveries({ db, log, random, onCalled: metrics.hookCalled });
+  return [
+    [checks.name, startHookCalls(checks, options)],
+    [deliveries.name, startHookCalls(deliveries, options)],
+  ];
+}
