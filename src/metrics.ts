@@ -127,6 +127,18 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     labelNames: ['by'],
     registers,
   });
+  const limited = new Gauge({
+    name: 'scheduler_limited_waiting',
+    help: 'Due runs of the cluster that wait, by the limit (task, rate, concurrency) that holds them up, or for a slot',
+    labelNames: ['limit'],
+    registers,
+  });
+  const limitWait = new Histogram({
+    name: 'scheduler_limit_wait_seconds',
+    help: 'Time that an attempt of a task with limits was due before its limits let it through',
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1_800, 3_600],
+    registers,
+  });
   new Gauge({
     name: 'scheduler_event_loop_lag_seconds',
     help: '99th percentile of the delay of timers since the last scrape',
@@ -185,6 +197,14 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     /** A circuit opened, was tried, or closed. */
     breakerChanged(state: string): void {
       breakerChanges.inc({ state });
+    },
+    /** How many due runs with limits wait, by what they wait for. */
+    limitedWaiting(counts: Readonly<Record<string, number>>): void {
+      for (const [limit, count] of Object.entries(counts)) limited.set({ limit }, count);
+    },
+    /** One attempt was let through by its limits. */
+    limitPassed(waitedMs: number): void {
+      limitWait.observe(waitedMs / 1_000);
     },
     fencedWrite(): void {
       fenced.inc();

@@ -61,6 +61,8 @@ export type AttemptsOptions = {
   onFree: () => void;
   /** A run waits for its next attempt at this instant; or one queued behind the run may start now, or be checked first. */
   onWaiting: (at: number, checked: boolean) => void;
+  /** A place that a limit keeps count of is free again. */
+  onPlaceFree: () => void;
 };
 
 /** A moving average of how many things happen per millisecond, over the last 50 ms or so. */
@@ -136,6 +138,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   async function carryOut(run: TakenRun, owner: string, entry: Running): Promise<void> {
     const startedAt = time.now();
     const { plan } = run;
+    const takesPlace = plan.policies?.maxConcurrency != null || plan.policies?.concurrency != null;
     const outcome = await entry.attempt.outcome;
     const { cause } = entry;
     // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
@@ -149,6 +152,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
         // The target may have completed the run before its 202 was read: then there is nothing to write.
         done(written) {
           if (written && parting.postponed) options.onWaiting(parting.postponed.until, false);
+          if (written && parting.postponed && takesPlace) options.onPlaceFree();
         },
       });
     }
@@ -166,6 +170,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
           latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
           hooked: plan.policies?.hooks != null && settlement.retryAt === null,
         });
+        if (takesPlace) options.onPlaceFree();
         if (settlement.retryAt !== null) options.onWaiting(settlement.retryAt, false);
         // Others of its task may wait in line behind it.
         else if (plan.queues || run.trigger === 'catch_up')

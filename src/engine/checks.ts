@@ -11,6 +11,8 @@ export type ChecksOptions = {
   db: Queryable;
   /** How a check ended: passed, skipped or failed. */
   onChecked: (outcome: string) => void;
+  /** Runs were skipped. */
+  onSkipped: (count: number) => void;
   /** Runs may start now, or have left their place in line to the next. */
   onWaiting: () => void;
 };
@@ -19,7 +21,7 @@ export type ChecksOptions = {
 const pauses: Record<PutBackCause, number> = { shutdown: 0, busy: 500, slow: 500 };
 
 /** Two replicas ask about the same run only where the first does not come to write down the answer. */
-export function beforeChecks({ db, onChecked, onWaiting }: ChecksOptions): HookWork<DueCheck, CheckEnd> {
+export function beforeChecks({ db, onChecked, onSkipped, onWaiting }: ChecksOptions): HookWork<DueCheck, CheckEnd> {
   return {
     name: 'checks',
     bounds: { total: 256, perOrigin: 64, perSlowOrigin: 64, slowMs: 0 },
@@ -49,6 +51,7 @@ export function beforeChecks({ db, onChecked, onWaiting }: ChecksOptions): HookW
     putBack: ({ runId, until }, why, now) => ({ runId, until, askAgainAt: now + pauses[why], skipReason: null }),
     async write(ends, now) {
       const written = await endChecks(db, ends, now);
+      onSkipped(ends.filter(({ runId, skipReason }) => skipReason !== null && written.has(runId)).length);
       if (ends.some(({ runId, askAgainAt }) => askAgainAt === null && written.has(runId))) onWaiting();
     },
   };

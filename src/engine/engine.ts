@@ -84,6 +84,7 @@ export function startEngine(options: EngineOptions): Engine {
   const loops = new Map<string, Loop>();
   let scheduler: ReturnType<typeof startScheduler> | null = null;
   let loaded = false;
+  let stopping = false;
   let followedUntil = 0;
 
   const loop = (name: string, step: LoopOptions['step']) =>
@@ -115,6 +116,8 @@ export function startEngine(options: EngineOptions): Engine {
     },
     onWaiting: (at, checked) =>
       void clock.after(Math.max(0, at - time.now()), () => wake(checked ? 'checks' : 'dispatcher')),
+    // Whoever has no slot for the next one tells the others.
+    onPlaceFree: () => (attempts.free() > 0 && !stopping ? wake('dispatcher') : options.signal('waiting')),
   });
 
   const lease = holdLease({
@@ -170,7 +173,7 @@ export function startEngine(options: EngineOptions): Engine {
       loaded = true;
       return wait;
     });
-    loop('dispatcher', createDispatcherStep({ db: db.claims.pool, time, attempts, lease }));
+    loop('dispatcher', createDispatcherStep({ database: db.claims, time, attempts, lease, metrics }));
     const hooks = startHooks({
       ...{ db: db.other.pool, clock, time, log, metrics, lease: firing, random: options.random },
       execute: options.callHook,
@@ -267,6 +270,7 @@ export function startEngine(options: EngineOptions): Engine {
     },
     abort: (runId, reason) => attempts.abort(runId, { kind: 'cancel', reason }),
     async stop(graceMs) {
+      stopping = true;
       await scheduler?.stop();
       const others = [...loops].filter(([name]) => name !== 'cancels').map(([, each]) => each.stop());
       await Promise.all(others);

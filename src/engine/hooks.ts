@@ -10,7 +10,7 @@ import type { Loop } from './loop.ts';
 export type HooksOptions = HookCallsOptions & {
   db: Queryable;
   random: () => number;
-  metrics: Pick<Metrics, 'hookCalled'>;
+  metrics: Pick<Metrics, 'hookCalled' | 'skipped'>;
   /** Runs may start that waited for an answer. */
   onWaiting: () => void;
 };
@@ -18,7 +18,12 @@ export type HooksOptions = HookCallsOptions & {
 /** Starts them, by name: `checks` is to be woken when a run waits to be asked about, `deliverer` when there is to tell. */
 export function startHooks(options: HooksOptions): [name: string, loop: Loop][] {
   const { db, log, random, metrics, onWaiting } = options;
-  const checks = beforeChecks({ db, onChecked: (outcome) => metrics.hookCalled('before', outcome), onWaiting });
+  const checks = beforeChecks({
+    db,
+    onChecked: (outcome) => metrics.hookCalled('before', outcome),
+    onSkipped: (count) => metrics.skipped('before_hook', count),
+    onWaiting,
+  });
   const deliveries = hookDeliveries({ db, log, random, onCalled: metrics.hookCalled });
   return [
     [checks.name, startHookCalls(checks, options)],

@@ -1,7 +1,8 @@
-/** Lets go of what nobody needs any more: old history, used idempotency keys, dead replicas. */
+/** Lets go of what nobody needs any more: old history, used idempotency keys, dead replicas, starts of rates. */
 
 import type { Queryable } from '../store/database.ts';
 import { deleteOldEvents } from '../store/events.ts';
+import { forgetGates } from '../store/gates.ts';
 import { forgetKeys } from '../store/idempotency.ts';
 import { forgetDeadReplicas } from '../store/replicas.ts';
 import { deleteOldRuns } from '../store/runs.ts';
@@ -20,6 +21,8 @@ const batchSize = 1_000;
 const pauseMs = 50;
 const idleMs = 60_000;
 const keysKeptMs = 24 * 3_600_000;
+/** Longer than any rate's period. */
+const gatesKeptMs = 48 * 3_600_000;
 
 /** Works in small batches with pauses, so that no writer waits for it. */
 export function createHousekeepingStep({ db, time, retentionMs, lease }: HousekeepingOptions): () => Promise<number> {
@@ -35,6 +38,7 @@ export function createHousekeepingStep({ db, time, retentionMs, lease }: Houseke
     await forgetTombstones(db, before, batchSize);
     await forgetKeys(db, time.now() - keysKeptMs);
     await forgetDeadReplicas(db, time.now());
+    await forgetGates(db, time.now() - gatesKeptMs);
     return idleMs;
   };
 }

@@ -19,11 +19,17 @@ export type TakenRun = {
   plan: Plan;
 };
 
+export type Taken = {
+  runs: TakenRun[];
+  /** Whether runs with limits wait: they are left to `takeGated`. */
+  gated: boolean;
+};
+
 /**
- * Takes at most `limit` waiting runs whose instant has come, by rank, each for its next attempt. A run queued behind
- * another of its task is passed over while that one is live.
+ * Takes at most `limit` waiting runs without limits whose instant has come, by rank, each for its next attempt. A run
+ * queued behind another of its task is passed over while that one is live.
  */
-export async function takeWaiting(db: Queryable, owner: string, limit: number, now: number): Promise<TakenRun[]> {
+export async function takeWaiting(db: Queryable, owner: string, limit: number, now: number): Promise<Taken> {
   try {
     return await take(db, owner, limit, now, true);
   } catch (error) {
@@ -33,8 +39,9 @@ export async function takeWaiting(db: Queryable, owner: string, limit: number, n
   }
 }
 
-async function take(db: Queryable, owner: string, limit: number, now: number, queued: boolean): Promise<TakenRun[]> {
-  const { rows } = await db.query<TakenRow>({
+async function take(db: Queryable, owner: string, limit: number, now: number, queued: boolean): Promise<Taken> {
+  // The one statement tells about runs with limits besides, so that nobody has to ask where there are none.
+  const { rows } = await db.query<(TakenRow | { id: null }) & { gated: boolean }>({
     name: 'take-waiting',
     text: `
       with free as (
@@ -42,15 +49,24 @@ async function take(db: Queryable, owner: string, limit: number, now: number, qu
         where r.status in ('pending', 'retrying') and r.due_at <= $3 and r.gate is null and r.check_due is null
           and (coalesce(r.lane, 0) = 0 or $4 and ${isNextInLine('r')})
         order by r.rank limit $2 for update skip locked
+      ), taken as (
+        update runs r set ${takingColumns('$1', '$3')}
+        from free, tasks t
+        where r.id = free.id and t.uid = r.task_uid
+        returning ${takenColumns}
       )
-      update runs r set status = 'running', owner = $1, attempt = r.attempt + 1, started_at = coalesce(r.started_at, $3),
-        lane = case when r.lane > 0 then 0 else r.lane end
-      from free, tasks t
-      where r.id = free.id and t.uid = r.task_uid
-      returning ${takenColumns}`,
+      select waiting.gated, taken.* from (
+        select exists (select from runs where gate is not null and status in ('pending', 'retrying')) as gated
+      ) waiting left join taken on true`,
     values: [owner, limit, new Date(now).toISOString(), queued],
   });
-  return rows.map(takenRun);
+  return { runs: rows.flatMap((row) => (row.id === null ? [] : takenRun(row))), gated: rows[0]?.gated === true };
+}
+
+/** The set list that makes a waiting run `r` running for `owner`, for its next attempt; both are SQL. */
+export function takingColumns(owner: string, now: string): string {
+  return `status = 'running', owner = ${owner}, attempt = r.attempt + 1, started_at = coalesce(r.started_at, ${now}),
+    lane = case when r.lane > 0 then 0 else r.lane end`;
 }
 
 /**

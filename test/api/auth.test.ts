@@ -12,7 +12,7 @@ const secret = 'a secret of tokens that is long enough for HS256';
 const issuer = 'https://issuer.example';
 
 /** Every route and the least role that opens it. A route that is not here fails the test below. */
-const routes: Record<string, Role | 'public'> = {
+const routes: Record<string, Role | 'public' | 'token'> = {
   'GET /livez': 'public',
   'GET /readyz': 'public',
   'GET /healthz': 'public',
@@ -30,11 +30,15 @@ const routes: Record<string, Role | 'public'> = {
   'POST /tasks/{id}/trigger': 'operator',
   'GET /tasks/{id}/next': 'reader',
   'GET /tasks/{id}/events': 'reader',
+  'GET /tasks/{id}/misses': 'reader',
+  'POST /tasks/{id}/backfill': 'operator',
   'GET /tasks/{id}/runs': 'reader',
   'GET /runs': 'reader',
   'GET /runs/{id}': 'reader',
   'POST /runs/{id}/cancel': 'operator',
   'POST /runs/{id}/retry': 'operator',
+  'POST /runs/{id}/complete': 'token',
+  'POST /runs/{id}/heartbeat': 'token',
   'POST /schedules/preview': 'reader',
 };
 /** Not part of the contract they publish. */
@@ -82,33 +86,44 @@ test('every route of the contract is in the table', async () => {
   expect(published.sort()).toEqual(Object.keys(routes).sort());
 });
 
-describe.each(Object.entries(routes).filter(([, needed]) => needed !== 'public'))('%s', (route, needed) => {
-  test('without credentials or with wrong ones is a 401 before anything else', async () => {
-    const none = await ask(route);
-    expectProblem(none, 401, 'unauthenticated');
-    expect(none.headers['www-authenticate']).toBe('Bearer realm="punctual"');
-    for (const wrong of ['the-admins-kez', 'the-admin', await token({}, `another ${secret}`)]) {
-      const response = await ask(route, wrong);
-      expectProblem(response, 401, 'unauthenticated');
-      expect(response.headers['www-authenticate']).toMatch(/^Bearer realm="punctual", error="invalid_token"/);
-      expect(JSON.stringify(response.body)).not.toContain(wrong);
-    }
-    if (route.startsWith('GET ')) {
-      const head = await supertest(api.url).head(route.slice(4).replace('{id}', 'unknown'));
-      expect([401, 404]).toContain(head.status);
-    }
-  });
+describe.each(Object.entries(routes).filter(([, needed]) => needed !== 'public' && needed !== 'token'))(
+  '%s',
+  (route, needed) => {
+    test('without credentials or with wrong ones is a 401 before anything else', async () => {
+      const none = await ask(route);
+      expectProblem(none, 401, 'unauthenticated');
+      expect(none.headers['www-authenticate']).toBe('Bearer realm="punctual"');
+      for (const wrong of ['the-admins-kez', 'the-admin', await token({}, `another ${secret}`)]) {
+        const response = await ask(route, wrong);
+        expectProblem(response, 401, 'unauthenticated');
+        expect(response.headers['www-authenticate']).toMatch(/^Bearer realm="punctual", error="invalid_token"/);
+        expect(JSON.stringify(response.body)).not.toContain(wrong);
+      }
+      if (route.startsWith('GET ')) {
+        const head = await supertest(api.url).head(route.slice(4).replace('{id}', 'unknown'));
+        expect([401, 404]).toContain(head.status);
+      }
+    });
 
-  test.each(roles)(`as %s is ${needed === 'reader' ? 'open' : `open from ${needed} on`}`, async (role) => {
-    const allowed = roles.indexOf(role) >= roles.indexOf(needed as Role);
-    for (const credential of [keyOf(role), await token({ role })]) {
-      const response = await ask(route, credential);
-      if (!allowed) expectProblem(response, 403, 'forbidden');
-      // Whatever is wrong with the request, it is not who asks.
-      else expect([200, 400, 404]).toContain(response.status);
-    }
-  });
-});
+    test.each(roles)(`as %s is ${needed === 'reader' ? 'open' : `open from ${needed} on`}`, async (role) => {
+      const allowed = roles.indexOf(role) >= roles.indexOf(needed as Role);
+      for (const credential of [keyOf(role), await token({ role })]) {
+        const response = await ask(route, credential);
+        if (!allowed) expectProblem(response, 403, 'forbidden');
+        // Whatever is wrong with the request, it is not who asks.
+        else expect([200, 400, 404]).toContain(response.status);
+      }
+    });
+  },
+);
+
+test.each(Object.keys(routes).filter((route) => routes[route] === 'token'))(
+  '%s is open to nobody but who has the token of the run',
+  async (route) => {
+    expectProblem(await ask(route), 401, 'unauthenticated');
+    for (const role of roles) expectProblem(await ask(route, keyOf(role)), 403, 'forbidden');
+  },
+);
 
 test.each([...Object.keys(routes).filter((route) => routes[route] === 'public'), ...hidden])(
   '%s is open to everybody, also with wrong credentials',

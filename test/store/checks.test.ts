@@ -3,12 +3,14 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { timeOrderedId } from '../../src/domain/occurrence.ts';
 import { endChecks, takeChecks } from '../../src/store/checks.ts';
 import { claimOccurrences, recordOverlaps } from '../../src/store/claims.ts';
-import { insertManualRun, takeWaiting } from '../../src/store/dispatch.ts';
+import { insertManualRun, takeWaiting as take } from '../../src/store/dispatch.ts';
 import { cancelRunsOf } from '../../src/store/runs.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { deleteTask, updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
 import { author, dueOf, makeTask, openStore, type RunRow, readRun, runsOf, type Store, t0 } from './store.ts';
+
+const takeWaiting = async (...given: Parameters<typeof take>) => (await take(...given)).runs;
 
 let store: Store;
 beforeAll(async () => {

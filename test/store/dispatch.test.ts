@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { timeOrderedId } from '../../src/domain/occurrence.ts';
 import { type Claimer, claimOccurrences, type Due, recordOverlaps } from '../../src/store/claims.ts';
-import { insertManualRun, takeInterrupted, takeWaiting } from '../../src/store/dispatch.ts';
+import { insertManualRun, takeWaiting as take, takeInterrupted } from '../../src/store/dispatch.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { deleteTask, updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
@@ -26,6 +26,8 @@ beforeAll(async () => {
   store = await openStore();
 });
 beforeEach(() => store.db.query('truncate runs'));
+
+const takeWaiting = async (...given: Parameters<typeof take>) => (await take(...given)).runs;
 
 let random = 0;
 const runIdAt = (instant: number) =>

@@ -30,17 +30,25 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
   const { database, now } = context;
   const db = database.pool;
 
-  /** The attempt under way that the request's token was made for; throws a 401, 403, 404 or 409. */
-  async function ownAttempt(request: FastifyRequest): Promise<OpenAttempt> {
+  /** The attempt that the request's token was made for; throws a 401 or 403. */
+  function attemptOf(request: FastifyRequest): number {
     const { id } = request.params as { id: string };
     const token = tokenOf(request);
     if (token === null)
       throw new ProblemError(
         'unauthenticated',
         'send the token of the run, as the call of its target had it in x-run-token',
+        { headers: { 'www-authenticate': 'Bearer realm="punctual"' } },
       );
     const attempt = uuidText.test(id) ? context.attemptOf(id, token) : null;
     if (attempt === null) throw new ProblemError('forbidden', 'this is no token of this run');
+    return attempt;
+  }
+
+  /** The attempt under way that the request is about; throws a 404 or 409. */
+  async function ownAttempt(request: FastifyRequest): Promise<OpenAttempt> {
+    const { id } = request.params as { id: string };
+    const attempt = attemptOf(request);
     const open = await openAttempt(db, id);
     if (open?.attempt === attempt) return open;
     const run = await findRun(database, id);
@@ -57,6 +65,8 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
     '/runs/:id/complete',
     {
       config: { role: 'token' },
+      // Before the body is looked at: a stranger learns nothing from it.
+      onRequest: async (request) => void attemptOf(request),
       schema: {
         summary: 'Say how the work ended, as the target that answered 202',
         tags: ['runs'],
@@ -95,6 +105,8 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
     '/runs/:id/heartbeat',
     {
       config: { role: 'token' },
+      // Before the body is looked at: a stranger learns nothing from it.
+      onRequest: async (request) => void attemptOf(request),
       schema: {
         summary: 'Say that the work goes on, and how far it is',
         tags: ['runs'],
