@@ -47,6 +47,11 @@ type OpenRow = {
 const openColumns = `r.id, r.attempt, r.owner, r.started_at, r.http_status, r.output, r.truncated,
   case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${planColumn} as plan`;
 
+/** How long the target of a run under way may be silent, in milliseconds; a minute where the task no longer says. */
+export function heartbeatMsOf({ policies }: Plan): number {
+  return parseDuration(policies?.heartbeatTimeout ?? '1m') ?? 60_000;
+}
+
 /** The attempt that a run has under way; null when it has none. */
 export async function openAttempt(db: Queryable, runId: string): Promise<OpenAttempt | null> {
   const { rows } = await db.query<OpenRow>({
@@ -122,8 +127,7 @@ export function endSilent(
     });
     const ended: SilentAttempt[] = [];
     for (const open of rows.map(openOf)) {
-      const silentMs = parseDuration(open.plan.policies?.heartbeatTimeout ?? '') ?? 0;
-      const message = `no heartbeat within ${formatDuration(silentMs)}`;
+      const message = `no heartbeat within ${formatDuration(heartbeatMsOf(open.plan))}`;
       const ending: Ending = { status: 'timed_out', output: null, error: { kind: 'timeout', message }, isFinal: false };
       const settlement = await endAttempt(db, open, ending, now, random());
       if (settlement === null) continue;

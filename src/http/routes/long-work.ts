@@ -2,8 +2,14 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { parseDuration } from '../../domain/duration.ts';
-import { type Ending, endAttempt, type OpenAttempt, openAttempt, takeHeartbeat } from '../../store/long-work.ts';
+import {
+  type Ending,
+  endAttempt,
+  heartbeatMsOf,
+  type OpenAttempt,
+  openAttempt,
+  takeHeartbeat,
+} from '../../store/long-work.ts';
 import { findRun } from '../../store/runs.ts';
 import type { App, HttpContext } from '../context.ts';
 import { uuidText } from '../paging.ts';
@@ -132,12 +138,12 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
         throw invalidField([{ pointer: '#/progress', detail: 'must be at most 4 KiB as JSON' }]);
       if (!isStorable(text))
         throw invalidField([{ pointer: '#/progress', detail: 'must not contain NUL or half a surrogate pair' }]);
-      const heartbeatMs = parseDuration(plan.policies?.heartbeatTimeout ?? '') ?? 0;
-      if (!(await takeHeartbeat(db, { runId, attempt, heartbeatMs }, progress, now())))
+      const run = { runId, attempt, heartbeatMs: heartbeatMsOf(plan) };
+      if (!(await takeHeartbeat(db, run, progress, now())))
         throw new ProblemError('illegal_transition', 'the attempt is over: stop working on it');
-      const run = await findRun(database, runId);
-      if (!run) throw notFound(`run "${runId}"`);
-      return runView(run);
+      const shown = await findRun(database, runId);
+      if (!shown) throw notFound(`run "${runId}"`);
+      return runView(shown);
     },
   );
 }
