@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyRequest } from 'fastify';
+import { gateOf } from '../domain/limits.ts';
 import { isObject, mergePatch } from '../domain/merge-patch.ts';
 import { readTask, type TaskDefinition, type TaskInput, type TaskStatus } from '../domain/task.ts';
 import { keepAnchor, revise } from '../domain/task-change.ts';
@@ -92,5 +93,7 @@ async function write(
   if (!written) return null;
   await claimsAreOver(database, written.changedIn, () => context.pause(2));
   context.signal('tasks');
+  // What waited for a limit may start now.
+  if (gateOf(current.definition) !== gateOf(wanted)) context.signal('waiting');
   return written.task;
 }

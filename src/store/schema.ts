@@ -172,7 +172,7 @@ export const taskEvents = pgTable(
   (t) => [index('task_events_task').on(t.taskUid, t.id)],
 );
 
-/** What the limits of one key are held by: its row is locked while runs are let through. */
+/** The starts that the rate of one key goes by. */
 export const gates = pgTable('gates', {
   key: text('key').primaryKey(),
   /** The starts that still count for a rate, in epoch milliseconds, oldest first. */

@@ -123,7 +123,8 @@ export function runRoutes(app: App, context: HttpContext): void {
       const answer = await cancelRun(database.pool, id, authorOf(request), now());
       if (answer?.result === 'over') throw new ProblemError('illegal_transition', 'the run is already over');
       context.metrics.cancelled('request', 1);
-      context.signal('cancel');
+      // A place may be free at once, where no attempt has to be aborted.
+      context.signal(answer?.result === 'cancelled' ? 'waiting' : 'cancel');
       return reply.code(202).send(runView(await knownRun(request)));
     },
   );
