@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox';
 import { formatInstant } from '../../domain/instant.ts';
-import { nextOccurrence } from '../../domain/occurrence.ts';
+import { occurrencesIn } from '../../domain/occurrence-count.ts';
 import { timingOf } from '../../domain/task.ts';
 import { insertBackfill } from '../../store/backfill.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
@@ -56,19 +56,21 @@ export function backfillRoutes(app: App, context: HttpContext): void {
       const timing = timingOf(uid, definition, start - 1, calendar);
       if (timing === null || 'manual' in definition.schedule)
         throw unprocessable([{ pointer: '#/from', detail: 'the task has no schedule that could give occurrences' }]);
-      const instants: number[] = [];
-      let next = nextOccurrence(timing, start - 1);
-      for (; next !== null && next < end && instants.length < limit; next = nextOccurrence(timing, next))
-        instants.push(next);
+      const instants = occurrencesIn(timing, start - 1, end - 1, limit + 1);
+      const left = instants[limit];
+      instants.splice(limit);
       const created =
         instants.length === 0 ? 0 : await insertBackfill(database.pool, uid, instants, authorOf(request), now());
       if (created === null) throw notFound(`task "${id}"`);
       if (created > 0) context.signal(definition.hooks?.before ? 'checks' : 'waiting');
-      const left = next !== null && next < end ? formatInstant(next) : null;
       return reply
         .code(202)
         .header('location', `/tasks/${id}/runs?trigger=catch_up`)
-        .send({ created, existing: instants.length - created, nextFrom: left });
+        .send({
+          created,
+          existing: instants.length - created,
+          nextFrom: left === undefined ? null : formatInstant(left),
+        });
     },
   );
 }
