@@ -27,6 +27,8 @@ export async function migrate(connection: string | pg.ClientConfig): Promise<voi
       migrationsSchema: 'public',
       migrationsTable: 'schema_migrations',
     });
+    // Of a dump that was restored into a younger cluster: the change feed would read these tasks with every poll.
+    await client.query('update tasks set changed_in = pg_current_xact_id() where changed_in > pg_current_xact_id()');
   } finally {
     await client.end();
   }

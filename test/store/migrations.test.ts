@@ -105,3 +105,20 @@ describe.skipIf(noPostgres)('migrating', () => {
     await expect(migrate('postgres://nobody@127.0.0.1:1/none')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 });
+
+test('tasks restored from an older cluster count as changed now, and not for ever', async () => {
+  const { url } = await createDatabase();
+  await withClient(url, async (client) => {
+    await client.query(
+      `insert into tasks (id, name, labels, schedule, target, timeout_ms, retry, overlap, misfire, priority, status,
+         active_from, created_at, updated_at, changed_in)
+       select 'restored', 'n', '{}', '{"manual": true}', '{}', 1, '{}', 'allow', '{}', 5, 'active', now(), now(), now(),
+         '9000000000000'`,
+    );
+  });
+  await migrate(url);
+  await withClient(url, async (client) => {
+    const { rows } = await client.query('select changed_in < pg_current_xact_id() as past from tasks');
+    expect(rows).toEqual([{ past: true }]);
+  });
+});
