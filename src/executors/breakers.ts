@@ -11,6 +11,7 @@ export type BreakerOptions = {
   random: () => number;
   /** The circuit opens when more than this share of the calls in the window failed. */
   threshold: number;
+  /** How long a window is. It begins with the first call after the one before. */
   windowMs: number;
   /** Fewer calls in the window than this say nothing. */
   minimumCalls: number;
@@ -34,19 +35,33 @@ export type Breakers = {
 
 type Circuit = {
   origin: string;
-  /** Of cockatiel. It reads the wall clock itself: a jump of it at worst empties or stretches one window. */
+  /**
+   * Of cockatiel, for one window. Its own windows go by the wall clock and move on by one per call however long none came,
+   * so that 20 failures of a whole day would open a circuit: here a new one begins when `windowMs` have passed.
+   */
   sampling: SamplingBreaker;
+  sampledSince: number;
   openedAt: number | null;
-  isProbing: boolean;
+  probe: Probe | null;
   usedAt: number;
 };
 
+/** The one call that tries whether an open circuit's origin answers again. */
+type Probe = { startedAt: number };
+
 const mostCircuits = 1_024;
+/** How many are forgotten at once when there are too many: looking for them costs a share of a millisecond. */
+const forgottenAtOnce = mostCircuits / 4;
+/** After this another call may try too, in milliseconds: a target that never ends an attempt of a day must not stop the others. */
+const probePatienceMs = 30_000;
 
 export function createBreakers(options: BreakerOptions): Breakers {
   const { monotonic, random, threshold, windowMs, minimumCalls, cooldownMs } = options;
   const circuits = new Map<string, Circuit>();
   const origins = new WeakMap<HttpTarget, string>();
+
+  const newSampling = () =>
+    new SamplingBreaker({ threshold, duration: windowMs, minimumRps: (minimumCalls * 1_000) / windowMs });
 
   function circuitOf(target: HttpTarget): Circuit {
     let origin = origins.get(target);
@@ -54,70 +69,82 @@ export function createBreakers(options: BreakerOptions): Breakers {
       origin = new URL(target.url).origin;
       origins.set(target, origin);
     }
+    const now = monotonic();
     let circuit = circuits.get(origin);
     if (circuit === undefined) {
-      if (circuits.size >= mostCircuits) forgetQuiet();
-      const sampling = new SamplingBreaker({
-        threshold,
-        duration: windowMs,
-        minimumRps: (minimumCalls * 1_000) / windowMs,
-      });
-      circuit = { origin, sampling, openedAt: null, isProbing: false, usedAt: 0 };
+      if (circuits.size >= mostCircuits) forgetSome();
+      circuit = { origin, sampling: newSampling(), sampledSince: now, openedAt: null, probe: null, usedAt: now };
       circuits.set(origin, circuit);
     }
-    circuit.usedAt = monotonic();
+    circuit.usedAt = now;
     return circuit;
   }
 
-  /** What was not called for a whole window has nothing to remember; failing that, the longest unused goes. */
-  function forgetQuiet(): void {
-    const before = monotonic() - windowMs;
-    for (const [origin, { openedAt, usedAt }] of circuits)
-      if (openedAt === null && usedAt < before) circuits.delete(origin);
-    const [oldest] = [...circuits.values()].sort((a, b) => a.usedAt - b.usedAt);
-    if (circuits.size >= mostCircuits && oldest) circuits.delete(oldest.origin);
+  /** The longest unused go, those that are not closed only when there is nothing else. */
+  function forgetSome(): void {
+    const inOrder = [...circuits.values()].sort(
+      (a, b) => Number(a.openedAt !== null) - Number(b.openedAt !== null) || a.usedAt - b.usedAt,
+    );
+    for (const { origin } of inOrder.slice(0, forgottenAtOnce)) circuits.delete(origin);
   }
 
   /** Milliseconds until it is worth asking again; 0 when a call may be made now. */
   function waitFor(circuit: Circuit): number {
-    if (circuit.openedAt === null) return 0;
-    const left = circuit.openedAt + cooldownMs - monotonic();
+    const { openedAt, probe } = circuit;
+    if (openedAt === null) return 0;
+    const now = monotonic();
+    const left = openedAt + cooldownMs - now;
     if (left > 0) return left;
-    return circuit.isProbing ? cooldownMs / 10 : 0;
+    return probe === null || now - probe.startedAt >= probePatienceMs ? 0 : cooldownMs / 10;
   }
 
-  function open(circuit: Circuit): void {
+  function open(circuit: Circuit, now: number): void {
     const wasOpen = circuit.openedAt !== null;
-    circuit.openedAt = monotonic();
+    circuit.openedAt = now;
     if (!wasOpen) options.onChange(circuit.origin, 'open');
   }
 
-  function learn(circuit: Circuit, isProbe: boolean, outcome: Outcome): void {
-    if (isProbe) circuit.isProbing = false;
-    const state = isProbe ? CircuitState.HalfOpen : CircuitState.Closed;
+  function learn(circuit: Circuit, probe: Probe | null, outcome: Outcome): void {
+    const isLatest = circuit.probe === probe;
+    if (isLatest) circuit.probe = null;
     const kind = outcome.error?.kind;
-    if (kind === 'timeout' || kind === 'unavailable') {
-      // What was under way when the circuit opened tells nothing new.
-      if (circuit.openedAt !== null && !isProbe) return;
-      if (circuit.sampling.failure(state)) open(circuit);
-    } else if (kind === undefined || kind === 'rejected') {
-      circuit.sampling.success(state);
-      if (circuit.openedAt === null || !isProbe) return;
+    const hasFailed = kind === 'timeout' || kind === 'unavailable';
+    if (!hasFailed && kind !== undefined && kind !== 'rejected') return;
+    const isOpen = circuit.openedAt !== null;
+    // What was under way when the circuit opened tells nothing new, nor does a failure of one that tried before the latest.
+    if (isOpen && (probe === null || (hasFailed && !isLatest))) return;
+    const now = monotonic();
+    renewSampling(circuit, now);
+    // One that tried may end after another one closed the circuit: then it is a call like others.
+    const state = isOpen ? CircuitState.HalfOpen : CircuitState.Closed;
+    if (hasFailed) {
+      if (circuit.sampling.failure(state)) open(circuit, now);
+      return;
+    }
+    circuit.sampling.success(state);
+    if (isOpen) {
       circuit.openedAt = null;
+      circuit.probe = null;
       options.onChange(circuit.origin, 'closed');
     }
   }
 
+  function renewSampling(circuit: Circuit, now: number): void {
+    if (now - circuit.sampledSince < windowMs) return;
+    circuit.sampling = newSampling();
+    circuit.sampledSince = now;
+  }
+
   function call(execute: Executor, attempt: Attempt, circuit: Circuit): StartedAttempt {
-    const isProbe = circuit.openedAt !== null;
-    if (isProbe) {
-      circuit.isProbing = true;
+    const probe = circuit.openedAt === null ? null : { startedAt: monotonic() };
+    if (probe !== null) {
+      circuit.probe = probe;
       options.onChange(circuit.origin, 'half_open');
     }
     const { outcome, cancel } = execute(attempt);
     return {
       outcome: outcome.then((ended) => {
-        learn(circuit, isProbe, ended);
+        learn(circuit, probe, ended);
         return ended;
       }),
       cancel,
@@ -140,10 +167,10 @@ export function createBreakers(options: BreakerOptions): Breakers {
       return { outcome: outcome.then((ended) => ({ ...ended, viaFallback: true })), cancel };
     },
     states: () =>
-      [...circuits.values()].flatMap(({ origin, openedAt, isProbing }) =>
+      [...circuits.values()].flatMap(({ origin, openedAt, probe }) =>
         openedAt === null
           ? []
-          : [{ origin, state: isProbing ? 'half_open' : 'open', openedMsAgo: Math.round(monotonic() - openedAt) }],
+          : [{ origin, state: probe === null ? 'open' : 'half_open', openedMsAgo: Math.round(monotonic() - openedAt) }],
       ),
   };
 }

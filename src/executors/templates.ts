@@ -4,8 +4,12 @@ import { formatInstant } from '../domain/instant.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import { compileTemplates, type PreviousRun, type TargetTemplates } from '../domain/template.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
+import { cancelledOutcome, nothingReceived } from './http-outcome.ts';
 
-/** `execute` for targets without templates as it is; for those with, once they are filled in. `previousOf` gives the task's last run before one. */
+/**
+ * `execute` for targets without templates as it is; for those with, once they are filled in. `previousOf` gives the task's
+ * last run before one that is over; it is asked only where a template names it.
+ */
 export function fillInTemplates(
   execute: Executor,
   previousOf: (runId: string) => Promise<PreviousRun | null>,
@@ -23,29 +27,43 @@ export function fillInTemplates(
     return found;
   }
 
-  return (attempt) => {
-    if (!attempt.target.template) return execute(attempt);
+  function call(attempt: Attempt, templates: TargetTemplates, previous: PreviousRun | null): StartedAttempt {
+    const target = templates.render(variablesOf(attempt, previous));
+    return target.ok ? execute({ ...attempt, target: target.value }) : ended(notFilledIn(target.errors));
+  }
+
+  /** The previous run is looked up first; cancelling does not wait for that. */
+  function callAfter(attempt: Attempt, templates: TargetTemplates): StartedAttempt {
     let started: StartedAttempt | null = null;
     let isCancelled = false;
-    async function carryOut(): Promise<Outcome> {
-      const templates = templatesOf(attempt.target);
-      if (typeof templates === 'string') return notFilledIn(templates);
-      const previous = templates.usesPrevious ? await previousOf(attempt.runId) : null;
-      if (isCancelled) return outcome('cancelled', { kind: 'cancelled', message: 'the attempt was cancelled' }, false);
-      const target = templates.render(variablesOf(attempt, previous));
-      if (!target.ok) return notFilledIn(target.errors);
-      started = execute({ ...attempt, target: target.value });
-      return started.outcome;
-    }
+    let giveUp = () => {};
+    const outcome = new Promise<Outcome>((resolve) => {
+      giveUp = () => resolve(cancelledOutcome(nothingReceived(), 'the attempt was cancelled'));
+      previousOf(attempt.runId).then(
+        (previous) => {
+          if (isCancelled) return;
+          started = call(attempt, templates, previous);
+          resolve(started.outcome);
+        },
+        (error: Error) =>
+          resolve(failed({ kind: 'internal', message: `the previous run could not be read: ${error.message}` }, false)),
+      );
+    });
     return {
-      outcome: carryOut().catch((error: Error) =>
-        outcome('failed', { kind: 'internal', message: `the previous run could not be read: ${error.message}` }, false),
-      ),
+      outcome,
       cancel() {
         isCancelled = true;
-        started?.cancel();
+        if (started === null) giveUp();
+        else started.cancel();
       },
     };
+  }
+
+  return (attempt) => {
+    if (!attempt.target.template) return execute(attempt);
+    const templates = templatesOf(attempt.target);
+    if (typeof templates === 'string') return ended(notFilledIn(templates));
+    return templates.usesPrevious ? callAfter(attempt, templates) : call(attempt, templates, null);
   };
 }
 
@@ -58,11 +76,15 @@ function variablesOf({ taskId, runId, attempt, scheduledFor, trigger, about }: A
   };
 }
 
-function notFilledIn(detail: string): Outcome {
-  return outcome('failed', { kind: 'internal', message: `the template cannot be filled in: ${detail}` }, true);
+function ended(outcome: Outcome): StartedAttempt {
+  return { outcome: Promise.resolve(outcome), cancel() {} };
 }
 
-function outcome(status: Outcome['status'], error: Outcome['error'], isFinal: boolean): Outcome {
+function notFilledIn(detail: string): Outcome {
+  return failed({ kind: 'internal', message: `the template cannot be filled in: ${detail}` }, true);
+}
+
+function failed(error: Outcome['error'], isFinal: boolean): Outcome {
   const nothing = { httpStatus: null, output: null, truncated: false, retryAfterMs: null, postponeMs: null };
-  return { status, error, isFinal, viaFallback: false, ...nothing };
+  return { status: 'failed', error, isFinal, viaFallback: false, ...nothing };
 }

@@ -81,10 +81,19 @@ describe('a template', () => {
 
   test('does not depend on the zone of the process or on its clock', () => {
     expect(filled({ body: '{{ scheduledFor | date: "%H:%M %z" }}' }).body).toBe('01:00 +0000');
-    const compiled = compiledOf({ body: '{{ "now" | date: "%s" }}' });
-    expect(compiled.render(variables)).toMatchObject({
-      errors: expect.stringContaining('use scheduledFor'),
-    });
+    expect(filled({ body: '{{ scheduledFor | date: "%s" | plus: 3600 | date: "%H" }}' }).body).toBe('02');
+    expect(filled({ body: '{{ scheduledFor | slice: 0, 10 | date: "%d %H:%M" }}' }).body).toBe('01 00:00');
+    for (const value of ['now', 'today', '2026-12-01 10:00', '2026-12-01T10:00:00']) {
+      const given = { ...variables, task: { ...variables.task, labels: { x: value } } };
+      expect(compiledOf({ body: '{{ task.labels.x | date: "%s" }}' }).render(given)).toMatchObject({
+        errors: expect.stringContaining('body: date takes an instant such as scheduledFor'),
+      });
+    }
+  });
+
+  test('is not tried where labels, names or the previous run decide', () => {
+    expect(compiledOf({ body: '{{ task.labels.day | append: "T00:00:00Z" | date: "%d" }}' })).toBeDefined();
+    expect(filled({ body: '{{ previous.finishedAt | date: "%d" }}' }, { ...variables, previous: null }).body).toBe('');
   });
 });
 
@@ -99,6 +108,15 @@ describe('refused is', () => {
     ['a name that is not known', { body: '{{ scheduledfor }}' }, '#/target/body'],
     ['a member that is not known', { body: '{{ task.secret }}' }, '#/target/body'],
     ['a member of text', { body: '{{ runId.length }}' }, '#/target/body'],
+    ['a filter that Object has', { body: '{{ runId | constructor }}' }, '#/target/body'],
+    ['a name that is not known, as what a filter is given', { body: '{{ runId | append: who }}' }, '#/target/body'],
+    ['the present', { body: '{{ "now" | date: "%s" }}' }, '#/target/body'],
+    ['a time of the machine', { body: '{{ scheduledFor | slice: 0, 16 | date: "%H" }}' }, '#/target/body'],
+    ['a zone that does not exist', { body: '{{ scheduledFor | date: "%H", "Nowhere/X" }}' }, '#/target/body'],
+    ['a range without end', { body: '{{ (1..100000000) | last }}' }, '#/target/body'],
+    ['a format without end', { body: '{{ scheduledFor | date: "%99999999d" }}' }, '#/target/body'],
+    ['an expression without end', { body: `{{ runId ${'| upcase '.repeat(100)}}}` }, '#/target/body'],
+    ['a path with steps upwards', { url: 'http://a.example/p/../{{ runId }}' }, '#/target/url'],
     ['a host from a template', { url: 'http://{{ task.labels.host }}/' }, '#/target/url'],
     ['a port from a template', { url: 'http://a.example:{{ attempt }}/' }, '#/target/url'],
     ['a host that goes on in a template', { url: 'http://a.example{{ task.labels.host }}/' }, '#/target/url'],
@@ -107,12 +125,31 @@ describe('refused is', () => {
     expect(faults.map((fault) => fault.pointer)).toContain(pointer);
     expect(faults.every(({ detail }) => detail.length > 10 && !detail.includes('\n'))).toBe(true);
   });
+
+  test('more than 128 of them in all, and not more than twenty faults are told', () => {
+    const [text, many] = ['{{ runId }}', (count: number) => Array.from({ length: count }, () => '{{ runId }}')];
+    expect(faultsOf({ url: `http://a.example/${text}`, headers: { 'x-a': text }, body: many(126) })).toEqual([]);
+    expect(faultsOf({ url: `http://a.example/${text}`, headers: { 'x-a': text }, body: many(127) })).toEqual([
+      { pointer: '#/target/body/126', detail: expect.stringContaining('128') },
+    ]);
+    expect(faultsOf({ body: Array.from({ length: 1_000 }, () => '{{') })).toHaveLength(20);
+  });
+
+  // Liquid's own analysis of such a body took 20 seconds, in which nothing else is done.
+  test.each([
+    ['many', '{{runId}}'.repeat(25_000)],
+    ['nested', `{{ task.labels${'[task.labels'.repeat(37)}${']'.repeat(37)}}}`.repeat(500)],
+    ['listed', `{{ task.labels${'[runId]'.repeat(68)}}}`.repeat(500)],
+    ['open', '{{'.repeat(120_000)],
+  ])('%s templates in a quarter of a megabyte, before they cost anything', (_, body) => {
+    expect(faultsOf({ body, headers: { 'x-a': body.slice(0, 16_000) } })).not.toEqual([]);
+  });
 });
 
 describe('what is filled in', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
-    fc.constantFrom('..', '/', '?a=b', '#', '@evil.example', '\r\nx: y', '{{ 7 }}'),
+    fc.constantFrom('.', '..', '%2e%2e', '/', '?a=b', '#', '@evil.example', '\r\nx: y', '{{ 7 }}'),
   );
 
   test('never leaves its part of the url, nor its line of a header', () => {
@@ -130,6 +167,7 @@ describe('what is filled in', () => {
         }
         const url = new URL(rendered.value.url);
         expect([url.host, url.search, url.hash]).toEqual(['a.example', '', '']);
+        expect(url.pathname).toBe(`/p/${encodeURIComponent(label)}/q`);
         expect(rendered.value.headers['x-a']).toMatch(/^[\t\x20-\x7e\xa0-\xff]*$/);
       }),
     );
@@ -140,9 +178,38 @@ describe('what is filled in', () => {
     expect(filled({ body: '{{ task.labels.x }}' }, given).body).toBe('{{ runId }}');
   });
 
-  test('is bounded', () => {
-    const compiled = compiledOf({ url: `http://a.example/{{ task.labels.x }}${'{{ task.labels.x }}'.repeat(90)}` });
+  test.each(['.', '..'])('is not %s, which would be another path', (label) => {
+    const given = { ...variables, task: { ...variables.task, labels: { x: label, half: '.' } } };
+    for (const path of ['p/{{ task.labels.x }}', '{{ task.labels.x }}/q?a=b', '{{ task.labels.half }}.'])
+      expect(compiledOf({ url: `http://a.example/${path}` }).render(given)).toMatchObject({
+        errors: expect.stringMatching(/^url: has the segment/),
+      });
+    const query = compiledOf({ url: 'http://a.example/p?{{ task.labels.x }}/../' }).render(given);
+    expect(query).toMatchObject({ value: { url: `http://a.example/p?${label}/../` } });
+  });
+
+  test.each([
+    ['the url', 'url: ', { url: `http://a.example/${'{{ task.labels.x }}'.repeat(9)}` }],
+    [
+      'the headers together',
+      'headers: ',
+      { headers: { a: '{{ task.labels.x }}'.repeat(40), b: '{{ task.labels.x }}'.repeat(40) } },
+    ],
+    ['the body', 'body: ', { body: Array.from({ length: 120 }, () => `${'x'.repeat(2_000)}{{ task.labels.x }}`) }],
+    ['the body in bytes', 'body: ', { body: `${'☃'.repeat(90_000)}{{ runId }}` }],
+    [
+      'what filters make',
+      'body: ',
+      { body: '{{ task.labels.x | replace: "", task.labels.x | replace: "", task.labels.x }}' },
+    ],
+  ])('is bounded for %s', (_, field, target) => {
     const given = { ...variables, task: { ...variables.task, labels: { x: 'x'.repeat(256) } } };
-    expect(compiled.render(given)).toMatchObject({ errors: expect.stringMatching(/^url: /) });
+    const rendered = compiledOf(target).render(given);
+    expect(rendered.ok ? '' : rendered.errors.slice(0, field.length)).toBe(field);
+  });
+
+  test('has limits of its own for every attempt', () => {
+    const compiled = compiledOf({ body: `${'x'.repeat(200_000)}{{ runId | upcase }}` });
+    for (let attempt = 0; attempt < 20; attempt++) expect(compiled.render(variables).ok).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createBreakers } from '../../src/executors/breakers.ts';
 import type { Attempt, Executor, Outcome } from '../../src/executors/executor.ts';
 import { attemptOn } from './harness.ts';
@@ -28,6 +28,8 @@ beforeEach(() => {
   calls = [];
   changes = [];
 });
+
+afterEach(() => void vi.useRealTimers());
 
 function create(random = 0) {
   const breakers = createBreakers({
@@ -92,6 +94,31 @@ describe('a circuit', () => {
     expect(other.states()).toEqual([]);
   });
 
+  test('does not add up the failures of different windows, however few calls there are', async () => {
+    const { call, states } = create();
+    answers.set('http://one.example', dead);
+    for (let window = 0; window < 20; window++) {
+      for (let time = 0; time < 9; time++) await call(one);
+      now += 10_000;
+    }
+    expect(states()).toEqual([]);
+    for (let time = 0; time < 10; time++) await call(one);
+    expect(states()).toMatchObject([{ state: 'open' }]);
+  });
+
+  test('does not mind the clock on the wall', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const { call, states } = create();
+    answers.set('http://one.example', dead);
+    for (let time = 0; time < 9; time++) {
+      vi.setSystemTime(Date.now() + (time % 2 === 0 ? 86_400_000 : -172_800_000));
+      await call(one);
+    }
+    expect(states()).toEqual([]);
+    await call(one);
+    expect(states()).toMatchObject([{ state: 'open' }]);
+  });
+
   test('lets one call try after its cooldown, and closes when that one is answered', async () => {
     const { call, states } = await opened();
     now += 4_999;
@@ -122,6 +149,57 @@ describe('a circuit', () => {
     expect(calls).toHaveLength(2);
   });
 
+  test('lets another call try when the one that tries does not end', async () => {
+    const { call, states } = await opened();
+    const ends: ((outcome: Outcome) => void)[] = [];
+    const hanging = () => answers.set('http://one.example', new Promise<Outcome>((resolve) => ends.push(resolve)));
+    now += 5_000;
+    hanging();
+    const first = call(one);
+    now += 29_999;
+    expect(await call(one)).toMatchObject({ status: 'postponed', postponeMs: 500 });
+    now += 1;
+    hanging();
+    const second = call(one);
+    expect(calls).toHaveLength(2);
+    // The first one's failure says nothing that the second will not say better.
+    ends[0]?.(slow);
+    await first;
+    expect(await call(one)).toMatchObject({ status: 'postponed', postponeMs: 500 });
+    ends[1]?.(fine);
+    await second;
+    expect(states()).toEqual([]);
+  });
+
+  test('is not opened by one that tried and failed after another had closed it', async () => {
+    const { call, states } = await opened();
+    const ends: ((outcome: Outcome) => void)[] = [];
+    now += 5_000;
+    answers.set('http://one.example', new Promise<Outcome>((resolve) => ends.push(resolve)));
+    const first = call(one);
+    now += 30_000;
+    answers.set('http://one.example', fine);
+    await call(one);
+    ends[0]?.(slow);
+    await first;
+    expect(states()).toEqual([]);
+  });
+
+  test('is neither closed nor kept open by calls that were under way when it opened', async () => {
+    const { call, states } = create();
+    const ends: ((outcome: Outcome) => void)[] = [];
+    const under = [fine, dead].map((outcome) => {
+      answers.set('http://one.example', new Promise<Outcome>((resolve) => ends.push(() => resolve(outcome))));
+      return call(one);
+    });
+    answers.set('http://one.example', dead);
+    for (let time = 0; time < 10; time++) await call(one);
+    now += 4_000;
+    for (const end of ends) end(fine);
+    await Promise.all(under);
+    expect(states()).toMatchObject([{ state: 'open', openedMsAgo: 4_000 }]);
+  });
+
   test('spreads what it postpones over another cooldown', async () => {
     const { call } = create(0.5);
     answers.set('http://one.example', dead);
@@ -139,6 +217,25 @@ describe('a fallback', () => {
     expect(calls).toEqual([{ ...withFallback, target: two.target }]);
   });
 
+  test('at the same origin is no way out', async () => {
+    const { call } = await opened();
+    expect(await call({ ...one, fallback: alsoOne.target })).toMatchObject({ status: 'postponed' });
+    expect(calls).toEqual([]);
+  });
+
+  test('opens and closes the circuit of its own origin', async () => {
+    const { call, states } = await opened();
+    answers.set('http://two.example', dead);
+    for (let time = 0; time < 10; time++) await call(withFallback);
+    expect(states()).toMatchObject([{ origin: 'http://one.example' }, { origin: 'http://two.example' }]);
+    now += 5_000;
+    answers.set('http://two.example', fine);
+    answers.set('http://one.example', new Promise(() => {}));
+    void call(one);
+    expect(await call(withFallback)).toEqual({ ...fine, viaFallback: true });
+    expect(states()).toMatchObject([{ origin: 'http://one.example', state: 'half_open' }]);
+  });
+
   test('is left alone while the circuit is closed, or its own is open', async () => {
     const { call } = await opened();
     answers.set('http://two.example', dead);
@@ -152,10 +249,18 @@ describe('a fallback', () => {
   });
 });
 
-test('a thousand origins are remembered, not more', async () => {
-  const { call } = create();
-  for (let place = 0; place < 3_000; place++) await call(attemptOn({ url: `http://host-${place}.example/` }));
-  answers.set('http://last.example', dead);
-  for (let time = 0; time < 10; time++) await call(attemptOn({ url: 'http://last.example/' }));
-  expect(await call(attemptOn({ url: 'http://last.example/' }))).toMatchObject({ status: 'postponed' });
+test('a thousand origins are remembered, not more, and those that are open longest', async () => {
+  const { call, states } = await opened();
+  for (let place = 0; place < 3_000; place++) {
+    now++;
+    await call(attemptOn({ url: `http://host-${place}.example/` }));
+  }
+  expect(states()).toMatchObject([{ origin: 'http://one.example' }]);
+  for (let place = 0; place < 3_000; place++) {
+    const url = `http://dead-${place}.example/`;
+    answers.set(new URL(url).origin, dead);
+    for (let time = 0; time < 10; time++) await call(attemptOn({ url }));
+  }
+  expect(states().length).toBeLessThanOrEqual(1_024);
+  expect(states().at(-1)?.origin).toBe('http://dead-2999.example');
 });

@@ -1,0 +1,69 @@
+/** Sends prepared HTTP requests over raw sockets, in a process of its own: little work, so that the server is the limit. */
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { answerQuestions } from '../apparatus/answering.ts';
+import type { LoadOptions, LoadResult } from '../apparatus/load.ts';
+
+const headEnd = Buffer.from('\r\n\r\n');
+
+/** Where the answer that begins the buffer ends; Infinity while its head is not complete. */
+function answerEnd(bytes: Buffer): number {
+  const head = bytes.indexOf(headEnd);
+  if (head < 0) return Infinity;
+  const text = bytes.toString('latin1', 0, head);
+  const length = /\r\ncontent-length: (\d+)/i.exec(text)?.[1];
+  if (length === undefined && !text.startsWith('HTTP/1.1 204')) throw new Error(`an answer without a length:\n${text}`);
+  return head + headEnd.length + Number(length ?? 0);
+}
+
+async function run({ port, connections, requests, repeat }: LoadOptions): Promise<LoadResult> {
+  const total = requests.length * repeat;
+  const latencies = new Float64Array(total);
+  const statuses: Record<string, number> = {};
+  let firstFailure: string | null = null;
+  let sent = 0;
+  let answered = 0;
+  const sockets = await Promise.all(
+    Array.from({ length: Math.min(connections, total) }, async () => {
+      const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+      await once(socket, 'connect');
+      return socket;
+    }),
+  );
+  const startedAt = performance.now();
+  await new Promise<void>((resolve, reject) => {
+    const work = (socket: Socket) => {
+      let rest: Buffer | null = null;
+      let sentAt = 0;
+      const next = () => {
+        if (sent === total) return socket.end();
+        const request = requests[sent++ % requests.length] as Uint8Array;
+        sentAt = performance.now();
+        socket.write(request);
+      };
+      socket.on('error', reject);
+      socket.on('data', (chunk: Buffer) => {
+        try {
+          const bytes: Buffer = rest === null ? chunk : Buffer.concat([rest, chunk]);
+          rest = bytes;
+          if (answerEnd(bytes) > bytes.length) return;
+          rest = null;
+          const status = bytes.toString('latin1', 9, 12);
+          statuses[status] = (statuses[status] ?? 0) + 1;
+          if (!status.startsWith('2')) firstFailure ??= bytes.toString();
+          latencies[answered++] = performance.now() - sentAt;
+          if (answered === total) resolve();
+          next();
+        } catch (error) {
+          reject(error);
+        }
+      });
+      next();
+    };
+    for (const socket of sockets) work(socket);
+  });
+  return { ms: performance.now() - startedAt, latencies, statuses, firstFailure };
+}
+
+answerQuestions({ run });

@@ -1,0 +1,155 @@
+/** The cluster under test: replicas, each behind wires of its own, with a Postgres and a Redis of the suite's. */
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { poll } from '../../services/poll.ts';
+import { freePort } from '../../services/port.ts';
+import { type PostgresServer, startPostgres } from '../../services/postgres-server.ts';
+import { type RedisServer, startRedis } from '../../services/redis-server.ts';
+import { type ProcessRecord, recorderNow } from '../history.ts';
+import type { Dependency, Plan } from '../plan.ts';
+import { fakedByFile, fakedPrograms, findFakeTime } from './fake-time.ts';
+import { type ReplicaProcess, startReplicaProcess } from './replica.ts';
+import { createWire, type Wire } from './wire.ts';
+
+const run = promisify(execFile);
+
+export type Tools = {
+  /** The program under test: a main.js. */
+  program: string;
+  /** The folder of `initdb` and `postgres`. */
+  postgresBinaries: string;
+  redisProgram: string;
+};
+
+export type Cluster = {
+  postgres: PostgresServer;
+  redis: RedisServer;
+  wires: Record<Dependency, Wire>[];
+  /** The process of each replica now; a dead one stays until it is started again. */
+  replicas: ReplicaProcess[];
+  urls: string[];
+  processes: ProcessRecord[];
+  /** Starts the replica's process anew and waits until it is ready, if the world around lets it be. */
+  start(replica: number): Promise<void>;
+  isReady(replica: number): Promise<boolean>;
+  /** How far the clock of a replica is off, in seconds; false where there is no libfaketime. */
+  setClock(replica: number, seconds: number): Promise<boolean>;
+  /** Replicas that are down on purpose. */
+  query<T extends object>(text: string, values?: unknown[]): Promise<T[]>;
+  close(): Promise<void>;
+};
+
+/** Where the database gets a time of its own, it is given this much before it matters: servers and replicas have to start. */
+const setUpMs = 60_000;
+
+export async function startCluster(plan: Plan, tools: Tools, notes: string[]): Promise<Cluster> {
+  const library = await findFakeTime();
+  let { postgresBinaries } = tools;
+  if (plan.databaseSays !== null) {
+    if (library === null) notes.push("libfaketime is not installed: the database's clock is as it is");
+    else
+      postgresBinaries = await fakedPrograms(
+        library,
+        postgresBinaries,
+        (plan.databaseSays - Date.now() - setUpMs) / 1_000,
+      );
+  }
+  const durable = { fsync: 'on', full_page_writes: 'on', synchronous_commit: 'on', max_connections: '120' };
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const step of closers.reverse()) await step();
+  };
+  try {
+    const postgres = await startPostgres(postgresBinaries, durable);
+    closers.push(() => postgres.close());
+    const redis = await startRedis(tools.redisProgram);
+    closers.push(() => redis.close());
+    if (!plan.redisAtStart) await redis.stop();
+    await run(process.execPath, [tools.program, 'migrate'], {
+      env: { PATH: process.env.PATH, DATABASE_URL: postgres.url },
+    });
+
+    const pool = new pg.Pool({
+      connectionString: postgres.url,
+      max: 3,
+      connectionTimeoutMillis: 2_000,
+      query_timeout: 20_000,
+    });
+    pool.on('error', () => {});
+    pool.on('connect', (client) => void client.on('error', () => {}));
+    closers.push(() => pool.end());
+
+    const clockFolder = await mkdtemp(join(tmpdir(), 'punctual-chaos-'));
+    const clockFile = (replica: number) => join(clockFolder, `clock-${replica}`);
+    const needsClock = library !== null && plan.faults.some(({ action }) => action.kind === 'clock');
+    const places = Array.from({ length: plan.replicas }, (_, replica) => replica);
+    const wires = await Promise.all(
+      places.map(async () => ({ postgres: await createWire(postgres.url), redis: await createWire(redis.url) })),
+    );
+    for (const pair of wires) closers.push(() => Promise.all([pair.postgres.close(), pair.redis.close()]));
+    const ports = await Promise.all(places.map(() => freePort()));
+    const processes: ProcessRecord[] = [];
+    const replicas: ReplicaProcess[] = [];
+
+    async function isReady(replica: number): Promise<boolean> {
+      const answer = await fetch(`http://127.0.0.1:${ports[replica]}/readyz`, { signal: AbortSignal.timeout(2_000) });
+      return answer.status === 200;
+    }
+
+    async function start(replica: number): Promise<void> {
+      const wire = wires[replica] as Record<Dependency, Wire>;
+      const env: Record<string, string> = {
+        DATABASE_URL: wire.postgres.url,
+        REDIS_URL: wire.redis.url,
+        LEASE_TTL: `${plan.leaseMs}ms`,
+        TARGET_DENY: 'none',
+      };
+      if (needsClock && library !== null) {
+        await writeFile(clockFile(replica), '+0');
+        Object.assign(env, fakedByFile(library, clockFile(replica)));
+      }
+      const started = await startReplicaProcess({ program: tools.program, replica, port: ports[replica] ?? 0, env });
+      processes.push(started.record);
+      replicas[replica] = started;
+      await poll(() => isReady(replica), { what: `replica ${replica} to be ready`, withinMs: 30_000, everyMs: 100 })
+        .then(() => {
+          started.record.readyAt = recorderNow();
+        })
+        .catch(() => notes.push(`replica ${replica} was not ready within 30 s of its start`));
+    }
+
+    closers.push(async () => {
+      for (const replica of replicas) if (replica?.alive()) replica.signal('SIGCONT');
+      for (const replica of replicas) if (replica?.alive()) replica.signal('SIGKILL');
+      await Promise.all(replicas.map((replica) => replica?.exited));
+    });
+    await Promise.all(places.map(start));
+
+    return {
+      postgres,
+      redis,
+      wires,
+      replicas,
+      urls: ports.map((port) => `http://127.0.0.1:${port}`),
+      processes,
+      start,
+      isReady: (replica) => isReady(replica).catch(() => false),
+      async setClock(replica, seconds) {
+        if (!needsClock) return false;
+        await writeFile(clockFile(replica), `${seconds < 0 ? '-' : '+'}${Math.abs(seconds)}`);
+        return true;
+      },
+      query: async <T extends object>(text: string, values: unknown[] = []) =>
+        (await pool.query(text, values)).rows as T[],
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

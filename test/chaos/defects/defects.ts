@@ -1,0 +1,239 @@
+/** Defects to seed into a copy of the built program: each takes one safeguard away, and says which plan must show it. */
+
+import type { VerdictKind } from '../verdicts/verdict.ts';
+
+/** A piece of text that must be there, and what stands in its place. `file` is relative to the program's folder. */
+export type Replacement = { file: string; find: string; put: string };
+
+export type Defect = {
+  name: string;
+  /** What is taken away, in words. */
+  what: string;
+  replacements: Replacement[];
+  plan: string;
+  /** At least one of these verdicts must come. */
+  verdicts: VerdictKind[];
+  /** It cannot be seen without libfaketime. */
+  needsFakeTime?: true;
+};
+
+const isOwned = 'where r.id = s.id and r.owner = $1 and r.attempt = s.attempt and r.status::text =';
+
+export const defects: Defect[] = [
+  {
+    name: 'no-primary-key',
+    what: 'the primary key of runs: nothing fences a second run of an occurrence when the lock is given to everybody',
+    replacements: [
+      {
+        file: 'migrations/0000_foundation.sql',
+        find: '"id" uuid PRIMARY KEY NOT NULL,\n\t"task_uid" bigint NOT NULL,\n\t"trigger"',
+        put: '"id" uuid NOT NULL,\n\t"task_uid" bigint NOT NULL,\n\t"trigger"',
+      },
+    ],
+    plan: 'lock-grants-all',
+    verdicts: ['double run'],
+  },
+  {
+    name: 'no-fence',
+    what: 'owner, attempt and status from the guard of what is written about an attempt',
+    replacements: [
+      {
+        file: 'dist/store/settlements.js',
+        find: `${isOwned} 'running'\n      returning r.id\`,\n        values: [\n            owner,\n            sorted.map((item) => item.runId),\n            sorted.map((item) => item.attempt),\n            sorted.map((item) => item.status),`,
+        put: `where r.id = s.id and $1::uuid is not null and s.attempt is not null\n      returning r.id\`,\n        values: [\n            owner,\n            sorted.map((item) => item.runId),\n            sorted.map((item) => item.attempt),\n            sorted.map((item) => item.status),`,
+      },
+    ],
+    plan: 'cut-from-postgres',
+    verdicts: ['zombie write'],
+  },
+  {
+    name: 'watermark-apart',
+    what: 'the one transaction of the watermark and what it stands for',
+    replacements: [
+      {
+        file: 'dist/store/sweep.js',
+        find: 'return inTransaction(database, async (db) => {',
+        put: 'return (async (work) => work(database.pool))(async (db) => {',
+      },
+      {
+        file: 'dist/store/sweep.js',
+        find: 'const work = await find(db, watermark);',
+        put: `const work = await find(db, watermark);\n        await db.query('update cluster set watermark = $1, swept_by = $2', [new Date(horizon).toISOString(), sweeper]);`,
+      },
+    ],
+    plan: 'lock-none-commit-never',
+    verdicts: ['missing'],
+  },
+  {
+    name: 'local-clock',
+    what: "the database's time: what is due goes by the replica's own clock",
+    replacements: [
+      {
+        file: 'dist/engine/database-time.js',
+        find: 'now: () => Math.floor(current()),',
+        put: 'now: () => Math.floor(clock.now()),',
+      },
+    ],
+    plan: 'clock-wrong',
+    verdicts: ['early', 'wrong miss', 'phantom', 'late', 'missing'],
+    needsFakeTime: true,
+  },
+  {
+    name: 'stale-generation',
+    what: 'the check at the claim that the task still is of the generation that was due, and active',
+    replacements: [
+      {
+        file: 'dist/store/claims.js',
+        find: "join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and",
+        put: 'join tasks t on t.uid = d.uid and d.generation is not null and',
+      },
+    ],
+    plan: 'churn-without-redis',
+    verdicts: ['called after stop', 'phantom'],
+  },
+  {
+    name: 'no-sweep',
+    what: 'the sweep',
+    replacements: [
+      {
+        file: 'dist/engine/engine.js',
+        find: "loop('sweep', async () => (loaded ? sweep() : 500));",
+        put: "loop('sweep', async () => (loaded && sweep ? 500 : 500));",
+      },
+    ],
+    plan: 'lock-grants-none',
+    verdicts: ['missing'],
+  },
+  {
+    name: 'takeover-from-the-living',
+    what: 'the look at the lease before a run is taken over',
+    replacements: [
+      {
+        file: 'dist/store/orphans.js',
+        find: 'and not exists (select from replicas p where p.id = r.owner and',
+        put: 'and not exists (select from replicas p where false and p.id = r.owner and',
+      },
+    ],
+    plan: 'healthy',
+    verdicts: ['taken from the living'],
+  },
+  {
+    name: 'no-takeover',
+    what: 'taking over the runs of the dead',
+    replacements: [
+      {
+        file: 'dist/engine/engine.js',
+        find: "loop('takeover', createTakeoverStep(recovery));",
+        put: "loop('takeover', async () => 60_000);\n        void createTakeoverStep;",
+      },
+    ],
+    plan: 'kill-one',
+    verdicts: ['stuck'],
+  },
+  {
+    name: 'stop-does-not-wait',
+    what: 'the wait of a stop for claims that are under way',
+    replacements: [
+      {
+        file: 'dist/store/tasks.js',
+        find: 'for (let look = 0; look < 200; look++) {',
+        put: 'for (let look = 0; look < 0; look++) {',
+      },
+    ],
+    plan: 'stop-storm',
+    verdicts: ['called after stop', 'phantom'],
+  },
+  {
+    name: 'same-attempt-again',
+    what: 'the new number of the next attempt',
+    replacements: [
+      {
+        file: 'dist/store/dispatch.js',
+        find: 'owner = $1, attempt = r.attempt + 1, started_at',
+        put: 'owner = $1, attempt = greatest(r.attempt, 1), started_at',
+      },
+    ],
+    plan: 'healthy',
+    verdicts: ['double attempt', 'attempt hole'],
+  },
+  {
+    name: 'lane-not-unique',
+    what: 'the unique index that holds overlap',
+    replacements: [
+      {
+        file: 'migrations/0002_lifecycle.sql',
+        find: 'CREATE UNIQUE INDEX "runs_lane"',
+        put: 'CREATE INDEX "runs_lane"',
+      },
+    ],
+    plan: 'healthy',
+    verdicts: ['overlap'],
+  },
+  {
+    name: 'early-by-300-ms',
+    what: 'the wait for the instant: occurrences are taken 300 ms before',
+    replacements: [
+      {
+        file: 'dist/engine/scheduler.js',
+        find: 'timetable.takeDue(now, room)',
+        put: 'timetable.takeDue(now + 300, room)',
+      },
+    ],
+    plan: 'healthy',
+    verdicts: ['early'],
+  },
+  {
+    name: 'answer-before-commit',
+    what: 'the wait for COMMIT before a create is answered',
+    replacements: [
+      {
+        file: 'dist/store/database.js',
+        find: "await client.query('commit');",
+        put: "client.query('commit').catch(() => { });",
+      },
+    ],
+    plan: 'commit-never',
+    verdicts: ['lost acknowledgement'],
+  },
+  {
+    name: 'unknown-claims-forgotten',
+    what: 'the second look at a claim whose answer was lost, and the search for strays behind it',
+    replacements: [
+      {
+        file: 'dist/engine/scheduler.js',
+        find: 'backlog.add({ ...waiting, doubtful: true });',
+        put: 'backlog.add({ ...waiting, doubtful: false });',
+      },
+      {
+        file: 'dist/engine/engine.js',
+        find: "loop('strays', createStrayStep(recovery));",
+        put: "loop('strays', async () => 60_000);\n        void createStrayStep;",
+      },
+    ],
+    plan: 'commit-answer-cut',
+    verdicts: ['stuck'],
+  },
+  {
+    name: 'silent-misses',
+    what: 'the record of what was missed',
+    replacements: [
+      { file: 'dist/store/sweep.js', find: 'await recordMisses(db, work.misses, now);', put: 'void recordMisses;' },
+    ],
+    plan: 'kill-all',
+    verdicts: ['missing'],
+  },
+  {
+    name: 'skip-fires-once',
+    what: 'the misfire policy `skip`',
+    replacements: [{ file: 'dist/domain/misfire.js', find: "policy === 'skip' ? 0 :", put: "policy === 'skip' ? 1 :" }],
+    plan: 'kill-all',
+    verdicts: ['policy'],
+  },
+  {
+    name: 'counted-twice',
+    what: 'the count of attempts: every one is counted twice',
+    replacements: [{ file: 'dist/metrics.js', find: 'counter.inc();', put: 'counter.inc(2);' }],
+    plan: 'healthy',
+    verdicts: ['wrong metrics'],
+  },
+];
