@@ -114,7 +114,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
           onChange(origin, state) {
             metrics.breakerChanged(state);
             if (state === 'open') log.warn({ origin }, 'calls to this origin fail: it is not called for a while');
-            else log.info({ origin, state }, 'an origin that failed is tried again');
+            else if (state === 'closed') log.info({ origin }, 'an origin that failed answers again');
           },
         });
 

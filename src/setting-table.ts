@@ -125,7 +125,7 @@ export const settingTable = {
     'BREAKER_WINDOW',
     '10s',
     'The time over which those calls are counted.',
-    duration('1s', '1h'),
+    duration('1s', '5m'),
   ),
   breakerCooldownMs: setting(
     'BREAKER_COOLDOWN',

@@ -101,7 +101,7 @@ export type AuditRecord = {
   changed: boolean;
 };
 
-/** A lease as it was taken or renewed; instants by the database's clock. */
+/** A lease as it was taken, renewed or given up; instants by the database's clock. */
 export type LeaseRecord = { at: number; owner: string; pid: number; until: number };
 
 export type TaskRow = {

@@ -76,7 +76,7 @@ export function baseLoad(plan: Plan, now: number): ChaosTask[] {
 }
 
 /** The path at the recording target: it tells how to behave. */
-export function targetPath({ id, takesMs, failures }: Pick<ChaosTask, 'id' | 'takesMs' | 'failures'>): string {
+function targetPath({ id, takesMs, failures }: Pick<ChaosTask, 'id' | 'takesMs' | 'failures'>): string {
   return `/t/${id}?takes=${takesMs}&failures=${failures}`;
 }
 

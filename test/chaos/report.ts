@@ -29,7 +29,7 @@ export type Report = {
   seconds: number;
 };
 
-export function spreadOf(values: readonly number[]): Spread {
+function spreadOf(values: readonly number[]): Spread {
   if (values.length === 0) return null;
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number) =>
@@ -49,8 +49,7 @@ const countBy = (items: readonly string[]): Record<string, number> => {
  */
 function takeovers(history: History, databaseTime: (at: number) => number): { killed: number[]; fenced: number[] } {
   const pids = new Map(history.leases.map(({ owner, pid }) => [owner, pid]));
-  const leaseEnd = new Map<string, number>();
-  for (const { owner, until } of history.leases) leaseEnd.set(owner, Math.max(until, leaseEnd.get(owner) ?? 0));
+  const leaseEnd = new Map(history.leases.map(({ owner, until }) => [owner, until]));
   const deaths = new Map(
     history.processes.filter(({ end }) => end === 'SIGKILL').map(({ pid, endedAt }) => [pid, endedAt]),
   );

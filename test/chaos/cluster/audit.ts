@@ -23,7 +23,11 @@ export async function installAudit(query: Query): Promise<void> {
     create function chaos.note_lease() returns trigger language plpgsql as $$ begin
       insert into chaos.leases values (clock_timestamp(), new.id, new.pid, new.lease_until);
       return null; end $$;
-    create trigger chaos_note after insert or update on replicas for each row execute function chaos.note_lease()`);
+    create trigger chaos_note after insert or update on replicas for each row execute function chaos.note_lease();
+    create function chaos.note_end() returns trigger language plpgsql as $$ begin
+      insert into chaos.leases values (clock_timestamp(), old.id, old.pid, least(old.lease_until, clock_timestamp()));
+      return null; end $$;
+    create trigger chaos_note_end after delete on replicas for each row execute function chaos.note_end()`);
 }
 
 const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;

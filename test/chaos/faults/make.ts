@@ -12,7 +12,7 @@ import { block, clockFault, crashEverything, freeze, kill, killAll, rollingResta
 import { stopStorm } from './stop-storm.ts';
 
 /** One line for people and the timeline. */
-export function describeFault(action: FaultAction): string {
+function describeFault(action: FaultAction): string {
   const { kind, ...rest } = action;
   return [kind, ...Object.entries(rest).map(([name, value]) => `${name}=${value}`)].join(' ');
 }

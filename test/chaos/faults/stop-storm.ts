@@ -9,13 +9,14 @@ const earliestMs = 150;
 export const stopStorm: Fault<'stop-storm'> = async (context, { tasks: count, for: length }) => {
   const { client, tasks, random, databaseNow, plan } = context;
   const everyMs = 2_000;
+  const anchorMs = Math.floor(databaseNow() / 1_000) * 1_000;
   const made = Array.from(
     { length: count },
     (_, n): ChaosTask => ({
       ...{
         id: `storm-${n}`,
         incarnation: `storm-${n}`,
-        schedule: { everyMs, anchorMs: Math.floor(databaseNow() / 1_000) * 1_000 },
+        schedule: { everyMs, anchorMs },
       },
       ...{ overlap: 'allow', misfire: { policy: 'skip', graceMs: 60_000, limit: 1 } },
       ...{ maxAttempts: 1, maxRuns: null, takesMs: 0, failures: 0 },
@@ -25,7 +26,6 @@ export const stopStorm: Fault<'stop-storm'> = async (context, { tasks: count, fo
   await Promise.all(made.map((task) => client.create(task)));
   const until = performance.now() + length * 1_000 * plan.pace.factor;
   while (performance.now() < until) {
-    const { anchorMs } = made[0]?.schedule as { anchorMs: number };
     const instant = anchorMs + Math.ceil((databaseNow() + earliestMs + 100 - anchorMs) / everyMs) * everyMs;
     await Promise.all(
       made.map(async (task) => {

@@ -157,11 +157,9 @@ function holes({ history, auditByRun, recorderTime }: Case): Verdict[] {
 /** The wire takes a moment, more so on a busy machine: a call that was made in time may come this much after the lease. */
 const onTheWayMs = 1_000;
 
-/** The end of each owner's last lease. */
+/** The end of each owner's last lease, whether it was given up or ran out. */
 function leaseEnds({ history }: Case): Map<string, number> {
-  const until = new Map<string, number>();
-  for (const lease of history.leases) until.set(lease.owner, Math.max(until.get(lease.owner) ?? 0, lease.until));
-  return until;
+  return new Map(history.leases.map(({ owner, until }) => [owner, until]));
 }
 
 /** A call is made by whoever holds the attempt, and only while its lease lasts. */
@@ -194,7 +192,7 @@ function takenFromTheLiving({ history, auditByRun, recorderTime }: Case): Verdic
       if (before !== 'running' || error !== 'lost' || (after !== 'lost' && after !== 'retrying')) return;
       if (givenUp.test(reason ?? '')) return;
       const owner = records[place - 1]?.owner ?? '';
-      const end = Math.max(0, ...(leases.get(owner) ?? []).filter((lease) => lease.at <= at).map(({ until }) => until));
+      const end = leases.get(owner)?.findLast((lease) => lease.at <= at)?.until ?? 0;
       if (at >= end) return;
       const detail = `run ${runId} was taken from ${owner} ${Math.round(end - at)} ms before its lease was over`;
       verdicts.push({ kind: 'taken from the living', detail, at: recorderTime(at) });

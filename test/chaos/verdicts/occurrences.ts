@@ -21,7 +21,8 @@ function missing({ recorderTime }: Case, task: JudgedTask): Verdict[] {
   const ran = new Set(runsOf(task).map(({ scheduledFor }) => scheduledFor));
   // The runs of a task with `maxRuns` may be spent on later occurrences while earlier ones wait for the sweep.
   const limit = task.definition?.maxRuns ?? null;
-  const isSpent = limit !== null && ran.size >= limit;
+  const begun = runsOf(task).filter(({ status }) => status !== 'skipped').length;
+  const isSpent = limit !== null && begun >= limit;
   const lost = [...task.expected().must].filter(
     (instant) => !isSpent && !ran.has(instant) && !task.misses.some(({ from, to }) => instant >= from && instant <= to),
   );
@@ -38,7 +39,7 @@ function missing({ recorderTime }: Case, task: JudgedTask): Verdict[] {
       ? [
           {
             kind: 'missing' as const,
-            detail: `${task.row.id} was completed after ${ran.size} of ${limit} runs`,
+            detail: `${task.row.id} was completed after ${begun} of ${limit} runs`,
             at: null,
           },
         ]
@@ -60,8 +61,10 @@ function doubled({ recorderTime }: Case, task: JudgedTask): Verdict[] {
     seen.set(run.scheduledFor, run.id);
   }
   const { maxRuns = null } = task.definition ?? {};
-  if (maxRuns !== null && seen.size > maxRuns)
-    verdicts.push({ kind: 'double run', detail: `${task.row.id} ran ${seen.size} times of ${maxRuns}`, at: null });
+  // What was skipped never ran.
+  const ran = runsOf(task).filter(({ status }) => status !== 'skipped').length;
+  if (maxRuns !== null && ran > maxRuns)
+    verdicts.push({ kind: 'too many runs', detail: `${task.row.id} ran ${ran} times of ${maxRuns}`, at: null });
   return verdicts;
 }
 

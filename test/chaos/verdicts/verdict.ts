@@ -8,6 +8,7 @@ export type VerdictKind =
   | 'missing'
   | 'wrong miss'
   | 'double run'
+  | 'too many runs'
   | 'double attempt'
   | 'attempt hole'
   | 'phantom'

@@ -1,6 +1,5 @@
 /** Judges what was written to runs over time: ends that stay, overlap, prompt stops, runs that nobody carries out. */
 
-import type { AuditRecord } from '../history.ts';
 import type { Case, Verdict } from './verdict.ts';
 import { clock, groupBy, isTerminal } from './verdict.ts';
 
@@ -145,9 +144,4 @@ function stuck({ history }: Case): Verdict[] {
         at: null,
       });
   return verdicts;
-}
-
-/** The writes to one run as one line, for people. */
-export function story(records: readonly AuditRecord[]): string {
-  return records.map(({ at, after, attempt }) => `${clock(at)} ${after} ${attempt}`).join(' → ');
 }
