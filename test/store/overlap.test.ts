@@ -87,6 +87,35 @@ describe('an occurrence that is due while the task still runs', () => {
     }
   });
 
+  test.each(['queue', 'replace'] as const)(
+    'counts for maxRuns where it waits (%s), and beyond them leaves nothing',
+    async (overlap) => {
+      const task = await makeTask(store.db, `spent-${overlap}`, { overlap, maxRuns: 2 });
+      const claimed = async () =>
+        (await store.db.query<{ claimed: number }>('select claimed from tasks where uid = $1', [task.uid])).rows[0]
+          ?.claimed;
+      await claimOccurrences(store.db, [dueOf(task, 0)], claimer, true);
+      await recordOverlaps(store.db, [dueOf(task, 1), dueOf(task, 2)], claimer);
+      expect(await states(task)).toEqual([running, queued, skipped]);
+      expect(await claimed()).toBe(2);
+      await recordOverlaps(store.db, [dueOf(task, 3)], claimer);
+      expect(await claimOccurrences(store.db, [dueOf(task, 4)], claimer, true)).toEqual([]);
+      expect(await states(task)).toHaveLength(3);
+      expect(await claimed()).toBe(2);
+    },
+  );
+
+  test.skipIf(noPostgres)('counts once for maxRuns, however many replicas record it at the same moment', async () => {
+    for (let round = 0; round < 10; round++) {
+      const task = await makeTask(store.db, `spent-race-${round}`, { overlap: 'queue', maxRuns: 9 });
+      await claimOccurrences(store.db, [dueOf(task, 0)], claimer, true);
+      await Promise.all([1, 2, 3, 4].map((second) => recordOverlaps(store.db, [dueOf(task, second)], claimer)));
+      const { rows } = await store.db.query('select claimed from tasks where uid = $1', [task.uid]);
+      expect(rows).toEqual([{ claimed: 2 }]);
+      expect((await states(task)).filter(({ lane }) => lane === 1)).toHaveLength(1);
+    }
+  });
+
   test('of a task that has changed is not written down', async () => {
     const task = await busy('changed', 'skip');
     await updateTask(store.db, task, { type: 'updated', definition: task.definition, activeFrom: t0 }, author, t0);
