@@ -218,40 +218,39 @@ export async function recordOverlaps(
   due: readonly Due[],
   claimer: Claimer,
 ): Promise<{ queued: string[]; skipped: string[] }> {
-  const { rows } = await db.query<{ id: string | null; uid: string; is_queued: boolean }>({
+  const { rows } = await db.query<{ id: string; is_queued: boolean }>({
     name: 'record-overlaps',
     text: `
-      with late as (
-        select d.run_id, d.scheduled_for, t.uid, t.overlap in ('queue', 'replace') as queues, t.max_runs is not null as limited,
-          t.priority, t.retry, ${policyColumns}
+      with locked as materialized (
+        -- Two replicas cannot spend the same remainder, and nobody sees it spent before it is.
+        select uid, max_runs > claimed as has_left from tasks
+        where uid = any($2::bigint[]) and max_runs is not null order by uid for update
+      ), late as (
+        select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry, ${policyColumns}
         from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[]) as d(run_id, uid, generation, scheduled_for)
         join tasks t on t.uid = d.uid and t.generation = d.generation and ${isNotDeleted}
-        where not exists (select from runs where id = d.run_id) and (t.max_runs is null or t.claimed < t.max_runs)
-      ), spent as (
-        update tasks t set claimed = t.claimed + 1
-        from (select distinct uid from late where queues and limited) l
-        where t.uid = l.uid and t.claimed < t.max_runs
-          and not exists (select from runs r where r.task_uid = t.uid and r.lane = 1)
-        returning t.uid
+        where not exists (select from runs where id = d.run_id)
+          and (t.max_runs is null or (select has_left from locked where uid = t.uid))
       ), queued as (
         insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at, gate,
           check_due, hooked)
         select distinct on (uid) run_id, uid, $5::run_trigger, 'pending'::run_status, scheduled_for, scheduled_for,
           scheduled_for - priority * interval '${secondsPerPriority} seconds', 1, 0, (retry->>'maxAttempts')::smallint,
           $6::timestamptz, gate, case when checked then $6::timestamptz end, hooked
-        from late where queues and (not limited or uid in (select uid from spent)) order by uid, scheduled_for
+        from late where overlap in ('queue', 'replace') order by uid, scheduled_for
         on conflict do nothing
         returning id, task_uid
+      ), counted as (
+        update tasks t set claimed = t.claimed + 1 from queued q where t.uid = q.task_uid and t.max_runs is not null
       ), skipped as (
         insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, finished_at, reason)
         select run_id, uid, $5::run_trigger, 'skipped', scheduled_for, scheduled_for, scheduled_for, 0,
           (retry->>'maxAttempts')::smallint, $6, $6, 'overlap'
         from late where run_id not in (select id from queued) order by run_id
         on conflict do nothing
-        returning id, task_uid
+        returning id
       )
-      select id, task_uid as uid, true as is_queued from queued union all select id, task_uid, false from skipped
-      union all select null, uid, false from spent where uid not in (select task_uid from queued)`,
+      select id, true as is_queued from queued union all select id, false from skipped`,
     values: [
       due.map((item) => item.runId),
       due.map((item) => item.uid),
@@ -261,10 +260,6 @@ export async function recordOverlaps(
       new Date(claimer.now).toISOString(),
     ],
   });
-  // Somebody else was quicker to queue a run behind the live one: what was spent on ours is given back.
-  const unspent = rows.filter((row) => row.id === null).map((row) => row.uid);
-  if (unspent.length > 0) await db.query('update tasks set claimed = claimed - 1 where uid = any($1)', [unspent]);
-  const idsOf = (isQueued: boolean) =>
-    rows.flatMap((row) => (row.id !== null && row.is_queued === isQueued ? [row.id] : []));
+  const idsOf = (isQueued: boolean) => rows.filter((row) => row.is_queued === isQueued).map((row) => row.id);
   return { queued: idsOf(true), skipped: idsOf(false) };
 }

@@ -116,6 +116,19 @@ describe('an occurrence that is due while the task still runs', () => {
     }
   });
 
+  test.skipIf(noPostgres)('never makes maxRuns look spent while some are left', async () => {
+    for (let round = 0; round < 20; round++) {
+      const task = await makeTask(store.db, `unspent-${round}`, { overlap: 'queue', maxRuns: 3 });
+      await claimOccurrences(store.db, [dueOf(task, 0)], claimer, true);
+      const [answers] = await Promise.all([
+        claimOccurrences(store.db, [dueOf(task, 9)], claimer, true),
+        ...[1, 2, 3, 4, 5, 6].map((second) => recordOverlaps(store.db, [dueOf(task, second)], claimer)),
+      ]);
+      // An occurrence that is not answered would complete the task.
+      expect(answers).toMatchObject([{ won: false }]);
+    }
+  });
+
   test('of a task that has changed is not written down', async () => {
     const task = await busy('changed', 'skip');
     await updateTask(store.db, task, { type: 'updated', definition: task.definition, activeFrom: t0 }, author, t0);
