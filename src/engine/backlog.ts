@@ -8,9 +8,16 @@ import type { DueOccurrence } from './timetable.ts';
 export type Waiting = DueOccurrence & { doubtful?: boolean };
 
 export type Backlog = {
+  /** How many wait to be taken; those set aside do not count. */
   size(): number;
   add(due: Waiting): void;
-  /** The earliest instant in it, or Infinity. */
+  /** Sets one aside until this instant, in epoch milliseconds: it may be taken, behind those of that time, from then on. */
+  setAside(due: Waiting, until: number): void;
+  /** Lets go of what was set aside until `now`. */
+  release(now: number): void;
+  /** When the first that is set aside may be taken, or Infinity. */
+  nextRelease(): number;
+  /** The earliest instant in it, set aside or not, or Infinity. */
   oldest(): number;
   /** Takes out the first `limit`. */
   take(limit: number): Waiting[];
@@ -18,13 +25,27 @@ export type Backlog = {
 
 /** Ordered as waiting runs are in the database: by instant, each step of priority being worth some seconds of waiting. */
 export function createBacklog(): Backlog {
-  const heap = createHeap<HeapItem & { due: Waiting }>();
+  type Item = HeapItem & { due: Waiting };
+  const heap = createHeap<Item>();
+  const aside = createHeap<Item>();
+  const oldestIn = (items: readonly Item[]) => items.reduce((least, { due }) => Math.min(least, due.instant), Infinity);
+
+  function put(due: Waiting, since: number): void {
+    heap.put({ due, key: since - due.entry.priority * secondsPerPriority * 1_000, place: -1 });
+  }
+
   return {
     size: () => heap.size(),
-    oldest: () => heap.items().reduce((least, { due }) => Math.min(least, due.instant), Infinity),
-    add(due) {
-      heap.put({ due, key: due.instant - due.entry.priority * secondsPerPriority * 1_000, place: -1 });
+    oldest: () => Math.min(oldestIn(heap.items()), oldestIn(aside.items())),
+    add: (due) => put(due, due.instant),
+    setAside: (due, until) => aside.put({ due, key: until, place: -1 }),
+    release(now) {
+      for (let item = aside.first(); item && item.key <= now; item = aside.first()) {
+        aside.remove(item);
+        put(item.due, item.key);
+      }
     },
+    nextRelease: () => aside.first()?.key ?? Infinity,
     take(limit) {
       const taken: Waiting[] = [];
       for (let item = heap.first(); item && taken.length < limit; item = heap.first()) {

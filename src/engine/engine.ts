@@ -12,9 +12,9 @@ import type { Logger } from '../log.ts';
 import type { GaugeState, Metrics } from '../metrics.ts';
 import type { Plan } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
-import { cancelRequests } from '../store/runs.ts';
 import { readWatermark } from '../store/sweep.ts';
 import { createAttempts } from './attempts.ts';
+import { createCancelStep } from './cancels.ts';
 import { createClockAlarmStep, describeDoubt } from './clock-alarm.ts';
 import { createCompleter } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
@@ -28,6 +28,7 @@ import { type Loop, type LoopOptions, startLoop } from './loop.ts';
 import { createReconcilerStep } from './reconciler.ts';
 import { startScheduler } from './scheduler.ts';
 import { createSettler } from './settler.ts';
+import { createShare } from './share.ts';
 import { createStrayStep } from './strays.ts';
 import { createSweepStep } from './sweeper.ts';
 import { createTakeoverStep } from './takeover.ts';
@@ -72,7 +73,6 @@ export type Engine = {
   state(): Omit<GaugeState, 'dependencies'> & { loaded: boolean };
 };
 
-const cancelPollMs = 1_000;
 const plansKept = 20_000;
 
 export function startEngine(options: EngineOptions): Engine {
@@ -80,6 +80,7 @@ export function startEngine(options: EngineOptions): Engine {
   const timetable = createTimetable();
   const plans = createLruCache<number, Plan>(plansKept);
   const journal = createJournal();
+  const share = createShare();
   const settler = createSettler(db.claims.pool, clock, log);
   const loops = new Map<string, Loop>();
   let scheduler: ReturnType<typeof startScheduler> | null = null;
@@ -130,7 +131,7 @@ export function startEngine(options: EngineOptions): Engine {
       ...options.identity,
       running: attempts.running(),
       tasksLoaded: timetable.size(),
-      duties: [],
+      firing: loaded && !stopping && time.doubt() === null,
       breakers: options.breakers(),
     }),
     onHeld(id) {
@@ -139,6 +140,7 @@ export function startEngine(options: EngineOptions): Engine {
       for (const each of loops.values()) each.wake();
       scheduler?.wake();
     },
+    onPeers: share.follow,
     onLost: () => attempts.abortAll({ kind: 'lease' }),
     onJump: (ms) => log.warn({ jumpMs: ms }, "the database's clock jumped"),
   });
@@ -170,6 +172,8 @@ export function startEngine(options: EngineOptions): Engine {
       const asOf = time.now();
       const wait = await reconcile();
       followedUntil = asOf;
+      // From now on it has a share of what is due.
+      if (!loaded) lease.renew();
       loaded = true;
       return wait;
     });
@@ -200,12 +204,7 @@ export function startEngine(options: EngineOptions): Engine {
         onWaiting: (at) => void clock.after(Math.max(0, at - time.now()), () => wake('dispatcher')),
       }),
     );
-    loop('cancels', async () => {
-      if (attempts.running() > 0)
-        for (const { runId, reason } of await cancelRequests(db.other.pool, lease.id()))
-          attempts.abort(runId, { kind: 'cancel', reason: reason ?? 'cancelled' });
-      return cancelPollMs;
-    });
+    loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts }));
     loop(
       'housekeeping',
       createHousekeepingStep({ db: db.other.pool, time, retentionMs: options.historyRetentionMs, lease }),
@@ -219,6 +218,7 @@ export function startEngine(options: EngineOptions): Engine {
       attempts,
       lease: firing,
       lock: options.lock,
+      isOwn: share.isOwn,
       plans,
       journal,
       onClaims(outcome, count) {
@@ -271,6 +271,8 @@ export function startEngine(options: EngineOptions): Engine {
     abort: (runId, reason) => attempts.abort(runId, { kind: 'cancel', reason }),
     async stop(graceMs) {
       stopping = true;
+      // The others take over its share.
+      lease.renew();
       await scheduler?.stop();
       const others = [...loops].filter(([name]) => name !== 'cancels').map(([, each]) => each.stop());
       await Promise.all(others);

@@ -15,6 +15,8 @@ export type Lease = {
   held(): boolean;
   /** Milliseconds for which it may. */
   remainingMs(): number;
+  /** Renews it now rather than when it is time: what the replica's row shows has changed. */
+  renew(): void;
   /** Gives the lease up; the replica's runs are free for others from then on. */
   stop(): Promise<void>;
 };
@@ -28,6 +30,8 @@ export type LeaseOptions = {
   /** What the replica's row shows besides its id. */
   state: () => Omit<ReplicaState, 'id'>;
   onHeld: (id: string) => void;
+  /** These other replicas fire too, as of now. */
+  onPeers: (own: string, peers: readonly string[]) => void;
   /** The lease is no longer to be believed: whatever runs in its name must stop now. */
   onLost: () => void;
   /** The database's clock jumped by so many milliseconds. */
@@ -73,9 +77,9 @@ export function holdLease(options: LeaseOptions): Lease {
       }
       const renewing = id;
       const askedAt = clock.monotonic();
-      const databaseMs = await renewLease(db, { id: renewing, ...options.state() }, ttlMs);
+      const { nowMs, peers } = await renewLease(db, { id: renewing, ...options.state() }, ttlMs);
       const receivedAt = clock.monotonic();
-      const jump = time.observe(databaseMs, askedAt, receivedAt);
+      const jump = time.observe(nowMs, askedAt, receivedAt);
       if (jump !== 0) options.onJump(jump);
       // An answer that comes after the lease was given up for lost belongs to the incarnation before.
       if (renewing !== id) {
@@ -84,6 +88,7 @@ export function holdLease(options: LeaseOptions): Lease {
       }
       believedUntil = askedAt + believed * ttlMs;
       if (clock.monotonic() >= believedUntil) return 0;
+      options.onPeers(id, peers);
       if (!held) {
         held = true;
         options.onHeld(id);
@@ -97,6 +102,7 @@ export function holdLease(options: LeaseOptions): Lease {
     id: () => id,
     held: () => held && clock.monotonic() < believedUntil,
     remainingMs: () => Math.max(0, held ? believedUntil - clock.monotonic() : 0),
+    renew: loop.wake,
     async stop() {
       await loop.stop();
       expiry?.cancel();

@@ -36,6 +36,8 @@ export type SchedulerOptions = {
   attempts: Attempts;
   lease: Pick<Lease, 'id' | 'held'>;
   lock: OccurrenceLock;
+  /** Whether this replica is the one to claim a task's occurrences first; the others follow when it does not. */
+  isOwn: (uid: number) => boolean;
   /** The plans of the tasks that fired last, so that Postgres need not send them again with every claim. */
   plans: LruCache<number, Plan>;
   journal: Journal;
@@ -64,6 +66,11 @@ const claimsInFlight = 2;
 const backlogLimit = 5_000;
 /** A bound on what is claimed beyond the free slots. */
 const mostAhead = 1_000;
+/**
+ * How long an occurrence is left to the replica whose it is. Long enough for a claim, so that the others find most of them
+ * taken, and short enough for the least grace of an occurrence and for what is promised where a replica is killed.
+ */
+const leftToOwnerMs = 500;
 const lockTtlMs = 10_000;
 /** While a herd drains, slots free one by one: wait for this many, or this long, to keep the batches worth a statement. */
 const worthwhile = 128;
@@ -71,7 +78,7 @@ const gatherMs = 4;
 const retryMs = 250;
 
 export function startScheduler(options: SchedulerOptions): Scheduler {
-  const { db, clock, time, log, timetable, attempts, lease, lock, plans, journal } = options;
+  const { db, clock, time, log, timetable, attempts, lease, lock, isOwn, plans, journal } = options;
   const backlog = createBacklog();
   let timer: Timer | null = null;
   let gathering: Timer | null = null;
@@ -88,18 +95,30 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     timer = null;
     if (stopped) return;
     if (lease.held()) {
-      const now = time.now();
-      const room = backlogLimit - backlog.size();
-      if (room > 0) {
-        const { due, missed } = timetable.takeDue(now, room);
-        journal.add(due, missed);
-        for (const each of due) backlog.add(each);
-      }
+      takeDue(time.now());
       pump();
     }
     const room = backlog.size() < backlogLimit && lease.held();
-    const wait = room ? timetable.next() - time.now() : longestSleepMs;
+    const wait = room ? Math.min(timetable.next(), backlog.nextRelease()) - time.now() : longestSleepMs;
     timer = clock.after(Math.min(Math.max(wait, 1), longestSleepMs), tick);
+  }
+
+  function takeDue(now: number): void {
+    if (backlog.size() < backlogLimit) backlog.release(now);
+    let given: number;
+    let room: number;
+    do {
+      room = backlogLimit - backlog.size();
+      if (room <= 0) return;
+      const { due, missed } = timetable.takeDue(now, room);
+      given = due.length + missed.length;
+      journal.add(due, missed);
+      for (const each of due) {
+        const leftUntil = each.instant + leftToOwnerMs;
+        if (leftUntil <= now || isOwn(each.entry.uid)) backlog.add(each);
+        else backlog.setAside(each, leftUntil);
+      }
+    } while (given === room);
   }
 
   function pump(): void {

@@ -9,24 +9,30 @@ export type ReplicaState = {
   pid: number;
   running: number;
   tasksLoaded: number;
-  duties: string[];
+  /** Whether it claims what is due. */
+  firing: boolean;
   /** The circuits that are not closed there. */
   breakers: readonly object[];
 };
 
 /**
  * Renews (or takes) the lease of one replica for `ttlMs` from now by the database's clock, which is the answer, in epoch
- * milliseconds with a fraction.
+ * milliseconds with a fraction, with the ids of all other live replicas that fire.
  */
-export async function renewLease(db: Queryable, replica: ReplicaState, ttlMs: number): Promise<number> {
-  const { rows } = await db.query<{ now_ms: number }>({
+export async function renewLease(
+  db: Queryable,
+  replica: ReplicaState,
+  ttlMs: number,
+): Promise<{ nowMs: number; peers: string[] }> {
+  const { rows } = await db.query<{ now_ms: number; peers: string[] }>({
     name: 'renew-lease',
     text: `
-      insert into replicas (id, version, host, pid, started_at, heartbeat_at, lease_until, running, tasks_loaded, duties, breakers)
+      insert into replicas (id, version, host, pid, started_at, heartbeat_at, lease_until, running, tasks_loaded, firing, breakers)
       values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp(), clock_timestamp() + $5 * interval '1 millisecond', $6, $7, $8, $9)
       on conflict (id) do update set heartbeat_at = excluded.heartbeat_at, lease_until = excluded.lease_until,
-        running = excluded.running, tasks_loaded = excluded.tasks_loaded, duties = excluded.duties, breakers = excluded.breakers
-      returning extract(epoch from clock_timestamp())::float8 * 1000 as now_ms`,
+        running = excluded.running, tasks_loaded = excluded.tasks_loaded, firing = excluded.firing, breakers = excluded.breakers
+      returning extract(epoch from clock_timestamp())::float8 * 1000 as now_ms,
+        array(select p.id::text from replicas p where p.firing and p.lease_until > clock_timestamp() and p.id <> $1) as peers`,
     values: [
       replica.id,
       replica.version,
@@ -35,13 +41,13 @@ export async function renewLease(db: Queryable, replica: ReplicaState, ttlMs: nu
       ttlMs,
       replica.running,
       replica.tasksLoaded,
-      replica.duties,
+      replica.firing,
       JSON.stringify(replica.breakers),
     ],
   });
-  const now = rows[0]?.now_ms;
-  if (now === undefined) throw new Error('the lease was not written');
-  return now;
+  const [row] = rows;
+  if (row === undefined) throw new Error('the lease was not written');
+  return { nowMs: row.now_ms, peers: row.peers };
 }
 
 /** The latest time that the database's clock is known to have said, in epoch milliseconds; null where nothing tells. */
@@ -94,7 +100,7 @@ export async function listReplicas(db: Queryable): Promise<LiveReplica[]> {
   const { rows } = await db.query<LiveReplica>(`
     select id, version, host, pid, started_at as "startedAt", heartbeat_at as "heartbeatAt", running,
       tasks_loaded as "tasksLoaded",
-      duties || case when id = (select swept_by from cluster) then array['sweep'] else '{}' end as duties, breakers
+      case when id = (select swept_by from cluster) then array['sweep'] else '{}' end as duties, breakers
     from replicas where lease_until > clock_timestamp() order by started_at, id`);
   return rows;
 }

@@ -211,7 +211,8 @@ export const replicas = pgTable('replicas', {
   leaseUntil: instant('lease_until').notNull(),
   running: integer('running').notNull(),
   tasksLoaded: integer('tasks_loaded').notNull(),
-  duties: text('duties').array().notNull(),
+  /** Whether it claims what is due: it has its timetable, and is not about to stop. */
+  firing: boolean('firing').notNull().default(false),
   /** The circuits that are not closed here, as `GET /cluster` shows them. */
   breakers: jsonb('breakers').$type<unknown[]>().notNull().default([]),
 });

@@ -19,6 +19,21 @@ describe('the backlog', () => {
     expect(backlog.take(5)).toEqual([]);
   });
 
+  test('keeps aside what others may take first, and then ranks it behind what is due by then', () => {
+    const backlog = createBacklog();
+    const [left, own, later] = [due(1_000, 5), due(1_400, 5), due(1_600, 5)];
+    backlog.setAside(left, 1_500);
+    backlog.add(own);
+    backlog.add(later);
+    expect([backlog.size(), backlog.oldest(), backlog.nextRelease()]).toEqual([2, 1_000, 1_500]);
+    backlog.release(1_499);
+    expect([backlog.size(), backlog.nextRelease()]).toEqual([2, 1_500]);
+    backlog.release(1_500);
+    expect([backlog.size(), backlog.oldest(), backlog.nextRelease()]).toEqual([3, 1_000, Infinity]);
+    expect(backlog.take(5)).toEqual([own, left, later]);
+    expect(backlog.oldest()).toBe(Infinity);
+  });
+
   test('gives out everything once, in order, and knows the oldest of the rest', () => {
     const waiting = fc.tuple(fc.integer({ min: 0, max: 100_000 }), fc.nat(10));
     fc.assert(

@@ -26,7 +26,7 @@ async function start(known: number | null = null) {
       };
       asked.push({
         id: statement.values[0] as string,
-        answer: act(() => resolve({ rows: [{ now_ms: clock.monotonic() + 1_000_000 }] })),
+        answer: act(() => resolve({ rows: [{ now_ms: clock.monotonic() + 1_000_000, peers: [] }] })),
         fail: act(() => reject(new Error('away'))),
       });
     });
@@ -38,7 +38,8 @@ async function start(known: number | null = null) {
     time,
     log: silent,
     ttlMs,
-    state: () => ({ version: '1', host: 'h', pid: 1, running: 0, tasksLoaded: 0, duties: [], breakers: [] }),
+    state: () => ({ version: '1', host: 'h', pid: 1, running: 0, tasksLoaded: 0, firing: true, breakers: [] }),
+    onPeers: () => {},
     onHeld: (id) => log.push(`held ${id}`),
     onLost: () => log.push('lost'),
     onJump: (ms) => log.push(`jump ${ms}`),

@@ -27,6 +27,7 @@ function start(
   around: (name: string, run: () => Promise<unknown>) => Promise<unknown>,
   grace = '1m',
   plans = createLruCache<number, Plan>(100),
+  isOwn: (uid: number) => boolean = () => true,
 ) {
   const clock = createClock(t0);
   const owner = randomUUID();
@@ -61,6 +62,7 @@ function start(
     attempts,
     lease: { id: () => owner, held: () => true },
     lock: noLock,
+    isOwn,
     plans,
     journal: createJournal(),
     onClaims() {},
@@ -130,6 +132,48 @@ describe('a claim that fails half way', () => {
     expect(made.started.map(({ runId }) => runId).sort()).toEqual(
       [dueOf(one, 0), dueOf(two, 0)].map(({ runId }) => runId).sort(),
     );
+  });
+});
+
+describe('an occurrence of another replica', () => {
+  const passOn = (_name: string, run: () => Promise<unknown>) => run();
+  const others = (...tasks: Task[]) => {
+    const uids = new Set(tasks.map(({ uid }) => uid));
+    return (uid: number) => !uids.has(uid);
+  };
+
+  test('is left to it, and claimed half a second later where it did not come', async () => {
+    const [own, foreign] = [await makeTask(store.db, 'own'), await makeTask(store.db, 'foreign')];
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass, scheduler } = start([own, foreign], passOn, '1s', plans, others(foreign));
+    await pass(450);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);
+    // The sweep must not take it for nobody's meanwhile.
+    expect(scheduler.oldestOpen()).toBe(t0);
+    await pass(300);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId, dueOf(foreign, 0).runId]);
+    expect(scheduler.oldestOpen()).toBe(Infinity);
+  });
+
+  test('is not started where it came', async () => {
+    const foreign = await makeTask(store.db, 'carried-out');
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass } = start([foreign], passOn, '1s', plans, others(foreign));
+    await pass(200);
+    const owner = randomUUID();
+    await claimOccurrences(store.db, [dueOf(foreign, 0)], { owner, now: t0, trigger: 'schedule' }, false);
+    await pass(1_000);
+    expect(started).toEqual([]);
+    expect(await runsOf(store.db, foreign.uid)).toMatchObject([{ status: 'running', owner }]);
+  });
+
+  test.each([1, 12_000])('does not keep %i of its own waiting, however many they are', async (count) => {
+    const [own, foreign] = [await makeTask(store.db, `own-${count}`), await makeTask(store.db, `many-${count}`)];
+    const many = Array.from({ length: count }, (_, place) => ({ ...foreign, uid: 1_000_000 + place }));
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass } = start([...many, own], passOn, '1s', plans, others(...many));
+    await pass(100);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);
   });
 });
 

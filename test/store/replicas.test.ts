@@ -16,8 +16,8 @@ beforeAll(async () => {
 });
 beforeEach(() => store.db.query('truncate replicas, cluster'));
 
-const state = { version: '1', host: 'here', pid: 1, running: 0, tasksLoaded: 0, duties: [], breakers: [] };
-const renew = (id: string, ttlMs: number) => renewLease(store.db, { ...state, id }, ttlMs);
+const state = { version: '1', host: 'here', pid: 1, running: 0, tasksLoaded: 0, firing: false, breakers: [] };
+const renew = async (id: string, ttlMs: number) => (await renewLease(store.db, { ...state, id }, ttlMs)).nowMs;
 const databaseNow = async () => {
   const { rows } = await store.db.query<{ now: number }>(
     'select extract(epoch from clock_timestamp())::float8 * 1000 as now',
@@ -52,7 +52,6 @@ describe('a lease', () => {
         id,
         running: 3,
         tasksLoaded: 9,
-        duties: ['sweep'],
         breakers: [{ origin: 'http://a.example', state: 'open', openedMsAgo: 5 }],
       },
       60_000,
@@ -63,7 +62,6 @@ describe('a lease', () => {
       startedAt: first?.startedAt,
       running: 3,
       tasksLoaded: 9,
-      duties: ['sweep'],
       breakers: [{ origin: 'http://a.example', state: 'open', openedMsAgo: 5 }],
     });
   });
@@ -79,6 +77,18 @@ describe('a lease', () => {
     expect(await listReplicas(store.db)).toEqual([]);
   });
 
+  test('tells who else fires, as long as they live', async () => {
+    const [own, other, idle, dead] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+    const peers = async (id: string, ttlMs: number, firing: boolean) =>
+      (await renewLease(store.db, { ...state, id, firing }, ttlMs)).peers;
+    expect(await peers(other, 60_000, true)).toEqual([]);
+    await peers(idle, 60_000, false);
+    await peers(dead, -1, true);
+    expect(await peers(own, 60_000, true)).toEqual([other]);
+    expect(await peers(other, 60_000, false)).toEqual([own]);
+    expect(await peers(own, 60_000, true)).toEqual([]);
+  });
+
   test('is forgotten an hour after its end, not before', async () => {
     const [longDead, justDead] = [randomUUID(), randomUUID()];
     await renew(longDead, -3_600_001);
@@ -92,26 +102,26 @@ describe('a lease', () => {
 describe('the duty to sweep', () => {
   test('is shown for the live replica that did it last', async () => {
     const [one, other] = [randomUUID(), randomUUID()];
-    await renewLease(store.db, { ...state, id: one, duties: ['tea'], breakers: [] }, 60_000);
+    await renew(one, 60_000);
     await renew(other, 60_000);
     const duties = async () => new Map((await listReplicas(store.db)).map((each) => [each.id, each.duties]));
     expect(await duties()).toEqual(
       new Map([
-        [one, ['tea']],
+        [one, []],
         [other, []],
       ]),
     );
     await store.db.query('insert into cluster (watermark, swept_by) values (now(), $1)', [one]);
     expect(await duties()).toEqual(
       new Map([
-        [one, ['tea', 'sweep']],
+        [one, ['sweep']],
         [other, []],
       ]),
     );
     await store.db.query('update cluster set swept_by = $1', [other]);
     expect(await duties()).toEqual(
       new Map([
-        [one, ['tea']],
+        [one, []],
         [other, ['sweep']],
       ]),
     );

@@ -1,0 +1,2 @@
+ALTER TABLE "replicas" ADD COLUMN "firing" boolean DEFAULT false NOT NULL;--> statement-breakpoint
+ALTER TABLE "replicas" DROP COLUMN "duties";
