@@ -64,10 +64,19 @@ export function createRedisSignals(
   subscriber.redis.on('ready', subscribe);
   subscriber.redis.on('message', (_channel: string, message: string) => receive(message as Signal));
   check();
+  const unsent = new Set<Signal>();
+
+  function publish(): void {
+    for (const signal of unsent) if (publisher.up()) publisher.redis.publish(channel, signal).catch(() => {}); // Lost signals are what the polls are for.
+    unsent.clear();
+  }
+
   return {
     send(signal) {
       receive(signal);
-      if (publisher.up()) publisher.redis.publish(channel, signal).catch(() => {}); // Lost signals are what the polls are for.
+      // Once for all who say the same in one turn of the event loop.
+      if (unsent.size === 0) setImmediate(publish);
+      unsent.add(signal);
     },
     close() {
       timer?.cancel();

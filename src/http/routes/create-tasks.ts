@@ -2,8 +2,8 @@
 
 import { Type } from 'typebox';
 import type { TaskInput } from '../../domain/task.ts';
-import type { Queryable } from '../../store/database.ts';
 import { oncePerKey } from '../../store/idempotency.ts';
+import { createTaskInserts } from '../../store/task-inserts.ts';
 import { insertTasks, type NewTask } from '../../store/tasks.ts';
 import type { App, HttpContext } from '../context.ts';
 import { keyedRequest } from '../idempotency.ts';
@@ -16,6 +16,7 @@ import { taskView } from '../views.ts';
 export function createTaskRoutes(app: App, context: HttpContext, validation: Validation): void {
   const { database, calendar, now } = context;
   const db = database.pool;
+  const insertTask = createTaskInserts(db);
   const checkNewTask = validation.body(NewTaskInput);
 
   app.post(
@@ -32,20 +33,16 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
     },
     async (request, reply) => {
       const item = newTask(context, request, request.body as TaskInput);
-      const store = async (client: Queryable) => {
-        const [task] = await insertTasks(client, [item], now());
-        return task ? creationOf(task, context) : null;
-      };
       const keyed = keyedRequest(request, 'create');
       if (keyed === null) {
-        const answer = await store(db);
-        if (answer === null) throw taskExists(item.id);
+        const task = await insertTask(item, now());
+        if (task === null) throw taskExists(item.id);
         context.signal('tasks');
-        return sendCreation(reply, answer);
+        return sendCreation(reply, creationOf(task, context));
       }
       const outcome = await oncePerKey(database, keyed, now(), async (client) => {
-        const answer = await store(client);
-        return { answer, remember: answer !== null };
+        const [task] = await insertTasks(client, [item], now());
+        return { answer: task ? creationOf(task, context) : null, remember: task != null };
       });
       if (outcome.kind === 'mismatch')
         throw new ProblemError('idempotency_mismatch', 'this Idempotency-Key came with another body before');
