@@ -5,13 +5,22 @@ import type { LruCache } from '../domain/lru-cache.ts';
 import { occurrenceRunId } from '../domain/occurrence.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Logger } from '../log.ts';
-import { type Claim, claimOccurrences, type Due, makeWay, type Plan, recordOverlaps } from '../store/claims.ts';
+import {
+  type Claim,
+  claimOccurrences,
+  type Due,
+  leftOver,
+  makeWay,
+  type Plan,
+  recordOverlaps,
+} from '../store/claims.ts';
 import type { Queryable } from '../store/database.ts';
 import { type TakenRun, takeInterrupted } from '../store/dispatch.ts';
 import type { Attempts } from './attempts.ts';
 import { createBacklog, type Waiting } from './backlog.ts';
 import type { ExhaustedTask } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
+import { createIntake } from './intake.ts';
 import type { Journal } from './journal.ts';
 import type { Lease } from './lease.ts';
 import type { Timetable } from './timetable.ts';
@@ -62,15 +71,8 @@ type Slots = ReturnType<Attempts['reserve']>;
 const longestSleepMs = 1_000;
 const batchSize = 500;
 const claimsInFlight = 2;
-/** How many due occurrences are kept in memory beyond the timetable; the rest stays implicit in it. */
-const backlogLimit = 5_000;
 /** A bound on what is claimed beyond the free slots. */
 const mostAhead = 1_000;
-/**
- * How long an occurrence is left to the replica whose it is. Long enough for a claim, so that the others find most of them
- * taken, and short enough for the least grace of an occurrence and for what is promised where a replica is killed.
- */
-const leftToOwnerMs = 500;
 const lockTtlMs = 10_000;
 /** While a herd drains, slots free one by one: wait for this many, or this long, to keep the batches worth a statement. */
 const worthwhile = 128;
@@ -80,6 +82,7 @@ const retryMs = 250;
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { db, clock, time, log, timetable, attempts, lease, lock, isOwn, plans, journal } = options;
   const backlog = createBacklog();
+  const intake = createIntake({ timetable, journal, backlog, isOwn });
   let timer: Timer | null = null;
   let gathering: Timer | null = null;
   let inFlight = 0;
@@ -95,30 +98,11 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     timer = null;
     if (stopped) return;
     if (lease.held()) {
-      takeDue(time.now());
+      intake.takeIn(time.now());
       pump();
     }
-    const room = backlog.size() < backlogLimit && lease.held();
-    const wait = room ? Math.min(timetable.next(), backlog.nextRelease()) - time.now() : longestSleepMs;
+    const wait = lease.held() ? intake.next() - time.now() : longestSleepMs;
     timer = clock.after(Math.min(Math.max(wait, 1), longestSleepMs), tick);
-  }
-
-  function takeDue(now: number): void {
-    if (backlog.size() < backlogLimit) backlog.release(now);
-    let given: number;
-    let room: number;
-    do {
-      room = backlogLimit - backlog.size();
-      if (room <= 0) return;
-      const { due, missed } = timetable.takeDue(now, room);
-      given = due.length + missed.length;
-      journal.add(due, missed);
-      for (const each of due) {
-        const leftUntil = each.instant + leftToOwnerMs;
-        if (leftUntil <= now || isOwn(each.entry.uid)) backlog.add(each);
-        else backlog.setAside(each, leftUntil);
-      }
-    } while (given === room);
   }
 
   function pump(): void {
@@ -208,11 +192,14 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const isLimited = (item: Due) => (byRun.get(item.runId) as Waiting).entry.limited;
     const done: Waiting[] = [];
     for (const limited of [false, true]) {
-      const part = due.filter((item) => isLimited(item) === limited);
-      if (part.length === 0) continue;
-      for (const answer of await claimPart(part, limited, owner, slots, begin)) {
-        const waiting = byRun.get(answer.runId) as Waiting;
-        if (waiting.last || answer.left === 0) done.push(waiting);
+      let part = due.filter((item) => isLimited(item) === limited);
+      while (part.length > 0) {
+        const claims = await claimPart(part, limited, owner, slots, begin);
+        for (const answer of claims) {
+          const waiting = byRun.get(answer.runId) as Waiting;
+          if (waiting.last || answer.left === 0) done.push(waiting);
+        }
+        part = leftOver(part, claims);
       }
     }
     options.onExhausted(done.map(({ entry }) => ({ uid: entry.uid, generation: entry.generation })));
@@ -260,11 +247,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     options.onClaims('won', won);
     for (const checked of waiting) options.onWaiting(checked);
     if (claims.length < due.length) {
-      options.onClaims('stale', due.length - claims.length);
+      const known = new Set([...claims, ...leftOver(due, claims)].map(({ runId }) => runId));
+      const stale = due.filter(({ runId }) => !known.has(runId));
+      options.onClaims('stale', stale.length);
       options.onStale();
       // Where a limited task is still of this generation and active, its runs are spent; completing checks both.
-      const answered = new Set(claims.map(({ runId }) => runId));
-      if (limited) options.onExhausted(due.filter(({ runId }) => !answered.has(runId)));
+      if (limited) options.onExhausted(stale);
     }
     if (replacing.length > 0) options.onReplaced(await makeWay(db, replacing, claimer.now));
     const { queued, skipped } =

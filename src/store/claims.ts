@@ -164,6 +164,16 @@ export async function claimOccurrences(
 }
 
 /**
+ * What a claim with limits left out although its task has runs left: it reached for no more occurrences than those, and an
+ * earlier one was not won. To be claimed once more.
+ */
+export function leftOver<T extends Due>(due: readonly T[], claims: readonly Claim[]): T[] {
+  const answers = new Map(claims.map((claim) => [claim.runId, claim]));
+  const unspent = new Set(due.filter(({ runId }) => (answers.get(runId)?.left ?? 0) > 0).map(({ uid }) => uid));
+  return due.filter(({ runId, uid }) => !answers.has(runId) && unspent.has(uid));
+}
+
+/**
  * Makes way for runs of tasks with `replace` that do not exist yet: an earlier run that waits is skipped, an earlier one
  * that runs is marked for its replica to abort. Gives back how many were skipped, cancelled or marked.
  */

@@ -1,6 +1,6 @@
 /** Runs for occurrences that nobody claimed. */
 
-import { type Claimer, claimOccurrences, type Due, recordOverlaps } from './claims.ts';
+import { type Claimer, claimOccurrences, type Due, leftOver, recordOverlaps } from './claims.ts';
 import type { Queryable } from './database.ts';
 import { completeTasks } from './tasks.ts';
 
@@ -20,29 +20,31 @@ export async function insertDue(
   let inserted = 0;
   for (let start = 0; start < due.length; start += insertBatch)
     for (const limited of [false, true]) {
-      const batch = due.slice(start, start + insertBatch).filter((item) => item.limited === limited);
-      if (batch.length === 0) continue;
-      const claims = await claimOccurrences(db, batch, claimer, limited);
-      inserted += claims.filter(({ won }) => won).length;
-      const spent = new Set(claims.filter(({ left }) => left === 0).map(({ runId }) => runId));
-      if (spent.size > 0)
-        await completeTasks(
-          db,
-          batch.filter(({ runId }) => spent.has(runId)),
-          now,
+      let batch = due.slice(start, start + insertBatch).filter((item) => item.limited === limited);
+      while (batch.length > 0) {
+        const claims = await claimOccurrences(db, batch, claimer, limited);
+        inserted += claims.filter(({ won }) => won).length;
+        const spent = new Set(claims.filter(({ left }) => left === 0).map(({ runId }) => runId));
+        if (spent.size > 0)
+          await completeTasks(
+            db,
+            batch.filter(({ runId }) => spent.has(runId)),
+            now,
+          );
+        // What is made up for waits in line: it overlaps nothing.
+        const lost = new Set(
+          trigger === 'catch_up'
+            ? []
+            : claims.filter(({ won, overlap }) => !won && overlap !== 'allow').map(({ runId }) => runId),
         );
-      // What is made up for waits in line: it overlaps nothing.
-      const lost = new Set(
-        trigger === 'catch_up'
-          ? []
-          : claims.filter(({ won, overlap }) => !won && overlap !== 'allow').map(({ runId }) => runId),
-      );
-      if (lost.size > 0)
-        await recordOverlaps(
-          db,
-          batch.filter(({ runId }) => lost.has(runId)),
-          claimer,
-        );
+        if (lost.size > 0)
+          await recordOverlaps(
+            db,
+            batch.filter(({ runId }) => lost.has(runId)),
+            claimer,
+          );
+        batch = leftOver(batch, claims);
+      }
     }
   return inserted;
 }

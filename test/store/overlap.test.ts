@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Claimer, claimOccurrences, recordOverlaps } from '../../src/store/claims.ts';
+import { insertDue } from '../../src/store/insert-due.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
@@ -104,6 +105,16 @@ describe('an occurrence that is due while the task still runs', () => {
       expect(await claimed()).toBe(2);
     },
   );
+
+  test('leaves its row also beyond what is left of maxRuns, as long as something is', async () => {
+    const task = await makeTask(store.db, 'reaching', { overlap: 'queue', maxRuns: 3 });
+    await claimOccurrences(store.db, [dueOf(task, 0)], claimer, true);
+    const due = [1, 2, 3, 4].map((second) => ({ ...dueOf(task, second), limited: true }));
+    await insertDue(store.db, due, 'schedule', t0);
+    expect(await states(task)).toEqual([running, queued, skipped, skipped, skipped]);
+    const { rows } = await store.db.query('select status, claimed from tasks where uid = $1', [task.uid]);
+    expect(rows).toEqual([{ status: 'active', claimed: 2 }]);
+  });
 
   test.skipIf(noPostgres)('counts once for maxRuns, however many replicas record it at the same moment', async () => {
     for (let round = 0; round < 10; round++) {

@@ -101,7 +101,7 @@ export async function startCluster(plan: Plan, tools: Tools, notes: string[]): P
       return answer.status === 200;
     }
 
-    async function start(replica: number): Promise<void> {
+    async function startNow(replica: number): Promise<void> {
       const wire = wires[replica] as Record<Dependency, Wire>;
       const env: Record<string, string> = {
         DATABASE_URL: wire.postgres.url,
@@ -121,6 +121,15 @@ export async function startCluster(plan: Plan, tools: Tools, notes: string[]): P
           started.record.readyAt = recorderNow();
         })
         .catch(() => notes.push(`replica ${replica} was not ready within 30 s of its start`));
+    }
+
+    const starting = new Map<number, Promise<void>>();
+
+    /** Two faults may both want the same replica back: it has one process. */
+    function start(replica: number): Promise<void> {
+      const begun = starting.get(replica) ?? (replicas[replica]?.alive() ? Promise.resolve() : startNow(replica));
+      starting.set(replica, begun);
+      return begun.finally(() => starting.delete(replica));
     }
 
     closers.push(async () => {
