@@ -15,27 +15,32 @@ export type Completer = {
 const batchSize = 1_000;
 const everyMs = 100;
 const idleMs = 60_000;
+/** Completing a herd of single instants costs Postgres as much as firing it does: it waits until that is done, this long. */
+const patienceMs = 2_000;
 
 /** What is lost here by a crash is found again when the timetable is loaded: such a task has no next instant then. */
 export function createCompleter(
   db: Queryable,
   time: DatabaseTime,
+  /** Whether something more urgent is under way. */
+  isBusy: () => boolean,
   onAdded: () => void,
-  onCompleted: () => void,
 ): Completer {
   let waiting: ExhaustedTask[] = [];
+  let since = 0;
   return {
     add(tasks) {
       if (tasks.length === 0) return;
-      waiting.push(...tasks);
+      if (waiting.length === 0) since = time.now();
+      for (const task of tasks) waiting.push(task);
       onAdded();
     },
     async step() {
       if (waiting.length === 0) return idleMs;
+      if (isBusy() && time.now() - since < patienceMs) return everyMs;
       const batch = waiting.slice(0, batchSize);
       await completeTasks(db, batch, time.now());
       waiting = waiting.slice(batch.length);
-      onCompleted();
       return everyMs;
     },
   };

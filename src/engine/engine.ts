@@ -154,8 +154,8 @@ export function startEngine(options: EngineOptions): Engine {
     const completer = createCompleter(
       db.other.pool,
       time,
+      () => (scheduler?.oldestOpen() ?? Infinity) < Infinity,
       () => wake('completer'),
-      () => wake('reconciler'),
     );
     loop('completer', completer.step);
     const reconcile = createReconcilerStep({

@@ -6,7 +6,7 @@ import { compileSchedule } from '../domain/schedule.ts';
 import type { Misfire } from '../domain/task.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
-import { feedPosition, loadTasks, readChanges, type TaskTiming } from '../store/feed.ts';
+import { feedPosition, type InactiveTask, loadTasks, readChanges, type TaskTiming } from '../store/feed.ts';
 import type { ExhaustedTask } from './completer.ts';
 import type { Timetable } from './timetable.ts';
 
@@ -63,7 +63,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
     if (!occurs && schedule.kind !== 'manual') options.onExhausted({ uid, generation });
   }
 
-  function follow(task: TaskTiming): void {
+  function follow(task: TaskTiming | InactiveTask): void {
     if (!task.active) {
       timetable.remove(task.uid);
       if (task.deleted) options.onDeleted(task.id);

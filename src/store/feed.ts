@@ -4,7 +4,10 @@ import type { Schedule } from '../domain/schedule.ts';
 import type { Misfire } from '../domain/task.ts';
 import type { Queryable } from './database.ts';
 
-/** The part of a task that decides when it fires. Instants are epoch milliseconds. */
+/** A task that is stopped, completed or deleted: it has no occurrences. */
+export type InactiveTask = { uid: number; id: string; active: false; deleted: boolean };
+
+/** The part of an active task that decides when it fires. Instants are epoch milliseconds. */
 export type TaskTiming = {
   uid: number;
   id: string;
@@ -18,21 +21,19 @@ export type TaskTiming = {
   priority: number;
   /** Whether `maxRuns` limits it. */
   limited: boolean;
-  /** False for a task that is stopped, completed or deleted: it has no occurrences. */
-  active: boolean;
-  deleted: boolean;
+  active: true;
 };
 
 type TimingRow = [
   uid: number,
   id: string,
   generation: number,
-  schedule: Schedule,
+  schedule: Schedule | null,
   activeFrom: number,
   startsAt: number | null,
   endsAt: number | null,
   jitterMs: number,
-  misfire: Misfire,
+  misfire: Misfire | null,
   priority: number,
   limited: boolean,
   active: boolean,
@@ -41,10 +42,15 @@ type TimingRow = [
 
 const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
 
-/** Numbers instead of dates and texts: a hundred thousand rows are read at boot. */
-const timingColumns = `t.uid::float8, t.id, t.generation, t.schedule, ${epochMs('t.active_from')}, ${epochMs('t.starts_at')},
-  ${epochMs('t.ends_at')}, coalesce(t.jitter_ms, 0)::float8, t.misfire, t.priority, t.max_runs is not null,
-  t.status = 'active' and t.deleted_at is null, t.deleted_at is not null`;
+const isActive = `t.status = 'active' and t.deleted_at is null`;
+
+/**
+ * Numbers instead of dates and texts: a hundred thousand rows are read at boot. The documents of tasks that are not active
+ * are left where they are: when a herd of single instants is completed, such rows come by the thousand.
+ */
+const timingColumns = `t.uid::float8, t.id, t.generation, case when ${isActive} then t.schedule end, ${epochMs('t.active_from')}, ${epochMs('t.starts_at')},
+  ${epochMs('t.ends_at')}, coalesce(t.jitter_ms, 0)::float8, case when ${isActive} then t.misfire end,
+  t.priority, t.max_runs is not null, ${isActive}, t.deleted_at is not null`;
 
 /**
  * A position in the feed: no transaction that began before it is still open. Whoever asks for the changes from there on
@@ -64,17 +70,17 @@ export async function loadTasks(db: Queryable, afterUid: number, limit: number):
     rowMode: 'array',
     text: `
       select ${timingColumns} from tasks t
-      where t.uid > $1 and t.status = 'active' and t.deleted_at is null order by t.uid limit $2`,
+      where t.uid > $1 and ${isActive} order by t.uid limit $2`,
     values: [afterUid, limit],
   });
-  return (rows as unknown as TimingRow[]).map(timingOfRow);
+  return (rows as unknown as TimingRow[]).map(timingOfRow).filter((task) => task.active);
 }
 
 /** Every task written since `position`, and the position to go on from. */
 export async function readChanges(
   db: Queryable,
   position: string,
-): Promise<{ position: string; changes: TaskTiming[] }> {
+): Promise<{ position: string; changes: (TaskTiming | InactiveTask)[] }> {
   const { rows } = await db.query({
     name: 'read-changes',
     rowMode: 'array',
@@ -90,7 +96,7 @@ export async function readChanges(
   };
 }
 
-function timingOfRow(row: TimingRow): TaskTiming {
+function timingOfRow(row: TimingRow): TaskTiming | InactiveTask {
   const [
     uid,
     id,
@@ -106,6 +112,7 @@ function timingOfRow(row: TimingRow): TaskTiming {
     active,
     deleted,
   ] = row;
+  if (!active || schedule === null || misfire === null) return { uid, id, active: false, deleted };
   const timing = { schedule, activeFrom, startsAt, endsAt, jitterMs, misfire };
-  return { uid, id, generation, ...timing, priority, limited, active, deleted };
+  return { uid, id, generation, ...timing, priority, limited, active };
 }
