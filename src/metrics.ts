@@ -2,6 +2,7 @@
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type GaugeState, registerStateGauges } from './metrics-state.ts';
 
 export type MetricsOptions = {
   /** `id`: a series for each task up to `taskLimit` of them, the rest in `_other`. `none`: all of them in `_other`. */
@@ -13,19 +14,7 @@ export type MetricsOptions = {
 /** An attempt whose outcome is written down. `latenessMs` is null for all but a run's first attempt. */
 export type SettledRun = { taskId: string; status: string; durationMs: number; latenessMs: number | null };
 
-/** Values that are read when somebody scrapes. A clock offset is positive where the database is ahead. */
-export type GaugeState = {
-  running: number;
-  tasks: number;
-  leaseRemainingMs: number;
-  clockOffsetMs: number;
-  /** Whether the database's clock says something that is not believed. */
-  clockJumped: boolean;
-  /** The circuits that are not closed. */
-  breakers: readonly { origin: string; state: 'open' | 'half_open' }[];
-  dependencies: Record<string, boolean>;
-};
-
+export type { GaugeState };
 export type Metrics = ReturnType<typeof createMetrics>;
 
 type TaskSeries = {
@@ -80,6 +69,11 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });
+  const shed = new Counter({
+    name: 'http_requests_shed_total',
+    help: 'Requests refused because too many were under way',
+    registers,
+  });
   const fenced = new Counter({
     name: 'scheduler_fenced_writes_total',
     help: 'Outcomes dropped because the run had been taken away',
@@ -115,6 +109,13 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     labelNames: ['state'],
     registers,
   });
+  const postponements = new Counter({
+    name: 'scheduler_postponed_total',
+    help: "Attempts put off without a call: the target's circuit is open, or calls that do not end fill its origin",
+    labelNames: ['cause'],
+    registers,
+  });
+  for (const cause of ['circuit_open', 'origin_full']) postponements.inc({ cause }, 0);
   const skips = new Counter({
     name: 'scheduler_skipped_total',
     help: 'Runs that never started, by reason: overlap, replaced, or a before hook',
@@ -198,6 +199,10 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     breakerChanged(state: string): void {
       breakerChanges.inc({ state });
     },
+    /** An attempt was put off without a call. */
+    postponed(cause: 'circuit_open' | 'origin_full'): void {
+      postponements.inc({ cause });
+    },
     /** How many due runs with limits wait, by what they wait for. */
     limitedWaiting(counts: Readonly<Record<string, number>>): void {
       for (const [limit, count] of Object.entries(counts)) limited.set({ limit }, count);
@@ -230,52 +235,12 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     requestAnswered(method: string, route: string, status: number, durationMs: number): void {
       requests.observe({ method, route, status }, durationMs / 1_000);
     },
-    /** Where the gauges take their values from at each scrape. To be called once. */
-    observeState(state: () => GaugeState): void {
-      const gauge = (name: string, help: string, read: (now: GaugeState) => number) =>
-        new Gauge({
-          name,
-          help,
-          registers,
-          collect() {
-            this.set(read(state()));
-          },
-        });
-      new Gauge({
-        name: 'scheduler_breaker_state',
-        help: 'Circuits that are not closed: 1 open, 0.5 half open',
-        labelNames: ['origin'],
-        registers,
-        collect() {
-          this.reset();
-          for (const { origin, state: circuit } of state().breakers) this.set({ origin }, circuit === 'open' ? 1 : 0.5);
-        },
-      });
-      new Gauge({
-        name: 'dependencies_up',
-        help: '1 while the dependency can be asked',
-        labelNames: ['dependency'],
-        registers,
-        collect() {
-          for (const [dependency, up] of Object.entries(state().dependencies)) this.set({ dependency }, up ? 1 : 0);
-        },
-      });
-      gauge('scheduler_active_tasks', 'Tasks in the timetable', (now) => now.tasks);
-      gauge('scheduler_running', 'Attempts running here', (now) => now.running);
-      gauge('scheduler_lease_remaining_seconds', 'Time left of the lease; 0 without one', (now) =>
-        Math.max(0, now.leaseRemainingMs / 1_000),
-      );
-      gauge(
-        'scheduler_clock_offset_seconds',
-        "The database's clock minus this machine's",
-        (now) => now.clockOffsetMs / 1_000,
-      );
-      gauge(
-        'scheduler_clock_jumped',
-        "1 while nothing is fired because the database's clock jumped by more than a minute",
-        (now) => (now.clockJumped ? 1 : 0),
-      );
+    /** A request was refused because too many are under way. */
+    requestShed(): void {
+      shed.inc();
     },
+    /** Where the gauges take their values from at each scrape. To be called once. */
+    observeState: (state: () => GaugeState): void => registerStateGauges(registry, state),
     /** What `/metrics` answers with, and its content type. */
     contentType: registry.contentType,
     text: (): Promise<string> => registry.metrics(),

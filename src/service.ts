@@ -98,7 +98,13 @@ export async function startService({ settings, clock, log, version, onFatal }: S
     filter,
     signer: createSigner(settings.signingSecrets),
     randomBytes: (size) => randomFillSync(Buffer.alloc(size)),
-    maxConnectionsPerOrigin: settings.maxConcurrentRuns,
+    random: Math.random,
+    maxConnectionsPerOrigin: settings.maxConcurrentPerOrigin ?? Math.max(1, settings.maxConcurrentRuns >> 1),
+    onPostponed: () => metrics.postponed('origin_full'),
+    onSaturated(origin, isSaturated) {
+      if (isSaturated) log.warn({ origin }, 'calls to this origin do not end: more are made only as they do');
+      else log.info({ origin }, 'calls to an origin that took too long end again');
+    },
   });
 
   const breakers =
@@ -111,6 +117,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
           windowMs: settings.breakerWindowMs,
           minimumCalls: breakerMinimumCalls,
           cooldownMs: settings.breakerCooldownMs,
+          onPostponed: () => metrics.postponed('circuit_open'),
           onChange(origin, state) {
             metrics.breakerChanged(state);
             if (state === 'open') log.warn({ origin }, 'calls to this origin fail: it is not called for a while');
@@ -146,6 +153,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
     random: (bytes) => randomFillSync(bytes),
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
     version,
+    maxRequests: settings.maxConcurrentRequests,
     metricsNeedAuth: settings.metricsAuth === 'on',
   });
 

@@ -115,6 +115,18 @@ export const settingTable = {
   jwtIssuer: optional('JWT_ISSUER', 'The `iss` that tokens must have.', text, null),
   jwtAudience: optional('JWT_AUDIENCE', 'The `aud` that tokens must have.', text, null),
   maxConcurrentRuns: setting('MAX_CONCURRENT_RUNS', '512', 'Attempts at once per replica.', integer(1, 100_000)),
+  maxConcurrentPerOrigin: optional(
+    'MAX_CONCURRENT_PER_ORIGIN',
+    'Calls at once to one origin (scheme, host and port), so that one that hangs leaves slots to the others; half of `MAX_CONCURRENT_RUNS` when absent.',
+    integer(1, 100_000),
+    null,
+  ),
+  maxConcurrentRequests: setting(
+    'MAX_CONCURRENT_REQUESTS',
+    '256',
+    'API requests at once per replica; more are answered 503 at once, so that they delay nothing that is due.',
+    integer(1, 100_000),
+  ),
   breakerThreshold: setting(
     'BREAKER_THRESHOLD',
     '0.8',

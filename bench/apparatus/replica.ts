@@ -99,3 +99,16 @@ export async function createTask(replica: Replica, task: Record<string, unknown>
   if (answer.status !== 201) throw new Error(`POST /tasks was answered ${answer.status}: ${text}`);
   return JSON.parse(text) as Record<string, unknown>;
 }
+
+export async function deleteTask(replica: Replica, id: string): Promise<void> {
+  const { status } = await fetch(`${replica.url}/tasks/${id}`, { method: 'DELETE' });
+  if (status !== 204 && status !== 404) throw new Error(`DELETE /tasks/${id} was answered ${status}`);
+}
+
+/** The value of a metric without labels. */
+export async function readMetric(replica: Replica, name: string): Promise<number> {
+  const text = await (await fetch(`${replica.url}/metrics`)).text();
+  const value = new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1];
+  if (value === undefined) throw new Error(`there is no metric ${name}`);
+  return Number(value);
+}

@@ -34,8 +34,8 @@ export type Attempts = {
   running(): number;
   /** Whether a run is in hand here: its attempt waits for a slot, runs, or has still to be written down. */
   has(runId: string): boolean;
-  /** Starts an attempt of a run that is ours as soon as a slot is free, in the order of the calls. */
-  start(run: TakenRun, owner: string): void;
+  /** Starts an attempt of a run that is ours as soon as a slot is free, the least rank first; without one before all others. */
+  start(run: TakenRun, owner: string, rank?: number): void;
   /** Aborts one run's attempt; false when it is not here. */
   abort(runId: string, cause: AbortCause): boolean;
   abortAll(cause: AbortCause): void;
@@ -93,11 +93,11 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   const running = new Map<string, Running>();
   const waiters: (() => void)[] = [];
   let reserved = 0;
-  let ready: { run: TakenRun; owner: string }[] = [];
+  let ready: { run: TakenRun; owner: string; rank: number }[] = [];
   const rate = createRate();
 
-  function begin(run: TakenRun, owner: string): void {
-    const entry: Running = { attempt: execute(run), cause: null };
+  function begin(run: TakenRun, owner: string, rank: number): void {
+    const entry: Running = { attempt: execute(run, rank), cause: null };
     running.set(run.runId, entry);
     void carryOut(run, owner, entry).finally(() => end(run.runId));
   }
@@ -106,12 +106,15 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     running.delete(runId);
     rate.add(options.monotonic());
     const next = ready.shift();
-    if (next) begin(next.run, next.owner);
+    if (next) begin(next.run, next.owner, next.rank);
     options.onFree();
     if (running.size === 0) for (const resolve of waiters.splice(0)) resolve();
   }
 
-  function execute({ runId, attempt, scheduledFor, trigger, plan, firstStartedAt }: TakenRun): StartedAttempt {
+  function execute(
+    { runId, attempt, scheduledFor, trigger, plan, firstStartedAt }: TakenRun,
+    rank: number,
+  ): StartedAttempt {
     const { taskId, target, policies } = plan;
     let { timeoutMs } = plan;
     if (plan.retry.maxDuration !== null) {
@@ -132,6 +135,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       about: plan.about,
       acceptsLater,
       token: acceptsLater ? options.tokenOf(runId, attempt) : null,
+      rank,
     });
   }
 
@@ -151,8 +155,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
         parting,
         // The target may have completed the run before its 202 was read: then there is nothing to write.
         done(written) {
-          if (written && parting.postponed) options.onWaiting(parting.postponed.until, false);
-          if (written && parting.postponed && takesPlace) options.onPlaceFree();
+          if (!written || !parting.postponed) return;
+          options.onWaiting(parting.postponed.until, false);
+          if (takesPlace) options.onPlaceFree();
         },
       });
     }
@@ -194,9 +199,11 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     },
     running: () => running.size,
     has: (runId) => running.has(runId) || ready.some(({ run }) => run.runId === runId) || settler.holds(runId),
-    start(run, owner) {
-      if (running.size < maxConcurrent) begin(run, owner);
-      else ready.push({ run, owner });
+    start(run, owner, rank = -Infinity) {
+      if (running.size < maxConcurrent) return begin(run, owner, rank);
+      // Nearly always it is the last.
+      const place = rank >= (ready.at(-1)?.rank ?? rank) ? -1 : ready.findIndex((each) => each.rank > rank);
+      ready.splice(place < 0 ? ready.length : place, 0, { run, owner, rank });
     },
     abort(runId, cause) {
       const entry = running.get(runId);
@@ -231,6 +238,6 @@ function tooLate(maxDuration: string): Outcome {
     retryAfterMs: null,
     isFinal: true,
     viaFallback: false,
-    postponeMs: null,
+    postponed: null,
   };
 }

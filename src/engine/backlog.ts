@@ -1,7 +1,7 @@
 /** What is due and not yet claimed, in the order in which it is to start. */
 
-import { secondsPerPriority } from '../store/claims.ts';
 import { createHeap, type HeapItem } from './heap.ts';
+import { rankOf } from './rank.ts';
 import type { DueOccurrence } from './timetable.ts';
 
 /** `doubtful`: a claim of it failed in a way that leaves open whether it was written. */
@@ -31,7 +31,7 @@ export function createBacklog(): Backlog {
   const oldestIn = (items: readonly Item[]) => items.reduce((least, { due }) => Math.min(least, due.instant), Infinity);
 
   function put(due: Waiting, since: number): void {
-    heap.put({ due, key: since - due.entry.priority * secondsPerPriority * 1_000, place: -1 });
+    heap.put({ due, key: rankOf(since, due.entry.priority), place: -1 });
   }
 
   return {

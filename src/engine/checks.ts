@@ -18,7 +18,7 @@ export type ChecksOptions = {
 };
 
 /** How long a check waits that was put back, in milliseconds. */
-const pauses: Record<PutBackCause, number> = { shutdown: 0, busy: 500, slow: 500 };
+const pauses: Record<PutBackCause, number> = { shutdown: 0, postponed: 0, busy: 500, slow: 500 };
 
 /** Two replicas ask about the same run only where the first does not come to write down the answer. */
 export function beforeChecks({ db, onChecked, onSkipped, onWaiting }: ChecksOptions): HookWork<DueCheck, CheckEnd> {
@@ -48,7 +48,10 @@ export function beforeChecks({ db, onChecked, onSkipped, onWaiting }: ChecksOpti
       onChecked(kind);
       return { runId, until, askAgainAt: null, skipReason };
     },
-    putBack: ({ runId, until }, why, now) => ({ runId, until, askAgainAt: now + pauses[why], skipReason: null }),
+    putBack: ({ runId, until }, why, now, pauseMs) => ({
+      ...{ runId, until, skipReason: null },
+      askAgainAt: now + Math.max(pauses[why], pauseMs),
+    }),
     async write(ends, now) {
       const written = await endChecks(db, ends, now);
       onSkipped(ends.filter(({ runId, skipReason }) => skipReason !== null && written.has(runId)).length);

@@ -60,12 +60,12 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
       onCalled(hook, verdict.outcome);
       return { id, until, dueAt: verdict.outcome === 'retried' ? verdict.dueAt : null, attempt, failure: null };
     },
-    putBack({ id, until, attempt }, why, now) {
+    putBack({ id, until, attempt }, why, now, pauseMs) {
       const end = { id, until, failure: null };
       // A host that does not answer is not asked for each event: those beyond a few count as tried.
       if (why === 'slow')
         return { ...end, attempt: attempt + 1, dueAt: now + pauseBeforeRedelivery(attempt + 1, random()) };
-      return { ...end, attempt, dueAt: why === 'busy' ? now + busyPauseMs : now };
+      return { ...end, attempt, dueAt: now + (why === 'busy' ? busyPauseMs : pauseMs) };
     },
     write: (ends, now) => endDeliveries(db, ends, now),
   };

@@ -19,6 +19,7 @@ export type DispatcherOptions = {
 const batchSize = 200;
 const pollMs = 1_000;
 const countEveryMs = 5_000;
+const soonMs = 16;
 
 /**
  * The step of the dispatcher's loop. Polls for what other replicas left; what happens here wakes it. Where no run has
@@ -49,7 +50,11 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
     }
   }
 
-  const room = () => (lease.held() ? Math.min(attempts.free(), batchSize) : 0);
+  /** While a herd drains its claims keep ahead of the slots: what waits here gets some of those that are freed soon. */
+  function room(): number {
+    const soonFree = Math.floor(attempts.endedPerMs() * soonMs);
+    return lease.held() ? Math.min(Math.max(attempts.free(), soonFree), batchSize) : 0;
+  }
 
   /** Tells how many wait for their limits: now and then while there are some, and once when there are none any more. */
   async function count(): Promise<void> {

@@ -154,7 +154,7 @@ export function startEngine(options: EngineOptions): Engine {
     const completer = createCompleter(
       db.other.pool,
       time,
-      () => (scheduler?.oldestOpen() ?? Infinity) < Infinity,
+      () => attempts.free() <= 0,
       () => wake('completer'),
     );
     loop('completer', completer.step);

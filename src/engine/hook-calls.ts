@@ -9,8 +9,11 @@ import type { DatabaseTime } from './database-time.ts';
 import type { Lease } from './lease.ts';
 import { type Loop, startLoop } from './loop.ts';
 
-/** Why a call is not made now: too many to its host are under way, they take long besides, or the replica is shut down. */
-export type PutBackCause = 'busy' | 'slow' | 'shutdown';
+/**
+ * Why a call is not made now: too many to its host are under way, they take long besides, the executor found no connection
+ * for it, or the replica is shut down.
+ */
+export type PutBackCause = 'busy' | 'slow' | 'postponed' | 'shutdown';
 
 /** One kind of calls. `Row` is what is due, `End` what became of it. */
 export type HookWork<Row, End> = {
@@ -22,7 +25,8 @@ export type HookWork<Row, End> = {
   call(row: Row): Attempt | null;
   /** What comes of an answer; `outcome` is null where there was no call to make. */
   answered(row: Row, outcome: Outcome | null, now: number): End;
-  putBack(row: Row, why: PutBackCause, now: number): End;
+  /** `pauseMs`: how long the executor asks to wait, for `postponed`; else 0. */
+  putBack(row: Row, why: PutBackCause, now: number, pauseMs: number): End;
   /** Writes it down; called with what gathered since the last time. */
   write(ends: End[], now: number): Promise<void>;
 };
@@ -65,18 +69,23 @@ export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: Hook
     if (attempt === null) return void ends.push(work.answered(row, null, time.now()));
     const { origin } = new URL(attempt.target.url);
     const refusal = slots.refusal(origin);
-    if (refusal !== null) return void ends.push(work.putBack(row, refusal, time.now()));
+    if (refusal !== null) return void ends.push(work.putBack(row, refusal, time.now(), 0));
     const leave = slots.enter(origin);
     const { outcome, cancel } = execute(attempt);
     cancels.add(cancel);
     void outcome.then((outcome) => {
       leave();
       cancels.delete(cancel);
-      const now = time.now();
-      ends.push(outcome.status === 'cancelled' ? work.putBack(row, 'shutdown', now) : work.answered(row, outcome, now));
+      ends.push(endOf(row, outcome, time.now()));
       loop.wake();
       if (cancels.size === 0) onIdle?.();
     });
+  }
+
+  function endOf(row: Row, outcome: Outcome, now: number): End {
+    if (outcome.status === 'cancelled') return work.putBack(row, 'shutdown', now, 0);
+    if (outcome.postponed !== null) return work.putBack(row, 'postponed', now, outcome.postponed.ms);
+    return work.answered(row, outcome, now);
   }
 
   function idle(withinMs: number): Promise<void> {

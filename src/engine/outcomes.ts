@@ -3,12 +3,18 @@
 import { formatInstant } from '../domain/instant.ts';
 import type { StoredAttemptStatus } from '../domain/run.ts';
 import { type EarlyEnd, verdictOf } from '../domain/verdict.ts';
-import type { Outcome } from '../executors/executor.ts';
+import type { Outcome, Postponement } from '../executors/executor.ts';
 import type { TakenRun } from '../store/dispatch.ts';
 import type { Parting, Settlement } from '../store/settlements.ts';
 
 /** When the attempt started and ended, in epoch milliseconds, and a random number in [0, 1) for the pause before the next. */
 export type AttemptTimes = { startedAt: number; finishedAt: number; share: number };
+
+/** What people read about a run that waits because its target was not called. */
+const postponementReasons: Record<Postponement['cause'], string> = {
+  circuit_open: 'the circuit to the target is open',
+  origin_full: "calls that do not end take all connections to the target's origin",
+};
 
 /** What becomes of a run whose attempt is over. */
 export function settlementOf(run: TakenRun, outcome: Outcome, early: EarlyEnd, at: AttemptTimes): Settlement {
@@ -49,12 +55,14 @@ export function settlementOf(run: TakenRun, outcome: Outcome, early: EarlyEnd, a
 export function partingOf(run: TakenRun, outcome: Outcome, heartbeatMs: number, at: AttemptTimes): Parting {
   const { runId, attempt } = run;
   const base = { runId, attempt, startedAt: attempt === 1 ? at.startedAt : null };
-  if (outcome.status === 'postponed')
+  if (outcome.postponed !== null) {
+    const { ms, cause } = outcome.postponed;
     return {
       ...base,
       accepted: null,
-      postponed: { until: at.finishedAt + (outcome.postponeMs ?? 0), reason: 'the circuit to the target is open' },
+      postponed: { until: at.finishedAt + ms, reason: postponementReasons[cause] },
     };
+  }
   return {
     ...base,
     postponed: null,

@@ -23,6 +23,7 @@ import type { DatabaseTime } from './database-time.ts';
 import { createIntake } from './intake.ts';
 import type { Journal } from './journal.ts';
 import type { Lease } from './lease.ts';
+import { rankOf } from './rank.ts';
 import type { Timetable } from './timetable.ts';
 
 export type Scheduler = {
@@ -171,8 +172,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const owner = lease.id();
     const byRun = new Map(batch.map((waiting) => [occurrenceRunId(waiting.entry.uid, waiting.instant), waiting]));
     const begin = (run: TakenRun) => {
-      begun.add(byRun.get(run.runId) as Waiting);
-      attempts.start(run, owner);
+      const waiting = byRun.get(run.runId) as Waiting;
+      begun.add(waiting);
+      attempts.start(run, owner, rankOf(waiting.instant, waiting.entry.priority));
     };
 
     const doubtful = [...byRun].filter(([, waiting]) => waiting.doubtful).map(([runId]) => runId);

@@ -2,7 +2,8 @@
 
 import type { MisfireRule } from '../domain/misfire.ts';
 import { nextOccurrence, type Timing } from '../domain/occurrence.ts';
-import { createHeap, type HeapItem } from './heap.ts';
+import { createHeap, type Heap, type HeapItem } from './heap.ts';
+import { rankOf } from './rank.ts';
 
 /** A task in the timetable; `key` is its next occurrence in epoch milliseconds, Infinity when none is left. */
 export type Entry = HeapItem & {
@@ -37,21 +38,52 @@ export type Timetable = {
   /** The earliest instant of all, or Infinity. */
   next(): number;
   /**
-   * Takes out, in order, at most `limit` of the occurrences up to `now`. Those beyond their grace come as stretches,
-   * however many they are.
+   * Takes out at most `limit` of the occurrences up to `now`, in the order in which they are to start: by instant, each
+   * step of priority being worth some seconds of waiting. Those beyond their grace come as stretches, however many they are.
    */
   takeDue(now: number, limit: number): { due: DueOccurrence[]; missed: MissedStretch[] };
 };
 
 export function createTimetable(): Timetable {
-  const heap = createHeap<Entry>();
+  /** One for each priority, so that what is urgent is found among any number that are due and less so. */
+  const heaps = new Map<number, Heap<Entry>>();
   const byUid = new Map<number, Entry>();
+
+  function heapOf(priority: number): Heap<Entry> {
+    let heap = heaps.get(priority);
+    if (heap === undefined) {
+      heap = createHeap();
+      heaps.set(priority, heap);
+    }
+    return heap;
+  }
 
   function advance(entry: Entry, after: number): void {
     entry.key = nextOccurrence(entry.timing, after) ?? Infinity;
     // What is never due again needs no place in the order, only in the count.
-    if (entry.key === Infinity) heap.remove(entry);
-    else heap.put(entry);
+    if (entry.key === Infinity) heapOf(entry.priority).remove(entry);
+    else heapOf(entry.priority).put(entry);
+  }
+
+  function earliest(): number {
+    let instant = Infinity;
+    for (const heap of heaps.values()) instant = Math.min(instant, heap.first()?.key ?? Infinity);
+    return instant;
+  }
+
+  /** Of what is due, the one to start first. */
+  function firstDue(now: number): Entry | undefined {
+    let first: Entry | undefined;
+    let least = Infinity;
+    for (const [priority, heap] of heaps) {
+      const entry = heap.first();
+      if (entry === undefined || entry.key > now) continue;
+      const rank = rankOf(entry.key, priority);
+      if (rank >= least) continue;
+      least = rank;
+      first = entry;
+    }
+    return first;
   }
 
   return {
@@ -68,21 +100,20 @@ export function createTimetable(): Timetable {
       const entry = byUid.get(uid);
       if (!entry) return;
       byUid.delete(uid);
-      heap.remove(entry);
+      heapOf(entry.priority).remove(entry);
     },
     adjust(uid, { priority, misfire }) {
       const entry = byUid.get(uid);
-      if (entry) Object.assign(entry, { priority, misfire });
+      if (!entry) return;
+      if (entry.priority !== priority) heapOf(entry.priority).remove(entry);
+      Object.assign(entry, { priority, misfire });
+      if (entry.key !== Infinity) heapOf(priority).put(entry);
     },
-    next: () => heap.first()?.key ?? Infinity,
+    next: earliest,
     takeDue(now, limit) {
       const due: DueOccurrence[] = [];
       const missed: MissedStretch[] = [];
-      for (
-        let entry = heap.first();
-        entry && entry.key <= now && due.length + missed.length < limit;
-        entry = heap.first()
-      ) {
+      for (let entry = firstDue(now); entry && due.length + missed.length < limit; entry = firstDue(now)) {
         const instant = entry.key;
         const graceEnd = now - entry.misfire.graceMs;
         if (instant < graceEnd) {

@@ -3,6 +3,7 @@
 import { CircuitState, SamplingBreaker } from 'cockatiel';
 import type { HttpTarget } from '../domain/target.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
+import { postponedOutcome } from './postponed.ts';
 
 export type BreakerOptions = {
   /** Monotonic milliseconds. */
@@ -17,6 +18,8 @@ export type BreakerOptions = {
   minimumCalls: number;
   /** How long an open circuit waits before one call may try. */
   cooldownMs: number;
+  /** A call was not made. */
+  onPostponed: () => void;
   onChange: (origin: string, state: BreakerState['state'] | 'closed') => void;
 };
 
@@ -107,6 +110,8 @@ export function createBreakers(options: BreakerOptions): Breakers {
   function learn(circuit: Circuit, probe: Probe | null, outcome: Outcome): void {
     const isLatest = circuit.probe === probe;
     if (isLatest) circuit.probe = null;
+    // Nothing was called, so nothing was learnt; the next call may try.
+    if (outcome.status === 'postponed') return;
     const kind = outcome.error?.kind;
     const hasFailed = kind === 'timeout' || kind === 'unavailable';
     if (!hasFailed && kind !== undefined && kind !== 'rejected') return;
@@ -161,7 +166,8 @@ export function createBreakers(options: BreakerOptions): Breakers {
       if (fallback === null || other === null || other === circuit || waitFor(other) > 0) {
         // Spread, so that what waits does not come back in one moment.
         const postponeMs = Math.ceil(wait + random() * cooldownMs);
-        return { outcome: Promise.resolve(postponed(postponeMs)), cancel() {} };
+        options.onPostponed();
+        return { outcome: Promise.resolve(postponedOutcome(postponeMs, 'circuit_open')), cancel() {} };
       }
       const { outcome, cancel } = call(execute, { ...attempt, target: fallback }, other);
       return { outcome: outcome.then((ended) => ({ ...ended, viaFallback: true })), cancel };
@@ -172,19 +178,5 @@ export function createBreakers(options: BreakerOptions): Breakers {
           ? []
           : [{ origin, state: probe === null ? 'open' : 'half_open', openedMsAgo: Math.round(monotonic() - openedAt) }],
       ),
-  };
-}
-
-function postponed(postponeMs: number): Outcome {
-  return {
-    status: 'postponed',
-    httpStatus: null,
-    output: null,
-    truncated: false,
-    error: null,
-    retryAfterMs: null,
-    isFinal: false,
-    viaFallback: false,
-    postponeMs,
   };
 }

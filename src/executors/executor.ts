@@ -21,6 +21,8 @@ export type Attempt = {
   token: string | null;
   /** What templates may name of the task; null where it has none. */
   about: { name: string; labels: Record<string, string> } | null;
+  /** Of those that wait for a connection the least goes first; absent before all others. */
+  rank?: number;
   /** What a message about the run is known by to its receiver; absent where the run itself is carried out. */
   messageId?: string;
 };
@@ -34,7 +36,7 @@ export type Outcome = {
     | 'cancelled'
     /** The target answered 202 and works on. */
     | 'accepted'
-    /** The target was not called: its circuit is open. */
+    /** The target was not called. */
     | 'postponed';
   httpStatus: number | null;
   /** The first 16 KiB of the answer's body as text, or null when there was no answer. */
@@ -48,9 +50,15 @@ export type Outcome = {
   isFinal: boolean;
   /** Whether the fallback was called instead of the target. */
   viaFallback: boolean;
-  /** When to try again, in milliseconds from now, for `postponed`; else null. */
-  postponeMs: number | null;
+  /** For `postponed`; else null. */
+  postponed: Postponement | null;
 };
+
+/**
+ * When to try again, in milliseconds from now, and why the target was not called: its circuit is open, or all connections
+ * to its origin are taken by calls that do not end.
+ */
+export type Postponement = { ms: number; cause: 'circuit_open' | 'origin_full' };
 
 /** An attempt under way: `outcome` never rejects, and `cancel` ends it at once as `cancelled`. */
 export type StartedAttempt = { outcome: Promise<Outcome>; cancel(): void };

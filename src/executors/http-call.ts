@@ -14,6 +14,7 @@ import {
 } from './http-outcome.ts';
 import type { HttpRequest } from './http-request.ts';
 import type { Lane, Lanes } from './lanes.ts';
+import { postponedOutcome } from './postponed.ts';
 
 const ended = new Error('the attempt is over');
 
@@ -21,6 +22,7 @@ const ended = new Error('the attempt is over');
  * Makes the call and reports its outcome once, through `report` and never by throwing. `buildRequest` is called once,
  * when a connection is free, so that what depends on the time is made as late as possible. The returned function ends
  * the call early as cancelled, for the reason given. Once reported, the connection of an unfinished call is cut.
+ * Where no connection becomes free for it, it is postponed: a target that was not called has not failed.
  */
 export function startCall(
   clock: Clock,
@@ -33,6 +35,7 @@ export function startCall(
   const deadline = clock.monotonic() + attempt.timeoutMs;
   const received = nothingReceived();
   let isOver = false;
+  let hasEntered = false;
   let lane: Lane | null = null;
   let withdraw: (() => void) | null = null;
   let timer: Timer = clock.after(attempt.timeoutMs, checkDeadline);
@@ -55,7 +58,8 @@ export function startCall(
     const left = deadline - clock.monotonic();
     // Timers may fire up to a millisecond before their time.
     if (left > 0) timer = clock.after(Math.ceil(left), checkDeadline);
-    else stop(timedOutOutcome(received, attempt.timeoutMs));
+    else if (hasEntered) stop(timedOutOutcome(received, attempt.timeoutMs));
+    else stop(postponedOutcome(lanes.pauseMs(), 'origin_full'));
   }
 
   function leave(reusable: boolean): void {
@@ -88,16 +92,22 @@ export function startCall(
     },
   };
 
-  withdraw = lanes.enter((given) => {
+  function begin(given: Lane): void {
     lane = given;
-    if (isOver) return leave(true);
+    hasEntered = true;
+    if (isOver) {
+      leave(true);
+      return;
+    }
     try {
       given.send(buildRequest(), handler);
     } catch (error) {
       leave(true);
       end(brokenOutcome(received, error));
     }
-  });
+  }
+
+  withdraw = lanes.enter(begin, (pauseMs) => end(postponedOutcome(pauseMs, 'origin_full')), attempt.rank);
 
   return (message) => stop(cancelledOutcome(received, message));
 }

@@ -81,7 +81,7 @@ function outcome(
     retryAfterMs: error === null ? null : retryAfterMs,
     isFinal: httpStatus === doNotRetry,
     viaFallback: false,
-    postponeMs: null,
+    postponed: null,
   };
 }
 

@@ -20,8 +20,14 @@ export type HttpExecutorOptions = {
   /** Null = calls are not signed. */
   signer: Signer | null;
   randomBytes(size: number): Buffer;
-  /** Sockets in use at once to one origin; more calls than that wait, within their deadline. Default 512. */
-  maxConnectionsPerOrigin?: number;
+  /** A random number in [0, 1). */
+  random(): number;
+  /** Sockets in use at once to one origin. More calls than that wait while others end, and are postponed when none does. */
+  maxConnectionsPerOrigin: number;
+  /** A call was not made because no socket became free for it. */
+  onPostponed(): void;
+  /** All of an origin's sockets are taken by calls that do not end; or that is over. */
+  onSaturated(origin: string, isSaturated: boolean): void;
   /** Default: the system's resolver, which knows /etc/hosts and search domains. */
   resolve?: ResolveHost;
 };
@@ -43,7 +49,7 @@ const closing = new Error('the executor is closed');
 
 /** Makes an executor with connections of its own. It follows no redirect and never calls a target twice for one attempt. */
 export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
-  const { clock, filter, signer, version, maxConnectionsPerOrigin = 512 } = options;
+  const { clock, filter, signer, version, random, maxConnectionsPerOrigin } = options;
   const connecting = { clock, filter, resolve: options.resolve ?? ((host) => lookup(host, { all: true })) };
   const sender = { signer, now: () => clock.now(), nextSpanId: createSpanIds(options.randomBytes) };
   const preparedTargets = new WeakMap<HttpTarget, PreparedTarget>();
@@ -65,7 +71,11 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     let lanes = origins.get(origin);
     if (lanes === undefined) {
       if (origins.size >= idleOrigins) forgetIdle(0);
-      lanes = createLanes(origin, maxConnectionsPerOrigin, connecting);
+      lanes = createLanes(origin, maxConnectionsPerOrigin, {
+        ...connecting,
+        random,
+        onSaturated: (isSaturated) => options.onSaturated(origin, isSaturated),
+      });
       origins.set(origin, lanes);
       sweeper ??= clock.after(idleOriginMs, sweep);
     }
@@ -95,6 +105,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
       const report = (outcome: Outcome) => {
         isOver = true;
         calls.delete(cancel);
+        if (outcome.postponed !== null) options.onPostponed();
         resolve(outcome);
       };
       try {

@@ -3,6 +3,7 @@
 import { Client, type Dispatcher } from 'undici';
 import type { Timer } from '../clock.ts';
 import { type Connector, type ConnectorOptions, createConnector } from './connector.ts';
+import { createPatience, patienceMs } from './patience.ts';
 
 /** One connection, which carries one call at a time and connects again by itself when the target has closed it. */
 export type Lane = {
@@ -12,8 +13,14 @@ export type Lane = {
 };
 
 export type Lanes = {
-  /** Calls `start` with a lane once one is free. The returned function withdraws a caller that still waits. */
-  enter(start: (lane: Lane) => void): () => void;
+  /**
+   * Calls `start` with a lane once one is free, or `refuse` where waiting for one is in vain, with the milliseconds after
+   * which to come back. Of those that wait the least rank comes first, without one before all others. The returned function
+   * withdraws a caller that still waits.
+   */
+  enter(start: (lane: Lane) => void, refuse: (pauseMs: number) => void, rank?: number): () => void;
+  /** In how many milliseconds a caller that cannot wait any longer may come back. */
+  pauseMs(): number;
   /** Gives a lane back, exactly once per start; `reusable` only when the call on it ended whole. */
   leave(lane: Lane, reusable: boolean): void;
   /** Monotonic milliseconds since when nothing happens here; null while calls run or wait. */
@@ -32,14 +39,24 @@ const forgetSlownessMs = 10_000;
 
 const lost = new Error('the connection is of no further use');
 
-type Waiting = { start: ((lane: Lane) => void) | null };
+type Caller = { start: (lane: Lane) => void; refuse: (pauseMs: number) => void };
+type Waiting = { caller: Caller | null; since: number; rank: number };
+type OpenLane = Lane & { takenAt: number };
+
+export type LanesOptions = ConnectorOptions & {
+  /** A random number in [0, 1). */
+  random: () => number;
+  /** All lanes are taken by calls that do not end, so that nobody is left to wait for one; or that is over. */
+  onSaturated: (isSaturated: boolean) => void;
+};
 
 /** The lanes of one origin (`http://host:port`), at most `most` of them in use at once. */
-export function createLanes(origin: string, most: number, options: ConnectorOptions): Lanes {
+export function createLanes(origin: string, most: number, options: LanesOptions): Lanes {
   const { clock } = options;
   const connector = createConnector(options);
   const fewest = Math.min(initialLanes, most);
-  const free: Lane[] = [];
+  const patience = createPatience({ ...options, monotonic: clock.monotonic, most, onChange: options.onSaturated });
+  const free: OpenLane[] = [];
   const queue: Waiting[] = [];
   let head = 0;
   let waiting = 0;
@@ -49,19 +66,38 @@ export function createLanes(origin: string, most: number, options: ConnectorOpti
   let lookedAt = 0;
   let slowLooks = 0;
   let watch: Timer | null = null;
+  let patienceTimer: Timer | null = null;
   let quietSince = clock.monotonic();
 
-  function next(): ((lane: Lane) => void) | null {
+  /** Puts one in where it belongs, which is nearly always at the end. */
+  function line(entry: Waiting): void {
+    let place = queue.length;
+    if (entry.rank < (queue.at(-1)?.rank ?? entry.rank)) {
+      place = head;
+      while ((queue[place] as Waiting).rank <= entry.rank) place++;
+    }
+    queue.splice(place, 0, entry);
+  }
+
+  /** Takes out who comes first. */
+  function next(): Caller | null {
     while (head < queue.length) {
       const entry = queue[head++] as Waiting;
-      const { start } = entry;
+      const { caller } = entry;
       // The entry stays in the array for a while and must not keep the call alive meanwhile.
-      entry.start = null;
-      if (start === null) continue;
+      entry.caller = null;
+      if (caller === null) continue;
       waiting--;
-      return start;
+      return caller;
     }
     return null;
+  }
+
+  function admit(caller: Caller): void {
+    busy++;
+    const lane = free.pop() ?? openLane(origin, connector);
+    lane.takenAt = clock.monotonic();
+    caller.start(lane);
   }
 
   /** Drops entries already served or withdrawn, so that a queue which never empties does not grow for ever. */
@@ -73,7 +109,9 @@ export function createLanes(origin: string, most: number, options: ConnectorOpti
 
   /** What a slow hour took need not be kept for ever. */
   function shrink(): void {
-    if (limit === fewest || clock.monotonic() - quietSince < forgetSlownessMs) return;
+    if (clock.monotonic() - quietSince < forgetSlownessMs) return;
+    patience.restore();
+    if (limit === fewest) return;
     limit = fewest;
     slowLooks = 0;
     for (const surplus of free.splice(fewest)) surplus.destroy(lost);
@@ -81,10 +119,9 @@ export function createLanes(origin: string, most: number, options: ConnectorOpti
 
   function fill(): void {
     while (busy < limit && waiting > 0) {
-      const start = next();
-      if (start === null) return;
-      busy++;
-      start(free.pop() ?? openLane(origin, connector));
+      const caller = next();
+      if (caller === null) return;
+      admit(caller);
     }
   }
 
@@ -108,29 +145,59 @@ export function createLanes(origin: string, most: number, options: ConnectorOpti
     watch = clock.after(slowAnswerMs, look);
   }
 
+  function beginPatience(): void {
+    patience.begin();
+    patienceTimer = clock.after(patienceMs, checkPatience);
+  }
+
+  function checkPatience(): void {
+    patienceTimer = null;
+    while (queue[head]?.caller === null) head++;
+    const first = queue[head];
+    if (first === undefined) return;
+    const hasWaited = clock.monotonic() - first.since >= patienceMs;
+    const isInVain = hasWaited && patience.isInVain(limit);
+    if (isInVain && limit === most) {
+      patience.giveUp();
+      for (let caller = next(); caller !== null; caller = next()) caller.refuse(patience.pauseMs());
+      return;
+    }
+    // So slow an origin may have all that there is, even where nobody came to look.
+    if (isInVain) limit = most;
+    beginPatience();
+    fill();
+  }
+
   return {
-    enter(start) {
+    enter(start, refuse, rank = -Infinity) {
       if (busy === 0 && waiting === 0) shrink();
       // Whoever waits already comes first.
       if (busy < limit && waiting === 0) {
-        busy++;
-        start(free.pop() ?? openLane(origin, connector));
+        admit({ start, refuse });
         return () => {};
       }
-      const entry: Waiting = { start };
-      queue.push(entry);
+      if (patience.isOver()) {
+        refuse(patience.pauseMs());
+        return () => {};
+      }
+      const entry: Waiting = { caller: { start, refuse }, since: clock.monotonic(), rank };
+      line(entry);
       waiting++;
       compact();
       if (watch === null && limit < most) keepLooking(clock.monotonic());
+      if (patienceTimer === null) beginPatience();
       return () => {
-        if (entry.start === null) return;
-        entry.start = null;
+        if (entry.caller === null) return;
+        entry.caller = null;
         waiting--;
       };
     },
-    leave(lane, reusable) {
+    pauseMs: patience.pauseMs,
+    leave(left, reusable) {
+      const lane = left as OpenLane;
       busy--;
       finished++;
+      patience.ended(clock.monotonic() - lane.takenAt, busy, limit);
       if (reusable) free.push(lane);
       else lane.destroy(lost);
       // The HTTP client is still amid its own bookkeeping for the call that ends here.
@@ -140,12 +207,13 @@ export function createLanes(origin: string, most: number, options: ConnectorOpti
     idleSince: () => (busy === 0 && waiting === 0 ? quietSince : null),
     destroy(reason) {
       watch?.cancel();
+      patienceTimer?.cancel();
       for (const lane of free.splice(0)) lane.destroy(reason);
     },
   };
 }
 
-function openLane(origin: string, connector: Connector): Lane {
+function openLane(origin: string, connector: Connector): OpenLane {
   let giveUp = () => {};
   const client = new Client(origin, {
     pipelining: 1,
@@ -164,6 +232,7 @@ function openLane(origin: string, connector: Connector): Lane {
     },
   });
   return {
+    takenAt: 0,
     send: (request, handler) => void client.dispatch(request, handler),
     destroy(reason) {
       giveUp();

@@ -85,6 +85,6 @@ function notFilledIn(detail: string): Outcome {
 }
 
 function failed(error: Outcome['error'], isFinal: boolean): Outcome {
-  const nothing = { httpStatus: null, output: null, truncated: false, retryAfterMs: null, postponeMs: null };
+  const nothing = { httpStatus: null, output: null, truncated: false, retryAfterMs: null, postponed: null };
   return { status: 'failed', error, isFinal, viaFallback: false, ...nothing };
 }

@@ -19,6 +19,7 @@ import { taskActionRoutes } from './routes/task-actions.ts';
 import { taskLogRoutes } from './routes/task-log.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { namedSchemas } from './schemas.ts';
+import { sheddingHook } from './shedding.ts';
 import { createValidation } from './validation.ts';
 
 const bodyLimit = 256 * 1024;
@@ -82,6 +83,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     if (route.url.startsWith('/docs')) route.config = { ...route.config, role: 'public' };
     if (!route.config?.role) throw new Error(`the route ${route.method} ${route.url} does not say who may call it`);
   });
+  app.addHook('onRequest', sheddingHook(context.maxRequests, metrics.requestShed));
   app.addHook('onRequest', authHook(context));
   app.addHook('onRequest', async (request) => {
     const { role } = request.routeOptions.config;

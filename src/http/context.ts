@@ -38,6 +38,8 @@ export type HttpContext = {
   /** Resolves after so many milliseconds. */
   pause: (ms: number) => Promise<void>;
   version: string;
+  /** How many requests are answered at once; more are refused. */
+  maxRequests: number;
   /** Whether `/metrics` asks for credentials too. */
   metricsNeedAuth: boolean;
 };
@@ -49,6 +51,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route; a route that does not say so cannot be registered. */
     role?: Role | 'public' | 'token';
+    /** Answered however much there is to do: what watches over the service has to tell that from its death. */
+    neverShed?: true;
   }
   interface FastifyRequest {
     actor: Actor;

@@ -120,11 +120,12 @@ function cycles(sources: ReadonlyMap<string, Source>): string[] {
   return found;
 }
 
-/** The settings are one room although they are several files: settings.ts, setting-table.ts, … */
+/** The settings are one room although they are several files (settings.ts, setting-table.ts, …), and so are the metrics. */
 function roomOf(path: string): string {
   const [first = '', ...rest] = path.split('/');
   const name = rest.length > 0 ? first : first.replace(/\.ts$/, '');
-  return rest.length === 0 && name.startsWith('setting-') ? 'settings' : name;
+  if (rest.length > 0) return name;
+  return name.startsWith('setting-') ? 'settings' : name.startsWith('metrics-') ? 'metrics' : name;
 }
 
 function permits(allowed: readonly string[], wanted: string, typeOnly: boolean): boolean {

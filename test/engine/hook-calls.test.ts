@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { createCallSlots } from '../../src/engine/call-slots.ts';
+import { beforeChecks } from '../../src/engine/checks.ts';
 import type { DatabaseTime } from '../../src/engine/database-time.ts';
+import { hookDeliveries } from '../../src/engine/deliverer.ts';
 import { hookAttempt } from '../../src/engine/hook-attempt.ts';
 import { type HookWork, startHookCalls } from '../../src/engine/hook-calls.ts';
 import type { Outcome } from '../../src/executors/executor.ts';
 import { createLogger } from '../../src/log.ts';
+import type { DueCheck } from '../../src/store/checks.ts';
+import type { Queryable } from '../../src/store/database.ts';
+import type { DueDelivery } from '../../src/store/deliveries.ts';
 import { createClock, type HandClock, settle } from '../clock.ts';
 
 describe('the slots of calls', () => {
@@ -54,7 +59,7 @@ function setUp() {
     retryAfterMs: null,
     isFinal: false,
     viaFallback: false,
-    postponeMs: null,
+    postponed: null,
   };
   const work: HookWork<Row, string> = {
     name: 'calls',
@@ -80,7 +85,7 @@ function setUp() {
             },
           ),
     answered: ({ id }, how) => `${id} ${how?.httpStatus ?? 'none'}`,
-    putBack: ({ id }, why) => `${id} ${why}`,
+    putBack: ({ id }, why, _now, pauseMs) => (pauseMs === 0 ? `${id} ${why}` : `${id} ${why} for ${pauseMs}`),
     async write(ends) {
       if (down) throw down;
       const batch = [...ends];
@@ -113,6 +118,12 @@ function setUp() {
     async answer(url: string, httpStatus = 200) {
       const place = underWay.findIndex((call) => call.url === url);
       underWay.splice(place, 1)[0]?.end({ ...outcome, httpStatus });
+      await settle();
+    },
+    async putOff(url: string, ms: number) {
+      const place = underWay.findIndex((call) => call.url === url);
+      const postponed = { ms, cause: 'origin_full' as const };
+      underWay.splice(place, 1)[0]?.end({ ...outcome, status: 'postponed', httpStatus: null, postponed });
       await settle();
     },
     fail(error: Error | null) {
@@ -159,6 +170,14 @@ describe('calls to hooks', () => {
     expect(underWay.map(({ url }) => url)).toEqual([a, a, a, b]);
     await answer(b);
     expect(written.at(-1)).toBe('9 200');
+  });
+
+  test('for which there was no connection are put back for as long as the executor asks', async () => {
+    const { give, putOff, written, underWay } = setUp();
+    await give(...rows(1, 1, a));
+    await putOff(a, 2_100);
+    expect(written).toEqual(['1 postponed for 2100']);
+    expect(underWay).toEqual([]);
   });
 
   test('are never taken beyond the free slots, and not at all while none is free or the lease is lost', async () => {
@@ -225,4 +244,24 @@ describe('calls to hooks', () => {
     await stopping;
     expect(written).toEqual(['1 200', '2 shutdown']);
   });
+});
+
+test('a hook that was not called is told later, and neither a delivery nor a check counts it as a try', () => {
+  const db = {} as Queryable;
+  const noted: unknown[] = [];
+  const note = (...what: unknown[]) => void noted.push(what);
+  const log = createLogger({ level: 'silent', format: 'json' });
+  const deliveries = hookDeliveries({ db, log, random: () => 0, onCalled: note });
+  expect(
+    deliveries.putBack({ id: 'd', until: 'u', attempt: 3 } as never as DueDelivery, 'postponed', 1_000, 2_100),
+  ).toEqual({
+    ...{ id: 'd', until: 'u', attempt: 3, failure: null },
+    dueAt: 3_100,
+  });
+  const checks = beforeChecks({ db, onChecked: note, onSkipped: note, onWaiting: note });
+  expect(checks.putBack({ runId: 'r', until: 'u' } as never as DueCheck, 'postponed', 1_000, 2_100)).toEqual({
+    ...{ runId: 'r', until: 'u', skipReason: null },
+    askAgainAt: 3_100,
+  });
+  expect(noted).toEqual([]);
 });

@@ -154,6 +154,20 @@ describe('the timetable', () => {
     expect([timetable.size(), timetable.next()]).toEqual([2, Infinity]);
   });
 
+  test('gives out what is urgent before more than the limit that was due earlier, but not before what waited much longer', () => {
+    const timetable = createTimetable();
+    for (let uid = 0; uid < 5; uid++) timetable.put(at(uid, t0), t0 - 1);
+    timetable.put(at(5, t0 + 1_000, { priority: 9 }), t0 - 1);
+    timetable.put(at(6, t0 + 500), t0 - 1);
+    timetable.adjust(6, { priority: 6, misfire: patient });
+    timetable.put(at(7, t0 + 45_000, { priority: 9 }), t0 - 1);
+    const uids = (limit: number) => timetable.takeDue(t0 + 50_000, limit).due.map(({ entry }) => entry.uid);
+    expect(uids(2)).toEqual([5, 6]);
+    expect(timetable.next()).toBe(t0);
+    expect(uids(5).sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(uids(5)).toEqual([7]);
+  });
+
   test('carries a changed priority in what it gives out', () => {
     const timetable = createTimetable();
     timetable.put(every(1, 100), t0 - 1);

@@ -5,13 +5,14 @@ import { attemptOn } from './harness.ts';
 
 const ended = (change: Partial<Outcome>): Outcome => ({
   ...{ status: 'succeeded', httpStatus: 200, output: '', truncated: false, error: null, retryAfterMs: null },
-  ...{ isFinal: false, viaFallback: false, postponeMs: null },
+  ...{ isFinal: false, viaFallback: false, postponed: null },
   ...change,
 });
 const fine = ended({});
 const dead = ended({ status: 'failed', error: { kind: 'unavailable', message: 'no' } });
 const slow = ended({ status: 'timed_out', error: { kind: 'timeout', message: 'no' } });
 const rude = ended({ status: 'failed', error: { kind: 'rejected', message: 'no' } });
+const notCalled = ended({ status: 'postponed', postponed: { ms: 2_000, cause: 'origin_full' } });
 const withdrawn = ended({ status: 'cancelled', error: { kind: 'cancelled', message: 'no' } });
 
 const one = attemptOn({ url: 'http://one.example/a' });
@@ -39,6 +40,7 @@ function create(random = 0) {
     windowMs: 10_000,
     minimumCalls: 10,
     cooldownMs: 5_000,
+    onPostponed: () => {},
     onChange: (origin, state) => changes.push(`${origin} ${state}`),
   });
   const execute: Executor = (attempt) => {
@@ -65,7 +67,7 @@ describe('a circuit', () => {
   ])('opens to a target that is %s, for all of its origin and for no other', async (_, answer) => {
     const { call, states } = await opened(answer);
     expect(states()).toEqual([{ origin: 'http://one.example', state: 'open', openedMsAgo: 0 }]);
-    expect(await call(alsoOne)).toMatchObject({ status: 'postponed', postponeMs: 5_000 });
+    expect(await call(alsoOne)).toMatchObject({ status: 'postponed', postponed: { ms: 5_000 } });
     expect(await call(two)).toEqual(fine);
     expect(calls).toEqual([two]);
     expect(changes).toEqual(['http://one.example open']);
@@ -122,13 +124,13 @@ describe('a circuit', () => {
   test('lets one call try after its cooldown, and closes when that one is answered', async () => {
     const { call, states } = await opened();
     now += 4_999;
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponeMs: 1 });
+    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 1 } });
     now += 1;
     let answer = (_: Outcome) => {};
     answers.set('http://one.example', new Promise<Outcome>((resolve) => (answer = resolve)));
     const probe = call(one);
     expect(states()).toMatchObject([{ state: 'half_open' }]);
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponeMs: 500 });
+    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 500 } });
     answer(rude);
     expect(await probe).toEqual(rude);
     expect(states()).toEqual([]);
@@ -145,8 +147,26 @@ describe('a circuit', () => {
     expect(await call(one)).toEqual(withdrawn);
     answers.set('http://one.example', dead);
     expect(await call(one)).toEqual(dead);
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponeMs: 5_000 });
+    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 5_000 } });
     expect(calls).toHaveLength(2);
+  });
+
+  test('learns nothing from calls that were not made, and lets another try', async () => {
+    const { call, states } = create();
+    answers.set('http://one.example', dead);
+    for (let time = 0; time < 9; time++) await call(one);
+    answers.set('http://one.example', notCalled);
+    for (let time = 0; time < 100; time++) expect(await call(one)).toEqual(notCalled);
+    answers.set('http://one.example', dead);
+    await call(one);
+    expect(states()).toMatchObject([{ state: 'open' }]);
+    now += 5_000;
+    answers.set('http://one.example', notCalled);
+    expect(await call(one)).toEqual(notCalled);
+    expect(states()).toMatchObject([{ state: 'open' }]);
+    answers.set('http://one.example', fine);
+    expect(await call(one)).toEqual(fine);
+    expect(states()).toEqual([]);
   });
 
   test('lets another call try when the one that tries does not end', async () => {
@@ -157,7 +177,7 @@ describe('a circuit', () => {
     hanging();
     const first = call(one);
     now += 29_999;
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponeMs: 500 });
+    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 500 } });
     now += 1;
     hanging();
     const second = call(one);
@@ -165,7 +185,7 @@ describe('a circuit', () => {
     // The first one's failure says nothing that the second will not say better.
     ends[0]?.(slow);
     await first;
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponeMs: 500 });
+    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 500 } });
     ends[1]?.(fine);
     await second;
     expect(states()).toEqual([]);
@@ -204,7 +224,7 @@ describe('a circuit', () => {
     const { call } = create(0.5);
     answers.set('http://one.example', dead);
     for (let time = 0; time < 10; time++) await call(one);
-    expect(await call(one)).toMatchObject({ postponeMs: 7_500 });
+    expect(await call(one)).toMatchObject({ postponed: { ms: 7_500 } });
   });
 });
 

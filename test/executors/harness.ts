@@ -24,6 +24,10 @@ export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpE
     filter,
     signer: null,
     randomBytes,
+    random: () => 0,
+    maxConnectionsPerOrigin: 512,
+    onPostponed: () => {},
+    onSaturated: () => {},
     ...options,
   });
   open.push(executor);

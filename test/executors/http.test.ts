@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { createSigner, parseSigningSecrets } from '../../src/executors/signature.ts';
 import { closedPortUrl, delay, hang, redirect, resetAtOnce, startTarget, status, type Target } from '../target.ts';
@@ -17,7 +17,7 @@ test('a POST without a body of its own carries the description of the run and th
   expect(outcome).toEqual({
     isFinal: false,
     viaFallback: false,
-    postponeMs: null,
+    postponed: null,
     status: 'succeeded',
     httpStatus: 200,
     output: 'done',
@@ -143,7 +143,7 @@ test('a port where nobody listens is unavailable, and the message says where', a
   expect(outcome).toEqual({
     isFinal: false,
     viaFallback: false,
-    postponeMs: null,
+    postponed: null,
     status: 'failed',
     httpStatus: null,
     output: null,
@@ -188,7 +188,7 @@ test('a target that does not answer is timed out, not before its time', async ()
   expect(outcome).toEqual({
     isFinal: false,
     viaFallback: false,
-    postponeMs: null,
+    postponed: null,
     status: 'timed_out',
     httpStatus: null,
     output: null,
@@ -227,15 +227,15 @@ test('close cancels what runs and what waits, and cuts the connections', async (
   expect(target.requests).toHaveLength(1);
 });
 
-test('calls beyond the connections of an origin wait their turn, within their own deadline', async () => {
+test('calls beyond the connections of an origin wait their turn, and are put off at their own deadline', async () => {
   target.setBehaviour('/hangs', hang());
   const { execute } = startExecutor({ maxConnectionsPerOrigin: 1 });
-  const hanging = execute(attemptOn({ url: `${target.url}/hangs` }, { timeoutMs: 1000 })).outcome;
+  const hanging = execute(attemptOn({ url: `${target.url}/hangs` }, { timeoutMs: 500 })).outcome;
   await target.waitFor((requests) => requests.length === 1);
   const impatient = execute(attemptOn({ url: `${target.url}/impatient` }, { timeoutMs: 50 })).outcome;
   const patient = execute(attemptOn({ url: `${target.url}/patient` })).outcome;
 
-  expect(await impatient).toMatchObject({ status: 'timed_out', httpStatus: null });
+  expect(await impatient).toMatchObject({ status: 'postponed', error: null, postponed: { cause: 'origin_full' } });
   expect(await hanging).toMatchObject({ status: 'timed_out' });
   expect(await patient).toMatchObject({ status: 'succeeded' });
   expect(target.requests.map(({ path }) => path)).toEqual(['/hangs', '/patient']);
@@ -250,6 +250,24 @@ test('a slow origin gets more connections, so that its quick paths do not wait f
   expect(target.requests).toHaveLength(201);
   for (const { cancel } of hanging) cancel();
   for (const { outcome } of hanging) expect((await outcome).status).toBe('cancelled');
+});
+
+test('calls to an origin that hangs are put off after a second, and others are made', async () => {
+  target.setBehaviour(hang());
+  const other = await startTarget();
+  onTestFinished(() => other.close());
+  const saturated: [string, boolean][] = [];
+  const { execute } = startExecutor({
+    maxConnectionsPerOrigin: 2,
+    onSaturated: (origin, isSaturated) => saturated.push([origin, isSaturated]),
+  });
+  const calls = Array.from({ length: 5 }, () => execute(attemptOn({ url: target.url }, { timeoutMs: 300_000 })));
+  for (const { outcome } of calls.slice(2))
+    expect(await outcome).toMatchObject({ status: 'postponed', httpStatus: null, error: null, isFinal: false });
+  expect(await execute(attemptOn({ url: target.url })).outcome).toMatchObject({ status: 'postponed' });
+  expect(await execute(attemptOn({ url: other.url })).outcome).toMatchObject({ status: 'succeeded' });
+  expect(saturated).toEqual([[target.url, true]]);
+  expect(target.requests).toHaveLength(2);
 });
 
 test('a host whose name takes for ever to resolve holds no connection beyond the deadline', async () => {

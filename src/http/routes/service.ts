@@ -11,7 +11,7 @@ export function serviceRoutes(app: App, context: HttpContext): void {
   app.get(
     '/livez',
     {
-      config: { role: 'public' },
+      config: { role: 'public', neverShed: true },
       schema: { summary: 'Whether the process lives', tags: ['service'], response: { 200: healthAnswer } },
     },
     async () => ({ status: 'ok', failing: {} }),
@@ -21,7 +21,7 @@ export function serviceRoutes(app: App, context: HttpContext): void {
     app.get(
       path,
       {
-        config: { role: 'public' },
+        config: { role: 'public', neverShed: true },
         schema: {
           summary: 'Whether this replica fires tasks and answers requests',
           tags: ['service'],
@@ -38,7 +38,7 @@ export function serviceRoutes(app: App, context: HttpContext): void {
   app.get(
     '/metrics',
     {
-      config: { role: context.metricsNeedAuth ? 'reader' : 'public' },
+      config: { role: context.metricsNeedAuth ? 'reader' : 'public', neverShed: true },
       schema: {
         summary: 'Prometheus metrics',
         tags: ['service'],
