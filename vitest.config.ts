@@ -1,16 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
+const chaos = 'test/chaos/short.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: 'test/services/global-setup.ts',
-    setupFiles: 'test/services/file-end.ts',
     reporters: ['default', './test/services/summary-reporter.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
     // Starting Postgres apart, everything is torn down by its guard; do not wait long for what hangs.
     teardownTimeout: 20_000,
+    projects: [
+      { test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: [chaos], ...common() } },
+      // By itself, after everything else: it judges how late runs are.
+      { test: { name: 'chaos', include: [chaos], ...common(), sequence: { groupOrder: 1 } } },
+    ],
   },
 });
+
+function common() {
+  return { setupFiles: 'test/services/file-end.ts', testTimeout: 30_000, hookTimeout: 60_000 };
+}
