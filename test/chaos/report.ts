@@ -61,7 +61,8 @@ function takeovers(history: History, databaseTime: (at: number) => number): { ki
     if (before !== 'running' || error !== 'lost' || /shutdown|was not told/.test(reason ?? '')) continue;
     const from = owners.get(runId) ?? '';
     const death = deaths.get(pids.get(from) ?? -1);
-    if (death != null) killed.push(at - databaseTime(death));
+    // At the end of the plan every process is killed, also one whose lease was over long before.
+    if (death != null && at > databaseTime(death)) killed.push(at - databaseTime(death));
     else if (leaseEnd.has(from)) fenced.push(at - (leaseEnd.get(from) ?? 0));
   }
   return { killed, fenced };
