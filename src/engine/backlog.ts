@@ -4,8 +4,11 @@ import { createHeap, type HeapItem } from './heap.ts';
 import { rankOf } from './rank.ts';
 import type { DueOccurrence } from './timetable.ts';
 
-/** `doubtful`: a claim of it failed in a way that leaves open whether it was written. */
-export type Waiting = DueOccurrence & { doubtful?: boolean };
+/**
+ * `doubtful`: a claim of it failed in a way that leaves open whether it was written. `deferred`: it was left to others
+ * before; whether one of them has it is asked of Postgres, for a lock may be held by somebody who died, or lie.
+ */
+export type Waiting = DueOccurrence & { doubtful?: boolean; deferred?: boolean };
 
 export type Backlog = {
   /** How many wait to be taken; those set aside do not count. */

@@ -1,12 +1,14 @@
 /** Moves what is due from the timetable to the backlog, as much as there is room for. */
 
-import type { Backlog } from './backlog.ts';
+import type { Backlog, Waiting } from './backlog.ts';
 import type { Journal } from './journal.ts';
 import type { Timetable } from './timetable.ts';
 
 export type Intake = {
   /** Takes in what is due at `now`, in epoch milliseconds. */
   takeIn(now: number): void;
+  /** Leaves an occurrence to whoever else claims it, for a while. */
+  defer(waiting: Waiting): void;
   /** When there will be more to take in; Infinity when not before something leaves the backlog. */
   next(): number;
 };
@@ -29,6 +31,11 @@ const leftToOwnerMs = 500;
 
 export function createIntake({ timetable, journal, backlog, isOwn }: IntakeOptions): Intake {
   const room = () => backlogLimit - backlog.size();
+
+  function defer(waiting: Waiting): void {
+    backlog.setAside({ ...waiting, deferred: true }, waiting.instant + leftToOwnerMs);
+  }
+
   return {
     takeIn(now) {
       if (room() > 0) backlog.release(now);
@@ -37,12 +44,12 @@ export function createIntake({ timetable, journal, backlog, isOwn }: IntakeOptio
         given = due.length + missed.length;
         journal.add(due, missed);
         for (const each of due) {
-          const leftUntil = each.instant + leftToOwnerMs;
-          if (leftUntil <= now || isOwn(each.entry.uid)) backlog.add(each);
-          else backlog.setAside(each, leftUntil);
+          if (isOwn(each.entry.uid)) backlog.add(each);
+          else defer(each);
         }
       }
     },
+    defer,
     next: () => (room() > 0 ? Math.min(timetable.next(), backlog.nextRelease()) : Infinity),
   };
 }

@@ -13,6 +13,7 @@ import {
   makeWay,
   type Plan,
   recordOverlaps,
+  withoutRun,
 } from '../store/claims.ts';
 import type { Queryable } from '../store/database.ts';
 import { type TakenRun, takeInterrupted } from '../store/dispatch.ts';
@@ -187,10 +188,15 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       }
     }
 
-    const ids = [...byRun.keys()];
-    const granted = await lock.take(ids, owner, lockTtlMs);
-    const due = ids.filter((_, place) => granted[place]).map((runId) => dueOf(runId, byRun.get(runId) as Waiting));
-    options.onClaims('denied', ids.length - due.length);
+    const deferred = [...byRun.keys()].filter((runId) => byRun.get(runId)?.deferred);
+    const fresh = [...byRun.keys()].filter((runId) => !byRun.get(runId)?.deferred);
+    const granted = fresh.length > 0 ? await lock.take(fresh, owner, lockTtlMs) : [];
+    const left = deferred.length > 0 ? await withoutRun(db, deferred) : [];
+    const due = [...fresh.filter((_, place) => granted[place]), ...left].map((runId) =>
+      dueOf(runId, byRun.get(runId) as Waiting),
+    );
+    const denied = fresh.filter((_, place) => !granted[place]);
+    options.onClaims('denied', denied.length);
     const isLimited = (item: Due) => (byRun.get(item.runId) as Waiting).entry.limited;
     const done: Waiting[] = [];
     for (const limited of [false, true]) {
@@ -204,6 +210,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         part = leftOver(part, claims);
       }
     }
+    for (const runId of denied) intake.defer(byRun.get(runId) as Waiting);
     options.onExhausted(done.map(({ entry }) => ({ uid: entry.uid, generation: entry.generation })));
   }
 

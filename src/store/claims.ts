@@ -163,6 +163,16 @@ export async function claimOccurrences(
   }));
 }
 
+/** Those of these runs that do not exist. */
+export async function withoutRun(db: Queryable, runIds: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>({
+    name: 'without-run',
+    text: 'select id from unnest($1::uuid[]) as g(id) where not exists (select from runs r where r.id = g.id)',
+    values: [runIds],
+  });
+  return rows.map(({ id }) => id);
+}
+
 /**
  * What a claim with limits left out although its task has runs left: it reached for no more occurrences than those, and an
  * earlier one was not won. To be claimed once more.

@@ -13,6 +13,7 @@ import { longPace, type Pace, type Plan, paceOf, shortPace } from './plan.ts';
 import { namedPlan, randomPlan, shortPlans, sketches } from './plans.ts';
 import { type Report, reportOf } from './report.ts';
 import { runPlan } from './run.ts';
+import { tableOf } from './table.ts';
 import { drawTimeline } from './timeline.ts';
 
 const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -116,6 +117,7 @@ async function main(): Promise<number> {
       1,
     ),
   );
+  await writeFile(join(values.report, 'summary.md'), tableOf(reports));
   const broken = reports.filter(({ verdicts }) => verdicts.length > 0);
   say(
     `\n${reports.length - broken.length} plans kept every promise, ${broken.length} did not${broken.map(({ plan }) => ` · ${plan.name} --seed ${plan.seed}`).join('')}`,

@@ -10,6 +10,9 @@ const whole = 28;
 const gap = Date.parse('2027-03-28T00:59:52Z');
 const overlapEnd = Date.parse('2027-10-31T00:59:52Z');
 
+/** What is promised while Redis is slow, away or lying, with room for a machine that is busy itself. */
+const onTime = { misses: false, lateInFaultMs: 5_000 };
+
 /** By name; what depends on the seed is drawn from it. */
 export const sketches: Record<string, (seed: number) => PlanSketch> = {
   healthy: () => ({ limits: { misses: false, failures: false, lateInFaultMs: 10_000 } }),
@@ -41,19 +44,19 @@ export const sketches: Record<string, (seed: number) => PlanSketch> = {
     faults: [at(1, { kind: 'rolling-restart', requestsPerSecond: 200 })],
     limits: { failures: false, misses: false },
   }),
-  'redis-killed': () => ({ faults: [at(1, { kind: 'redis', how: 'kill', for: whole })], limits: { misses: false } }),
+  'redis-killed': () => ({ faults: [at(1, { kind: 'redis', how: 'kill', for: whole })], limits: onTime }),
   'redis-absent': () => ({ faults: [at(20, { kind: 'redis', how: 'kill', for: 1 })], redisAtStart: false }),
-  'redis-paused': () => ({ faults: [at(1, { kind: 'redis', how: 'pause', for: whole })] }),
-  'redis-flushed': () => ({ faults: [at(1, { kind: 'redis', how: 'flush', for: whole })] }),
-  'redis-evicting': () => ({ faults: [at(1, { kind: 'redis', how: 'evict', for: whole })] }),
-  'redis-read-only': () => ({ faults: [at(1, { kind: 'redis', how: 'read-only', for: whole })] }),
-  'lock-grants-all': () => ({ faults: [at(1, { kind: 'lock', lie: 'all', for: whole })] }),
-  'lock-grants-none': () => ({ faults: [at(1, { kind: 'lock', lie: 'none', for: whole })] }),
-  'lock-slow': () => ({ faults: [at(1, { kind: 'lock', lie: 'slow', for: whole })] }),
-  'lock-none-commit-never': () => ({
+  'redis-paused': () => ({ faults: [at(1, { kind: 'redis', how: 'pause', for: whole })], limits: onTime }),
+  'redis-flushed': () => ({ faults: [at(1, { kind: 'redis', how: 'flush', for: whole })], limits: onTime }),
+  'redis-evicting': () => ({ faults: [at(1, { kind: 'redis', how: 'evict', for: whole })], limits: onTime }),
+  'redis-read-only': () => ({ faults: [at(1, { kind: 'redis', how: 'read-only', for: whole })], limits: onTime }),
+  'lock-grants-all': () => ({ faults: [at(1, { kind: 'lock', lie: 'all', for: whole })], limits: onTime }),
+  'lock-grants-none': () => ({ faults: [at(1, { kind: 'lock', lie: 'none', for: whole })], limits: onTime }),
+  'lock-slow': () => ({ faults: [at(1, { kind: 'lock', lie: 'slow', for: whole })], limits: onTime }),
+  'kill-all-commit-never': () => ({
     faults: [
-      at(0, { kind: 'lock', lie: 'none', for: whole }),
-      at(0.5, { kind: 'commit', how: 'never', for: whole, share: 0.4 }),
+      at(1, { kind: 'kill-all', down: 10 }),
+      at(11, { kind: 'commit', how: 'never', for: whole - 11, share: 0.4 }),
     ],
   }),
   'postgres-crash': () => ({ faults: [at(4, { kind: 'postgres', how: 'crash', for: 10 })] }),

@@ -7,7 +7,7 @@ import { createDatabaseTime } from '../../src/engine/database-time.ts';
 import { createJournal } from '../../src/engine/journal.ts';
 import { startScheduler } from '../../src/engine/scheduler.ts';
 import { createTimetable } from '../../src/engine/timetable.ts';
-import { noLock } from '../../src/locks/lock.ts';
+import { noLock, type OccurrenceLock } from '../../src/locks/lock.ts';
 import type { Plan } from '../../src/store/claims.ts';
 import { claimOccurrences } from '../../src/store/claims.ts';
 import type { Queryable } from '../../src/store/database.ts';
@@ -28,6 +28,7 @@ function start(
   grace = '1m',
   plans = createLruCache<number, Plan>(100),
   isOwn: (uid: number) => boolean = () => true,
+  lock: OccurrenceLock = noLock,
 ) {
   const clock = createClock(t0);
   const owner = randomUUID();
@@ -61,7 +62,7 @@ function start(
     timetable,
     attempts,
     lease: { id: () => owner, held: () => true },
-    lock: noLock,
+    lock,
     isOwn,
     plans,
     journal: createJournal(),
@@ -165,6 +166,24 @@ describe('an occurrence of another replica', () => {
     await pass(1_000);
     expect(started).toEqual([]);
     expect(await runsOf(store.db, foreign.uid)).toMatchObject([{ status: 'running', owner }]);
+  });
+
+  test('is claimed in the end where a lock is held by nobody who lives', async () => {
+    const task = await makeTask(store.db, 'locked-out');
+    const asked: number[] = [];
+    const refusing: OccurrenceLock = {
+      async take(keys) {
+        asked.push(keys.length);
+        return keys.map(() => false);
+      },
+    };
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass } = start([task], passOn, '1s', plans, () => true, refusing);
+    await pass(450);
+    expect(started).toEqual([]);
+    await pass(300);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(task, 0).runId]);
+    expect(asked).toEqual([1]);
   });
 
   test.each([1, 12_000])('does not keep %i of its own waiting, however many they are', async (count) => {

@@ -309,6 +309,19 @@ describe.skipIf(noPostgres)('waiting until no claim can still see a task as it w
     expect(looks).toBeGreaterThanOrEqual(5);
   });
 
+  test('lasts as long as a claim that has only to be committed', async () => {
+    const client = await openPool(store.url, claimsApplicationName).pool.connect();
+    await client.query('begin');
+    await client.query('create table committed_late ()');
+    const changedIn = await change('commits-late');
+    let looks = 0;
+    await claimsAreOver(store.database, changedIn, async () => {
+      if (++looks === 5) await client.query('commit');
+    });
+    expect(looks).toBeGreaterThanOrEqual(5);
+    client.release();
+  });
+
   test('takes no notice of other connections', async () => {
     const finish = await snapshot('punctual tests');
     const changedIn = await change('looked-at-meanwhile');
