@@ -3,6 +3,8 @@
 export type LruCache<K, T> = {
   /** The value kept for a key, which counts as asking for it. */
   get(key: K): T | undefined;
+  /** Whether there is one, which does not. */
+  has(key: K): boolean;
   set(key: K, value: T): void;
 };
 
@@ -19,6 +21,7 @@ export function createLruCache<K, T>(most: number): LruCache<K, T> {
       }
       return value;
     },
+    has: (key) => values.has(key),
     set(key, value) {
       values.delete(key);
       values.set(key, value);

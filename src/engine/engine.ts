@@ -25,6 +25,7 @@ import { createHousekeepingStep } from './housekeeping.ts';
 import { createJournal } from './journal.ts';
 import { holdLease } from './lease.ts';
 import { type Loop, type LoopOptions, startLoop } from './loop.ts';
+import { createPrefetchStep } from './prefetcher.ts';
 import { createReconcilerStep } from './reconciler.ts';
 import { startScheduler } from './scheduler.ts';
 import { createSettler } from './settler.ts';
@@ -91,6 +92,7 @@ export function startEngine(options: EngineOptions): Engine {
   const loop = (name: string, step: LoopOptions['step']) =>
     loops.set(name, startLoop({ name, clock, log, step, retryMs: 500 }));
   const wake = (name: string) => loops.get(name)?.wake();
+  const wakeAt = (name: string, at: number) => void clock.after(Math.max(0, at - time.now()), () => wake(name));
 
   const attempts = createAttempts({
     execute: options.execute,
@@ -115,8 +117,7 @@ export function startEngine(options: EngineOptions): Engine {
       scheduler?.slotFree();
       if (attempts.free() === 1) wake('dispatcher');
     },
-    onWaiting: (at, checked) =>
-      void clock.after(Math.max(0, at - time.now()), () => wake(checked ? 'checks' : 'dispatcher')),
+    onWaiting: (at, checked) => wakeAt(checked ? 'checks' : 'dispatcher', at),
     // Whoever has no slot for the next one tells the others.
     onPlaceFree: () => (attempts.free() > 0 && !stopping ? wake('dispatcher') : options.signal('waiting')),
   });
@@ -189,19 +190,18 @@ export function startEngine(options: EngineOptions): Engine {
       onTaken: () => wake('deliverer'),
       onRetry: () => wake('dispatcher'),
     };
+    loop(
+      'prefetcher',
+      createPrefetchStep({ db: db.other.pool, time, timetable, plans, isOwn: share.isOwn, lease: firing }),
+    );
     loop('takeover', createTakeoverStep(recovery));
     loop('strays', createStrayStep(recovery));
     loop('clock', createClockAlarmStep({ clock, time, log }));
     loop(
       'heartbeats',
       createHeartbeatStep({
-        database: db.other,
-        time,
-        log,
-        lease,
-        random: options.random,
-        onSettled: metrics.runSettled,
-        onWaiting: (at) => void clock.after(Math.max(0, at - time.now()), () => wake('dispatcher')),
+        ...{ database: db.other, time, log, lease, random: options.random },
+        ...{ onSettled: metrics.runSettled, onWaiting: (at) => wakeAt('dispatcher', at) },
       }),
     );
     loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts }));

@@ -12,6 +12,8 @@ export type Heap<T extends HeapItem> = {
   first(): T | undefined;
   /** All of them, in no order; not to be changed. */
   items(): readonly T[];
+  /** Those whose key is at most `key`, in no order, and no more than `limit`. */
+  upTo(key: number, limit: number): T[];
   /** Adds the item, or moves it to where its key now belongs. */
   put(item: T): void;
   remove(item: T): void;
@@ -55,6 +57,18 @@ export function createHeap<T extends HeapItem>(): Heap<T> {
     size: () => items.length,
     first: () => items[0],
     items: () => items,
+    upTo(key, limit) {
+      const found: T[] = [];
+      // No item comes before the one above it.
+      const places = [0];
+      for (let place = places.pop(); place !== undefined && found.length < limit; place = places.pop()) {
+        const item = items[place];
+        if (item === undefined || item.key > key) continue;
+        found.push(item);
+        places.push(2 * place + 1, 2 * place + 2);
+      }
+      return found;
+    },
     put(item) {
       if (item.place < 0) {
         item.place = items.length;

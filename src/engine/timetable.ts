@@ -37,6 +37,8 @@ export type Timetable = {
   adjust(uid: number, to: Pick<Entry, 'priority' | 'misfire'>): void;
   /** The earliest instant of all, or Infinity. */
   next(): number;
+  /** At most `limit` of the tasks that are due by this instant, in no order. They stay. */
+  dueBy(instant: number, limit: number): Entry[];
   /**
    * Takes out at most `limit` of the occurrences up to `now`, in the order in which they are to start: by instant, each
    * step of priority being worth some seconds of waiting. Those beyond their grace come as stretches, however many they are.
@@ -110,6 +112,11 @@ export function createTimetable(): Timetable {
       if (entry.key !== Infinity) heapOf(priority).put(entry);
     },
     next: earliest,
+    dueBy(instant, limit) {
+      const entries: Entry[] = [];
+      for (const heap of heaps.values()) entries.push(...heap.upTo(instant, limit - entries.length));
+      return entries;
+    },
     takeDue(now, limit) {
       const due: DueOccurrence[] = [];
       const missed: MissedStretch[] = [];

@@ -163,6 +163,16 @@ export async function claimOccurrences(
   }));
 }
 
+/** The plans of these tasks; those that are gone have none. */
+export async function readPlans(db: Queryable, uids: readonly number[]): Promise<Map<number, Plan>> {
+  const { rows } = await db.query<{ uid: number; plan: Plan }>({
+    name: 'read-plans',
+    text: `select t.uid::float8 as uid, ${planColumn} as plan from tasks t where t.uid = any($1) and ${isNotDeleted}`,
+    values: [uids],
+  });
+  return new Map(rows.map(({ uid, plan }) => [uid, plan]));
+}
+
 /** Those of these runs that do not exist. */
 export async function withoutRun(db: Queryable, runIds: readonly string[]): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>({

@@ -23,6 +23,20 @@ describe('the heap', () => {
     );
   });
 
+  test('finds what comes up to a key, or some of it', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(50)), fc.nat(50), fc.nat(20), (keys, key, limit) => {
+        const heap = createHeap<Item>();
+        for (const each of keys) heap.put(item(each));
+        const all = keys.filter((each) => each <= key).sort((a, b) => a - b);
+        const found = (most: number) => heap.upTo(key, most).map((each) => each.key);
+        expect(found(Infinity).sort((a, b) => a - b)).toEqual(all);
+        expect(found(limit)).toHaveLength(Math.min(limit, all.length));
+        expect(heap.size()).toBe(keys.length);
+      }),
+    );
+  });
+
   test('stays in order whatever is put in, moved and taken out', () => {
     const step = fc.record({
       kind: fc.constantFrom('put', 'put', 'move', 'remove', 'pop'),

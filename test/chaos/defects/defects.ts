@@ -150,8 +150,8 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/store/dispatch.js',
-        find: 'owner = $1, attempt = r.attempt + 1, started_at',
-        put: 'owner = $1, attempt = greatest(r.attempt, 1), started_at',
+        find: 'attempt = r.attempt + 1, started_at',
+        put: 'attempt = greatest(r.attempt, 1), started_at',
       },
     ],
     plan: 'healthy',
@@ -175,9 +175,9 @@ export const defects: Defect[] = [
     what: 'the wait for the instant: occurrences are taken 300 ms before',
     replacements: [
       {
-        file: 'dist/engine/scheduler.js',
-        find: 'timetable.takeDue(now, room)',
-        put: 'timetable.takeDue(now + 300, room)',
+        file: 'dist/engine/intake.js',
+        find: 'timetable.takeDue(now, limit)',
+        put: 'timetable.takeDue(now + 300, limit)',
       },
     ],
     plan: 'healthy',

@@ -1,0 +1,45 @@
+/** Reads the plans of what is due in a moment, so that claims need not bring them when everybody waits for them. */
+
+import type { LruCache } from '../domain/lru-cache.ts';
+import { type Plan, readPlans } from '../store/claims.ts';
+import type { Queryable } from '../store/database.ts';
+import type { DatabaseTime } from './database-time.ts';
+import type { Lease } from './lease.ts';
+import type { Timetable } from './timetable.ts';
+
+export type PrefetcherOptions = {
+  db: Queryable;
+  time: DatabaseTime;
+  timetable: Pick<Timetable, 'dueBy'>;
+  plans: LruCache<number, Plan>;
+  /** Whether this replica is the one to claim a task's occurrences first. */
+  isOwn: (uid: number) => boolean;
+  lease: Pick<Lease, 'held'>;
+};
+
+const everyMs = 250;
+const aheadMs = 1_500;
+/** No more than the cache may hold besides what it is needed for. */
+const most = 10_000;
+const batchSize = 500;
+
+/**
+ * The step of its loop. What it reads is only remembered: a claim says which version it knows, and gets the plan where
+ * that has changed meanwhile.
+ */
+export function createPrefetchStep(options: PrefetcherOptions): () => Promise<number> {
+  const { db, time, timetable, plans, isOwn, lease } = options;
+  return async () => {
+    if (!lease.held()) return everyMs;
+    const wanted = timetable
+      .dueBy(time.now() + aheadMs, most)
+      .filter(({ uid }) => !plans.has(uid) && isOwn(uid))
+      .slice(0, batchSize);
+    if (wanted.length === 0) return everyMs;
+    const uids = wanted.map(({ uid }) => uid);
+    const found = await readPlans(db, uids);
+    for (const [uid, plan] of found) plans.set(uid, plan);
+    // Those that are gone leave the timetable by themselves.
+    return found.size === batchSize ? 0 : everyMs;
+  };
+}
