@@ -91,10 +91,6 @@ export const outage: Fault<'outage'> = async (context, { days, tasks }) => {
     [back],
   );
   await cluster.query(`update cluster set watermark = watermark - $1 * interval '1 millisecond'`, [back]);
-  await cluster.query(
-    `update replicas set heartbeat_at = heartbeat_at - $1 * interval '1 millisecond', lease_until = lease_until - $1 * interval '1 millisecond'`,
-    [back],
-  );
   for (const request of history.requests)
     if (request.taskId.startsWith('outage-'))
       Object.assign(request, { sentAt: request.sentAt - back, answeredAt: request.answeredAt - back });

@@ -88,7 +88,9 @@ const counted = new Set(['succeeded', 'failed', 'timed_out']);
 /** Once all is quiet, counters equal rows, where every replica lived through it all. */
 function metrics({ history, tasks }: Case): Verdict[] {
   const { processes, plan, final } = history;
-  if (processes.length !== plan.replicas || processes.some(({ endedAt }) => endedAt !== null)) return [];
+  // At the very end, after all is read, every process is ended.
+  const livedThrough = ({ endedAt }: { endedAt: number | null }) => endedAt === null || endedAt > final.at;
+  if (processes.length !== plan.replicas || !processes.every(livedThrough)) return [];
   if (history.metrics.length !== plan.replicas || !final.quiet) return [];
   const verdicts: Verdict[] = [];
   const fenced = history.metrics.reduce((sum, each) => sum + each.fenced, 0);
