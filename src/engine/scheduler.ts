@@ -183,7 +183,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       const interrupted = await takeInterrupted(db, owner, doubtful);
       slots.release();
       for (const run of interrupted) {
-        begin(run);
+        if (!attempts.has(run.runId)) begin(run);
         byRun.delete(run.runId);
       }
     }

@@ -60,7 +60,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
         const found = given.due.filter(({ entry, instant }) => !hasRun(entry, instant));
         const late = found.filter(({ entry, instant }) => instant < now - entry.misfire.graceMs);
         const inTime = found.filter((due) => !late.includes(due));
-        const stretches = [...given.missed, ...stretchesOf(late)];
+        const stretches = stretchesOf(given.missed, late);
         const ran = stretches.length > 0 ? instantsByTask(present) : none;
         const verdicts = stretches
           .map((stretch) => decide(stretch, watermark, ran.get(stretch.entry.uid) ?? []))
@@ -118,15 +118,20 @@ function dueOf({ uid, generation, limited }: Entry, instant: number): Due & { li
   return { runId: occurrenceRunId(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0, limited };
 }
 
-/** Single late occurrences as one stretch for each task. */
-function stretchesOf(late: readonly DueOccurrence[]): Stretch[] {
+/**
+ * One stretch for each task, over all that is late: what was given out in time and never carried out lies between what was
+ * not given out at all, and the policy is for the outage as a whole.
+ */
+function stretchesOf(missed: readonly Stretch[], late: readonly DueOccurrence[]): Stretch[] {
   const byEntry = new Map<Entry, { after: number; upTo: number }>();
-  for (const { entry, instant } of late) {
+  const extend = (entry: Entry, after: number, upTo: number) => {
     const known = byEntry.get(entry);
     byEntry.set(entry, {
-      after: Math.min(known?.after ?? Infinity, instant - 1),
-      upTo: Math.max(known?.upTo ?? -Infinity, instant),
+      after: Math.min(known?.after ?? Infinity, after),
+      upTo: Math.max(known?.upTo ?? -Infinity, upTo),
     });
-  }
+  };
+  for (const { entry, after, upTo } of missed) extend(entry, after, upTo);
+  for (const { entry, instant } of late) extend(entry, instant - 1, instant);
   return [...byEntry].map(([entry, stretch]) => ({ entry, ...stretch }));
 }

@@ -71,7 +71,8 @@ export function takingColumns(owner: string, now: string): string {
 
 /**
  * The runs among `ids` that `owner` has claimed without having heard of it: what is left when the answer to a claim was
- * lost on the way.
+ * lost on the way. Only a claim makes a run and begins it at once; what the same owner took later, after somebody else
+ * had claimed it, is known to have begun.
  */
 export async function takeInterrupted(db: Queryable, owner: string, ids: readonly string[]): Promise<TakenRun[]> {
   const { rows } = await db.query<TakenRow>({
@@ -79,7 +80,7 @@ export async function takeInterrupted(db: Queryable, owner: string, ids: readonl
     text: `
       select ${takenColumns}
       from runs r join tasks t on t.uid = r.task_uid
-      where r.id = any($2::uuid[]) and r.owner = $1 and r.status = 'running'`,
+      where r.id = any($2::uuid[]) and r.owner = $1 and r.status = 'running' and r.attempt = 1 and r.started_at = r.created_at`,
     values: [owner, ids],
   });
   return rows.map(takenRun);

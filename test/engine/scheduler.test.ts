@@ -51,6 +51,7 @@ function start(
     endedPerMs: () => 0,
     reserve: () => ({ release() {} }),
     running: () => 0,
+    has: () => false,
     start: (run: TakenRun) => started.push({ ...run, taskId: run.plan.taskId } as never),
   } as unknown as Attempts;
   const query = (statement: { name: string }) => around(statement.name, () => store.db.query(statement as never));

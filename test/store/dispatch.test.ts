@@ -258,3 +258,15 @@ test('what a lost answer to a claim left behind is found by its owner, and by no
   const found = await takeInterrupted(store.db, me.owner as string, idsOf(due));
   expect(found).toMatchObject([{ runId: due[1]?.runId, attempt: 1, plan: { taskId: 'left-2' } }]);
 });
+
+test('a run that was taken to be tried again has begun: no lost answer to a claim is made of it', async () => {
+  const tasks = await makeTasks(store.db, ['tried-1', 'tried-2'], { overlap: 'allow', retry: { maxAttempts: 3 } });
+  const due = tasks.map((task) => dueOf(task, 0));
+  const me = claimer();
+  // Somebody else claimed the first and it is to be tried again; the second was only written down.
+  await claimOccurrences(store.db, due.slice(0, 1), claimer(), false);
+  await store.db.query(`update runs set status = 'retrying', due_at = $2 where id = $1`, [due[0]?.runId, new Date(t0)]);
+  await claimOccurrences(store.db, due.slice(1), { ...me, owner: null }, false);
+  expect(await takeWaiting(store.db, me.owner as string, 9, t0 + 60_000)).toHaveLength(2);
+  expect(await takeInterrupted(store.db, me.owner as string, idsOf(due))).toEqual([]);
+});

@@ -1,0 +1,62 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { misfireRule } from '../../src/domain/misfire.ts';
+import { createJournal } from '../../src/engine/journal.ts';
+import { createSweepStep } from '../../src/engine/sweeper.ts';
+import type { Entry } from '../../src/engine/timetable.ts';
+import { makeTask, openStore, runsOf, type Store, silent, t0 } from '../store/store.ts';
+
+let store: Store;
+beforeAll(async () => {
+  store = await openStore();
+  await store.db.query('insert into cluster (watermark) values ($1)', [new Date(t0)]);
+});
+
+describe('the sweep', () => {
+  test('decides about an outage as a whole, whatever part of it had been given out', async () => {
+    const { uid, id, generation } = await makeTask(store.db, 'gave-up', { overlap: 'allow' });
+    const timing = {
+      ...{ uid, schedule: { kind: 'every' as const, everyMs: 1_000, anchorMs: t0 }, activeFrom: t0 - 1 },
+      ...{ startsAt: null, endsAt: null, jitterMs: 0 },
+    };
+    const misfire = misfireRule({ policy: 'fire_once', grace: '2s', limit: 1 });
+    const entry: Entry = {
+      uid,
+      id,
+      generation,
+      priority: 5,
+      limited: false,
+      timing,
+      misfire,
+      key: t0 + 21_000,
+      place: -1,
+    };
+    const journal = createJournal();
+    const dueAt = (second: number) => ({ entry, instant: t0 + second * 1_000, last: false });
+    // Two were given out and never claimed; then the lease was lost; one came again just within its grace.
+    journal.add([dueAt(1), dueAt(2)], []);
+    journal.add([dueAt(8)], [{ entry, after: t0 + 2_000, upTo: t0 + 7_500, last: false }]);
+    const found: number[] = [];
+    const step = createSweepStep({
+      database: store.database,
+      time: { now: () => t0 + 20_000 } as never,
+      log: silent,
+      lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
+      timetable: { next: () => entry.key },
+      journal,
+      followedUntil: () => t0 + 20_000,
+      oldestOpen: () => Infinity,
+      onFound: (_repaired, missed) => void found.push(missed),
+      onWaiting() {},
+    });
+    await step();
+    expect(found).toEqual([7]);
+    expect(await runsOf(store.db, uid)).toMatchObject([{ trigger: 'catch_up', scheduled_for: new Date(t0 + 8_000) }]);
+    const { rows } = await store.db.query(`select changes from task_events where task_uid = $1 and type = 'missed'`, [
+      uid,
+    ]);
+    const instant = (second: number) => new Date(t0 + second * 1_000).toISOString();
+    expect(rows.map(({ changes }) => changes)).toEqual([
+      { from: instant(1), to: instant(7), count: 7, policy: 'fire_once' },
+    ]);
+  });
+});
