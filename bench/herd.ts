@@ -23,6 +23,7 @@ const options = readArguments({
   alone: false,
   peers: false,
   policies: false,
+  statements: false,
   profile: false,
 });
 
@@ -69,6 +70,7 @@ await runBench(async (later) => {
   console.log(`the target takes ${capacity} calls/s: ${headroom.toFixed(1)} times the fastest`);
   if (headroom < wantedHeadroom) console.error(`that is less than ${wantedHeadroom} times: the target may be a limit`);
 
+  if (options.statements) printStatements('the last round', mine.at(-1) as Round, options.tasks);
   let policies: Record<string, number> | null = null;
   if (options.policies) {
     more = {
@@ -108,6 +110,6 @@ await runBench(async (later) => {
 
 function printStatements(what: string, { cost }: Round, runs: number): void {
   console.log(`\n${what}: ${perRun(cost.statementCount, runs)} statements a run; the most frequent:`);
-  for (const { text, calls } of (cost.statements ?? []).slice(0, 12))
-    console.log(`${String(calls).padStart(8)}  ${text.trim().slice(0, 110)}`);
+  for (const { text, calls, ms } of (cost.statements ?? []).slice(0, 12))
+    console.log(`${String(calls).padStart(8)} ${ms.toFixed(1).padStart(8)} ms  ${text.trim().slice(0, 110)}`);
 }

@@ -10,7 +10,7 @@ export type Cost = {
   /** Share of the machine (0 … 1) that went to others meanwhile: where it is not small, the figures are theirs too. */
   othersShare: number;
   /** Statements by their text, most frequent first; null where Postgres cannot count them by text. */
-  statements: { text: string; calls: number }[] | null;
+  statements: { text: string; calls: number; ms: number }[] | null;
   /** Statements in all; transactions where Postgres cannot count statements. */
   statementCount: number;
   /** Commands by name, those of scripts included. */
@@ -74,15 +74,16 @@ export function cpuPerRun({ cpu }: Cost, runs: number): number {
   return ((cpu.contender + cpu.postgres + cpu.redis) * 1e6) / runs;
 }
 
-async function readStatements(adminUrl: string, databaseUrl: string): Promise<{ text: string; calls: number }[]> {
+async function readStatements(adminUrl: string, databaseUrl: string): Promise<{ text: string; calls: number; ms: number }[]> {
   const rows = await queryOnce(
     adminUrl,
-    `select left(regexp_replace(query, '\\s+', ' ', 'g'), 160) as text, sum(calls)::float8 as calls
+    `select left(regexp_replace(query, '\\s+', ' ', 'g'), 160) as text, sum(calls)::float8 as calls,
+       sum(total_exec_time) as ms
      from pg_stat_statements s join pg_database d on d.oid = s.dbid
      where d.datname = $1 and query not like $2 group by 1 order by 2 desc`,
     [new URL(databaseUrl).pathname.slice(1), `%${benchMark}%`],
   );
-  return rows as { text: string; calls: number }[];
+  return rows as { text: string; calls: number; ms: number }[];
 }
 
 async function transactions(databaseUrl: string): Promise<number> {

@@ -36,6 +36,13 @@ export type Parting = {
   postponed: { until: number; reason: string } | null;
 };
 
+/**
+ * Whether the attempt `s` still is what the run `r` is at. As one opaque condition: by the statistics hardly any run is
+ * running and of this owner, and a plan that begins with those few goes through all settlements for each of the many that
+ * there are in truth (measured on a small table: 104 ms instead of 6 for 579 rows). Rows are found by their key.
+ */
+const isFenced = `case when r.owner = $1 and r.attempt = s.attempt and r.status = 'running' then true end`;
+
 const isHalted = `(s.status = 'retrying' and r.cancel_requested)`;
 
 /**
@@ -44,7 +51,6 @@ const isHalted = `(s.status = 'retrying' and r.cancel_requested)`;
  * would be `retrying` is `cancelled`.
  */
 export async function settleRuns(db: Queryable, owner: string, batch: readonly Settlement[]): Promise<Set<string>> {
-  // The status is compared as text so that no plan goes by the index of live runs, which is full of rows just ended.
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
   const { rows } = await db.query<{ id: string }>({
     name: 'settle',
@@ -62,7 +68,7 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
         $8::text[], $9::boolean[], $10::error_kind[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])
         as s(id, attempt, status, started_at, finished_at, http_status, output, truncated, error_kind, error_message, reason,
           record, retry_at)
-      where r.id = s.id and r.owner = $1 and r.attempt = s.attempt and r.status::text = 'running'
+      where r.id = s.id and ${isFenced}
       returning r.id`,
     values: [
       owner,
@@ -110,7 +116,7 @@ export async function partWithRuns(db: Queryable, owner: string, batch: readonly
         attempts = case when s.record is null or r.cancel_requested then r.attempts else coalesce(r.attempts, '[]') || s.record end
       from unnest($2::uuid[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::boolean[],
         $9::timestamptz[], $10::jsonb[]) as s(id, attempt, started_at, until, reason, output, truncated, heartbeat_due, record)
-      where r.id = s.id and r.owner = $1 and r.attempt = s.attempt and r.status::text = 'running'
+      where r.id = s.id and ${isFenced}
       returning r.id`,
     values: [
       owner,

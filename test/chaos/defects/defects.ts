@@ -17,8 +17,6 @@ export type Defect = {
   needsFakeTime?: true;
 };
 
-const isOwned = 'where r.id = s.id and r.owner = $1 and r.attempt = s.attempt and r.status::text =';
-
 export const defects: Defect[] = [
   {
     name: 'no-primary-key',
@@ -39,8 +37,8 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/store/settlements.js',
-        find: `${isOwned} 'running'\n      returning r.id\`,\n        values: [\n            owner,\n            sorted.map((item) => item.runId),\n            sorted.map((item) => item.attempt),\n            sorted.map((item) => item.status),`,
-        put: `where r.id = s.id and $1::uuid is not null and s.attempt is not null\n      returning r.id\`,\n        values: [\n            owner,\n            sorted.map((item) => item.runId),\n            sorted.map((item) => item.attempt),\n            sorted.map((item) => item.status),`,
+        find: `case when r.owner = $1 and r.attempt = s.attempt and r.status = 'running' then true end`,
+        put: '$1::uuid is not null and s.attempt is not null',
       },
     ],
     plan: 'cut-from-postgres',
