@@ -101,7 +101,7 @@ describe.skipIf(noPostgres)('a connection of a pool', () => {
   });
 
   test('that is left idle in a transaction is ended by the server, and its locks with it', async () => {
-    const hasty = openPool(store.url, 'punctual tests', 20);
+    const hasty = openPool(store.url, 'punctual tests', 150);
     const client = await hasty.pool.connect();
     await client.query('begin; lock table idempotency_keys');
     await new Promise((resolve) => client.once('end', resolve));
