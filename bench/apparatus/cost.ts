@@ -74,7 +74,10 @@ export function cpuPerRun({ cpu }: Cost, runs: number): number {
   return ((cpu.contender + cpu.postgres + cpu.redis) * 1e6) / runs;
 }
 
-async function readStatements(adminUrl: string, databaseUrl: string): Promise<{ text: string; calls: number; ms: number }[]> {
+async function readStatements(
+  adminUrl: string,
+  databaseUrl: string,
+): Promise<{ text: string; calls: number; ms: number }[]> {
   const rows = await queryOnce(
     adminUrl,
     `select left(regexp_replace(query, '\\s+', ' ', 'g'), 160) as text, sum(calls)::float8 as calls,

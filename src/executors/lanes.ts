@@ -72,10 +72,8 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
   /** Puts one in where it belongs, which is nearly always at the end. */
   function line(entry: Waiting): void {
     let place = queue.length;
-    if (entry.rank < (queue.at(-1)?.rank ?? entry.rank)) {
-      place = head;
-      while ((queue[place] as Waiting).rank <= entry.rank) place++;
-    }
+    // What stands before the head has been served.
+    while (place > head && (queue[place - 1] as Waiting).rank > entry.rank) place--;
     queue.splice(place, 0, entry);
   }
 

@@ -86,6 +86,25 @@ test('of those that wait the least rank comes first, then who came first, and wi
   expect(order).toEqual(['first', 'hook', 'd', 'a', 'c', 'b', 'e']);
 });
 
+test('a rank below that of all who have been served finds its place', async () => {
+  const { clock, lanes, entered } = setUp(1);
+  const enter = (rank: number) =>
+    lanes.enter(
+      (lane) => void entered.push(lane),
+      () => {},
+      rank,
+    );
+  for (const rank of [9, 9, 5, 1]) {
+    enter(rank);
+    enter(rank);
+    while (entered.length > 0) {
+      lanes.leave(entered.shift() as Lane, true);
+      await clock.advance(0);
+    }
+  }
+  expect(lanes.idleSince()).not.toBeNull();
+});
+
 test('nobody waits longer than a second for lanes whose calls do not end, nor at all once that is known', async () => {
   const { clock, changes, entered, pauses, enter } = setUp(4);
   enter(6);
