@@ -102,7 +102,12 @@ export const sketches: Record<string, (seed: number) => PlanSketch> = {
   'hostile-targets': () => ({ faults: [at(1, { kind: 'hostile-targets', for: 26 })], limits: { growthMiB: 250 } }),
   'herd-1000': () => ({ faults: [at(1, { kind: 'herd', tasks: 1_000 })] }),
   'herd-5000': () => ({ faults: [at(1, { kind: 'herd', tasks: 5_000 })] }),
-  outage: () => ({ faults: [at(1, { kind: 'outage', days: 3, tasks: 2_000 })], churnPerSecond: 0 }),
+  // Its tasks are due by the minute: what falls into the restart is as late as that takes.
+  outage: () => ({
+    faults: [at(1, { kind: 'outage', days: 3, tasks: 2_000 })],
+    churnPerSecond: 0,
+    limits: { lateMs: 60_000 },
+  }),
   churn: () => ({ churnPerSecond: 20, limits: { misses: false, failures: false } }),
   'churn-without-redis': () => ({
     churnPerSecond: 20,
