@@ -125,4 +125,5 @@ async function main(): Promise<number> {
   return broken.length > 0 ? 1 : 0;
 }
 
-process.exitCode = await main();
+// What a fault left half open must not keep the command from ending.
+process.exit(await main());
