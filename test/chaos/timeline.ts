@@ -125,6 +125,7 @@ export function drawTimeline(history: History, verdicts: readonly Verdict[]): st
   const title = `${history.plan.name}, seed ${history.plan.seed}: ${verdicts.length === 0 ? 'every promise kept' : `${verdicts.length} verdicts`}`;
   const sub = `${history.final.runs.length} runs, ${history.calls.length} calls, ${history.requests.length} requests; dashed lines: faults begin and end`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y}" viewBox="0 0 ${width} ${y}" font-family="system-ui, sans-serif" font-size="11" fill="${colours.ink}">
+<title>${escaped(title)}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="20" y="24" font-size="16" font-weight="600">${escaped(title)}</text>
 <text x="20" y="42" fill="${colours.faint}">${escaped(sub)}</text>
