@@ -1,7 +1,7 @@
 /** Stores tasks that are created one by one, with one statement for those that come at the same time. */
 
 import type { Queryable } from './database.ts';
-import { isBadData } from './failure.ts';
+import { isUnavailable } from './failure.ts';
 import type { Task } from './task-row.ts';
 import { insertTasks, type NewTask } from './tasks.ts';
 
@@ -28,8 +28,8 @@ export function createTaskInserts(db: Queryable): InsertTask {
       );
       for (const [place, { resolve }] of batch.entries()) resolve(tasks[place] ?? null);
     } catch (error) {
-      // What Postgres will not take is the fault of one of them: nobody else's creation may fail for it.
-      if (batch.length > 1 && isBadData(error)) for (const each of batch) await write([each]);
+      // What Postgres refuses is the fault of one of them: nobody else's creation may fail for it.
+      if (batch.length > 1 && !isUnavailable(error)) for (const each of batch) await write([each]);
       else for (const { reject } of batch) reject(error);
     }
   }

@@ -10,11 +10,11 @@ beforeAll(async () => {
 });
 
 /** Inserts that count their statements; `fail` may throw instead. */
-function counting(fail: () => void = () => {}) {
+function counting(fail: (given: string) => void = () => {}) {
   const counted = { statements: 0 };
   const query = async (statement: never) => {
     counted.statements++;
-    fail();
+    fail(JSON.stringify(statement));
     return store.db.query(statement);
   };
   return { insert: createTaskInserts({ query } as unknown as Queryable), counted };
@@ -52,6 +52,14 @@ describe('tasks that are created at the same time', () => {
       insert(item('bad', 'NUL \u0000'), t0),
       insert(item('good-2'), t0),
     ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  test('are not refused for one among them that is beyond a limit of Postgres', async () => {
+    const { insert } = counting((given) => {
+      if (given.includes('too-much')) throw Object.assign(new Error('beyond a limit'), { code: '54000' });
+    });
+    const outcomes = await Promise.allSettled(['fits-1', 'too-much', 'fits-2'].map((id) => insert(item(id), t0)));
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
