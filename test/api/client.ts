@@ -31,14 +31,14 @@ export async function startApi(env: Record<string, string> = {}) {
       const task = { id, schedule: { manual: true }, target: 'http://127.0.0.1:9/', ...more };
       return (await this.http.post('/tasks').send(task).expect(201)).body;
     },
-    /** The run as soon as it is over. */
-    runOver(id: string): Promise<Body> {
+    /** The run as soon as it is over, which it has to be within so many milliseconds. */
+    runOver(id: string, withinMs?: number): Promise<Body> {
       return poll(
         async () => {
           const { body } = await this.http.get(`/runs/${id}`).expect(200);
           return !['pending', 'running', 'retrying'].includes(body.status) && (body as Body);
         },
-        { what: `run ${id} to be over` },
+        { what: `run ${id} to be over`, ...(withinMs !== undefined && { withinMs }) },
       );
     },
     /** The runs of a task, newest first, as soon as `enough` says so. */
