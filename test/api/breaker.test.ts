@@ -6,7 +6,11 @@ let api: Api;
 let dead: Target;
 let spare: Target;
 beforeAll(async () => {
-  [api, dead, spare] = await Promise.all([startApi({ BREAKER_COOLDOWN: '6s', BREAKER_WINDOW: '1m' }), startTarget(), startTarget()]);
+  [api, dead, spare] = await Promise.all([
+    startApi({ BREAKER_COOLDOWN: '6s', BREAKER_WINDOW: '1m' }),
+    startTarget(),
+    startTarget(),
+  ]);
 });
 afterAll(() => Promise.all([dead.close(), spare.close()]));
 
