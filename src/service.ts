@@ -66,6 +66,8 @@ const leaseTimeoutMs = 2_000;
 const breakerMinimumCalls = 20;
 const bootPatienceMs = 2_000;
 const partingMs = 1_000;
+/** Each keeps a connection for some hundred milliseconds around the instant of a herd. */
+const stagedBatches = 8;
 const upkeepEveryMs = 10 * 60_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
@@ -191,6 +193,8 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         tokens,
         signal: (signal) => signals.send(signal),
         maxConcurrent: settings.maxConcurrentRuns,
+        // The embedded store has no second session for a transaction that stays open.
+        stagedBatches: embedded ? 0 : stagedBatches,
         leaseTtlMs: settings.leaseTtlMs,
         historyRetentionMs: settings.historyRetentionMs,
         identity: { version, host: hostname(), pid: process.pid },
@@ -262,7 +266,7 @@ async function openEmbedded(dataDir: string, clock: Clock, onFatal: (reason: str
 function separatePools(open: OpenPool): Pools {
   return {
     api: open('punctual api', 8, apiTimeoutMs),
-    claims: open(claimsApplicationName, 4, engineTimeoutMs, true),
+    claims: open(claimsApplicationName, 4 + stagedBatches, engineTimeoutMs, true),
     lease: open('punctual lease', 1, leaseTimeoutMs),
     other: open('punctual engine', 3, engineTimeoutMs, true),
   };

@@ -1,9 +1,9 @@
 /** A replica of the service from `dist`, as a process. */
 
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { createGuard } from '../../test/services/guard.ts';
 import { poll } from '../../test/services/poll.ts';
+import { nodeArguments } from '../../test/services/program.ts';
 import { createScratchFolder } from '../../test/services/scratch.ts';
 import type { Later } from './cleanup.ts';
 
@@ -31,14 +31,12 @@ export type ReplicaOptions = {
   waitUntilReady?: boolean;
 };
 
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-
 /** Starts one and waits until it is ready, or at least listens. Its warnings and errors are shown. */
 export async function startReplica(later: Later, options: ReplicaOptions): Promise<Replica> {
   const folder = await createScratchFolder(undefined);
   const guard = createGuard({ signal: 'KILL', folder });
   const startedAt = performance.now();
-  const child = guard.spawn(process.execPath, [...(options.nodeArguments ?? []), '--enable-source-maps', program], {
+  const child = guard.spawn(process.execPath, [...(options.nodeArguments ?? []), ...nodeArguments], {
     cwd: folder,
     env: {
       PATH: process.env.PATH,

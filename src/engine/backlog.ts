@@ -22,6 +22,8 @@ export type Backlog = {
   nextRelease(): number;
   /** The earliest instant in it, set aside or not, or Infinity. */
   oldest(): number;
+  /** The rank of the first that may be taken, or Infinity. */
+  firstRank(): number;
   /** Takes out the first `limit`. */
   take(limit: number): Waiting[];
 };
@@ -49,6 +51,7 @@ export function createBacklog(): Backlog {
       }
     },
     nextRelease: () => aside.first()?.key ?? Infinity,
+    firstRank: () => heap.first()?.key ?? Infinity,
     take(limit) {
       const taken: Waiting[] = [];
       for (let item = heap.first(); item && taken.length < limit; item = heap.first()) {

@@ -2,7 +2,6 @@
 
 import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
-import { createLruCache } from '../domain/lru-cache.ts';
 import type { RunTokens } from '../domain/run-token.ts';
 import type { BreakerState } from '../executors/breakers.ts';
 import type { Executor } from '../executors/executor.ts';
@@ -10,7 +9,6 @@ import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Signal } from '../locks/signals.ts';
 import type { Logger } from '../log.ts';
 import type { GaugeState, Metrics } from '../metrics.ts';
-import type { Plan } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
 import { readWatermark } from '../store/sweep.ts';
 import { createAttempts } from './attempts.ts';
@@ -19,15 +17,14 @@ import { createClockAlarmStep, describeDoubt } from './clock-alarm.ts';
 import { createCompleter } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { createDispatcherStep } from './dispatcher.ts';
+import { type Firing, startFiring } from './firing.ts';
 import { createHeartbeatStep } from './heartbeats.ts';
 import { startHooks } from './hooks.ts';
 import { createHousekeepingStep } from './housekeeping.ts';
 import { createJournal } from './journal.ts';
 import { holdLease } from './lease.ts';
 import { type Loop, type LoopOptions, startLoop } from './loop.ts';
-import { createPrefetchStep } from './prefetcher.ts';
 import { createReconcilerStep } from './reconciler.ts';
-import { startScheduler } from './scheduler.ts';
 import { createSettler } from './settler.ts';
 import { createShare } from './share.ts';
 import { createStrayStep } from './strays.ts';
@@ -54,6 +51,8 @@ export type EngineOptions = {
   /** Tells every replica, this one included. */
   signal: (signal: Signal) => void;
   maxConcurrent: number;
+  /** How many batches may be staged at once: each keeps a connection of `claims`. */
+  stagedBatches: number;
   leaseTtlMs: number;
   historyRetentionMs: number;
   identity: { version: string; host: string; pid: number };
@@ -74,17 +73,14 @@ export type Engine = {
   state(): Omit<GaugeState, 'dependencies'> & { loaded: boolean };
 };
 
-const plansKept = 20_000;
-
 export function startEngine(options: EngineOptions): Engine {
   const { clock, time, log, metrics, calendar, db } = options;
   const timetable = createTimetable();
-  const plans = createLruCache<number, Plan>(plansKept);
   const journal = createJournal();
   const share = createShare();
   const settler = createSettler(db.claims.pool, clock, log);
   const loops = new Map<string, Loop>();
-  let scheduler: ReturnType<typeof startScheduler> | null = null;
+  let firing: Firing | null = null;
   let loaded = false;
   let stopping = false;
   let followedUntil = 0;
@@ -114,7 +110,7 @@ export function startEngine(options: EngineOptions): Engine {
       log.warn({ runId, taskId }, 'an outcome was dropped: the run had been taken away from this replica');
     },
     onFree() {
-      scheduler?.slotFree();
+      firing?.scheduler.slotFree();
       if (attempts.free() === 1) wake('dispatcher');
     },
     onWaiting: (at, checked) => wakeAt(checked ? 'checks' : 'dispatcher', at),
@@ -139,7 +135,7 @@ export function startEngine(options: EngineOptions): Engine {
       log.info({ replica: id }, 'the lease is held');
       begin();
       for (const each of loops.values()) each.wake();
-      scheduler?.wake();
+      firing?.scheduler.wake();
     },
     onPeers: share.follow,
     onLost: () => attempts.abortAll({ kind: 'lease' }),
@@ -147,7 +143,7 @@ export function startEngine(options: EngineOptions): Engine {
   });
 
   /** What is due, and whose lease is over, can only be told by a clock that is believed. */
-  const firing = { id: lease.id, held: () => lease.held() && time.doubt() === null };
+  const believed = { id: lease.id, held: () => lease.held() && time.doubt() === null };
 
   /** Only a replica with a lease, and so with the database's time, has anything to do. */
   function begin(): void {
@@ -165,7 +161,7 @@ export function startEngine(options: EngineOptions): Engine {
       calendar,
       timetable,
       watermark: () => readWatermark(db.other.pool),
-      onChange: () => scheduler?.wake(),
+      onChange: () => firing?.scheduler.wake(),
       onExhausted: (task) => completer.add([task]),
       onDeleted: (taskId) => metrics.forgetTask(taskId),
     });
@@ -180,20 +176,16 @@ export function startEngine(options: EngineOptions): Engine {
     });
     loop('dispatcher', createDispatcherStep({ database: db.claims, time, attempts, lease, metrics }));
     const hooks = startHooks({
-      ...{ db: db.other.pool, clock, time, log, metrics, lease: firing, random: options.random },
+      ...{ db: db.other.pool, clock, time, log, metrics, lease: believed, random: options.random },
       execute: options.callHook,
       onWaiting: () => wake('dispatcher'),
     });
     for (const [name, each] of hooks) loops.set(name, each);
     const recovery = {
-      ...{ db: db.other.pool, clock, time, log, metrics, lease: firing, attempts },
+      ...{ db: db.other.pool, clock, time, log, metrics, lease: believed, attempts },
       onTaken: () => wake('deliverer'),
       onRetry: () => wake('dispatcher'),
     };
-    loop(
-      'prefetcher',
-      createPrefetchStep({ db: db.other.pool, time, timetable, plans, isOwn: share.isOwn, lease: firing }),
-    );
     loop('takeover', createTakeoverStep(recovery));
     loop('strays', createStrayStep(recovery));
     loop('clock', createClockAlarmStep({ clock, time, log }));
@@ -209,18 +201,20 @@ export function startEngine(options: EngineOptions): Engine {
       'housekeeping',
       createHousekeepingStep({ db: db.other.pool, time, retentionMs: options.historyRetentionMs, lease }),
     );
-    scheduler = startScheduler({
-      db: db.claims.pool,
-      clock,
-      time,
-      log,
-      timetable,
-      attempts,
-      lease: firing,
-      lock: options.lock,
-      isOwn: share.isOwn,
-      plans,
-      journal,
+    firing = startFiring({
+      ...{
+        db,
+        clock,
+        time,
+        log,
+        timetable,
+        attempts,
+        lease: believed,
+        lock: options.lock,
+        isOwn: share.isOwn,
+        journal,
+      },
+      ...{ stagedBatches: options.stagedBatches, maxConcurrent: options.maxConcurrent },
       onClaims(outcome, count) {
         metrics.claims(outcome, count);
         if (outcome === 'overlap') metrics.skipped('overlap', count);
@@ -234,15 +228,16 @@ export function startEngine(options: EngineOptions): Engine {
       onWaiting: (checked) => wake(checked ? 'checks' : 'dispatcher'),
       onStale: () => wake('reconciler'),
     });
+    for (const [name, step] of Object.entries(firing.steps)) loop(name, step);
     const sweep = createSweepStep({
       database: db.other,
       time,
       log,
-      lease: firing,
+      lease: believed,
       timetable,
       journal,
       followedUntil: () => followedUntil,
-      oldestOpen: scheduler.oldestOpen,
+      oldestOpen: firing.scheduler.oldestOpen,
       onFound(repaired, missed) {
         metrics.sweepFound(repaired, missed);
         if (missed > 0) wake('deliverer');
@@ -273,9 +268,10 @@ export function startEngine(options: EngineOptions): Engine {
       stopping = true;
       // The others take over its share.
       lease.renew();
-      await scheduler?.stop();
+      await firing?.scheduler.stop();
       const others = [...loops].filter(([name]) => name !== 'cancels').map(([, each]) => each.stop());
       await Promise.all(others);
+      await firing?.close();
       if (!(await attempts.idle(graceMs))) {
         log.warn({ running: attempts.running() }, 'the grace is over: handing back what still runs');
         attempts.abortAll({ kind: 'shutdown' });

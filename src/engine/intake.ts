@@ -2,7 +2,7 @@
 
 import type { Backlog, Waiting } from './backlog.ts';
 import type { Journal } from './journal.ts';
-import type { Timetable } from './timetable.ts';
+import type { DueOccurrence, Timetable } from './timetable.ts';
 
 export type Intake = {
   /** Takes in what is due at `now`, in epoch milliseconds. */
@@ -19,6 +19,8 @@ export type IntakeOptions = {
   backlog: Backlog;
   /** Whether this replica is the one to claim a task's occurrences first. */
   isOwn: (uid: number) => boolean;
+  /** Takes what is staged and due at this instant out of the timetable: it need not be claimed. */
+  takeStaged: (now: number) => readonly DueOccurrence[];
 };
 
 /** How many due occurrences are kept in memory beyond the timetable; the rest stays implicit in it. */
@@ -29,7 +31,7 @@ const backlogLimit = 5_000;
  */
 const leftToOwnerMs = 500;
 
-export function createIntake({ timetable, journal, backlog, isOwn }: IntakeOptions): Intake {
+export function createIntake({ timetable, journal, backlog, isOwn, takeStaged }: IntakeOptions): Intake {
   const room = () => backlogLimit - backlog.size();
 
   function defer(waiting: Waiting): void {
@@ -38,6 +40,7 @@ export function createIntake({ timetable, journal, backlog, isOwn }: IntakeOptio
 
   return {
     takeIn(now) {
+      journal.add(takeStaged(now), []);
       if (room() > 0) backlog.release(now);
       for (let limit = room(), given = limit; limit > 0 && given === limit; limit = room()) {
         const { due, missed } = timetable.takeDue(now, limit);

@@ -17,7 +17,7 @@ export type PrefetcherOptions = {
   lease: Pick<Lease, 'held'>;
 };
 
-const everyMs = 250;
+const everyMs = 400;
 const aheadMs = 1_500;
 /** No more than the cache may hold besides what it is needed for. */
 const most = 10_000;
@@ -34,12 +34,12 @@ export function createPrefetchStep(options: PrefetcherOptions): () => Promise<nu
     const wanted = timetable
       .dueBy(time.now() + aheadMs, most)
       .filter(({ uid }) => !plans.has(uid) && isOwn(uid))
-      .slice(0, batchSize);
-    if (wanted.length === 0) return everyMs;
-    const uids = wanted.map(({ uid }) => uid);
-    const found = await readPlans(db, uids);
-    for (const [uid, plan] of found) plans.set(uid, plan);
-    // Those that are gone leave the timetable by themselves.
-    return found.size === batchSize ? 0 : everyMs;
+      .map(({ uid }) => uid);
+    for (let start = 0; start < wanted.length; start += batchSize) {
+      // Those that are gone leave the timetable by themselves.
+      const found = await readPlans(db, wanted.slice(start, start + batchSize));
+      for (const [uid, plan] of found) plans.set(uid, plan);
+    }
+    return everyMs;
   };
 }

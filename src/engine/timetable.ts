@@ -37,13 +37,15 @@ export type Timetable = {
   adjust(uid: number, to: Pick<Entry, 'priority' | 'misfire'>): void;
   /** The earliest instant of all, or Infinity. */
   next(): number;
-  /** At most `limit` of the tasks that are due by this instant, in no order. They stay. */
+  /** At most `limit` of the tasks that are due by this instant, by priority, in no further order. They stay. */
   dueBy(instant: number, limit: number): Entry[];
   /**
    * Takes out at most `limit` of the occurrences up to `now`, in the order in which they are to start: by instant, each
    * step of priority being worth some seconds of waiting. Those beyond their grace come as stretches, however many they are.
    */
   takeDue(now: number, limit: number): { due: DueOccurrence[]; missed: MissedStretch[] };
+  /** Takes out this occurrence; null when it is not the task's next any more. */
+  takeOne(uid: number, generation: number, instant: number): DueOccurrence | null;
 };
 
 export function createTimetable(): Timetable {
@@ -114,7 +116,9 @@ export function createTimetable(): Timetable {
     next: earliest,
     dueBy(instant, limit) {
       const entries: Entry[] = [];
-      for (const heap of heaps.values()) entries.push(...heap.upTo(instant, limit - entries.length));
+      const urgentFirst = [...heaps].sort(([a], [b]) => b - a);
+      for (const [, heap] of urgentFirst)
+        for (const entry of heap.upTo(instant, limit - entries.length)) entries.push(entry);
       return entries;
     },
     takeDue(now, limit) {
@@ -132,6 +136,12 @@ export function createTimetable(): Timetable {
         }
       }
       return { due, missed };
+    },
+    takeOne(uid, generation, instant) {
+      const entry = byUid.get(uid);
+      if (entry?.generation !== generation || entry.key !== instant) return null;
+      advance(entry, instant);
+      return { entry, instant, last: entry.key === Infinity };
     },
   };
 }

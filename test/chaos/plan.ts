@@ -64,7 +64,8 @@ export type Plan = {
   replicas: number;
   /** The lease's length, in milliseconds. */
   leaseMs: number;
-  load: { everySecond: number; everyFive: number; cron: number };
+  /** `herd`: due at one instant, enough of them for each replica to stage its share. */
+  load: { everySecond: number; everyFive: number; cron: number; herd: number };
   /** Definitions created, changed, stopped and deleted per second while the faults last. */
   churnPerSecond: number;
   triggersPerSecond: number;
@@ -111,7 +112,7 @@ export function makePlan(name: string, sketch: PlanSketch, seed: number, pace: P
     replicas: 3,
     // A shorter lease than this is lost on a busy machine for no reason of the plan.
     leaseMs: Math.max(4_000, Math.round(10_000 * pace.factor)),
-    load: { everySecond: 60, everyFive: 20, cron: 10 },
+    load: { everySecond: 60, everyFive: 20, cron: 10, herd: 240 },
     churnPerSecond: sketch.churnPerSecond ?? 4,
     triggersPerSecond: 2,
     faults: sketch.faults ?? [],

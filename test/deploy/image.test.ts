@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../services/port.ts';
+import { nodeArguments } from '../services/program.ts';
 import { exists, imageEnvironment, instructions, lastOf, of, settingNames, settingsOf, textOf } from './read.ts';
 
 describe('the Dockerfile', () => {
@@ -73,7 +74,7 @@ describe('the Dockerfile', () => {
 
   test('starts the program itself as process 1 and stops it by the signal that drains', () => {
     expect(lastOf('STOPSIGNAL')).toBe('SIGTERM');
-    expect(JSON.parse(lastOf('ENTRYPOINT'))).toEqual(['node', '--enable-source-maps', '/app/dist/main.js']);
+    expect(JSON.parse(lastOf('ENTRYPOINT'))).toEqual(['node', ...nodeArguments.slice(0, -1), '/app/dist/main.js']);
     expect(JSON.parse(lastOf('CMD'))).toEqual(['serve']);
     expect(imageEnvironment.NODE_ENV).toBe('production');
   });

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createLruCache } from '../../src/domain/lru-cache.ts';
 import { misfireRule } from '../../src/domain/misfire.ts';
 import type { Attempts } from '../../src/engine/attempts.ts';
+import { createClaiming } from '../../src/engine/claiming.ts';
 import { createDatabaseTime } from '../../src/engine/database-time.ts';
 import { createJournal } from '../../src/engine/journal.ts';
 import { startScheduler } from '../../src/engine/scheduler.ts';
@@ -55,23 +56,16 @@ function start(
     start: (run: TakenRun) => started.push({ ...run, taskId: run.plan.taskId } as never),
   } as unknown as Attempts;
   const query = (statement: { name: string }) => around(statement.name, () => store.db.query(statement as never));
+  const time = createDatabaseTime(clock);
+  const lease = { id: () => owner, held: () => true };
+  const claim = createClaiming({
+    ...{ db: { query } as unknown as Queryable, time, attempts, lease, lock, lockTtlMs: 10_000, plans },
+    ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {} },
+  });
+  const stager = { takeIn: () => [], first: () => null, take() {}, oldest: () => Infinity };
   const scheduler = startScheduler({
-    db: { query } as unknown as Queryable,
-    clock,
-    time: createDatabaseTime(clock),
-    log: silent,
-    timetable,
-    attempts,
-    lease: { id: () => owner, held: () => true },
-    lock,
-    isOwn,
-    plans,
-    journal: createJournal(),
-    onClaims() {},
-    onExhausted() {},
-    onReplaced() {},
-    onWaiting() {},
-    onStale() {},
+    ...{ clock, time, log: silent, timetable, attempts, lease, claim, stager, isOwn, journal: createJournal() },
+    ...{ onClaims() {}, onExhausted() {} },
   });
   /** Lets the scheduler work for some seconds of its own time. */
   const pass = async (ms: number) => {

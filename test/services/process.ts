@@ -1,13 +1,11 @@
 /** Starts the built program as a real process, as an operator would. */
 
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { atFileEnd } from './file-end.ts';
 import { createGuard } from './guard.ts';
 import { poll } from './poll.ts';
+import { nodeArguments } from './program.ts';
 import { createScratchFolder } from './scratch.ts';
-
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 export type ReplicaOptions = {
   /** The whole environment but for PATH and `PORT=0`: nothing of the tests' own gets in. */
@@ -36,12 +34,12 @@ export type Replica = Started & {
   url: string;
 };
 
-/** Runs `node dist/main.js <args>` without waiting for anything. It is ended with the test file at the latest. */
+/** Runs the program as `npm start` does, with these arguments, without waiting for anything. It is ended with the test file at the latest. */
 export async function startProgram(options: ReplicaOptions = {}): Promise<Started> {
   const folder = options.cwd ? undefined : await createScratchFolder(undefined);
   const cwd = options.cwd ?? (folder as string);
   const guard = createGuard({ signal: 'KILL', ...(folder && { folder }) });
-  const child = guard.spawn(process.execPath, ['--enable-source-maps', program, ...(options.args ?? [])], {
+  const child = guard.spawn(process.execPath, [...nodeArguments, ...(options.args ?? [])], {
     cwd,
     env: { PATH: process.env.PATH, PORT: '0', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

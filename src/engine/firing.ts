@@ -1,0 +1,71 @@
+/** The firing path of one replica: plans read ahead, herds staged, the rest claimed when it is due. */
+
+import type { Clock } from '../clock.ts';
+import { createLruCache } from '../domain/lru-cache.ts';
+import type { OccurrenceLock } from '../locks/lock.ts';
+import type { Logger } from '../log.ts';
+import type { Plan } from '../store/claims.ts';
+import type { Database } from '../store/database.ts';
+import type { Attempts } from './attempts.ts';
+import { type ClaimingOptions, createClaiming } from './claiming.ts';
+import type { DatabaseTime } from './database-time.ts';
+import type { Journal } from './journal.ts';
+import type { Lease } from './lease.ts';
+import type { LoopOptions } from './loop.ts';
+import { createPrefetchStep } from './prefetcher.ts';
+import { type Scheduler, type SchedulerOptions, startScheduler } from './scheduler.ts';
+import { createStager } from './stager.ts';
+import type { Timetable } from './timetable.ts';
+
+export type FiringOptions = Pick<ClaimingOptions, 'onExhausted' | 'onReplaced' | 'onWaiting' | 'onStale'> & {
+  /** `claims` inserts runs and stages them, on connections of its own; `other` reads plans. */
+  db: { claims: Database; other: Database };
+  clock: Clock;
+  time: DatabaseTime;
+  log: Logger;
+  timetable: Timetable;
+  attempts: Attempts;
+  lease: Pick<Lease, 'id' | 'held'>;
+  lock: OccurrenceLock;
+  isOwn: (uid: number) => boolean;
+  journal: Journal;
+  /** How many batches may be staged at once, each on its connection. */
+  stagedBatches: number;
+  maxConcurrent: number;
+  onClaims: ClaimingOptions['onClaims'] & SchedulerOptions['onClaims'];
+};
+
+export type Firing = {
+  scheduler: Scheduler;
+  /** The steps of its loops, by their names. */
+  steps: Record<'prefetcher' | 'stager', LoopOptions['step']>;
+  /** Lets go of what is staged, when the loops have ended. */
+  close(): Promise<void>;
+};
+
+const plansKept = 20_000;
+const lockTtlMs = 10_000;
+/** Small enough for several to find their slots, and for what is urgent to come between them. */
+const stagedBatchSize = 250;
+
+export function startFiring(options: FiringOptions): Firing {
+  const { db, time, timetable, lease, lock, isOwn } = options;
+  const plans = createLruCache<number, Plan>(plansKept);
+  const stager = createStager({
+    ...{ database: db.claims, time, timetable, plans, isOwn, lease, lock, lockTtlMs },
+    mostBatches: options.stagedBatches,
+    batchSize: Math.min(stagedBatchSize, options.maxConcurrent),
+    claiming: () => scheduler.claiming(),
+    onReleased: (due) => scheduler.release(due),
+  });
+  const claim = createClaiming({ ...options, db: db.claims.pool, plans, lockTtlMs });
+  const scheduler: Scheduler = startScheduler({ ...options, claim, stager });
+  return {
+    scheduler,
+    steps: {
+      prefetcher: createPrefetchStep({ db: db.other.pool, time, timetable, plans, isOwn, lease }),
+      stager: stager.step,
+    },
+    close: stager.stop,
+  };
+}
