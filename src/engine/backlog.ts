@@ -24,8 +24,8 @@ export type Backlog = {
   oldest(): number;
   /** The rank of the first that may be taken, or Infinity. */
   firstRank(): number;
-  /** Takes out the first `limit`. */
-  take(limit: number): Waiting[];
+  /** Takes out the first `limit`; with a `rank`, only what comes before it. */
+  take(limit: number, rank?: number): Waiting[];
 };
 
 /** Ordered as waiting runs are in the database: by instant, each step of priority being worth some seconds of waiting. */
@@ -52,9 +52,9 @@ export function createBacklog(): Backlog {
     },
     nextRelease: () => aside.first()?.key ?? Infinity,
     firstRank: () => heap.first()?.key ?? Infinity,
-    take(limit) {
+    take(limit, rank = Infinity) {
       const taken: Waiting[] = [];
-      for (let item = heap.first(); item && taken.length < limit; item = heap.first()) {
+      for (let item = heap.first(); item && item.key < rank && taken.length < limit; item = heap.first()) {
         heap.remove(item);
         taken.push(item.due);
       }

@@ -25,6 +25,8 @@ export type IntakeOptions = {
 
 /** How many due occurrences are kept in memory beyond the timetable; the rest stays implicit in it. */
 const backlogLimit = 5_000;
+/** How many more are taken at a time that come before all of those. */
+const roomForUrgent = 32;
 /**
  * How long an occurrence is left to the replica whose it is. Long enough for a claim, so that the others find most of them
  * taken, and short enough for the least grace of an occurrence and for what is promised where a replica is killed.
@@ -38,21 +40,26 @@ export function createIntake({ timetable, journal, backlog, isOwn, takeStaged }:
     backlog.setAside({ ...waiting, deferred: true }, waiting.instant + leftToOwnerMs);
   }
 
+  /** Takes at most `limit` of what is due and comes before `rank`; says whether there may be more. */
+  function take(now: number, limit: number, rank: number): boolean {
+    const { due, missed } = timetable.takeDue(now, limit, rank);
+    journal.add(due, missed);
+    for (const each of due) {
+      if (isOwn(each.entry.uid)) backlog.add(each);
+      else defer(each);
+    }
+    return due.length + missed.length === limit;
+  }
+
   return {
     takeIn(now) {
       journal.add(takeStaged(now), []);
       if (room() > 0) backlog.release(now);
-      for (let limit = room(), given = limit; limit > 0 && given === limit; limit = room()) {
-        const { due, missed } = timetable.takeDue(now, limit);
-        given = due.length + missed.length;
-        journal.add(due, missed);
-        for (const each of due) {
-          if (isOwn(each.entry.uid)) backlog.add(each);
-          else defer(each);
-        }
-      }
+      while (room() > 0 && take(now, room(), Infinity));
+      // Behind thousands that wait nothing waits that comes before them all.
+      if (room() <= 0) take(now, roomForUrgent, backlog.firstRank());
     },
     defer,
-    next: () => (room() > 0 ? Math.min(timetable.next(), backlog.nextRelease()) : Infinity),
+    next: () => (room() > 0 ? Math.min(timetable.next(), backlog.nextRelease()) : timetable.next(backlog.firstRank())),
   };
 }

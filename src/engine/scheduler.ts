@@ -52,12 +52,15 @@ export type SchedulerOptions = {
 const longestSleepMs = 1_000;
 const batchSize = 500;
 const claimsInFlight = 2;
+const urgentBatchSize = 32;
 /** A bound on what is claimed beyond the free slots. */
 const mostAhead = 1_000;
 /** While a herd drains, slots free one by one: wait for this many, or this long, to keep the batches worth a statement. */
 const worthwhile = 128;
 const gatherMs = 4;
 const retryMs = 250;
+
+const rankOfWaiting = ({ entry, instant }: Waiting) => rankOf(instant, entry.priority);
 
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { clock, time, log, timetable, attempts, lease, stager, isOwn, journal } = options;
@@ -66,6 +69,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   let timer: Timer | null = null;
   let gathering: Timer | null = null;
   let inFlight = 0;
+  let urgentUnderWay = false;
   let failures = 0;
   /** How long a claim takes, as a moving average. */
   let claimMs = 5;
@@ -86,26 +90,52 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   function pump(): void {
-    while (inFlight < claimsInFlight && lease.held() && !stopped) {
-      const free = attempts.free() + ahead();
-      if (free <= 0) return;
-      const staged = stager.first();
-      if (staged && staged.rank <= backlog.firstRank()) {
-        if (staged.due.length > free) return;
-        stager.take();
-        commit(staged);
-        continue;
+    while (lease.held() && !stopped && (claimUrgent() || claimUsual()));
+  }
+
+  /**
+   * What comes before all that is being claimed does not wait for that: it is claimed besides, and for the next slot. Says
+   * whether there was any.
+   */
+  function claimUrgent(): boolean {
+    if (urgentUnderWay || inFlight === 0) return false;
+    const rank = Math.max(...[...open].map((batch) => rankOfWaiting(batch[batch.length - 1] as Waiting)));
+    if (backlog.firstRank() >= rank) return false;
+    const batch = inGrace(backlog.take(urgentBatchSize, rank));
+    if (batch.length === 0) return true;
+    urgentUnderWay = true;
+    launch(batch, async (owner, slots, begin) => {
+      try {
+        await options.claim(batch, owner, slots, begin, intake.defer);
+      } finally {
+        urgentUnderWay = false;
       }
-      if (backlog.size() === 0) return;
-      if (free < Math.min(worthwhile, backlog.size()) && attempts.running() > 0) {
-        gathering ??= clock.after(gatherMs, () => {
-          gathering = null;
-          claimNext();
-        });
-        return;
-      }
-      claimNext();
+    });
+    return true;
+  }
+
+  /** Claims or commits as much as there are slots for, unless enough is under way; says whether there may be more to do. */
+  function claimUsual(): boolean {
+    if (inFlight - Number(urgentUnderWay) >= claimsInFlight) return false;
+    const free = attempts.free() + ahead();
+    if (free <= 0) return false;
+    const staged = stager.first();
+    if (staged && staged.rank <= backlog.firstRank()) {
+      if (staged.due.length > free) return false;
+      stager.take();
+      commit(staged);
+      return true;
     }
+    if (backlog.size() === 0) return false;
+    if (free < Math.min(worthwhile, backlog.size()) && attempts.running() > 0) {
+      gathering ??= clock.after(gatherMs, () => {
+        gathering = null;
+        claimNext();
+      });
+      return false;
+    }
+    claimNext();
+    return true;
   }
 
   /** How many slots will have become free by the time that a claim is answered: they may be claimed for already. */
@@ -116,17 +146,19 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   function claimNext(): void {
     const free = attempts.free() + ahead();
     if (free <= 0 || stopped || !lease.held()) return;
-    const now = time.now();
-    // What has waited beyond its grace is left to the sweep, which knows what is to become of it.
-    const batch = backlog
-      .take(Math.min(free, batchSize))
-      .filter(({ entry, instant, doubtful }) => doubtful || instant >= now - entry.misfire.graceMs);
+    const batch = inGrace(backlog.take(Math.min(free, batchSize)));
     if (batch.length === 0) return;
     const askedAt = clock.monotonic();
     launch(batch, async (owner, slots, begin) => {
       await options.claim(batch, owner, slots, begin, intake.defer);
       claimMs += (clock.monotonic() - askedAt - claimMs) / 8;
     });
+  }
+
+  /** What has waited beyond its grace is left to the sweep, which knows what is to become of it. */
+  function inGrace(batch: Waiting[]): Waiting[] {
+    const now = time.now();
+    return batch.filter(({ entry, instant, doubtful }) => doubtful || instant >= now - entry.misfire.graceMs);
   }
 
   function commit({ due, commit }: StagedBatch): void {
@@ -150,7 +182,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const begun = new Set<Waiting>();
     const begin = (run: TakenRun, waiting: Waiting) => {
       begun.add(waiting);
-      attempts.start(run, owner, rankOf(waiting.instant, waiting.entry.priority));
+      attempts.start(run, owner, rankOfWaiting(waiting));
     };
     work(owner, slots, begin)
       .then(() => {

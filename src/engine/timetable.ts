@@ -35,15 +35,16 @@ export type Timetable = {
   remove(uid: number): void;
   /** Changes what does not change when the task is due. */
   adjust(uid: number, to: Pick<Entry, 'priority' | 'misfire'>): void;
-  /** The earliest instant of all, or Infinity. */
-  next(): number;
+  /** The earliest instant of all, or of those that come before `rank` alone; Infinity when there is none. */
+  next(rank?: number): number;
   /** At most `limit` of the tasks that are due by this instant, by priority, in no further order. They stay. */
   dueBy(instant: number, limit: number): Entry[];
   /**
    * Takes out at most `limit` of the occurrences up to `now`, in the order in which they are to start: by instant, each
    * step of priority being worth some seconds of waiting. Those beyond their grace come as stretches, however many they are.
+   * With a `rank`, only what comes before it.
    */
-  takeDue(now: number, limit: number): { due: DueOccurrence[]; missed: MissedStretch[] };
+  takeDue(now: number, limit: number, rank?: number): { due: DueOccurrence[]; missed: MissedStretch[] };
   /** Takes out this occurrence; null when it is not the task's next any more. */
   takeOne(uid: number, generation: number, instant: number): DueOccurrence | null;
 };
@@ -69,16 +70,19 @@ export function createTimetable(): Timetable {
     else heapOf(entry.priority).put(entry);
   }
 
-  function earliest(): number {
+  function earliest(rank = Infinity): number {
     let instant = Infinity;
-    for (const heap of heaps.values()) instant = Math.min(instant, heap.first()?.key ?? Infinity);
+    for (const [priority, heap] of heaps) {
+      const key = heap.first()?.key ?? Infinity;
+      if (rankOf(key, priority) < rank) instant = Math.min(instant, key);
+    }
     return instant;
   }
 
   /** Of what is due, the one to start first. */
-  function firstDue(now: number): Entry | undefined {
+  function firstDue(now: number, before: number): Entry | undefined {
     let first: Entry | undefined;
-    let least = Infinity;
+    let least = before;
     for (const [priority, heap] of heaps) {
       const entry = heap.first();
       if (entry === undefined || entry.key > now) continue;
@@ -121,10 +125,14 @@ export function createTimetable(): Timetable {
         for (const entry of heap.upTo(instant, limit - entries.length)) entries.push(entry);
       return entries;
     },
-    takeDue(now, limit) {
+    takeDue(now, limit, before = Infinity) {
       const due: DueOccurrence[] = [];
       const missed: MissedStretch[] = [];
-      for (let entry = firstDue(now); entry && due.length + missed.length < limit; entry = firstDue(now)) {
+      for (
+        let entry = firstDue(now, before);
+        entry && due.length + missed.length < limit;
+        entry = firstDue(now, before)
+      ) {
         const instant = entry.key;
         const graceEnd = now - entry.misfire.graceMs;
         if (instant < graceEnd) {

@@ -74,7 +74,7 @@ function start(
       await new Promise((resume) => setTimeout(resume, 2));
     }
   };
-  return { scheduler, started, pass, owner };
+  return { scheduler, started, pass, owner, timetable };
 }
 
 describe('a claim that fails half way', () => {
@@ -188,6 +188,46 @@ describe('an occurrence of another replica', () => {
     const { started, pass } = start([...many, own], passOn, '1s', plans, others(...many));
     await pass(100);
     expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);
+  });
+});
+
+describe('what is urgent', () => {
+  test('does not wait for claims that are under way, nor behind thousands that are due', async () => {
+    const [herd, urgent, usual] = [
+      await makeTask(store.db, 'herd', { overlap: 'allow' }),
+      await makeTask(store.db, 'urgent'),
+      await makeTask(store.db, 'usual'),
+    ];
+    const many = Array.from({ length: 6_000 }, (_, place) => ({
+      ...herd,
+      uid: place === 0 ? herd.uid : 2_000_000 + place,
+    }));
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    let claims = 0;
+    const { started, pass, scheduler, timetable } = start(many, async (name, run) => {
+      if (name === 'claim' && ++claims <= 2) await answered;
+      return run();
+    });
+    await pass(100);
+    expect(claims).toBe(2);
+    const misfire = misfireRule({ policy: 'skip', grace: '1m', limit: 1 });
+    for (const [{ uid, id, generation }, priority] of [
+      [usual, 5],
+      [urgent, 9],
+    ] as const) {
+      const schedule = { kind: 'at' as const, atMs: t0 + 300 };
+      const timing = { uid, schedule, activeFrom: t0, startsAt: null, endsAt: null, jitterMs: 0 };
+      timetable.put({ uid, id, generation, priority, limited: false, timing, misfire }, t0);
+    }
+    scheduler.wake();
+    await pass(400);
+    expect(started.map(({ plan }) => plan.taskId)).toEqual(['urgent']);
+    answer();
+    await pass(1_000);
+    expect(started.map(({ plan }) => plan.taskId).sort()).toEqual(['herd', 'urgent', 'usual']);
   });
 });
 
