@@ -10,7 +10,7 @@ import type { Timetable } from './timetable.ts';
 export type PrefetcherOptions = {
   db: Queryable;
   time: DatabaseTime;
-  timetable: Pick<Timetable, 'dueBy'>;
+  timetable: Pick<Timetable, 'dueBy' | 'next'>;
   plans: LruCache<number, Plan>;
   /** Whether this replica is the one to claim a task's occurrences first. */
   isOwn: (uid: number) => boolean;
@@ -30,9 +30,11 @@ const batchSize = 500;
 export function createPrefetchStep(options: PrefetcherOptions): () => Promise<number> {
   const { db, time, timetable, plans, isOwn, lease } = options;
   return async () => {
-    if (!lease.held()) return everyMs;
+    const now = time.now();
+    // While a herd drains its claims bring the plans: what is read besides would only push out others.
+    if (!lease.held() || timetable.next() <= now) return everyMs;
     const wanted = timetable
-      .dueBy(time.now() + aheadMs, most)
+      .dueBy(now + aheadMs, most)
       .filter(({ uid }) => !plans.has(uid) && isOwn(uid))
       .map(({ uid }) => uid);
     for (let start = 0; start < wanted.length; start += batchSize) {

@@ -206,7 +206,7 @@ export function createStager(options: StagerOptions): Stager {
     async step() {
       // While one is let go of, others may be committed.
       for (let over = staged.find(isOver); over; over = staged.find(isOver)) await discard(over);
-      if (!lease.held() || staged.length >= mostBatches) return everyMs;
+      if (!lease.held() || staged.length >= mostBatches || options.claiming() === null) return everyMs;
       for (const [instant, herd] of herds()) {
         herd.sort((a, b) => b.priority - a.priority);
         for (let start = 0; start < herd.length; start += batchSize) {

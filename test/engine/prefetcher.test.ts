@@ -24,6 +24,7 @@ describe('what is due in a moment', () => {
       db: store.db,
       time: { now: () => t0 } as never,
       timetable: {
+        next: () => t0 + 1,
         dueBy(instant) {
           asked.push(instant);
           return tasks.map(({ uid }) => ({ uid }) as Entry);
