@@ -67,7 +67,7 @@ type Staged = {
   members: Map<number, Member>;
   /** What of it is due; null before its instant. */
   kept: DueOccurrence[] | null;
-  /** Null while it is being written. */
+  /** Null while it is being written or rolled back. */
   claim: StagedClaim | null;
 };
 
@@ -97,8 +97,11 @@ export function createStager(options: StagerOptions): Stager {
   }
 
   async function discard(batch: Staged): Promise<void> {
+    const { claim } = batch;
+    // Meanwhile it is neither to be committed nor to be let go of again, and its occurrences are still known here.
+    batch.claim = null;
+    await claim?.rollback();
     forget(batch);
-    await batch.claim?.rollback();
     options.onReleased(batch.kept ?? []);
   }
 

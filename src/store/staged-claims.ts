@@ -16,13 +16,19 @@ export type StagedClaim = {
 };
 
 /**
+ * Postgres itself ends a staged claim after so many milliseconds: a replica that is frozen, or cut off, keeps its connections
+ * open, and whoever claims the same occurrences waits for their end.
+ */
+const longestMs = 1_000;
+
+/**
  * Inserts the runs of occurrences of tasks without `maxRuns`, in a transaction of its own that keeps a connection until
  * it is ended. `claimer.now` is the instant at which it is going to be.
  */
 export async function stageClaim(database: Database, due: readonly Due[], claimer: Claimer): Promise<StagedClaim> {
   const client = await database.pool.connect();
   try {
-    await client.query('begin');
+    await client.query(`begin; set local idle_in_transaction_session_timeout = ${longestMs}`);
     const claims = await claimOccurrences(client, due, claimer, false);
     return {
       claims,

@@ -196,6 +196,8 @@ describe.skipIf(noPostgres)('a herd', () => {
     expect(released).toEqual([]);
     state.now = t0 + 301;
     const step = stager.step();
+    // The sweep must not take what is on its way out for nobody's.
+    expect(stager.oldest()).toBe(t0);
     // The first is on its way out: the next is still whole.
     await take()?.commit();
     await step;

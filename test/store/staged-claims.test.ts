@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { claimOccurrences } from '../../src/store/claims.ts';
 import { type StagedClaim, stageClaim } from '../../src/store/staged-claims.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { claimsApplicationName, claimsAreOver, updateTask } from '../../src/store/tasks.ts';
@@ -48,6 +49,17 @@ describe.skipIf(noPostgres)('a staged claim', () => {
     await cut();
     await other.rollback();
     expect(await runsOf(store.db, task.uid)).toEqual([]);
+  });
+
+  test('of a replica that is frozen is ended by Postgres, so that another one can claim the same', async () => {
+    const [task] = (await makeTasks(store.db, ['frozen'])) as [Task];
+    const frozen = await stage([task]);
+    const other = randomUUID();
+    const claimer = { owner: other, now: t0 + 1_500, trigger: 'schedule' as const };
+    // It waits for the end of the first, which nobody brings about.
+    expect(await claimOccurrences(store.db, [dueOf(task, 1)], claimer, false)).toMatchObject([{ won: true }]);
+    await expect(frozen.commit([])).rejects.toThrow();
+    expect(await runsOf(store.db, task.uid)).toMatchObject([{ owner: other }]);
   });
 
   test('makes whoever stops one of its tasks wait for its end', async () => {
