@@ -13,6 +13,10 @@ test.each([
   [{ cron: '0 12 */2 * MON', timezone: 'UTC' }, 'At 12:00, every 2 days in a month, only on Monday'],
   [{ cron: '30 15 10 13 * +5', timezone: 'UTC' }, 'At 10:15:30, on day 13 of the month, only on Friday'],
   [{ cron: '0 0 1,15W * *', timezone: 'UTC' }, 'By the cron pattern 0 0 1,15W * *'],
+  [{ cron: '0,*/5 * * * * *', timezone: 'UTC' }, 'By the cron pattern 0,*/5 * * * * *'],
+  [{ cron: '*/5,0 * * * * *', timezone: 'UTC' }, 'By the cron pattern */5,0 * * * * *'],
+  [{ cron: '0,5,*/10 * * * * *', timezone: 'UTC' }, 'By the cron pattern 0,5,*/10 * * * * *'],
+  [{ cron: '0-0,0-0/1 * * * * *', timezone: 'UTC' }, 'By the cron pattern 0-0,0-0/1 * * * * *'],
   [{ every: '1m30s', anchor: '2026-01-01T00:00:00.000Z' }, 'Every 1m30s, counted from 2026-01-01T00:00:00.000Z'],
   [{ at: '2026-12-01T09:00:00.000Z' }, 'Once, at 2026-12-01T09:00:00.000Z'],
   [{ manual: true as const }, 'Only when triggered'],
@@ -25,6 +29,7 @@ test('every valid pattern has a description', () => {
     fc.property(cronPattern, (cron) => {
       const description = describeSchedule({ cron, timezone: 'UTC' });
       expect(description.length).toBeGreaterThan(5);
+      expect(description).toMatch(/^[A-Z].*\S$/);
       expect(description).not.toMatch(/undefined|NaN|null|\[object/);
     }),
     { numRuns: 1_000 },
