@@ -240,12 +240,25 @@ describe('a change in the feed', () => {
   });
 
   test('is not there when nothing changed, and the position still moves on', async () => {
-    const position = await feedPosition(store.db);
-    const read = await readChanges(store.db, position);
-    expect(read.changes).toEqual([]);
+    /** A position is as old as the oldest transaction on the server, and other tests have theirs. */
+    const quiet = async (from: string) => {
+      let position = from;
+      await expect
+        .poll(
+          async () => {
+            const read = await readChanges(store.db, position);
+            position = read.position;
+            return read.changes;
+          },
+          { timeout: 20_000 },
+        )
+        .toEqual([]);
+      return position;
+    };
+    const position = await quiet(await feedPosition(store.db));
     await makeTask(store.db, 'moves');
-    const next = await readChanges(store.db, read.position);
-    expect(ids(next.changes)).toEqual(['moves']);
-    expect((await readChanges(store.db, next.position)).changes).toEqual([]);
+    const next = await readChanges(store.db, position);
+    expect(ids(next.changes)).toContain('moves');
+    await quiet(next.position);
   });
 });

@@ -11,6 +11,7 @@ export async function installAudit(query: Query): Promise<void> {
     create schema chaos;
     create table chaos.audit (seq bigserial primary key, at timestamptz not null, run_id uuid, uid bigint, before text, after text,
       before_attempt smallint, attempt smallint, owner uuid, error text, reason text, changed boolean not null);
+    create index on chaos.audit (run_id);
     create table chaos.leases (at timestamptz not null, owner uuid not null, pid integer not null, until timestamptz not null);
     create function chaos.note_run() returns trigger language plpgsql as $$ begin
       insert into chaos.audit (at, run_id, uid, before, after, before_attempt, attempt, owner, error, reason, changed) values (clock_timestamp(),
@@ -20,6 +21,11 @@ export async function installAudit(query: Query): Promise<void> {
           is distinct from (new.status, new.attempt, new.owner, new.finished_at, new.output, new.error_kind));
       return null; end $$;
     create trigger chaos_note after insert or update on runs for each row execute function chaos.note_run();
+    -- A run that its own transaction takes back was never there.
+    create function chaos.forget_run() returns trigger language plpgsql as $$ begin
+      delete from chaos.audit where run_id = old.id and xmin = pg_current_xact_id()::xid;
+      return null; end $$;
+    create trigger chaos_forget after delete on runs for each row execute function chaos.forget_run();
     create function chaos.note_lease() returns trigger language plpgsql as $$ begin
       insert into chaos.leases values (clock_timestamp(), new.id, new.pid, new.lease_until);
       return null; end $$;
