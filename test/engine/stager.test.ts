@@ -136,6 +136,18 @@ describe.skipIf(noPostgres)('a herd', () => {
     await stager.stop();
   });
 
+  test('leaves out who was given a limit since its plan was read', async () => {
+    const { tasks, timetable, stager, take, rows } = await herd({ size: 64 });
+    const { uid } = tasks[0] as Task;
+    await store.db.query(`update tasks set gate = 'concurrency:k=5', version = version + 1 where uid = $1`, [uid]);
+    await stager.step();
+    stager.takeIn(t0);
+    for (let batch = take(); batch; batch = take()) await batch.commit();
+    expect((await rows()).map((row) => Number(row.task_uid))).not.toContain(uid);
+    expect(await rows()).toHaveLength(63);
+    expect(timetable.takeDue(t0, 10).due).toMatchObject([{ entry: { uid } }]);
+  });
+
   test('leaves what the lock gave to others', async () => {
     const lock: OccurrenceLock = { take: async (keys) => keys.map((_, place) => place % 2 === 0) };
     const { timetable, stager } = await herd({ lock });
