@@ -7,6 +7,7 @@ import type { TakenRun } from '../store/dispatch.ts';
 import type { Settlement } from '../store/settlements.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { partingOf, settlementOf } from './outcomes.ts';
+import { createRate } from './rate.ts';
 import type { Settler } from './settler.ts';
 
 /** Why an attempt is aborted: somebody cancelled the run, the lease was lost, or the replica is shutting down. */
@@ -24,6 +25,9 @@ export type SettledAttempt = {
   hooked: boolean;
 };
 
+/** What the timetable knows of an occurrence: where it stands among others, and when its task's next one is due (or Infinity). */
+export type Scheduled = { rank: number; nextAt: number };
+
 export type Attempts = {
   /** How many slots are neither taken nor promised; negative when more was claimed than there are slots. */
   free(): number;
@@ -32,10 +36,15 @@ export type Attempts = {
   /** Keeps slots for runs that are being claimed; to be released before they are started. */
   reserve(count: number): { release(): void };
   running(): number;
+  /** Whether calls end quickly and others wait for them: what is not a call had better wait. */
+  callsWait(): boolean;
   /** Whether a run is in hand here: its attempt waits for a slot, runs, or has still to be written down. */
   has(runId: string): boolean;
-  /** Starts an attempt of a run that is ours as soon as a slot is free, the least rank first; without one before all others. */
-  start(run: TakenRun, owner: string, rank?: number): void;
+  /**
+   * Starts an attempt of a run that is ours as soon as a slot is free, the least rank first; what is not of the timetable
+   * before all others.
+   */
+  start(run: TakenRun, owner: string, scheduled?: Scheduled): void;
   /** Aborts one run's attempt; false when it is not here. */
   abort(runId: string, cause: AbortCause): boolean;
   abortAll(cause: AbortCause): void;
@@ -65,26 +74,17 @@ export type AttemptsOptions = {
   onPlaceFree: () => void;
 };
 
-/** A moving average of how many things happen per millisecond, over the last 50 ms or so. */
-function createRate() {
-  const windowMs = 50;
-  let weight = 0;
-  let at = 0;
-  const decayTo = (now: number) => {
-    weight *= Math.exp((at - now) / windowMs);
-    at = now;
-  };
-  return {
-    add(now: number) {
-      decayTo(now);
-      weight++;
-    },
-    perMs(now: number) {
-      decayTo(now);
-      return weight / windowMs;
-    },
-  };
-}
+/** More at once than an origin that answers quickly has connections, and more ended per millisecond than on any quiet day. */
+const crowd = 64;
+const quickEndsPerMs = 1;
+/**
+ * How long an outcome may wait while calls do, in milliseconds: what a crash would make a second attempt of. Writing 10,000
+ * costs as much as 2,000 calls.
+ */
+const putOffMs = 500;
+/** By so much before the task's next occurrence its outcome must have been asked to be written: that asks whether it still runs. */
+const beforeNextMs = 250;
+const unscheduled: Scheduled = { rank: -Infinity, nextAt: -Infinity };
 
 type Running = { attempt: StartedAttempt; cause: AbortCause | null };
 
@@ -93,20 +93,20 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   const running = new Map<string, Running>();
   const waiters: (() => void)[] = [];
   let reserved = 0;
-  let ready: { run: TakenRun; owner: string; rank: number }[] = [];
+  let ready: { run: TakenRun; owner: string; scheduled: Scheduled }[] = [];
   const rate = createRate();
 
-  function begin(run: TakenRun, owner: string, rank: number): void {
+  function begin(run: TakenRun, owner: string, { rank, nextAt }: Scheduled): void {
     const entry: Running = { attempt: execute(run, rank), cause: null };
     running.set(run.runId, entry);
-    void carryOut(run, owner, entry).finally(() => end(run.runId));
+    void carryOut(run, owner, entry, nextAt).finally(() => end(run.runId));
   }
 
   function end(runId: string): void {
     running.delete(runId);
     rate.add(options.monotonic());
     const next = ready.shift();
-    if (next) begin(next.run, next.owner, next.rank);
+    if (next) begin(next.run, next.owner, next.scheduled);
     options.onFree();
     if (running.size === 0) for (const resolve of waiters.splice(0)) resolve();
   }
@@ -139,7 +139,13 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     });
   }
 
-  async function carryOut(run: TakenRun, owner: string, entry: Running): Promise<void> {
+  /** For how long from now an outcome that nobody waits for may be put off, in milliseconds. */
+  function mayWaitMs({ status }: Settlement, { plan, trigger }: TakenRun, nextAt: number): number {
+    const isPlain = status === 'succeeded' && trigger === 'schedule' && plan.policies === null && !plan.queues;
+    return isPlain ? Math.min(putOffMs, nextAt - beforeNextMs - time.now()) : 0;
+  }
+
+  async function carryOut(run: TakenRun, owner: string, entry: Running, nextAt: number): Promise<void> {
     const startedAt = time.now();
     const { plan } = run;
     const takesPlace = plan.policies?.maxConcurrency != null || plan.policies?.concurrency != null;
@@ -152,6 +158,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       const parting = partingOf(run, outcome, parseDuration(plan.policies?.heartbeatTimeout ?? '') ?? 0, at);
       return settler.add({
         owner,
+        putOffUntil: 0,
         parting,
         // The target may have completed the run before its 202 was read: then there is nothing to write.
         done(written) {
@@ -164,6 +171,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const settlement = settlementOf(run, outcome, cause, at);
     settler.add({
       owner,
+      putOffUntil: options.monotonic() + mayWaitMs(settlement, run, nextAt),
       settlement,
       done(written) {
         if (!written) return options.onFenced(run.runId, plan.taskId);
@@ -198,12 +206,15 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       };
     },
     running: () => running.size,
+    callsWait: () => running.size >= crowd && rate.perMs(options.monotonic()) >= quickEndsPerMs,
     has: (runId) => running.has(runId) || ready.some(({ run }) => run.runId === runId) || settler.holds(runId),
-    start(run, owner, rank = -Infinity) {
-      if (running.size < maxConcurrent) return begin(run, owner, rank);
+    start(run, owner, scheduled = unscheduled) {
+      if (running.size < maxConcurrent) return begin(run, owner, scheduled);
+      const { rank } = scheduled;
       // Nearly always it is the last.
-      const place = rank >= (ready.at(-1)?.rank ?? rank) ? -1 : ready.findIndex((each) => each.rank > rank);
-      ready.splice(place < 0 ? ready.length : place, 0, { run, owner, rank });
+      const isLast = rank >= (ready.at(-1)?.scheduled.rank ?? rank);
+      const place = isLast ? -1 : ready.findIndex((each) => each.scheduled.rank > rank);
+      ready.splice(place < 0 ? ready.length : place, 0, { run, owner, scheduled });
     },
     abort(runId, cause) {
       const entry = running.get(runId);

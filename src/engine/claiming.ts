@@ -152,7 +152,7 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
         const claims = await claimPart(part, limited, owner, slots, beginRun);
         for (const answer of claims) {
           const waiting = byRun.get(answer.runId) as Waiting;
-          if (waiting.last || answer.left === 0) done.push(waiting);
+          if (waiting.nextAt === Infinity || answer.left === 0) done.push(waiting);
         }
         part = leftOver(part, claims);
       }

@@ -16,7 +16,7 @@ const batchSize = 1_000;
 const everyMs = 100;
 const idleMs = 60_000;
 /** Completing a herd of single instants costs Postgres as much as firing it does: it waits until that is done, this long. */
-const patienceMs = 2_000;
+const patienceMs = 10_000;
 
 /** What is lost here by a crash is found again when the timetable is loaded: such a task has no next instant then. */
 export function createCompleter(

@@ -78,7 +78,7 @@ export function startEngine(options: EngineOptions): Engine {
   const timetable = createTimetable();
   const journal = createJournal();
   const share = createShare();
-  const settler = createSettler(db.claims.pool, clock, log);
+  const settler = createSettler(db.claims.pool, clock, log, () => attempts.callsWait());
   const loops = new Map<string, Loop>();
   let firing: Firing | null = null;
   let loaded = false;
@@ -148,12 +148,7 @@ export function startEngine(options: EngineOptions): Engine {
   /** Only a replica with a lease, and so with the database's time, has anything to do. */
   function begin(): void {
     if (loops.size > 0) return;
-    const completer = createCompleter(
-      db.other.pool,
-      time,
-      () => attempts.free() <= 0,
-      () => wake('completer'),
-    );
+    const completer = createCompleter(db.other.pool, time, attempts.callsWait, () => wake('completer'));
     loop('completer', completer.step);
     const reconcile = createReconcilerStep({
       db: db.other.pool,

@@ -168,7 +168,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       for (const [place, run] of runs.entries()) begin(run, due[place] as Waiting);
       options.onClaims('staged', runs.length);
       options.onExhausted(
-        due.filter(({ last }) => last).map(({ entry: { uid, generation } }) => ({ uid, generation })),
+        due.filter(({ nextAt }) => nextAt === Infinity).map(({ entry: { uid, generation } }) => ({ uid, generation })),
       );
     });
   }
@@ -182,7 +182,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const begun = new Set<Waiting>();
     const begin = (run: TakenRun, waiting: Waiting) => {
       begun.add(waiting);
-      attempts.start(run, owner, rankOfWaiting(waiting));
+      attempts.start(run, owner, { rank: rankOfWaiting(waiting), nextAt: waiting.nextAt });
     };
     work(owner, slots, begin)
       .then(() => {

@@ -1,4 +1,4 @@
-/** Writes down how attempts ended: one statement at a time, with everything that came in meanwhile. */
+/** Writes down how attempts ended: one statement at a time, with everything that came in meanwhile; later while calls wait. */
 
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
@@ -6,10 +6,18 @@ import type { Queryable } from '../store/database.ts';
 import { isBadData } from '../store/failure.ts';
 import { type Parting, partWithRuns, type Settlement, settleRuns } from '../store/settlements.ts';
 
-/** A settlement and whose attempt it was. `done` is told whether it was written (true) or fenced off. */
-export type PendingSettlement = { owner: string; settlement: Settlement; done: (written: boolean) => void };
-/** The same for an attempt that is not over. */
-export type PendingParting = { owner: string; parting: Parting; done: (written: boolean) => void };
+/** What is to be written. */
+type PendingWrite = {
+  /** Whose attempt it was. */
+  owner: string;
+  /** While calls wait to be made this may wait as well: until this instant of the monotonic clock, in milliseconds. */
+  putOffUntil: number;
+  /** Told whether it was written (true) or fenced off. */
+  done: (written: boolean) => void;
+};
+export type PendingSettlement = PendingWrite & { settlement: Settlement };
+/** For an attempt that is not over. */
+export type PendingParting = PendingWrite & { parting: Parting };
 type Pending = PendingSettlement | PendingParting;
 
 export type Settler = {
@@ -43,12 +51,35 @@ const runIdOf = (item: Pending) => (isSettlement(item) ? item.settlement.runId :
 
 const batchSize = 1_000;
 const retryMs = 250;
+const lookAgainMs = 10;
 
-export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler {
-  let queue: Pending[] = [];
+/** `callsWait` tells whether calls are waiting to be made, which then come first. */
+export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWait: () => boolean): Settler {
+  /** In the order in which they came. */
+  const queue = new Set<Pending>();
+  const byRun = new Map<string, Pending>();
   let writing = false;
   const stripped = new WeakSet<Pending>();
   const drained: (() => void)[] = [];
+
+  const pause = (ms: number) => new Promise<void>((resume) => clock.after(ms, resume));
+
+  /** What is not put off. */
+  function due(): Pending[] {
+    const all = [...queue];
+    if (drained.length > 0 || !callsWait()) return all;
+    const now = clock.monotonic();
+    return all.filter(({ putOffUntil }) => putOffUntil <= now);
+  }
+
+  function finish(batch: readonly Pending[], written: ReadonlySet<string>): void {
+    for (const item of batch) {
+      const runId = runIdOf(item);
+      queue.delete(item);
+      if (byRun.get(runId) === item) byRun.delete(runId);
+    }
+    for (const item of batch) item.done(written.has(runIdOf(item)));
+  }
 
   /** All of a batch are of one kind. */
   function write(owner: string, batch: Pending[]): Promise<Set<string>> {
@@ -66,17 +97,19 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
     /** How many are to be written one by one, because together they were refused. */
     let suspects = 0;
     let failures = 0;
-    while (queue.length > 0) {
+    while (queue.size > 0) {
+      const ready = due();
+      const [first] = ready;
+      if (first === undefined) {
+        await pause(lookAgainMs);
+        continue;
+      }
       // An incarnation that was fenced off and its successor never share a statement: the fence names one owner.
-      const first = queue[0] as Pending;
       const { owner } = first;
-      const alike = queue.filter((item) => item.owner === owner && isSettlement(item) === isSettlement(first));
+      const alike = ready.filter((item) => item.owner === owner && isSettlement(item) === isSettlement(first));
       const batch = alike.slice(0, suspects > 0 ? 1 : batchSize);
-      const taken = new Set(batch);
       try {
-        const written = await write(owner, batch);
-        queue = queue.filter((item) => !taken.has(item));
-        for (const item of batch) item.done(written.has(runIdOf(item)));
+        finish(batch, await write(owner, batch));
         suspects = Math.max(0, suspects - batch.length);
         if (failures > 0) log.info({ failures }, 'outcomes are written again');
         failures = 0;
@@ -84,7 +117,7 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
         failures++;
         // An outage is told when it begins and every half a minute, not four times a second.
         if (failures % 100 === 1)
-          log.error({ err: error, waiting: queue.length, failures }, 'outcomes could not be written; trying again');
+          log.error({ err: error, waiting: queue.size, failures }, 'outcomes could not be written; trying again');
         // One outcome that Postgres will not take must not hold up the others: find it alone, then keep its bare end.
         const [only] = batch;
         if (isBadData(error) && (batch.length > 1 || (only && !stripped.has(only)))) {
@@ -95,7 +128,7 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
           suspects = Math.max(suspects, batch.length);
           continue;
         }
-        await new Promise<void>((resume) => clock.after(retryMs, resume));
+        await pause(retryMs);
       }
     }
     writing = false;
@@ -104,16 +137,17 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger): Settler
 
   return {
     add(item) {
-      queue.push(item);
+      queue.add(item);
+      byRun.set(runIdOf(item), item);
       // What ends in the same turn of the event loop shares the statement.
       if (!writing) {
         writing = true;
         setImmediate(flush);
       }
     },
-    holds: (runId) => queue.some((item) => runIdOf(item) === runId),
+    holds: (runId) => byRun.has(runId),
     drain(withinMs) {
-      if (queue.length === 0 && !writing) return Promise.resolve();
+      if (queue.size === 0 && !writing) return Promise.resolve();
       return new Promise((resolve) => {
         drained.push(resolve);
         clock.after(withinMs, resolve);

@@ -67,7 +67,9 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
           .filter((verdict) => verdict !== null);
         repaired = inTime.length;
         missed = verdicts.reduce((sum, { miss }) => sum + (miss?.count ?? 0), 0);
-        const exhausted = [...given.missed, ...late, ...inTime].filter(({ last }) => last).map(({ entry }) => entry);
+        const exhausted = [...given.missed, ...late, ...inTime]
+          .filter(({ nextAt }) => nextAt === Infinity)
+          .map(({ entry }) => entry);
         return {
           inTime: inTime.map((due) => dueOf(due.entry, due.instant)),
           caughtUp: verdicts.flatMap(({ entry, fire }) => fire.map((instant) => dueOf(entry, instant))),

@@ -17,11 +17,11 @@ export type Entry = HeapItem & {
   misfire: MisfireRule;
 };
 
-/** An occurrence whose time has come. `last` says that its task has none after it. */
-export type DueOccurrence = { entry: Entry; instant: number; last: boolean };
+/** An occurrence whose time has come. `nextAt` is its task's next one in epoch milliseconds, Infinity when there is none. */
+export type DueOccurrence = { entry: Entry; instant: number; nextAt: number };
 
 /** A task's occurrences from the first one after `after` up to `upTo`: found later than their grace. */
-export type MissedStretch = { entry: Entry; after: number; upTo: number; last: boolean };
+export type MissedStretch = { entry: Entry; after: number; upTo: number; nextAt: number };
 
 export type Timetable = {
   /** How many tasks it holds. */
@@ -137,10 +137,10 @@ export function createTimetable(): Timetable {
         const graceEnd = now - entry.misfire.graceMs;
         if (instant < graceEnd) {
           advance(entry, graceEnd - 1);
-          missed.push({ entry, after: instant - 1, upTo: graceEnd - 1, last: entry.key === Infinity });
+          missed.push({ entry, after: instant - 1, upTo: graceEnd - 1, nextAt: entry.key });
         } else {
           advance(entry, instant);
-          due.push({ entry, instant, last: entry.key === Infinity });
+          due.push({ entry, instant, nextAt: entry.key });
         }
       }
       return { due, missed };
@@ -149,7 +149,7 @@ export function createTimetable(): Timetable {
       const entry = byUid.get(uid);
       if (entry?.generation !== generation || entry.key !== instant) return null;
       advance(entry, instant);
-      return { entry, instant, last: entry.key === Infinity };
+      return { entry, instant, nextAt: entry.key };
     },
   };
 }

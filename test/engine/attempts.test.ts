@@ -1,55 +1,106 @@
 import { expect, test } from 'vitest';
-import { createAttempts } from '../../src/engine/attempts.ts';
+import { createAttempts, type Scheduled } from '../../src/engine/attempts.ts';
 import type { DatabaseTime } from '../../src/engine/database-time.ts';
-import type { Settler } from '../../src/engine/settler.ts';
+import type { PendingParting, PendingSettlement, Settler } from '../../src/engine/settler.ts';
 import type { Outcome } from '../../src/executors/executor.ts';
 import type { Plan } from '../../src/store/claims.ts';
+import type { TakenRun } from '../../src/store/dispatch.ts';
 import { settle } from '../clock.ts';
 
-const plan = { taskId: 't', timeoutMs: 1_000, maxAttempts: 1, retry: { maxDuration: null } } as unknown as Plan;
+const plan = {
+  taskId: 't',
+  timeoutMs: 1_000,
+  maxAttempts: 1,
+  retry: { maxDuration: null },
+  policies: null,
+} as unknown as Plan;
 const fine: Outcome = {
   ...{ status: 'succeeded', httpStatus: 200, output: '', truncated: false, error: null, retryAfterMs: null },
   ...{ isFinal: false, viaFallback: false, postponed: null },
 };
 
-test('what waits for a slot starts by rank, and what has none before it', async () => {
+/** Attempts that end when told to, at time 1,000 of both clocks. */
+function start(maxConcurrent: number, outcome: Outcome = fine) {
   const started: string[] = [];
   const ends: (() => void)[] = [];
+  const settled: (PendingSettlement | PendingParting)[] = [];
   const attempts = createAttempts({
     execute({ runId }) {
       started.push(runId);
-      return { outcome: new Promise((resolve) => ends.push(() => resolve(fine))), cancel() {} };
+      return { outcome: new Promise((resolve) => ends.push(() => resolve(outcome))), cancel() {} };
     },
     tokenOf: () => '',
-    settler: { add() {}, holds: () => false } as unknown as Settler,
-    time: { now: () => 0 } as DatabaseTime,
+    settler: {
+      add: (item: (typeof settled)[number]) => void settled.push(item),
+      holds: () => false,
+    } as unknown as Settler,
+    time: { now: () => 1_000 } as DatabaseTime,
     after() {},
-    monotonic: () => 0,
+    monotonic: () => 1_000,
     random: () => 0,
-    maxConcurrent: 1,
+    maxConcurrent,
     onSettled() {},
     onFenced() {},
     onFree() {},
     onWaiting() {},
     onPlaceFree() {},
   });
-  const start = (runId: string, rank?: number) =>
+  const begin = (runId: string, scheduled?: Scheduled, change: Partial<TakenRun> = {}) =>
     attempts.start(
-      { runId, uid: 1, attempt: 1, scheduledFor: 0, trigger: 'schedule', firstStartedAt: null, plan },
+      { runId, uid: 1, attempt: 1, scheduledFor: 0, trigger: 'schedule', firstStartedAt: null, plan, ...change },
       'me',
-      rank,
+      scheduled,
     );
-  start('first', 9);
-  start('a', 5);
-  start('b', 7);
-  start('c', 5);
-  start('urgent', 1);
-  start('taken');
-  start('d', 7);
-  while (ends.length > 0) {
-    ends.shift()?.();
-    await settle();
-  }
+  const endAll = async () => {
+    while (ends.length > 0) {
+      ends.shift()?.();
+      await settle();
+    }
+  };
+  return { attempts, started, settled, begin, endAll };
+}
+
+test('what waits for a slot starts by rank, and what has none before it', async () => {
+  const { attempts, started, begin, endAll } = start(1);
+  const ranked = (runId: string, rank: number) => begin(runId, { rank, nextAt: Infinity });
+  ranked('first', 9);
+  ranked('a', 5);
+  ranked('b', 7);
+  ranked('c', 5);
+  ranked('urgent', 1);
+  begin('taken');
+  ranked('d', 7);
+  await endAll();
   expect(started).toEqual(['first', 'taken', 'urgent', 'a', 'c', 'b', 'd']);
   expect([attempts.free(), attempts.running()]).toEqual([1, 0]);
+});
+
+test.each<[string, number, Scheduled | undefined, Partial<TakenRun>, Outcome]>([
+  ['a plain success may wait', 1_500, { rank: 0, nextAt: Infinity }, {}, fine],
+  ['not into the next occurrence, which asks for it', 1_150, { rank: 0, nextAt: 1_400 }, {}, fine],
+  ['what somebody triggered may not', 1_000, undefined, { trigger: 'manual' }, fine],
+  ['what failed may not', 1_000, { rank: 0, nextAt: Infinity }, {}, { ...fine, status: 'failed' }],
+  [
+    'what others wait in line for may not',
+    1_000,
+    { rank: 0, nextAt: Infinity },
+    { plan: { ...plan, queues: true } },
+    fine,
+  ],
+  ['what has limits or hooks may not', 1_000, { rank: 0, nextAt: Infinity }, { plan: { ...plan, policies: {} } }, fine],
+])('of outcomes, while calls wait, %s', async (_what, until, scheduled, change, outcome) => {
+  const { settled, begin, endAll } = start(1, outcome);
+  begin('run', scheduled, change);
+  await endAll();
+  expect(settled.map(({ putOffUntil }) => putOffUntil)).toEqual([until]);
+});
+
+test('calls wait while many are under way and end quickly', async () => {
+  const { attempts, begin, endAll } = start(200);
+  for (let run = 0; run < 100; run++) begin(`quick ${run}`);
+  expect(attempts.callsWait()).toBe(false);
+  await endAll();
+  expect(attempts.callsWait()).toBe(false);
+  for (let run = 0; run < 100; run++) begin(`under way ${run}`);
+  expect(attempts.callsWait()).toBe(true);
 });

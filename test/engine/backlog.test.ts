@@ -6,7 +6,7 @@ import type { Entry } from '../../src/engine/timetable.ts';
 const due = (instant: number, priority: number): Waiting => ({
   entry: { uid: 1, priority } as Entry,
   instant,
-  last: false,
+  nextAt: 0,
 });
 
 describe('the backlog', () => {

@@ -28,7 +28,7 @@ describe('completing tasks', () => {
     busy = true;
     completer.add(tasks.slice(1));
     expect(woken).toBe(2);
-    now += 1_999;
+    now += 9_999;
     await completer.step();
     expect(await statuses()).toEqual(['completed', 'active']);
     now += 1;

@@ -4,7 +4,7 @@ import { createSettler, type PendingSettlement } from '../../src/engine/settler.
 import { claimOccurrences } from '../../src/store/claims.ts';
 import type { Queryable } from '../../src/store/database.ts';
 import type { Settlement } from '../../src/store/settlements.ts';
-import { createClock, type HandClock } from '../clock.ts';
+import { createClock, type HandClock, settle } from '../clock.ts';
 import { poll } from '../services/poll.ts';
 import { dueOf, makeTask, openStore, readRun, type Store, silent, t0 } from '../store/store.ts';
 
@@ -26,6 +26,7 @@ beforeEach(async () => {
 /** The store, with the sizes of the batches it was given; `fail` is asked before each. */
 function start(fail: () => Error | null = () => null) {
   const clock = createClock();
+  const waits = { calls: false };
   const batches: number[] = [];
   const query = async (statement: { values: unknown[][] }) => {
     batches.push(statement.values[1]?.length ?? 0);
@@ -33,9 +34,9 @@ function start(fail: () => Error | null = () => null) {
     if (error) throw error;
     return store.db.query(statement as never);
   };
-  const settler = createSettler({ query } as unknown as Queryable, clock, silent);
+  const settler = createSettler({ query } as unknown as Queryable, clock, silent, () => waits.calls);
   const done = new Map<string, boolean>();
-  const add = (runId: string, change: Partial<Settlement> = {}, by = owner) => {
+  const add = (runId: string, change: Partial<Settlement> = {}, by = owner, putOffUntil = 0) => {
     const settlement: Settlement = {
       runId,
       attempt: 1,
@@ -51,18 +52,18 @@ function start(fail: () => Error | null = () => null) {
       retryAt: null,
       ...change,
     };
-    const item: PendingSettlement = { owner: by, settlement, done: (written) => done.set(runId, written) };
+    const item: PendingSettlement = { owner: by, putOffUntil, settlement, done: (written) => done.set(runId, written) };
     settler.add(item);
   };
   const allDone = (count: number) => poll(() => done.size === count, { what: `${count} settlements` });
-  return { clock, settler, batches, done, add, allDone };
+  return { clock, waits, settler, batches, done, add, allDone };
 }
 
 /** Moves the clock on until `holds`. */
-const advanceUntil = (clock: HandClock, holds: () => boolean) =>
+const advanceUntil = (clock: HandClock, holds: () => boolean, stepMs = 250) =>
   poll(
     async () => {
-      await clock.advance(250);
+      await clock.advance(stepMs);
       return holds();
     },
     { what: 'it, with time moving on', everyMs: 1 },
@@ -81,6 +82,36 @@ describe('the settler', () => {
     expect(batches).toEqual([10, 30]);
     expect([...done.values()].every((written) => written)).toBe(true);
     for (const id of ids) expect(await status(id)).toBe('succeeded');
+  });
+
+  test('puts off what may wait while calls do, until its time is over, but nothing else', async () => {
+    const { add, clock, settler, waits, batches, done } = start();
+    const [patient, later, prompt] = ids as [string, string, string];
+    waits.calls = true;
+    const until = clock.monotonic() + 500;
+    add(patient, {}, owner, until);
+    add(later, {}, owner, until + 10_000);
+    add(prompt);
+    await advanceUntil(clock, () => done.size === 1, 10);
+    expect([...done.keys(), ...batches]).toEqual([prompt, 1]);
+    expect([patient, later, prompt].map(settler.holds)).toEqual([true, true, false]);
+    await advanceUntil(clock, () => done.size === 2, 10);
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(until);
+    expect([done.has(patient), done.has(later)]).toEqual([true, false]);
+    waits.calls = false;
+    await advanceUntil(clock, () => done.size === 3, 10);
+    expect(clock.monotonic()).toBeLessThan(until + 10_000);
+  });
+
+  test('puts nothing off once it is to come to an end', async () => {
+    const { add, clock, settler, waits, done } = start();
+    waits.calls = true;
+    add(ids[0] as string, {}, owner, Infinity);
+    await settle();
+    const drained = settler.drain(1_000);
+    await advanceUntil(clock, () => done.size === 1, 10);
+    await drained;
+    expect(await status(ids[0] as string)).toBe('succeeded');
   });
 
   test('tells of an outcome that was fenced off, and writes the others', async () => {

@@ -31,10 +31,10 @@ describe('the sweep', () => {
       place: -1,
     };
     const journal = createJournal();
-    const dueAt = (second: number) => ({ entry, instant: t0 + second * 1_000, last: false });
+    const dueAt = (second: number) => ({ entry, instant: t0 + second * 1_000, nextAt: t0 + (second + 1) * 1_000 });
     // Two were given out and never claimed; then the lease was lost; one came again just within its grace.
     journal.add([dueAt(1), dueAt(2)], []);
-    journal.add([dueAt(8)], [{ entry, after: t0 + 2_000, upTo: t0 + 7_500, last: false }]);
+    journal.add([dueAt(8)], [{ entry, after: t0 + 2_000, upTo: t0 + 7_500, nextAt: t0 + 8_000 }]);
     const found: number[] = [];
     const step = createSweepStep({
       database: store.database,

@@ -28,8 +28,8 @@ const at = (uid: number, atMs: number, more: Partial<Task> = {}): Task => {
 };
 
 const shown = ({ due, missed }: ReturnType<Timetable['takeDue']>) => ({
-  due: due.map(({ entry, instant, last }) => [entry.uid, instant - t0, last]),
-  missed: missed.map(({ entry, after, upTo, last }) => [entry.uid, after - t0, upTo - t0, last]),
+  due: due.map(({ entry, instant, nextAt }) => [entry.uid, instant - t0, nextAt === Infinity]),
+  missed: missed.map(({ entry, after, upTo, nextAt }) => [entry.uid, after - t0, upTo - t0, nextAt === Infinity]),
 });
 
 describe('the timetable', () => {
@@ -68,9 +68,9 @@ describe('the timetable', () => {
           const take = (limit: number) => {
             const { due } = timetable.takeDue(now, limit);
             expect(due.length).toBeLessThanOrEqual(limit);
-            for (const { entry, instant, last } of due) {
+            for (const { entry, instant, nextAt } of due) {
               given.push([entry.uid, instant]);
-              expect(last).toBe(nextOccurrence(entry.timing, instant) === null);
+              expect(nextAt).toBe(nextOccurrence(entry.timing, instant) ?? Infinity);
             }
             expect(due.map(({ instant }) => instant)).toEqual(due.map(({ instant }) => instant).sort((a, b) => a - b));
             return due.length;
