@@ -1,6 +1,7 @@
 /** The thundering herd: many tasks due at one instant, next to the bare pipeline and, if asked, to other schedulers. */
 
 import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readArguments } from './apparatus/arguments.ts';
 import { targetCapacity, wantedHeadroom } from './apparatus/capacity.ts';
 import { runBench } from './apparatus/cleanup.ts';
@@ -18,6 +19,7 @@ const options = readArguments({
   tasks: 10_000,
   replicas: 1,
   rounds: 3,
+  quiet: 0,
   background: 0,
   recurring: false,
   alone: false,
@@ -53,6 +55,7 @@ await runBench(async (later) => {
     // In turns, so that what the machine does besides falls on all of them.
     for (const contender of contenders) {
       contender.rest?.(false);
+      await sleep(options.quiet * 1_000);
       const measured = await measure(services, contender, shape, withinMs);
       contender.rest?.(true);
       warnOfOthers(`${contender.name}, round ${round}`, measured.cost.othersShare);
@@ -93,6 +96,7 @@ await runBench(async (later) => {
     {
       tasks: options.tasks,
       replicas: options.replicas,
+      quietSeconds: options.quiet,
       background: options.background,
       recurring: options.recurring,
       settings: options.settings,

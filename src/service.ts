@@ -119,6 +119,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
           windowMs: settings.breakerWindowMs,
           minimumCalls: breakerMinimumCalls,
           cooldownMs: settings.breakerCooldownMs,
+          originOf: (target) => executor.prepare(target).origin,
           onPostponed: () => metrics.postponed('circuit_open'),
           onChange(origin, state) {
             metrics.breakerChanged(state);
@@ -188,6 +189,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         db: pools,
         lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
         execute: breakers?.guard(execute) ?? execute,
+        prepare: executor.prepare,
         breakers: () => breakers?.states() ?? [],
         callHook: executor.execute,
         tokens,

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
 import type { RunTokens } from '../domain/run-token.ts';
+import type { HttpTarget } from '../domain/target.ts';
 import type { BreakerState } from '../executors/breakers.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
@@ -43,6 +44,8 @@ export type EngineOptions = {
   db: { claims: Database; lease: Database; other: Database };
   lock: OccurrenceLock;
   execute: Executor;
+  /** Does for a target what can be done before it is called. */
+  prepare: (target: HttpTarget) => void;
   /** Calls hooks: by no circuit breaker, for they have retries and bounds of their own. */
   callHook: Executor;
   tokens: RunTokens;
@@ -209,7 +212,7 @@ export function startEngine(options: EngineOptions): Engine {
         isOwn: share.isOwn,
         journal,
       },
-      ...{ stagedBatches: options.stagedBatches, maxConcurrent: options.maxConcurrent },
+      ...{ stagedBatches: options.stagedBatches, maxConcurrent: options.maxConcurrent, prepare: options.prepare },
       onClaims(outcome, count) {
         metrics.claims(outcome, count);
         if (outcome === 'overlap') metrics.skipped('overlap', count);

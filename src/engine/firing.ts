@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { createLruCache } from '../domain/lru-cache.ts';
+import type { HttpTarget } from '../domain/target.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Logger } from '../log.ts';
 import type { Plan } from '../store/claims.ts';
@@ -32,6 +33,8 @@ export type FiringOptions = Pick<ClaimingOptions, 'onExhausted' | 'onReplaced' |
   /** How many batches may be staged at once, each on its connection. */
   stagedBatches: number;
   maxConcurrent: number;
+  /** Does for a target what can be done before it is called. */
+  prepare: (target: HttpTarget) => void;
   onClaims: ClaimingOptions['onClaims'] & SchedulerOptions['onClaims'];
 };
 
@@ -49,7 +52,7 @@ const lockTtlMs = 10_000;
 const stagedBatchSize = 250;
 
 export function startFiring(options: FiringOptions): Firing {
-  const { db, time, timetable, lease, lock, isOwn } = options;
+  const { db, time, timetable, lease, lock, isOwn, prepare } = options;
   const plans = createLruCache<number, Plan>(plansKept);
   const stager = createStager({
     ...{ database: db.claims, time, timetable, plans, isOwn, lease, lock, lockTtlMs },
@@ -63,7 +66,7 @@ export function startFiring(options: FiringOptions): Firing {
   return {
     scheduler,
     steps: {
-      prefetcher: createPrefetchStep({ db: db.other.pool, time, timetable, plans, isOwn, lease }),
+      prefetcher: createPrefetchStep({ db: db.other.pool, time, timetable, plans, isOwn, lease, prepare }),
       stager: stager.step,
     },
     close: stager.stop,

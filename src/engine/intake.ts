@@ -2,9 +2,12 @@
 
 import type { Backlog, Waiting } from './backlog.ts';
 import type { Journal } from './journal.ts';
-import type { DueOccurrence, Timetable } from './timetable.ts';
+import type { Stager } from './stager.ts';
+import type { Timetable } from './timetable.ts';
 
 export type Intake = {
+  /** Takes what is staged and due at `now` out of the timetable, and takes in what is due and comes before all of that. */
+  takeStaged(now: number): void;
   /** Takes in what is due at `now`, in epoch milliseconds. */
   takeIn(now: number): void;
   /** Leaves an occurrence to whoever else claims it, for a while. */
@@ -19,8 +22,10 @@ export type IntakeOptions = {
   backlog: Backlog;
   /** Whether this replica is the one to claim a task's occurrences first. */
   isOwn: (uid: number) => boolean;
-  /** Takes what is staged and due at this instant out of the timetable: it need not be claimed. */
-  takeStaged: (now: number) => readonly DueOccurrence[];
+  /** What need not be claimed. */
+  staged: Pick<Stager, 'takeIn' | 'first'>;
+  /** Whether calls of this replica are waiting to be made. */
+  callsWait: () => boolean;
 };
 
 /** How many due occurrences are kept in memory beyond the timetable; the rest stays implicit in it. */
@@ -32,9 +37,15 @@ const roomForUrgent = 32;
  * taken, and short enough for the least grace of an occurrence and for what is promised where a replica is killed.
  */
 const leftToOwnerMs = 500;
+/**
+ * While own calls wait it is left for so much longer: to look up thousands in the middle of a herd delays all of it. Both
+ * together stay below the least grace.
+ */
+const leftWhileBusyMs = 350;
 
-export function createIntake({ timetable, journal, backlog, isOwn, takeStaged }: IntakeOptions): Intake {
+export function createIntake({ timetable, journal, backlog, isOwn, staged, callsWait }: IntakeOptions): Intake {
   const room = () => backlogLimit - backlog.size();
+  const patienceMs = () => (callsWait() ? leftWhileBusyMs : 0);
 
   function defer(waiting: Waiting): void {
     backlog.setAside({ ...waiting, deferred: true }, waiting.instant + leftToOwnerMs);
@@ -52,14 +63,20 @@ export function createIntake({ timetable, journal, backlog, isOwn, takeStaged }:
   }
 
   return {
+    takeStaged(now) {
+      journal.add(staged.takeIn(now), []);
+      take(now, roomForUrgent, staged.first()?.rank ?? -Infinity);
+    },
     takeIn(now) {
-      journal.add(takeStaged(now), []);
-      if (room() > 0) backlog.release(now);
+      if (room() > 0) backlog.release(now - patienceMs());
       while (room() > 0 && take(now, room(), Infinity));
       // Behind thousands that wait nothing waits that comes before them all.
       if (room() <= 0) take(now, roomForUrgent, backlog.firstRank());
     },
     defer,
-    next: () => (room() > 0 ? Math.min(timetable.next(), backlog.nextRelease()) : timetable.next(backlog.firstRank())),
+    next() {
+      if (room() <= 0) return timetable.next(backlog.firstRank());
+      return Math.min(timetable.next(), backlog.nextRelease() + patienceMs());
+    },
   };
 }

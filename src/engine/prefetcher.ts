@@ -1,6 +1,7 @@
 /** Reads the plans of what is due in a moment, so that claims need not bring them when everybody waits for them. */
 
 import type { LruCache } from '../domain/lru-cache.ts';
+import type { HttpTarget } from '../domain/target.ts';
 import { type Plan, readPlans } from '../store/claims.ts';
 import type { Queryable } from '../store/database.ts';
 import type { DatabaseTime } from './database-time.ts';
@@ -15,6 +16,8 @@ export type PrefetcherOptions = {
   /** Whether this replica is the one to claim a task's occurrences first. */
   isOwn: (uid: number) => boolean;
   lease: Pick<Lease, 'held'>;
+  /** Does for a target what can be done before it is called. */
+  prepare: (target: HttpTarget) => void;
 };
 
 const everyMs = 400;
@@ -28,7 +31,7 @@ const batchSize = 500;
  * that has changed meanwhile.
  */
 export function createPrefetchStep(options: PrefetcherOptions): () => Promise<number> {
-  const { db, time, timetable, plans, isOwn, lease } = options;
+  const { db, time, timetable, plans, isOwn, lease, prepare } = options;
   return async () => {
     const now = time.now();
     // While a herd drains its claims bring the plans: what is read besides would only push out others.
@@ -40,7 +43,10 @@ export function createPrefetchStep(options: PrefetcherOptions): () => Promise<nu
     for (let start = 0; start < wanted.length; start += batchSize) {
       // Those that are gone leave the timetable by themselves.
       const found = await readPlans(db, wanted.slice(start, start + batchSize));
-      for (const [uid, plan] of found) plans.set(uid, plan);
+      for (const [uid, plan] of found) {
+        plans.set(uid, plan);
+        prepare(plan.target);
+      }
     }
     return everyMs;
   };

@@ -65,7 +65,7 @@ const rankOfWaiting = ({ entry, instant }: Waiting) => rankOf(instant, entry.pri
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { clock, time, log, timetable, attempts, lease, stager, isOwn, journal } = options;
   const backlog = createBacklog();
-  const intake = createIntake({ timetable, journal, backlog, isOwn, takeStaged: stager.takeIn });
+  const intake = createIntake({ timetable, journal, backlog, isOwn, staged: stager, callsWait: attempts.callsWait });
   let timer: Timer | null = null;
   let gathering: Timer | null = null;
   let inFlight = 0;
@@ -82,7 +82,11 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     timer = null;
     if (stopped) return;
     if (lease.held()) {
-      intake.takeIn(time.now());
+      const now = time.now();
+      // What is staged is on its way to Postgres while the rest is looked through.
+      intake.takeStaged(now);
+      pump();
+      intake.takeIn(now);
       pump();
     }
     const wait = lease.held() ? intake.next() - time.now() : longestSleepMs;

@@ -18,6 +18,8 @@ export type BreakerOptions = {
   minimumCalls: number;
   /** How long an open circuit waits before one call may try. */
   cooldownMs: number;
+  /** Scheme, host and port of where a target is. */
+  originOf: (target: HttpTarget) => string;
   /** A call was not made. */
   onPostponed: () => void;
   onChange: (origin: string, state: BreakerState['state'] | 'closed') => void;
@@ -61,17 +63,12 @@ const probePatienceMs = 30_000;
 export function createBreakers(options: BreakerOptions): Breakers {
   const { monotonic, random, threshold, windowMs, minimumCalls, cooldownMs } = options;
   const circuits = new Map<string, Circuit>();
-  const origins = new WeakMap<HttpTarget, string>();
 
   const newSampling = () =>
     new SamplingBreaker({ threshold, duration: windowMs, minimumRps: (minimumCalls * 1_000) / windowMs });
 
   function circuitOf(target: HttpTarget): Circuit {
-    let origin = origins.get(target);
-    if (origin === undefined) {
-      origin = new URL(target.url).origin;
-      origins.set(target, origin);
-    }
+    const origin = options.originOf(target);
     const now = monotonic();
     let circuit = circuits.get(origin);
     if (circuit === undefined) {

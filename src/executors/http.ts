@@ -35,6 +35,8 @@ export type HttpExecutorOptions = {
 export type HttpExecutor = {
   /** Without an AbortSignal, which would make a call half as dear again (measured). */
   execute: Executor;
+  /** Does ahead what is the same for every call of a target, and tells where they go. Throws when its URL is none. */
+  prepare(target: HttpTarget): Pick<PreparedTarget, 'origin'>;
   /** Ends all calls as cancelled and closes all connections. Later calls are cancelled at once. */
   close(): void;
 };
@@ -122,6 +124,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
 
   return {
     execute,
+    prepare: prepared,
     close() {
       isClosed = true;
       sweeper?.cancel();

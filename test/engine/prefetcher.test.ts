@@ -20,6 +20,7 @@ describe('what is due in a moment', () => {
     await deleteTask(store.db, gone.id, null, author, t0);
     const plans = createLruCache<number, Plan>(5_000);
     const asked: number[] = [];
+    const prepared: string[] = [];
     const step = createPrefetchStep({
       db: store.db,
       time: { now: () => t0 } as never,
@@ -33,10 +34,12 @@ describe('what is due in a moment', () => {
       plans,
       isOwn: (uid) => uid !== foreign.uid,
       lease: { held: () => true },
+      prepare: ({ url }) => void prepared.push(url),
     });
     // Until there is nothing more to read at once; the rest comes with the next look.
     for (let pass = 0; pass < 4; pass++) await step();
     expect(tasks.filter(({ uid }) => plans.has(uid)).map(({ id }) => id)).toEqual(ids.slice(2));
+    expect(prepared).toEqual(ids.slice(2).map(() => 'http://127.0.0.1:9/soon'));
     expect(Math.min(...asked)).toBeGreaterThan(t0 + 1_000);
     expect(plans.get(some.uid)).toMatchObject({ taskId: 'soon-2', version: 1, maxAttempts: 1 });
   });

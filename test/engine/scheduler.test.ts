@@ -34,6 +34,7 @@ function start(
   const clock = createClock(t0);
   const owner = randomUUID();
   const started: TakenRun[] = [];
+  const busy = { calls: false };
   const timetable = createTimetable();
   const misfire = misfireRule({ policy: 'skip', grace, limit: 1 });
   for (const { uid, id, generation } of tasks) {
@@ -52,6 +53,7 @@ function start(
     endedPerMs: () => 0,
     reserve: () => ({ release() {} }),
     running: () => 0,
+    callsWait: () => busy.calls,
     has: () => false,
     start: (run: TakenRun) => started.push({ ...run, taskId: run.plan.taskId } as never),
   } as unknown as Attempts;
@@ -74,7 +76,7 @@ function start(
       await new Promise((resume) => setTimeout(resume, 2));
     }
   };
-  return { scheduler, started, pass, owner, timetable };
+  return { scheduler, started, busy, pass, owner, timetable };
 }
 
 describe('a claim that fails half way', () => {
@@ -149,6 +151,17 @@ describe('an occurrence of another replica', () => {
     await pass(300);
     expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId, dueOf(foreign, 0).runId]);
     expect(scheduler.oldestOpen()).toBe(Infinity);
+  });
+
+  test('is left to it for longer while calls wait, but not beyond the least grace', async () => {
+    const foreign = await makeTask(store.db, 'foreign-in-a-herd');
+    const plans = createLruCache<number, Plan>(100);
+    const { started, busy, pass } = start([foreign], passOn, '1s', plans, others(foreign));
+    busy.calls = true;
+    await pass(800);
+    expect(started).toEqual([]);
+    await pass(150);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(foreign, 0).runId]);
   });
 
   test('is not started where it came', async () => {

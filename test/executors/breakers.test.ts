@@ -34,6 +34,7 @@ afterEach(() => void vi.useRealTimers());
 
 function create(random = 0) {
   const breakers = createBreakers({
+    originOf: ({ url }) => new URL(url).origin,
     monotonic: () => now,
     random: () => random,
     threshold: 0.8,
