@@ -41,7 +41,7 @@ export function createCompleter(
       const batch = waiting.slice(0, batchSize);
       await completeTasks(db, batch, time.now());
       waiting = waiting.slice(batch.length);
-      return everyMs;
+      return isBusy() ? everyMs : 0;
     },
   };
 }

@@ -130,11 +130,17 @@ export const runs = pgTable(
   (t) => [
     index('runs_task').on(t.taskUid, t.id),
     index('runs_live').on(t.status, t.rank).where(sql`${t.status} in ('pending', 'running', 'retrying')`),
-    // For lists of what is rare: the plain path (scheduled, succeeded) writes to neither.
+    // For lists of what is rare, of all tasks or of one: the plain path (scheduled, succeeded) writes to none of them.
     index('runs_ended')
       .on(t.status, t.id)
       .where(sql`${t.status} in ('failed', 'timed_out', 'cancelled', 'lost', 'skipped')`),
+    index('runs_task_ended')
+      .on(t.taskUid, t.status, t.id)
+      .where(sql`${t.status} in ('failed', 'timed_out', 'cancelled', 'lost', 'skipped')`),
     index('runs_unscheduled').on(t.trigger, t.id).where(sql`${t.trigger} in ('manual', 'catch_up', 'retry')`),
+    index('runs_task_unscheduled')
+      .on(t.taskUid, t.trigger, t.id)
+      .where(sql`${t.trigger} in ('manual', 'catch_up', 'retry')`),
     uniqueIndex('runs_lane').on(t.taskUid, t.lane).where(sql`${t.lane} < 2`),
     index('runs_line').on(t.taskUid, t.rank).where(sql`${t.lane} > 0`),
     index('runs_gate_waiting')
