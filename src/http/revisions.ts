@@ -91,8 +91,9 @@ async function write(
   if (isDeepStrictEqual(revision.definition, current.definition)) return current;
   const written = await updateTask(database.pool, current, { type, ...revision }, authorOf(request), now());
   if (!written) return null;
-  await claimsAreOver(database, written.changedIn, () => context.pause(2));
+  // Before waiting: whoever staged its next run can let go of it in time.
   context.signal('tasks');
+  await claimsAreOver(database, written.changedIn, () => context.pause(2));
   // What waited for a limit may start now.
   if (gateOf(current.definition) !== gateOf(wanted)) context.signal('waiting');
   return written.task;

@@ -191,10 +191,10 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         throw version === null
           ? notFound(`task "${id}"`)
           : new ProblemError('precondition_failed', 'the task has changed');
+      context.signal('tasks');
       await claimsAreOver(database, gone.changedIn, () => context.pause(2));
       const { cancelled } = await cancelRunsOf(db, gone.uid, 'pending', 'task deleted', now());
       context.metrics.cancelled('delete', cancelled);
-      context.signal('tasks');
       return reply.code(204).send();
     },
   );
