@@ -20,8 +20,8 @@ const PgBoss = loadPackage<(new (options: object) => Boss) & { default?: new (op
 const { call } = createCalls(TARGET_URL);
 
 /** The shortest poll it takes, batches and workers as they were the fastest. */
-const polling = { pollingIntervalSeconds: 0.5, batchSize: 500 };
-const workers = 3;
+const polling = { pollingIntervalSeconds: 0.5, batchSize: 2_000 };
+const workers = 5;
 let boss: Boss | null = null;
 let open = 0;
 
