@@ -1,6 +1,6 @@
 /** The composition root: builds one replica out of its parts, starts it and ends it. Two can live in one process. */
 
-import { randomFillSync } from 'node:crypto';
+import { randomFillSync, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from './clock.ts';
 import { createCalendar } from './domain/calendar.ts';
@@ -13,6 +13,7 @@ import { createHttpExecutor } from './executors/http.ts';
 import { createSigner } from './executors/signature.ts';
 import { createTargetFilter } from './executors/target-filter.ts';
 import { fillInTemplates } from './executors/templates.ts';
+import { warmUp } from './executors/warm-up.ts';
 import { buildApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import { noLock } from './locks/lock.ts';
@@ -94,19 +95,28 @@ export async function startService({ settings, clock, log, version, onFatal }: S
   const calendar = createCalendar();
   const time = createDatabaseTime(clock);
   const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
-  const executor = createHttpExecutor({
+  const calling = {
     clock,
     version,
     filter,
     signer: createSigner(settings.signingSecrets),
-    randomBytes: (size) => randomFillSync(Buffer.alloc(size)),
+    randomBytes: (size: number) => randomFillSync(Buffer.alloc(size)),
     random: Math.random,
     maxConnectionsPerOrigin: settings.maxConcurrentPerOrigin ?? Math.max(1, settings.maxConcurrentRuns >> 1),
+  };
+  const executor = createHttpExecutor({
+    ...calling,
     onPostponed: () => metrics.postponed('origin_full'),
     onSaturated(origin, isSaturated) {
       if (isSaturated) log.warn({ origin }, 'calls to this origin do not end: more are made only as they do');
       else log.info({ origin }, 'calls to an origin that took too long end again');
     },
+  });
+  const rehearsing = createHttpExecutor({
+    ...calling,
+    filter: createTargetFilter({ deny: [], allow: [] }),
+    onPostponed() {},
+    onSaturated() {},
   });
 
   const breakers =
@@ -119,7 +129,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
           windowMs: settings.breakerWindowMs,
           minimumCalls: breakerMinimumCalls,
           cooldownMs: settings.breakerCooldownMs,
-          originOf: (target) => executor.prepare(target).origin,
+          originOf: executor.originOf,
           onPostponed: () => metrics.postponed('circuit_open'),
           onChange(origin, state) {
             metrics.breakerChanged(state);
@@ -199,6 +209,11 @@ export async function startService({ settings, clock, log, version, onFatal }: S
         stagedBatches: embedded ? 0 : stagedBatches,
         leaseTtlMs: settings.leaseTtlMs,
         historyRetentionMs: settings.historyRetentionMs,
+        onLoaded: () =>
+          void warmUp({ clock, executor: rehearsing, newId: randomUUID }).then(
+            (calls) => log.debug({ calls }, 'warmed up'),
+            (error) => log.debug({ err: error }, 'could not warm up'),
+          ),
         identity: { version, host: hostname(), pid: process.pid },
       });
       if (embedded)
@@ -242,6 +257,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
       await engine?.stop(settings.shutdownGraceMs);
       await new Promise<void>((resume) => clock.after(Math.max(0, partedAt - clock.monotonic()), resume));
       executor.close();
+      rehearsing.close();
       await app.close();
       signals.close();
       redis?.close();

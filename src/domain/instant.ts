@@ -35,3 +35,16 @@ export function parseInstant(text: string): number | null {
 export function formatInstant(ms: number): string {
   return new Date(ms).toISOString();
 }
+
+/** `formatInstant` for many that are mostly the same as the one before, which it remembers: of a herd all are. */
+export function createInstantFormat(): (ms: number) => string {
+  let last = Number.NaN;
+  let text = '';
+  return (ms) => {
+    if (ms !== last) {
+      text = formatInstant(ms);
+      last = ms;
+    }
+    return text;
+  };
+}

@@ -1,5 +1,6 @@
 /** The attempts that this replica is making: started, aborted, and turned into settlements when they end. */
 
+import { type BagItem, createBag } from '../domain/bag.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { timeoutOf } from '../domain/verdict.ts';
 import type { Executor, Outcome, StartedAttempt } from '../executors/executor.ts';
@@ -38,8 +39,8 @@ export type Attempts = {
   running(): number;
   /** Whether calls end quickly and others wait for them: what is not a call had better wait. */
   callsWait(): boolean;
-  /** Whether a run is in hand here: its attempt waits for a slot, runs, or has still to be written down. */
-  has(runId: string): boolean;
+  /** The runs in hand here: their attempts wait for a slot, run, or have still to be written down. */
+  inHand(): ReadonlySet<string>;
   /**
    * Starts an attempt of a run that is ours as soon as a slot is free, the least rank first; what is not of the timetable
    * before all others.
@@ -86,29 +87,42 @@ const putOffMs = 500;
 const beforeNextMs = 250;
 const unscheduled: Scheduled = { rank: -Infinity, nextAt: -Infinity };
 
-type Running = { attempt: StartedAttempt; cause: AbortCause | null };
+type Running = BagItem & { runId: string; attempt: StartedAttempt; cause: AbortCause | null };
 
 export function createAttempts(options: AttemptsOptions): Attempts {
   const { settler, time, maxConcurrent } = options;
-  const running = new Map<string, Running>();
+  const running = createBag<Running>();
   const waiters: (() => void)[] = [];
   let reserved = 0;
   let ready: { run: TakenRun; owner: string; scheduled: Scheduled }[] = [];
   const rate = createRate();
 
   function begin(run: TakenRun, owner: string, { rank, nextAt }: Scheduled): void {
-    const entry: Running = { attempt: execute(run, rank), cause: null };
-    running.set(run.runId, entry);
-    void carryOut(run, owner, entry, nextAt).finally(() => end(run.runId));
+    const entry: Running = { place: -1, runId: run.runId, attempt: execute(run, rank), cause: null };
+    running.add(entry);
+    const startedAt = time.now();
+    void entry.attempt.outcome.then((outcome) => {
+      const { cause } = entry;
+      // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
+      if (cause?.kind !== 'lease')
+        if (outcome.status === 'accepted' || outcome.status === 'postponed') part(run, owner, outcome, startedAt);
+        else settle(run, owner, outcome, cause, startedAt, nextAt);
+      end(entry);
+    });
   }
 
-  function end(runId: string): void {
-    running.delete(runId);
+  function end(entry: Running): void {
+    running.remove(entry);
     rate.add(options.monotonic());
     const next = ready.shift();
     if (next) begin(next.run, next.owner, next.scheduled);
     options.onFree();
-    if (running.size === 0) for (const resolve of waiters.splice(0)) resolve();
+    if (running.size() === 0) for (const resolve of waiters.splice(0)) resolve();
+  }
+
+  function abort(entry: Running, cause: AbortCause): void {
+    entry.cause ??= cause;
+    entry.attempt.cancel();
   }
 
   function execute(
@@ -145,55 +159,66 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     return isPlain ? Math.min(putOffMs, nextAt - beforeNextMs - time.now()) : 0;
   }
 
-  async function carryOut(run: TakenRun, owner: string, entry: Running, nextAt: number): Promise<void> {
-    const startedAt = time.now();
-    const { plan } = run;
-    const takesPlace = plan.policies?.maxConcurrency != null || plan.policies?.concurrency != null;
-    const outcome = await entry.attempt.outcome;
-    const { cause } = entry;
-    // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
-    if (cause?.kind === 'lease') return;
+  /** Writes down that the target works on, or was not called. */
+  function part(run: TakenRun, owner: string, outcome: Outcome, startedAt: number): void {
+    const heartbeatMs = parseDuration(run.plan.policies?.heartbeatTimeout ?? '') ?? 0;
     const at = { startedAt, finishedAt: time.now(), share: options.random() };
-    if (outcome.status === 'accepted' || outcome.status === 'postponed') {
-      const parting = partingOf(run, outcome, parseDuration(plan.policies?.heartbeatTimeout ?? '') ?? 0, at);
-      return settler.add({
-        owner,
-        putOffUntil: 0,
-        parting,
-        // The target may have completed the run before its 202 was read: then there is nothing to write.
-        done(written) {
-          if (!written || !parting.postponed) return;
-          options.onWaiting(parting.postponed.until, false);
-          if (takesPlace) options.onPlaceFree();
-        },
-      });
-    }
+    const parting = partingOf(run, outcome, heartbeatMs, at);
+    const takesPlace = hasPlace(run);
+    settler.add({
+      owner,
+      putOffUntil: 0,
+      parting,
+      // The target may have completed the run before its 202 was read: then there is nothing to write.
+      done(written) {
+        if (!written || !parting.postponed) return;
+        options.onWaiting(parting.postponed.until, false);
+        if (takesPlace) options.onPlaceFree();
+      },
+    });
+  }
+
+  /** Writes down how the attempt ended. */
+  function settle(
+    run: TakenRun,
+    owner: string,
+    outcome: Outcome,
+    cause: Exclude<AbortCause, { kind: 'lease' }> | null,
+    startedAt: number,
+    nextAt: number,
+  ): void {
+    const { plan } = run;
+    const takesPlace = hasPlace(run);
+    const at = { startedAt, finishedAt: time.now(), share: options.random() };
     const settlement = settlementOf(run, outcome, cause, at);
+    const settled: SettledAttempt = {
+      taskId: plan.taskId,
+      runId: run.runId,
+      status: settlement.status,
+      durationMs: settlement.finishedAt - startedAt,
+      latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
+      hooked: plan.policies?.hooks != null && settlement.retryAt === null,
+    };
+    // Others of its task may wait in line behind it.
+    const others = plan.queues || run.trigger === 'catch_up' ? settlement.finishedAt : null;
+    const waitingAt = settlement.retryAt ?? others;
+    const checked = settlement.retryAt === null && plan.policies?.hooks?.before != null;
     settler.add({
       owner,
       putOffUntil: options.monotonic() + mayWaitMs(settlement, run, nextAt),
       settlement,
+      // Of a run whose outcome waits nothing else is kept: there may be thousands.
       done(written) {
-        if (!written) return options.onFenced(run.runId, plan.taskId);
-        options.onSettled({
-          taskId: plan.taskId,
-          runId: run.runId,
-          status: settlement.status,
-          durationMs: settlement.finishedAt - startedAt,
-          latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
-          hooked: plan.policies?.hooks != null && settlement.retryAt === null,
-        });
-        if (takesPlace) options.onPlaceFree();
-        if (settlement.retryAt !== null) options.onWaiting(settlement.retryAt, false);
-        // Others of its task may wait in line behind it.
-        else if (plan.queues || run.trigger === 'catch_up')
-          options.onWaiting(settlement.finishedAt, plan.policies?.hooks?.before != null);
+        if (!written) options.onFenced(settled.runId, settled.taskId);
+        else options.onSettled(settled);
+        if (written && takesPlace) options.onPlaceFree();
+        if (written && waitingAt !== null) options.onWaiting(waitingAt, checked);
       },
     });
   }
 
   return {
-    free: () => maxConcurrent - running.size - ready.length - reserved,
+    free: () => maxConcurrent - running.size() - ready.length - reserved,
     endedPerMs: () => rate.perMs(options.monotonic()),
     reserve(count) {
       reserved += count;
@@ -205,11 +230,14 @@ export function createAttempts(options: AttemptsOptions): Attempts {
         },
       };
     },
-    running: () => running.size,
-    callsWait: () => running.size >= crowd && rate.perMs(options.monotonic()) >= quickEndsPerMs,
-    has: (runId) => running.has(runId) || ready.some(({ run }) => run.runId === runId) || settler.holds(runId),
+    running: () => running.size(),
+    callsWait: () => running.size() >= crowd && rate.perMs(options.monotonic()) >= quickEndsPerMs,
+    inHand() {
+      const begun = running.items().map(({ runId }) => runId);
+      return new Set([...begun, ...ready.map(({ run }) => run.runId), ...settler.holds()]);
+    },
     start(run, owner, scheduled = unscheduled) {
-      if (running.size < maxConcurrent) return begin(run, owner, scheduled);
+      if (running.size() < maxConcurrent) return begin(run, owner, scheduled);
       const { rank } = scheduled;
       // Nearly always it is the last.
       const isLast = rank >= (ready.at(-1)?.scheduled.rank ?? rank);
@@ -217,25 +245,28 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       ready.splice(place < 0 ? ready.length : place, 0, { run, owner, scheduled });
     },
     abort(runId, cause) {
-      const entry = running.get(runId);
-      if (!entry) return false;
-      entry.cause ??= cause;
-      entry.attempt.cancel();
-      return true;
+      const entry = running.items().find((each) => each.runId === runId);
+      if (entry) abort(entry, cause);
+      return entry !== undefined;
     },
     abortAll(cause) {
       // What has not started is nobody's fault: it is taken over like the runs of a replica that died.
       ready = [];
-      for (const runId of [...running.keys()]) this.abort(runId, cause);
+      for (const entry of [...running.items()]) abort(entry, cause);
     },
     idle(withinMs) {
-      if (running.size === 0) return Promise.resolve(true);
+      if (running.size() === 0) return Promise.resolve(true);
       return new Promise((resolve) => {
         waiters.push(() => resolve(true));
         options.after(withinMs, () => resolve(false));
       });
     },
   };
+}
+
+/** Whether a limit keeps count of the run while it is under way. */
+function hasPlace({ plan }: TakenRun): boolean {
+  return plan.policies?.maxConcurrency != null || plan.policies?.concurrency != null;
 }
 
 function tooLate(maxDuration: string): Outcome {

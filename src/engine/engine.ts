@@ -58,6 +58,8 @@ export type EngineOptions = {
   stagedBatches: number;
   leaseTtlMs: number;
   historyRetentionMs: number;
+  /** The timetable is full for the first time. */
+  onLoaded: () => void;
   identity: { version: string; host: string; pid: number };
 };
 
@@ -167,9 +169,12 @@ export function startEngine(options: EngineOptions): Engine {
       const asOf = time.now();
       const wait = await reconcile();
       followedUntil = asOf;
-      // From now on it has a share of what is due.
-      if (!loaded) lease.renew();
-      loaded = true;
+      if (!loaded) {
+        loaded = true;
+        // From now on it has a share of what is due.
+        lease.renew();
+        options.onLoaded();
+      }
       return wait;
     });
     loop('dispatcher', createDispatcherStep({ database: db.claims, time, attempts, lease, metrics }));

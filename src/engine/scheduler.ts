@@ -73,7 +73,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   let failures = 0;
   /** How long a claim takes, as a moving average. */
   let claimMs = 5;
-  const open = new Set<readonly Waiting[]>();
+  let open: (readonly Waiting[])[] = [];
   let stopped = false;
   let stoppedResolve: (() => void) | null = null;
 
@@ -103,7 +103,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
    */
   function claimUrgent(): boolean {
     if (urgentUnderWay || inFlight === 0) return false;
-    const rank = Math.max(...[...open].map((batch) => rankOfWaiting(batch[batch.length - 1] as Waiting)));
+    const rank = Math.max(...open.map((batch) => rankOfWaiting(batch[batch.length - 1] as Waiting)));
     if (backlog.firstRank() >= rank) return false;
     const batch = inGrace(backlog.take(urgentBatchSize, rank));
     if (batch.length === 0) return true;
@@ -179,7 +179,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
   /** Carries out `work` with a slot kept for each of the batch; what it has not begun when it fails is claimed once more. */
   function launch(batch: readonly Waiting[], work: (owner: string, slots: Slots, begin: Begin) => Promise<void>): void {
-    open.add(batch);
+    open.push(batch);
     inFlight++;
     const owner = lease.id();
     const slots = attempts.reserve(batch.length);
@@ -208,7 +208,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       })
       .finally(() => {
         inFlight--;
-        open.delete(batch);
+        open = open.filter((each) => each !== batch);
         slots.release();
         if (!stopped) tick();
         else if (inFlight === 0) stoppedResolve?.();
@@ -223,8 +223,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       for (const each of due) backlog.add(each);
       pump();
     },
-    claiming: () => (backlog.size() > 0 ? null : new Set([...open].flat().map(({ entry }) => entry.uid))),
-    oldestOpen: () => Math.min(backlog.oldest(), stager.oldest(), ...[...open].flat().map(({ instant }) => instant)),
+    claiming: () => (backlog.size() > 0 ? null : new Set(open.flat().map(({ entry }) => entry.uid))),
+    oldestOpen: () => Math.min(backlog.oldest(), stager.oldest(), ...open.flat().map(({ instant }) => instant)),
     stop() {
       stopped = true;
       timer?.cancel();

@@ -22,8 +22,8 @@ type Pending = PendingSettlement | PendingParting;
 
 export type Settler = {
   add(item: Pending): void;
-  /** Whether something about this run has still to be written. */
-  holds(runId: string): boolean;
+  /** The runs about which something has still to be written. */
+  holds(): string[];
   /** Resolves when everything added so far is written, or `withinMs` have passed. */
   drain(withinMs: number): Promise<void>;
 };
@@ -55,29 +55,56 @@ const lookAgainMs = 10;
 
 /** `callsWait` tells whether calls are waiting to be made, which then come first. */
 export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWait: () => boolean): Settler {
-  /** In the order in which they came. */
-  const queue = new Set<Pending>();
-  const byRun = new Map<string, Pending>();
+  /** To be written now, in the order in which they came. */
+  let ready: Pending[] = [];
+  /** Put off, in the order of their instants; what stands before `laterFrom` is due. */
+  let later: (Pending | null)[] = [];
+  let laterFrom = 0;
+  let lastPutOff = -Infinity;
   let writing = false;
   const stripped = new WeakSet<Pending>();
   const drained: (() => void)[] = [];
 
   const pause = (ms: number) => new Promise<void>((resume) => clock.after(ms, resume));
 
-  /** What is not put off. */
-  function due(): Pending[] {
-    const all = [...queue];
-    if (drained.length > 0 || !callsWait()) return all;
+  const size = () => ready.length + later.length - laterFrom;
+
+  function putOff(item: Pending): boolean {
+    // One that would have to come before others is not worth finding its place.
+    if (item.putOffUntil <= clock.monotonic() || item.putOffUntil < lastPutOff) return false;
+    lastPutOff = item.putOffUntil;
+    later.push(item);
+    return true;
+  }
+
+  /** Adds to what is to be written now what has been put off for long enough. */
+  function bringIn(): void {
+    const isOver = drained.length > 0 || !callsWait();
     const now = clock.monotonic();
-    return all.filter(({ putOffUntil }) => putOffUntil <= now);
+    for (let item = later[laterFrom]; item && (isOver || item.putOffUntil <= now); item = later[laterFrom]) {
+      ready.push(item);
+      later[laterFrom++] = null;
+    }
+    if (laterFrom * 2 < later.length) return;
+    later = later.slice(laterFrom);
+    laterFrom = 0;
+    if (later.length === 0) lastPutOff = -Infinity;
+  }
+
+  /** The first, and those like it: all of one kind, and of one incarnation, for the fence names one owner. */
+  function nextBatch(most: number): Pending[] {
+    const batch: Pending[] = [];
+    const [first] = ready;
+    for (const item of ready) {
+      if (batch.length === most) break;
+      if (item.owner === first?.owner && isSettlement(item) === isSettlement(first)) batch.push(item);
+    }
+    return batch;
   }
 
   function finish(batch: readonly Pending[], written: ReadonlySet<string>): void {
-    for (const item of batch) {
-      const runId = runIdOf(item);
-      queue.delete(item);
-      if (byRun.get(runId) === item) byRun.delete(runId);
-    }
+    const done = new Set(batch);
+    ready = ready.filter((item) => !done.has(item));
     for (const item of batch) item.done(written.has(runIdOf(item)));
   }
 
@@ -97,19 +124,16 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWai
     /** How many are to be written one by one, because together they were refused. */
     let suspects = 0;
     let failures = 0;
-    while (queue.size > 0) {
-      const ready = due();
-      const [first] = ready;
+    while (size() > 0) {
+      bringIn();
+      const batch = nextBatch(suspects > 0 ? 1 : batchSize);
+      const [first] = batch;
       if (first === undefined) {
         await pause(lookAgainMs);
         continue;
       }
-      // An incarnation that was fenced off and its successor never share a statement: the fence names one owner.
-      const { owner } = first;
-      const alike = ready.filter((item) => item.owner === owner && isSettlement(item) === isSettlement(first));
-      const batch = alike.slice(0, suspects > 0 ? 1 : batchSize);
       try {
-        finish(batch, await write(owner, batch));
+        finish(batch, await write(first.owner, batch));
         suspects = Math.max(0, suspects - batch.length);
         if (failures > 0) log.info({ failures }, 'outcomes are written again');
         failures = 0;
@@ -117,7 +141,7 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWai
         failures++;
         // An outage is told when it begins and every half a minute, not four times a second.
         if (failures % 100 === 1)
-          log.error({ err: error, waiting: queue.size, failures }, 'outcomes could not be written; trying again');
+          log.error({ err: error, waiting: size(), failures }, 'outcomes could not be written; trying again');
         // One outcome that Postgres will not take must not hold up the others: find it alone, then keep its bare end.
         const [only] = batch;
         if (isBadData(error) && (batch.length > 1 || (only && !stripped.has(only)))) {
@@ -137,17 +161,16 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWai
 
   return {
     add(item) {
-      queue.add(item);
-      byRun.set(runIdOf(item), item);
+      if (!putOff(item)) ready.push(item);
       // What ends in the same turn of the event loop shares the statement.
       if (!writing) {
         writing = true;
         setImmediate(flush);
       }
     },
-    holds: (runId) => byRun.has(runId),
+    holds: () => [...ready, ...later.slice(laterFrom)].flatMap((item) => (item ? [runIdOf(item)] : [])),
     drain(withinMs) {
-      if (queue.size === 0 && !writing) return Promise.resolve();
+      if (size() === 0 && !writing) return Promise.resolve();
       return new Promise((resolve) => {
         drained.push(resolve);
         clock.after(withinMs, resolve);

@@ -16,7 +16,7 @@ export type StrayOptions = {
   time: DatabaseTime;
   log: Logger;
   lease: Pick<Lease, 'id' | 'held'>;
-  attempts: Pick<Attempts, 'has' | 'free'>;
+  attempts: Pick<Attempts, 'inHand' | 'free'>;
   metrics: Pick<Metrics, 'straysFound'>;
   /** Runs were taken away from this replica. */
   onTaken: () => void;
@@ -51,7 +51,8 @@ export function createStrayStep(options: StrayOptions): () => Promise<number> {
     const owner = lease.id();
     const held = await attemptsOf(db, owner);
     const now = clock.monotonic();
-    const missing = held.filter(({ runId }) => !attempts.has(runId));
+    const inHand = attempts.inHand();
+    const missing = held.filter(({ runId }) => !inHand.has(runId));
     unknown = new Map(missing.map((each) => [keyOf(each), unknown.get(keyOf(each)) ?? now]));
     const strays = missing.filter((each) => now - (unknown.get(keyOf(each)) ?? now) >= marginMs);
     if (strays.length === 0 || lease.id() !== owner) return pollMs;

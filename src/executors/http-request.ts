@@ -1,6 +1,5 @@
 /** What a target is sent: the request line, headers and body of one attempt. */
 
-import { formatInstant } from '../domain/instant.ts';
 import type { HttpMethod, HttpTarget } from '../domain/target.ts';
 import type { Attempt } from './executor.ts';
 import type { Signer } from './signature.ts';
@@ -26,6 +25,7 @@ export type Sender = {
   /** Epoch milliseconds; the signature's timestamp. */
   now(): number;
   nextSpanId(): string;
+  formatInstant(ms: number): string;
 };
 
 const describingMethods: readonly HttpMethod[] = ['POST', 'PUT', 'PATCH'];
@@ -57,7 +57,7 @@ export function prepareTarget(target: HttpTarget, version: string): PreparedTarg
 export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender: Sender): HttpRequest {
   const { taskId, runId, trigger, messageId } = attempt;
   const id = messageId ?? runId;
-  const scheduledFor = formatInstant(attempt.scheduledFor);
+  const scheduledFor = sender.formatInstant(attempt.scheduledFor);
   const body = prepared.describesRun
     ? JSON.stringify({ taskId, runId, attempt: attempt.attempt, scheduledFor, trigger })
     : prepared.body;
@@ -110,7 +110,5 @@ function isJson(contentType: string): boolean {
 }
 
 function successTest(rules: readonly string[]): (status: number) => boolean {
-  const classes = new Set(rules.filter((rule) => rule.endsWith('xx')).map((rule) => Number(rule[0])));
-  const codes = new Set(rules.filter((rule) => !rule.endsWith('xx')).map(Number));
-  return (status) => classes.has(Math.floor(status / 100)) || codes.has(status);
+  return (status) => rules.includes(`${Math.floor(status / 100)}xx`) || rules.includes(String(status));
 }

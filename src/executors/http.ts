@@ -2,6 +2,8 @@
 
 import { lookup } from 'node:dns/promises';
 import type { Clock, Timer } from '../clock.ts';
+import { type BagItem, createBag } from '../domain/bag.ts';
+import { createInstantFormat } from '../domain/instant.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { ResolveHost } from './connector.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
@@ -35,11 +37,15 @@ export type HttpExecutorOptions = {
 export type HttpExecutor = {
   /** Without an AbortSignal, which would make a call half as dear again (measured). */
   execute: Executor;
-  /** Does ahead what is the same for every call of a target, and tells where they go. Throws when its URL is none. */
-  prepare(target: HttpTarget): Pick<PreparedTarget, 'origin'>;
+  /** Does ahead what is the same for every call of a target, and keeps it as long as the target. Throws when its URL is none. */
+  prepare(target: HttpTarget): void;
+  /** Scheme, host and port of where a target is. Throws when its URL is none. */
+  originOf(target: HttpTarget): string;
   /** Ends all calls as cancelled and closes all connections. Later calls are cancelled at once. */
   close(): void;
 };
+
+type Call = BagItem & { cancel: (message: string) => void };
 
 /** Origins kept with nothing to do: how long in milliseconds, and how many. */
 const idleOriginMs = 60_000;
@@ -53,20 +59,27 @@ const closing = new Error('the executor is closed');
 export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   const { clock, filter, signer, version, random, maxConnectionsPerOrigin } = options;
   const connecting = { clock, filter, resolve: options.resolve ?? ((host) => lookup(host, { all: true })) };
-  const sender = { signer, now: () => clock.now(), nextSpanId: createSpanIds(options.randomBytes) };
+  const sender = {
+    signer,
+    now: () => clock.now(),
+    nextSpanId: createSpanIds(options.randomBytes),
+    formatInstant: createInstantFormat(),
+  };
   const preparedTargets = new WeakMap<HttpTarget, PreparedTarget>();
   const origins = new Map<string, Lanes>();
-  const calls = new Set<(message: string) => void>();
+  const calls = createBag<Call>();
   let sweeper: Timer | null = null;
   let isClosed = false;
+  /** Whoever asks where a target is calls it next. */
+  let lastTarget: HttpTarget | null = null;
+  let lastPrepared: PreparedTarget | null = null;
 
   function prepared(target: HttpTarget): PreparedTarget {
-    let found = preparedTargets.get(target);
-    if (found === undefined) {
-      found = prepareTarget(target, version);
-      preparedTargets.set(target, found);
+    if (lastPrepared === null || lastTarget !== target) {
+      lastPrepared = preparedTargets.get(target) ?? prepareTarget(target, version);
+      lastTarget = target;
     }
-    return found;
+    return lastPrepared;
   }
 
   function lanesTo(origin: string): Lanes {
@@ -100,35 +113,37 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   }
 
   function execute(attempt: Attempt): StartedAttempt {
-    let cancel = (_message: string) => {};
+    const call: Call = { place: -1, cancel: () => {} };
     const outcome = new Promise<Outcome>((resolve) => {
       if (isClosed) return resolve(cancelledOutcome(nothingReceived(), shutDown));
       let isOver = false;
       const report = (outcome: Outcome) => {
         isOver = true;
-        calls.delete(cancel);
+        calls.remove(call);
         if (outcome.postponed !== null) options.onPostponed();
         resolve(outcome);
       };
       try {
         const target = prepared(attempt.target);
         const request = () => buildRequest(target, attempt, sender);
-        cancel = startCall(clock, lanesTo(target.origin), attempt, request, target.isSuccess, report);
-        if (!isOver) calls.add(cancel);
+        call.cancel = startCall(clock, lanesTo(target.origin), attempt, request, target.isSuccess, report);
+        if (!isOver) calls.add(call);
       } catch (error) {
         resolve(brokenOutcome(nothingReceived(), error));
       }
     });
-    return { outcome, cancel: () => cancel(givenUp) };
+    return { outcome, cancel: () => call.cancel(givenUp) };
   }
 
   return {
     execute,
-    prepare: prepared,
+    prepare: (target) => void preparedTargets.set(target, prepared(target)),
+    originOf: (target) => prepared(target).origin,
     close() {
       isClosed = true;
       sweeper?.cancel();
-      for (const cancel of calls) cancel(shutDown);
+      // Each takes itself out.
+      for (const { cancel } of [...calls.items()]) cancel(shutDown);
       for (const lanes of origins.values()) lanes.destroy(closing);
       origins.clear();
     },

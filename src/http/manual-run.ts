@@ -2,10 +2,10 @@
 
 import { timeOrderedId } from '../domain/occurrence.ts';
 import type { Overlap } from '../domain/task.ts';
-import { makeWay } from '../store/claims.ts';
 import type { Queryable } from '../store/database.ts';
 import { insertManualRun } from '../store/dispatch.ts';
 import type { Author } from '../store/events.ts';
+import { makeWay } from '../store/overlaps.ts';
 import type { HttpContext } from './context.ts';
 
 /** The id of the new run, or null when the task is gone. The caller signals `waiting` once it is committed. */

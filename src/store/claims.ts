@@ -1,11 +1,12 @@
 /** Taking occurrences: one statement for a batch, the primary key as the fence under every lock. */
 
+import { createInstantFormat, formatInstant } from '../domain/instant.ts';
 import { ownTask } from '../domain/limits.ts';
 import type { Policies } from '../domain/policies.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { Overlap, Retry } from '../domain/task.ts';
-import { cancelledAttempts } from './attempt-records.ts';
 import type { Queryable } from './database.ts';
+import { plainArray } from './plain-array.ts';
 import { isNotDeleted } from './task-row.ts';
 
 /** An occurrence to take. Instants are epoch milliseconds. */
@@ -41,8 +42,8 @@ export type Claim = {
   won: boolean;
   /** Won, but to wait for its limits or its check: nothing to start yet. */
   waits: boolean;
-  overlap: Overlap;
-  version: number;
+  /** What the task says of runs at once; null where it was won. */
+  overlap: Overlap | null;
   /** Given when `knownVersion` was not the task's version. */
   plan: Plan | null;
   /** How many more occurrences the task's `maxRuns` leaves after this claim; null without a limit. */
@@ -99,9 +100,19 @@ export const insertRuns = (owner: string, trigger: string, now: string) => `
 
 const insertText = insertRuns('$6', '$7', '$8');
 
-/** No joins here: the planner takes these lists for short ones, and would go through one for each row of the other. */
+/**
+ * How many were met, in a row without a run, and those of which there is something to tell besides that they were won; all
+ * of them when some were not met. No joins here: the planner takes these lists for short ones, and would go through one for
+ * each row of the other.
+ */
 const answerText = (left: string) => `
-  select run_id, run_id in (select id from won) as won, gate is not null or checked as waits, overlap, version, ${left} as left, plan from live`;
+  select null::uuid as run_id, null::boolean as won, null::boolean as waits, null::overlap as overlap, null::json as plan,
+    count(*)::integer as "left" from live
+  union all
+  select * from (
+    select run_id, run_id in (select id from won) as won, gate is not null or checked as waits, overlap, plan, ${left} as "left" from live
+  ) each
+  where not won or waits or plan is not null or "left" is not null or (select count(*) from live) < cardinality($1::uuid[])`;
 
 const claimText = `with live as (${liveText}), won as (${insertText}) ${answerText('null::integer')}`;
 
@@ -130,37 +141,37 @@ export async function claimOccurrences(
   claimer: Claimer,
   limited: boolean,
 ): Promise<Claim[]> {
+  const stamp = createInstantFormat();
   const { rows } = await db.query<{
-    run_id: string;
+    run_id: string | null;
     won: boolean;
     waits: boolean;
     overlap: Overlap;
-    version: number;
-    left: number | null;
     plan: Plan | null;
+    left: number | null;
   }>({
     name: limited ? 'claim-limited' : 'claim',
     text: limited ? claimLimitedText : claimText,
     values: [
-      due.map((item) => item.runId),
-      due.map((item) => item.uid),
-      due.map((item) => item.generation),
-      due.map((item) => new Date(item.scheduledFor).toISOString()),
-      due.map((item) => item.knownVersion),
+      plainArray(due, (item) => item.runId),
+      plainArray(due, (item) => item.uid),
+      plainArray(due, (item) => item.generation),
+      plainArray(due, (item) => stamp(item.scheduledFor)),
+      plainArray(due, (item) => item.knownVersion),
       claimer.owner,
       claimer.trigger,
-      new Date(claimer.now).toISOString(),
+      formatInstant(claimer.now),
     ],
   });
-  return rows.map((row) => ({
-    runId: row.run_id,
-    won: row.won,
-    waits: row.waits,
-    overlap: row.overlap,
-    version: row.version,
-    plan: row.plan,
-    left: row.left,
-  }));
+  let met = 0;
+  const told = new Map<string, Claim>();
+  for (const { run_id: runId, won, waits, overlap, plan, left } of rows)
+    if (runId === null) met = left ?? 0;
+    else told.set(runId, { runId, won, waits, overlap: won ? null : overlap, plan, left });
+  if (met < due.length) return [...told.values()];
+  return due.map(
+    ({ runId }) => told.get(runId) ?? { runId, won: true, waits: false, overlap: null, plan: null, left: null },
+  );
 }
 
 /** The plans of these tasks; those that are gone have none. */
@@ -191,105 +202,4 @@ export function leftOver<T extends Due>(due: readonly T[], claims: readonly Clai
   const answers = new Map(claims.map((claim) => [claim.runId, claim]));
   const unspent = new Set(due.filter(({ runId }) => (answers.get(runId)?.left ?? 0) > 0).map(({ uid }) => uid));
   return due.filter(({ runId, uid }) => !answers.has(runId) && unspent.has(uid));
-}
-
-/**
- * Makes way for runs of tasks with `replace` that do not exist yet: an earlier run that waits is skipped, an earlier one
- * that runs is marked for its replica to abort. Gives back how many were skipped, cancelled or marked.
- */
-export async function makeWay(
-  db: Queryable,
-  runs: readonly { runId: string; uid: number }[],
-  now: number,
-): Promise<{ skipped: number; cancelled: number; aborting: number }> {
-  const { rows } = await db.query<{ skipped: number; cancelled: number; aborting: number }>({
-    name: 'make-way',
-    text: `
-      with coming as (
-        select g.uid, g.run_id from unnest($1::bigint[], $2::uuid[]) as g(uid, run_id)
-        where not exists (select from runs where id = g.run_id)
-      ), waiting as (
-        update runs r set status = case r.status when 'pending' then 'skipped' else 'cancelled' end::run_status, lane = null,
-          finished_at = $3, reason = 'replaced by a later run'
-        from coming c
-        where r.task_uid = c.uid and r.id < c.run_id and r.lane < 2 and r.status in ('pending', 'retrying')
-        returning r.status
-      ), live as (
-        update runs r set cancel_requested = true, reason = 'replaced by a later run'
-        from coming c
-        where r.task_uid = c.uid and r.id < c.run_id and r.lane = 0 and r.status = 'running'
-          and r.heartbeat_due is null
-        returning r.id
-      ), left_alone as (
-        -- Its target works on by itself: there is no attempt to abort.
-        update runs r set status = 'cancelled', cancel_requested = true, reason = 'replaced by a later run', lane = null,
-          finished_at = $3, heartbeat_due = null, error_kind = 'cancelled', error_message = 'cancelled',
-          attempts = ${cancelledAttempts('$3')}
-        from coming c
-        where r.task_uid = c.uid and r.id < c.run_id and r.lane = 0 and r.heartbeat_due is not null
-        returning r.status
-      )
-      select (select count(*)::integer from waiting where status = 'skipped') as skipped,
-        (select count(*)::integer from waiting where status = 'cancelled') +
-          (select count(*)::integer from left_alone) as cancelled,
-        (select count(*)::integer from live) as aborting`,
-    values: [runs.map(({ uid }) => uid), runs.map(({ runId }) => runId), new Date(now).toISOString()],
-  });
-  return rows[0] ?? { skipped: 0, cancelled: 0, aborting: 0 };
-}
-
-/**
- * Writes down the occurrences that were due while their task's run was still live: under `queue` and `replace` one waits
- * behind it, which counts for the task's `maxRuns`; every other is `skipped`. Does nothing for an occurrence that already
- * has its run. Gives back the ids of the runs that were written.
- */
-export async function recordOverlaps(
-  db: Queryable,
-  due: readonly Due[],
-  claimer: Claimer,
-): Promise<{ queued: string[]; skipped: string[] }> {
-  const { rows } = await db.query<{ id: string; is_queued: boolean }>({
-    name: 'record-overlaps',
-    text: `
-      with locked as materialized (
-        -- Two replicas cannot spend the same remainder, and nobody sees it spent before it is.
-        select uid, max_runs > claimed as has_left from tasks
-        where uid = any($2::bigint[]) and max_runs is not null order by uid for update
-      ), late as (
-        select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry, ${policyColumns}
-        from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[]) as d(run_id, uid, generation, scheduled_for)
-        join tasks t on t.uid = d.uid and t.generation = d.generation and ${isNotDeleted}
-        where not exists (select from runs where id = d.run_id)
-          and (t.max_runs is null or (select has_left from locked where uid = t.uid))
-      ), queued as (
-        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at, gate,
-          check_due, hooked)
-        select distinct on (uid) run_id, uid, $5::run_trigger, 'pending'::run_status, scheduled_for, scheduled_for,
-          scheduled_for - priority * interval '${secondsPerPriority} seconds', 1, 0, (retry->>'maxAttempts')::smallint,
-          $6::timestamptz, gate, case when checked then $6::timestamptz end, hooked
-        from late where overlap in ('queue', 'replace') order by uid, scheduled_for
-        on conflict do nothing
-        returning id, task_uid
-      ), counted as (
-        update tasks t set claimed = t.claimed + 1 from queued q where t.uid = q.task_uid and t.max_runs is not null
-      ), skipped as (
-        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, finished_at, reason)
-        select run_id, uid, $5::run_trigger, 'skipped', scheduled_for, scheduled_for, scheduled_for, 0,
-          (retry->>'maxAttempts')::smallint, $6, $6, 'overlap'
-        from late where run_id not in (select id from queued) order by run_id
-        on conflict do nothing
-        returning id
-      )
-      select id, true as is_queued from queued union all select id, false from skipped`,
-    values: [
-      due.map((item) => item.runId),
-      due.map((item) => item.uid),
-      due.map((item) => item.generation),
-      due.map((item) => new Date(item.scheduledFor).toISOString()),
-      claimer.trigger,
-      new Date(claimer.now).toISOString(),
-    ],
-  });
-  const idsOf = (isQueued: boolean) => rows.filter((row) => row.is_queued === isQueued).map((row) => row.id);
-  return { queued: idsOf(true), skipped: idsOf(false) };
 }

@@ -1,7 +1,8 @@
 /** Runs for occurrences that nobody claimed. */
 
-import { type Claimer, claimOccurrences, type Due, leftOver, recordOverlaps } from './claims.ts';
+import { type Claimer, claimOccurrences, type Due, leftOver } from './claims.ts';
 import type { Queryable } from './database.ts';
+import { recordOverlaps } from './overlaps.ts';
 import { completeTasks } from './tasks.ts';
 
 const insertBatch = 1_000;

@@ -1,8 +1,10 @@
 /** Writing down how attempts ended, each write guarded by the fence (run, owner, attempt). */
 
+import { formatInstant } from '../domain/instant.ts';
 import type { ErrorKind } from '../domain/run.ts';
 import { closedAttempts } from './attempt-records.ts';
 import type { Queryable } from './database.ts';
+import { plainArray } from './plain-array.ts';
 import type { StoredAttempt } from './schema.ts';
 
 /** The end of one attempt. Instants are epoch milliseconds. */
@@ -51,11 +53,12 @@ const isHalted = `(s.status = 'retrying' and r.cancel_requested)`;
  * would be `retrying` is `cancelled`.
  */
 export async function settleRuns(db: Queryable, owner: string, batch: readonly Settlement[]): Promise<Set<string>> {
+  const stamp = createStamps();
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
-  const { rows } = await db.query<{ id: string }>({
+  const { rows } = await db.query<{ some: string[] | null }>({
     name: 'settle',
     text: `
-      update runs r set status = case when ${isHalted} then 'cancelled' else s.status end,
+      with written as (update runs r set status = case when ${isHalted} then 'cancelled' else s.status end,
         started_at = coalesce(s.started_at, r.started_at),
         finished_at = case when s.status <> 'retrying' or ${isHalted} then s.finished_at end,
         due_at = coalesce(s.retry_at, r.due_at), rank = coalesce(s.retry_at + (r.rank - r.due_at), r.rank),
@@ -69,25 +72,27 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
         as s(id, attempt, status, started_at, finished_at, http_status, output, truncated, error_kind, error_message, reason,
           record, retry_at)
       where r.id = s.id and ${isFenced}
-      returning r.id`,
+      returning r.id)
+      -- Nearly always it is all of them: to be told so takes less than to be told each.
+      select case when count(*) < cardinality($2::uuid[]) then coalesce(array_agg(id::text), '{}') end as some from written`,
     values: [
       owner,
-      sorted.map((item) => item.runId),
-      sorted.map((item) => item.attempt),
-      sorted.map((item) => item.status),
-      sorted.map((item) => stamp(item.startedAt)),
-      sorted.map((item) => stamp(item.finishedAt)),
-      sorted.map((item) => item.httpStatus),
+      plainArray(sorted, (item) => item.runId),
+      plainArray(sorted, (item) => item.attempt),
+      plainArray(sorted, (item) => item.status),
+      plainArray(sorted, (item) => stamp(item.startedAt)),
+      plainArray(sorted, (item) => stamp(item.finishedAt)),
+      plainArray(sorted, (item) => item.httpStatus),
       sorted.map((item) => item.output),
-      sorted.map((item) => item.truncated),
-      sorted.map((item) => item.error?.kind ?? null),
+      plainArray(sorted, (item) => item.truncated),
+      plainArray(sorted, (item) => item.error?.kind ?? null),
       sorted.map((item) => item.error?.message ?? null),
       sorted.map((item) => item.reason),
       sorted.map((item) => (item.record === null ? null : JSON.stringify(item.record))),
-      sorted.map((item) => stamp(item.retryAt)),
+      plainArray(sorted, (item) => stamp(item.retryAt)),
     ],
   });
-  return new Set(rows.map((row) => row.id));
+  return new Set(rows[0]?.some ?? sorted.map((item) => item.runId));
 }
 
 /**
@@ -95,6 +100,7 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
  * `settleRuns`; where cancelling was asked for meanwhile they are cancelled.
  */
 export async function partWithRuns(db: Queryable, owner: string, batch: readonly Parting[]): Promise<Set<string>> {
+  const stamp = createStamps();
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
   const { rows } = await db.query<{ id: string }>({
     name: 'part-with-runs',
@@ -134,6 +140,16 @@ export async function partWithRuns(db: Queryable, owner: string, batch: readonly
   return new Set(rows.map((row) => row.id));
 }
 
-function stamp(instant: number | null): string | null {
-  return instant === null ? null : new Date(instant).toISOString();
+/** Instants as text. Those of a batch are the same ones again and again, and making one of them text takes a while. */
+function createStamps(): (instant: number | null) => string | null {
+  const known = new Map<number, string>();
+  return (instant) => {
+    if (instant === null) return null;
+    let text = known.get(instant);
+    if (text === undefined) {
+      text = formatInstant(instant);
+      known.set(instant, text);
+    }
+    return text;
+  };
 }

@@ -32,7 +32,7 @@ function start(maxConcurrent: number, outcome: Outcome = fine) {
     tokenOf: () => '',
     settler: {
       add: (item: (typeof settled)[number]) => void settled.push(item),
-      holds: () => false,
+      holds: () => [],
     } as unknown as Settler,
     time: { now: () => 1_000 } as DatabaseTime,
     after() {},

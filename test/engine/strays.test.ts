@@ -24,7 +24,7 @@ function watch() {
     time: createDatabaseTime(clock),
     log: silent,
     lease: { id: () => us.id, held: () => us.held },
-    attempts: { has: (runId) => us.known.has(runId), free: () => us.free },
+    attempts: { inHand: () => us.known, free: () => us.free },
     metrics: {
       straysFound(count) {
         us.taken += count;

@@ -44,8 +44,7 @@ describe('claiming', () => {
         runId: due.runId,
         won: true,
         waits: false,
-        overlap: 'allow',
-        version: 1,
+        overlap: null,
         plan: {
           taskId: 'one',
           version: 1,
@@ -98,11 +97,38 @@ describe('claiming', () => {
     const claim = async (second: number, version: number) =>
       (await claimOccurrences(store.db, [dueOf(task, second, version)], claimer(), false))[0];
     expect(await claim(0, 0)).toMatchObject({ plan: { version: 1 } });
-    expect(await claim(1, 1)).toMatchObject({ won: true, version: 1, plan: null });
+    expect(await claim(1, 1)).toMatchObject({ won: true, plan: null });
     const definition = { ...task.definition, timeout: '3s' };
     await updateTask(store.db, task, { type: 'updated', definition, activeFrom: null }, author, t0);
-    expect(await claim(2, 1)).toMatchObject({ version: 2, plan: { version: 2, timeoutMs: 3_000 } });
-    expect(await claim(3, 2)).toMatchObject({ version: 2, plan: null });
+    expect(await claim(2, 1)).toMatchObject({ won: true, plan: { version: 2, timeoutMs: 3_000 } });
+    expect(await claim(3, 2)).toMatchObject({ won: true, plan: null });
+  });
+
+  test('answers for each occurrence of a batch, whatever becomes of the others', async () => {
+    const [known, unknown, taken, busy, limited, stale] = (await makeTasks(
+      store.db,
+      ['each-known', 'each-unknown', 'each-taken', 'each-busy', 'each-limited', 'each-stale'],
+      { overlap: 'allow' },
+    )) as [Task, Task, Task, Task, Task, Task];
+    await store.db.query(`update tasks set overlap = 'queue' where uid = $1`, [busy.uid]);
+    await store.db.query(`update tasks set gate = 'concurrency:each=1' where uid = $1`, [limited.uid]);
+    await claimOccurrences(store.db, [dueOf(taken, 1), dueOf(busy, 0)], claimer(), false);
+    const batch = [dueOf(known, 1, 1), dueOf(unknown, 1), dueOf(taken, 1, 1), dueOf(busy, 1, 1), dueOf(limited, 1, 1)];
+    const plain = { waits: false, overlap: null, plan: null, left: null };
+    const answers = [
+      { ...plain, runId: batch[0]?.runId, won: true },
+      { ...plain, runId: batch[1]?.runId, won: true, plan: expect.objectContaining({ taskId: 'each-unknown' }) },
+      { ...plain, runId: batch[2]?.runId, won: false, overlap: 'allow' },
+      { ...plain, runId: batch[3]?.runId, won: false, overlap: 'queue' },
+      { ...plain, runId: batch[4]?.runId, won: true, waits: true },
+    ];
+    expect(await claimOccurrences(store.db, batch, claimer(), false)).toEqual(answers);
+    // One that is left out of the answer is told from one of which there was nothing to tell.
+    const [later, gone] = [dueOf(known, 2, 1), { ...dueOf(stale, 2, 1), generation: 7 }];
+    expect(await claimOccurrences(store.db, [gone, later], claimer(), false)).toEqual([
+      { ...plain, runId: later.runId, won: true },
+    ]);
+    expect(await claimOccurrences(store.db, [gone], claimer(), false)).toEqual([]);
   });
 
   test('takes nothing of a task that was stopped, changed, completed or deleted a moment ago', async () => {

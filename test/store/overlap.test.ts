@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Claimer, claimOccurrences, recordOverlaps } from '../../src/store/claims.ts';
+import { type Claimer, claimOccurrences } from '../../src/store/claims.ts';
 import { insertDue } from '../../src/store/insert-due.ts';
+import { recordOverlaps } from '../../src/store/overlaps.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
