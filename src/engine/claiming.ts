@@ -57,7 +57,7 @@ type PlannedDue = Due & { plan: Plan | undefined; nextAt: number };
 
 /**
  * A plan is kept for a task that is due again within this time, in milliseconds. A herd of more tasks than the cache holds
- * would only turn it over, and make the collector move every plan about (measured: a fifth of the herd's time).
+ * would only turn it over, and make the collector move every plan about.
  */
 const keptForMs = 5 * 60_000;
 

@@ -37,9 +37,9 @@ export type HttpExecutorOptions = {
 export type HttpExecutor = {
   /** Without an AbortSignal, which would make a call half as dear again (measured). */
   execute: Executor;
-  /** Does ahead what is the same for every call of a target, and keeps it as long as the target. Throws when its URL is none. */
+  /** Does ahead what is the same for every call of a target, and keeps it as long as the target; nothing where its URL is none. */
   prepare(target: HttpTarget): void;
-  /** Scheme, host and port of where a target is. Throws when its URL is none. */
+  /** Scheme, host and port of where a target is; its URL as it stands where that is none, which only a call of it tells. */
   originOf(target: HttpTarget): string;
   /** Ends all calls as cancelled and closes all connections. Later calls are cancelled at once. */
   close(): void;
@@ -137,8 +137,16 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
 
   return {
     execute,
-    prepare: (target) => void preparedTargets.set(target, prepared(target)),
-    originOf: (target) => prepared(target).origin,
+    prepare(target) {
+      if (URL.canParse(target.url)) preparedTargets.set(target, prepared(target));
+    },
+    originOf(target) {
+      try {
+        return prepared(target).origin;
+      } catch {
+        return target.url;
+      }
+    },
     close() {
       isClosed = true;
       sweeper?.cancel();

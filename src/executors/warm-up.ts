@@ -34,6 +34,8 @@ export async function warmUp({ clock, executor, newId }: WarmUpOptions): Promise
     socket.on('data', () => socket.write(answer));
   });
   try {
+    // A connection that could not be taken on is a call that is not answered.
+    server.on('error', () => {});
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const target: HttpTarget = { type: 'http', url, method: 'POST', headers: {}, successStatus: ['2xx'] };

@@ -92,7 +92,8 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
       plainArray(sorted, (item) => stamp(item.retryAt)),
     ],
   });
-  return new Set(rows[0]?.some ?? sorted.map((item) => item.runId));
+  const [{ some }] = rows as [(typeof rows)[number]];
+  return new Set(some ?? sorted.map((item) => item.runId));
 }
 
 /**

@@ -364,3 +364,12 @@ test('a message about a run is known by an id of its own', async () => {
   await call({ url: target.url }, { messageId: 'event-7' });
   expect(target.requests[0]?.headers).toMatchObject({ 'idempotency-key': 'event-7' });
 });
+
+test('a target whose URL is none is told by its call alone: whoever prepares it or asks where it is goes on', async () => {
+  const executor = startExecutor();
+  const attempt = attemptOn({ url: 'nowhere' });
+  executor.prepare(attempt.target);
+  expect(executor.originOf(attempt.target)).toBe('nowhere');
+  expect(await executor.execute(attempt).outcome).toMatchObject({ status: 'failed' });
+  expect(executor.originOf(attemptOn({ url: `${target.url}/x?y` }).target)).toBe(target.url);
+});
