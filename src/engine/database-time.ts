@@ -55,6 +55,8 @@ function withReading(readings: readonly Reading[], reading: Reading): Reading[] 
 
 export function createDatabaseTime(clock: Clock): DatabaseTime {
   let believed: Reading[] = [];
+  /** The greatest of their lower bounds: asked for with every call. */
+  let ahead = 0;
   let doubted: { readings: Reading[]; since: number; jumpMs: number } | null = null;
   /** What this machine's uptime was ahead of the monotonic clock at the last reading that was believed. */
   let awake = sleptMs();
@@ -65,11 +67,12 @@ export function createDatabaseTime(clock: Clock): DatabaseTime {
   }
 
   function current(): number {
-    return believed.length === 0 ? clock.now() : clock.monotonic() + least(believed);
+    return believed.length === 0 ? clock.now() : clock.monotonic() + ahead;
   }
 
   function believe(readings: Reading[]): void {
     believed = readings;
+    ahead = least(readings);
     doubted = null;
     awake = sleptMs();
   }
@@ -101,7 +104,7 @@ export function createDatabaseTime(clock: Clock): DatabaseTime {
     },
     remember(databaseMs) {
       // How long ago it said so is not known: any time after it is as good.
-      if (believed.length === 0) believed = [{ least: databaseMs - clock.monotonic(), most: Infinity }];
+      if (believed.length === 0) believe([{ least: databaseMs - clock.monotonic(), most: Infinity }]);
     },
     doubt: () => doubted && { jumpMs: Math.round(doubted.jumpMs) },
     offset: () => current() - clock.now(),

@@ -48,7 +48,8 @@ export function createIntake({ timetable, journal, backlog, isOwn, staged, calls
   const patienceMs = () => (callsWait() ? leftWhileBusyMs : 0);
 
   function defer(waiting: Waiting): void {
-    backlog.setAside({ ...waiting, deferred: true }, waiting.instant + leftToOwnerMs);
+    const { entry, instant, nextAt, doubtful } = waiting;
+    backlog.setAside({ entry, instant, nextAt, doubtful: doubtful ?? false, deferred: true }, instant + leftToOwnerMs);
   }
 
   /** Takes at most `limit` of what is due and comes before `rank`; says whether there may be more. */

@@ -56,8 +56,8 @@ const urgentBatchSize = 32;
 /** A bound on what is claimed beyond the free slots. */
 const mostAhead = 1_000;
 /** While a herd drains, slots free one by one: wait for this many, or this long, to keep the batches worth a statement. */
-const worthwhile = 128;
-const gatherMs = 4;
+const worthwhile = 256;
+const gatherMs = 8;
 const retryMs = 250;
 
 const rankOfWaiting = ({ entry, instant }: Waiting) => rankOf(instant, entry.priority);
@@ -135,6 +135,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       gathering ??= clock.after(gatherMs, () => {
         gathering = null;
         claimNext();
+        pump();
       });
       return false;
     }
@@ -142,9 +143,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     return true;
   }
 
-  /** How many slots will have become free by the time that a claim is answered: they may be claimed for already. */
+  /** How many slots will have become free by the time that the next claim is answered: they may be claimed for already. */
   function ahead(): number {
-    return Math.min(Math.floor(attempts.endedPerMs() * claimMs), mostAhead);
+    return Math.min(Math.floor(attempts.endedPerMs() * (claimMs + gatherMs)), mostAhead);
   }
 
   function claimNext(): void {
@@ -218,7 +219,10 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   tick();
   return {
     wake: tick,
-    slotFree: pump,
+    // While slots are gathered none of them is looked at by itself: a herd frees ten of them a millisecond.
+    slotFree() {
+      if (gathering === null) pump();
+    },
     release(due) {
       for (const each of due) backlog.add(each);
       pump();

@@ -99,7 +99,9 @@ export function createTimetable(): Timetable {
     has: (uid, generation) => byUid.get(uid)?.generation === generation,
     put(task, after) {
       this.remove(task.uid);
-      const entry: Entry = { ...task, key: Infinity, place: -1 };
+      const { uid, id, generation, priority, limited, timing, misfire } = task;
+      // Each by its name: V8 makes copies with `...` of ever new shapes, and what reads ten thousand of them takes six times as long.
+      const entry: Entry = { key: Infinity, place: -1, uid, id, generation, priority, limited, timing, misfire };
       byUid.set(entry.uid, entry);
       advance(entry, after);
       return entry.key !== Infinity;

@@ -35,18 +35,19 @@ export function prepareTarget(target: HttpTarget, version: string): PreparedTarg
   const url = new URL(target.url);
   const body = ownBody(target);
   const describesRun = body === null && describingMethods.includes(target.method);
-  const defaults: Record<string, string> = {
-    accept: '*/*',
+  const headers = new Map([
+    ['accept', '*/*'],
     // An answer is kept as it comes, so a compressed one would be of no use and could be a bomb.
-    'accept-encoding': 'identity',
-    'user-agent': `punctual/${version}`,
-    ...(body !== null || describesRun ? { 'content-type': 'application/json' } : {}),
-  };
+    ['accept-encoding', 'identity'],
+    ['user-agent', `punctual/${version}`],
+  ]);
+  if (body !== null || describesRun) headers.set('content-type', 'application/json');
+  for (const [name, value] of Object.entries(target.headers)) headers.set(name, value);
   return {
     origin: url.origin,
     path: url.pathname + url.search,
     method: target.method,
-    headers: Object.entries({ ...defaults, ...target.headers }).flat(),
+    headers: inTurn(headers),
     body,
     describesRun,
     isSuccess: successTest(target.successStatus),
@@ -96,6 +97,12 @@ export function createSpanIds(randomBytes: (size: number) => Buffer): () => stri
     used += 8;
     return id === '0000000000000000' ? '0000000000000001' : id;
   };
+}
+
+function inTurn(headers: ReadonlyMap<string, string>): string[] {
+  const list: string[] = [];
+  for (const [name, value] of headers) list.push(name, value);
+  return list;
 }
 
 function ownBody(target: HttpTarget): Buffer | null {

@@ -113,6 +113,8 @@ function timingOfRow(row: TimingRow): TaskTiming | InactiveTask {
     deleted,
   ] = row;
   if (!active || schedule === null || misfire === null) return { uid, id, active: false, deleted };
-  const timing = { schedule, activeFrom, startsAt, endsAt, jitterMs, misfire };
-  return { uid, id, generation, ...timing, priority, limited, active };
+  // biome-ignore format: one after the other as in the row
+  return {
+    uid, id, generation, schedule, activeFrom, startsAt, endsAt, jitterMs, misfire, priority, limited, active,
+  };
 }

@@ -9,3 +9,15 @@ export function plainArray<T>(items: readonly T[], elementOf: (item: T) => strin
   for (const item of items) text += `,${elementOf(item) ?? 'NULL'}`;
   return `{${text.slice(1)}}`;
 }
+
+const quoted = /["\\]/g;
+
+/** The array literal of texts of any kind; null stands for NULL. */
+export function textArray<T>(items: readonly T[], textOf: (item: T) => string | null): string {
+  let text = '';
+  for (const item of items) {
+    const element = textOf(item);
+    text += element === null ? ',NULL' : `,"${element.replace(quoted, '\\$&')}"`;
+  }
+  return `{${text.slice(1)}}`;
+}

@@ -4,7 +4,7 @@ import { formatInstant } from '../domain/instant.ts';
 import type { ErrorKind } from '../domain/run.ts';
 import { closedAttempts } from './attempt-records.ts';
 import type { Queryable } from './database.ts';
-import { plainArray } from './plain-array.ts';
+import { plainArray, textArray } from './plain-array.ts';
 import type { StoredAttempt } from './schema.ts';
 
 /** The end of one attempt. Instants are epoch milliseconds. */
@@ -83,12 +83,12 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
       plainArray(sorted, (item) => stamp(item.startedAt)),
       plainArray(sorted, (item) => stamp(item.finishedAt)),
       plainArray(sorted, (item) => item.httpStatus),
-      sorted.map((item) => item.output),
+      textArray(sorted, (item) => item.output),
       plainArray(sorted, (item) => item.truncated),
       plainArray(sorted, (item) => item.error?.kind ?? null),
-      sorted.map((item) => item.error?.message ?? null),
-      sorted.map((item) => item.reason),
-      sorted.map((item) => (item.record === null ? null : JSON.stringify(item.record))),
+      textArray(sorted, (item) => item.error?.message ?? null),
+      textArray(sorted, (item) => item.reason),
+      textArray(sorted, (item) => (item.record === null ? null : JSON.stringify(item.record))),
       plainArray(sorted, (item) => stamp(item.retryAt)),
     ],
   });
@@ -127,15 +127,15 @@ export async function partWithRuns(db: Queryable, owner: string, batch: readonly
       returning r.id`,
     values: [
       owner,
-      sorted.map((item) => item.runId),
-      sorted.map((item) => item.attempt),
-      sorted.map((item) => stamp(item.startedAt)),
-      sorted.map((item) => stamp(item.postponed?.until ?? null)),
-      sorted.map((item) => item.postponed?.reason ?? null),
-      sorted.map((item) => item.accepted?.output ?? null),
-      sorted.map((item) => item.accepted?.truncated ?? null),
-      sorted.map((item) => stamp(item.accepted?.heartbeatDue ?? null)),
-      sorted.map((item) => (item.accepted ? JSON.stringify(item.accepted.record) : null)),
+      plainArray(sorted, (item) => item.runId),
+      plainArray(sorted, (item) => item.attempt),
+      plainArray(sorted, (item) => stamp(item.startedAt)),
+      plainArray(sorted, (item) => stamp(item.postponed?.until ?? null)),
+      textArray(sorted, (item) => item.postponed?.reason ?? null),
+      textArray(sorted, (item) => item.accepted?.output ?? null),
+      plainArray(sorted, (item) => item.accepted?.truncated ?? null),
+      plainArray(sorted, (item) => stamp(item.accepted?.heartbeatDue ?? null)),
+      textArray(sorted, (item) => (item.accepted ? JSON.stringify(item.accepted.record) : null)),
     ],
   });
   return new Set(rows.map((row) => row.id));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { plainArray } from '../../src/store/plain-array.ts';
+import { plainArray, textArray } from '../../src/store/plain-array.ts';
 import { openStore } from './store.ts';
 
 test('is read by Postgres as the list that it was made of', async () => {
@@ -16,4 +16,32 @@ test('is read by Postgres as the list that it was made of', async () => {
     null,
   ]);
   expect(await read('timestamptz', ['2026-12-01T09:00:00.000Z'])).toEqual([expect.stringContaining('2026-12-01T')]);
+});
+
+test('texts of any kind are read by Postgres as they were', async () => {
+  const { db } = await openStore();
+  const texts = [
+    '',
+    'NULL',
+    null,
+    'null',
+    'a,b',
+    '{}',
+    '{"a": "b\\n"}',
+    '"',
+    '\\',
+    '\\"',
+    ' ',
+    '\n',
+    "it's",
+    '€ 😀',
+    '$&',
+  ];
+  const { rows } = await db.query('select to_json($1::text[]) as list', [textArray(texts, (text) => text)]);
+  expect(rows[0].list).toEqual(texts);
+  const documents = [{ quoted: '"\\"', none: null }];
+  const read = await db.query('select to_json($1::jsonb[]) as list', [
+    textArray(documents, (each) => JSON.stringify(each)),
+  ]);
+  expect(read.rows[0].list).toEqual(documents);
 });
