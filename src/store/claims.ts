@@ -153,7 +153,7 @@ export async function claimOccurrences(
   const stamp = createInstantFormat();
   const { rows } = await db.query({
     name: limited ? 'claim-limited' : 'claim',
-    // Of a herd whose plans are not known there is a row for each: an object is half as dear without its names.
+    // Of a herd whose plans are not known there is a row for each, and the driver makes an object by copying an empty one.
     rowMode: 'array',
     text: limited ? claimLimitedText : claimText,
     values: [
