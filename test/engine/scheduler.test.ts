@@ -30,11 +30,11 @@ function start(
   plans = createLruCache<number, Plan>(100),
   isOwn: (uid: number) => boolean = () => true,
   lock: OccurrenceLock = noLock,
+  busy = { calls: false, free: 100, running: 0 },
 ) {
   const clock = createClock(t0);
   const owner = randomUUID();
   const started: TakenRun[] = [];
-  const busy = { calls: false };
   const timetable = createTimetable();
   const misfire = misfireRule({ policy: 'skip', grace, limit: 1 });
   for (const { uid, id, generation } of tasks) {
@@ -49,10 +49,10 @@ function start(
     timetable.put({ uid, id, generation, priority: 5, limited: false, timing, misfire }, t0 - 1);
   }
   const attempts = {
-    free: () => 100,
+    free: () => busy.free,
     endedPerMs: () => 0,
     reserve: () => ({ release() {} }),
-    running: () => 0,
+    running: () => busy.running,
     callsWait: () => busy.calls,
     inHand: () => new Set(),
     start: (run: TakenRun) => started.push({ ...run, taskId: run.plan.taskId } as never),
@@ -76,7 +76,7 @@ function start(
       await new Promise((resume) => setTimeout(resume, 2));
     }
   };
-  return { scheduler, started, busy, pass, owner, timetable };
+  return { scheduler, started, busy, pass, owner, timetable, clock };
 }
 
 describe('a claim that fails half way', () => {
@@ -130,6 +130,45 @@ describe('a claim that fails half way', () => {
     expect(made.started.map(({ runId }) => runId).sort()).toEqual(
       [dueOf(one, 0), dueOf(two, 0)].map(({ runId }) => runId).sort(),
     );
+  });
+});
+
+describe('what waits for slots', () => {
+  const passOn = (_name: string, run: () => Promise<unknown>) => run();
+  const startFull = (tasks: Task[], around: Parameters<typeof start>[1]) =>
+    start(tasks, around, '1m', undefined, undefined, undefined, { calls: false, free: 0, running: 100 });
+  /** Lets statements under way come to their end; no time passes for the scheduler. */
+  const settle = () => new Promise((resume) => setTimeout(resume, 100));
+  const made = (names: readonly string[]) =>
+    Promise.all(names.map((name) => makeTask(store.db, name, { overlap: 'allow' })));
+
+  test('is claimed as soon as one is free, at no later tick', async () => {
+    const { scheduler, started, busy, pass } = startFull(await made(['patient']), passOn);
+    await pass(200);
+    expect(started).toHaveLength(0);
+    Object.assign(busy, { free: 1, running: 0 });
+    scheduler.slotFree();
+    await expect.poll(() => started.length).toBe(1);
+  });
+
+  test('shares a claim where slots become free one by one', async () => {
+    const tasks = await made(Array.from({ length: 20 }, (_, n) => `gathered-${n}`));
+    let claims = 0;
+    const around = (name: string, run: () => Promise<unknown>) => {
+      if (name === 'claim') claims++;
+      return run();
+    };
+    const { scheduler, started, busy, clock } = startFull(tasks, around);
+    await clock.advance(10);
+    for (let free = 1; free <= 10; free++) {
+      busy.free = free;
+      scheduler.slotFree();
+    }
+    await settle();
+    expect(claims).toBe(0);
+    await clock.advance(8);
+    await expect.poll(() => started.length).toBe(20);
+    expect(claims).toBe(2);
   });
 });
 
