@@ -21,6 +21,7 @@ const options = readArguments({
   rounds: 3,
   quiet: 0,
   background: 0,
+  answerAfter: 0,
   recurring: false,
   alone: false,
   peers: false,
@@ -32,6 +33,7 @@ const options = readArguments({
 await runBench(async (later) => {
   const services = await startServices(later);
   const capacity = await targetCapacity(later, services.target);
+  if (options.answerAfter > 0) services.target.url = new URL(`/w${options.answerAfter}`, services.target.url).href;
   const profiles = options.profile ? await createProfileFolder() : null;
   if (profiles) later(() => rm(profiles.folder, { recursive: true, force: true }));
   let more: Record<string, unknown> = {};
@@ -98,6 +100,7 @@ await runBench(async (later) => {
       replicas: options.replicas,
       quietSeconds: options.quiet,
       background: options.background,
+      answerAfterMs: options.answerAfter,
       recurring: options.recurring,
       settings: options.settings,
       targetPerSecond: capacity,

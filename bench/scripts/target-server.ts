@@ -29,7 +29,7 @@ const server = createServer({ noDelay: true }, (socket: Socket) => {
       const end = requestEnd(bytes, from);
       if (end > bytes.length) break;
       note(bytes, from, end, at);
-      if (!hangs(bytes, from)) socket.write(answer);
+      reply(socket, bytes, from);
       from = end;
     }
     rest = from === bytes.length ? null : bytes.subarray(from);
@@ -49,9 +49,17 @@ function requestEnd(bytes: Buffer, from: number): number {
   return head + headEnd.length + length;
 }
 
-/** Whether the path begins with `/h`: such a call is never answered. */
-function hangs(bytes: Buffer, from: number): boolean {
-  return bytes[bytes.indexOf(32, from) + 2] === 104;
+/** Answers at once; after so many milliseconds where the path is `/w50`; never where it begins with `/h`. */
+function reply(socket: Socket, bytes: Buffer, from: number): void {
+  const path = bytes.indexOf(32, from) + 1;
+  const kind = bytes[path + 1];
+  if (kind === 104) return;
+  if (kind !== 119) {
+    socket.write(answer);
+    return;
+  }
+  const afterMs = Number(bytes.toString('latin1', path + 2, bytes.indexOf(32, path)));
+  setTimeout(() => socket.write(answer), afterMs);
 }
 
 function note(bytes: Buffer, from: number, end: number, at: number): void {
