@@ -113,8 +113,5 @@ function timingOfRow(row: TimingRow): TaskTiming | InactiveTask {
     deleted,
   ] = row;
   if (!active || schedule === null || misfire === null) return { uid, id, active: false, deleted };
-  // biome-ignore format: one after the other as in the row
-  return {
-    uid, id, generation, schedule, activeFrom, startsAt, endsAt, jitterMs, misfire, priority, limited, active,
-  };
+  return { uid, id, generation, schedule, activeFrom, startsAt, endsAt, jitterMs, misfire, priority, limited, active };
 }
