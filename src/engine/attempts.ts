@@ -148,6 +148,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       fallback: policies?.fallback ?? null,
       about: plan.about,
       acceptsLater,
+      atMostOnce: plan.retry.maxAttempts === 1,
       token: acceptsLater ? options.tokenOf(runId, attempt) : null,
       rank,
     });

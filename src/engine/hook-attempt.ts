@@ -29,6 +29,7 @@ export function hookAttempt({ url, headers, timeout }: Hook, message: HookMessag
     fallback: null,
     about: null,
     acceptsLater: false,
+    atMostOnce: false,
     token: null,
   };
 }

@@ -17,6 +17,11 @@ export type Attempt = {
   fallback: HttpTarget | null;
   /** Whether an answer of 202 means that the target works on and tells the end later. */
   acceptsLater: boolean;
+  /**
+   * Whether the target must not get the call twice, whatever happens to the connection; else a call whose reused connection
+   * broke before any byte of an answer is sent once more.
+   */
+  atMostOnce: boolean;
   /** With which the target then speaks about this attempt; null when there is none. */
   token: string | null;
   /** What templates may name of the task; null where it has none. */

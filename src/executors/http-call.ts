@@ -8,27 +8,30 @@ import {
   answeredOutcome,
   brokenOutcome,
   cancelledOutcome,
+  isWholeWithoutBody,
   nothingReceived,
   parseRetryAfter,
   timedOutOutcome,
 } from './http-outcome.ts';
 import type { HttpRequest } from './http-request.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { Lane } from './lane.ts';
+import type { Lanes } from './lanes.ts';
 import { postponedOutcome } from './postponed.ts';
 
 const ended = new Error('the attempt is over');
 
 /**
  * Makes the call and reports its outcome once, through `report` and never by throwing. `buildRequest` is called once,
- * when a connection is free, so that what depends on the time is made as late as possible. The returned function ends
- * the call early as cancelled, for the reason given. Once reported, the connection of an unfinished call is cut.
- * Where no connection becomes free for it, it is postponed: a target that was not called has not failed.
+ * when a connection is free, with the milliseconds left: what depends on the time is made as late as possible. A call whose
+ * reused connection broke before any byte of an answer is sent once more, as it was, on a new one, unless it is to be sent
+ * at most once. The returned function ends the call early as cancelled, for the reason given. Once reported, the connection
+ * of an unfinished call is cut. Where no connection becomes free for it, it is postponed: a target that was not called has not failed.
  */
 export function startCall(
   clock: Clock,
   lanes: Lanes,
   attempt: Attempt,
-  buildRequest: () => HttpRequest,
+  buildRequest: (leftMs: number) => HttpRequest,
   isSuccess: (status: number) => boolean,
   report: (outcome: Outcome) => void,
 ): (message: string) => void {
@@ -37,6 +40,7 @@ export function startCall(
   let isOver = false;
   let hasEntered = false;
   let lane: Lane | null = null;
+  let request: HttpRequest | null = null;
   let withdraw: (() => void) | null = null;
   let timer: Timer = clock.after(attempt.timeoutMs, checkDeadline);
 
@@ -70,7 +74,9 @@ export function startCall(
   }
 
   const handler: Dispatcher.DispatchHandler = {
-    onRequestStart() {},
+    onRequestStart() {
+      lane?.started();
+    },
     onResponseStart(_controller, status, headers) {
       if (status < 200 || isOver) return;
       received.status = status;
@@ -87,24 +93,37 @@ export function startCall(
       end(answeredOutcome(received, isSuccess, attempt.acceptsLater));
     },
     onResponseError(_controller, error) {
+      // The client is still amid its own bookkeeping for the connection that broke.
+      if (!isOver && !attempt.atMostOnce && lane?.failedOnReuse()) {
+        queueMicrotask(send);
+        return;
+      }
       leave(false);
-      end(brokenOutcome(received, error));
+      if (isWholeWithoutBody(received, error)) end(answeredOutcome(received, isSuccess, attempt.acceptsLater));
+      else end(brokenOutcome(received, error));
     },
   };
 
-  function begin(given: Lane): void {
-    lane = given;
-    hasEntered = true;
+  function send(): void {
     if (isOver) {
-      leave(true);
+      // Given up since, which has cut the connection.
+      leave(false);
       return;
     }
     try {
-      given.send(buildRequest(), handler);
+      request ??= buildRequest(deadline - clock.monotonic());
+      lane?.send(request, handler, attempt.atMostOnce);
     } catch (error) {
       leave(true);
       end(brokenOutcome(received, error));
     }
+  }
+
+  function begin(given: Lane): void {
+    lane = given;
+    hasEntered = true;
+    if (isOver) leave(true);
+    else send();
   }
 
   withdraw = lanes.enter(begin, (pauseMs) => end(postponedOutcome(pauseMs, 'origin_full')), attempt.rank);

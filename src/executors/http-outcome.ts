@@ -16,7 +16,10 @@ const unavailableStatuses: readonly number[] = [502, 503, 504];
 /** What a target answers that does not want to be asked again: unassigned at IANA, and used so by QStash. */
 const doNotRetry = 489;
 
-const closedCodes: readonly string[] = ['UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'];
+const wrongLength = 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
+const closedCodes: readonly string[] = ['UND_ERR_SOCKET', wrongLength];
+/** Their answers end with the headers, whatever length those tell (RFC 9110 §8.6). */
+const bodyless: readonly (number | null)[] = [204, 304];
 
 /** The outcome of a whole answer, or of as much of it as anybody should read. */
 export function answeredOutcome(
@@ -47,6 +50,11 @@ export function cancelledOutcome(received: Received, message: string): Outcome {
 /** The outcome of an attempt whose connection failed, before or after the first byte of an answer. */
 export function brokenOutcome(received: Received, error: unknown): Outcome {
   return outcome('failed', received, false, describeFailure(error));
+}
+
+/** Whether the failure is only that an answer which has no body tells the length of one. */
+export function isWholeWithoutBody({ status }: Received, error: Error): boolean {
+  return bodyless.includes(status) && (error as SystemError).code === wrongLength;
 }
 
 /** What is known of an answer before the first byte of it. */

@@ -1,16 +1,9 @@
 /** The connections to one origin: a few while it answers quickly, more while it is slow, and a queue before them. */
 
-import { Client, type Dispatcher } from 'undici';
 import type { Timer } from '../clock.ts';
-import { type Connector, type ConnectorOptions, createConnector } from './connector.ts';
+import { type ConnectorOptions, createConnector } from './connector.ts';
+import { type Lane, type OwnedLane, openLane } from './lane.ts';
 import { createPatience, patienceMs } from './patience.ts';
-
-/** One connection, which carries one call at a time and connects again by itself when the target has closed it. */
-export type Lane = {
-  send(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void;
-  /** Cuts the connection, established or not; the handler of a call under way hears of it. */
-  destroy(reason: Error): void;
-};
 
 export type Lanes = {
   /**
@@ -41,7 +34,6 @@ const lost = new Error('the connection is of no further use');
 
 type Caller = { start: (lane: Lane) => void; refuse: (pauseMs: number) => void };
 type Waiting = { caller: Caller | null; since: number; rank: number };
-type OpenLane = Lane & { takenAt: number };
 
 export type LanesOptions = ConnectorOptions & {
   /** A random number in [0, 1). */
@@ -56,7 +48,7 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
   const connector = createConnector(options);
   const fewest = Math.min(initialLanes, most);
   const patience = createPatience({ ...options, monotonic: clock.monotonic, most, onChange: options.onSaturated });
-  const free: OpenLane[] = [];
+  const free: OwnedLane[] = [];
   const queue: Waiting[] = [];
   let head = 0;
   let waiting = 0;
@@ -192,10 +184,11 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
     },
     pauseMs: patience.pauseMs,
     leave(left, reusable) {
-      const lane = left as OpenLane;
+      const lane = left as OwnedLane;
       busy--;
       finished++;
-      patience.ended(clock.monotonic() - lane.takenAt, busy, limit);
+      lane.leftAt = clock.monotonic();
+      patience.ended(lane.leftAt - lane.takenAt, busy, limit);
       if (reusable) free.push(lane);
       else lane.destroy(lost);
       // The HTTP client is still amid its own bookkeeping for the call that ends here.
@@ -207,34 +200,6 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
       watch?.cancel();
       patienceTimer?.cancel();
       for (const lane of free.splice(0)) lane.destroy(reason);
-    },
-  };
-}
-
-function openLane(origin: string, connector: Connector): OpenLane {
-  let giveUp = () => {};
-  const client = new Client(origin, {
-    pipelining: 1,
-    maxHeaderSize: 16 * 1024,
-    // The caller's one deadline covers all of it.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    // A call sent while the target closes the idle connection is a failed attempt, and common servers close after 2 s.
-    keepAliveTimeout: 1500,
-    keepAliveMaxTimeout: 60_000,
-    connect(endpoint, report) {
-      giveUp = connector(endpoint, (error, socket) => {
-        if (error === null && socket !== null) report(null, socket);
-        else report(error ?? lost, null);
-      });
-    },
-  });
-  return {
-    takenAt: 0,
-    send: (request, handler) => void client.dispatch(request, handler),
-    destroy(reason) {
-      giveUp();
-      client.destroy(reason, () => {});
     },
   };
 }

@@ -58,6 +58,6 @@ export async function warmUp({ clock, executor, newId }: WarmUpOptions): Promise
 function attemptOn(target: HttpTarget, id: string, now: number): Attempt {
   return {
     ...{ taskId: id, runId: id, attempt: 1, scheduledFor: now, trigger: 'schedule', target, timeoutMs: longestMs },
-    ...{ fallback: null, about: null, acceptsLater: false, token: null, rank: now },
+    ...{ fallback: null, about: null, acceptsLater: false, atMostOnce: false, token: null, rank: now },
   };
 }

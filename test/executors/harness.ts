@@ -45,6 +45,7 @@ export function attemptOn(target: Partial<HttpTarget> & { url: string }, attempt
     fallback: null,
     about: null,
     acceptsLater: false,
+    atMostOnce: false,
     token: null,
     target: { type: 'http', method: 'POST', headers: {}, successStatus: ['2xx'], ...target },
     ...attempt,

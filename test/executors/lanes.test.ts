@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createLanes, type Lane } from '../../src/executors/lanes.ts';
+import type { Lane } from '../../src/executors/lane.ts';
+import { createLanes } from '../../src/executors/lanes.ts';
 import { createTargetFilter } from '../../src/executors/target-filter.ts';
 import { createClock } from '../clock.ts';
 import { startTarget, type Target } from '../target.ts';

@@ -1,0 +1,83 @@
+/** One place for calls to an origin: a connection that carries one call at a time, and is replaced by a new one when need be. */
+
+import type { Socket } from 'node:net';
+import { Client, type Dispatcher } from 'undici';
+import type { Connector } from './connector.ts';
+import { type AnswerWatch, skipInterimAnswers } from './interim-answers.ts';
+
+/** What a call is sent with. */
+export type Lane = {
+  /** Sends a call; `atMostOnce` keeps it off a connection that the target may be about to close. */
+  send(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, atMostOnce: boolean): void;
+  /** To be called as the request is written, by its handler. */
+  started(): void;
+  /**
+   * Of a call that failed: whether it went out on a connection that had carried another one, and no byte of an answer came.
+   * The target has closed such a connection without having seen the call, nearly always.
+   */
+  failedOnReuse(): boolean;
+  /** Cuts the connection, established or not; the handler of a call under way hears of it. */
+  destroy(reason: Error): void;
+};
+
+/** A lane as its owner sees it. Times are monotonic milliseconds. */
+export type OwnedLane = Lane & { takenAt: number; leftAt: number };
+
+/** A name that moved is followed within this time, in milliseconds, however busy its connections are. */
+const longestLifeMs = 60_000;
+/** Common servers close a connection after a second or two without a call. A call that may not be repeated keeps clear of that. */
+const longestIdleAtMostOnceMs = 500;
+
+const lost = new Error('no connection was made');
+
+/** A lane to `origin` (`http://host:port`). It connects with its first call, and again whenever its connection is gone. */
+export function openLane(origin: string, connector: Connector): OwnedLane {
+  let giveUp = () => {};
+  let socket: Socket | null = null;
+  let answer: AnswerWatch | null = null;
+  let openedAt = 0;
+  let calls = 0;
+  let isReused = false;
+  const client = new Client(origin, {
+    pipelining: 1,
+    maxHeaderSize: 16 * 1024,
+    // The caller's one deadline covers all of it.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    // Where the target does not say how long it keeps a connection: common servers close after 2 s.
+    keepAliveTimeout: 1500,
+    keepAliveMaxTimeout: longestLifeMs,
+    connect(endpoint, report) {
+      giveUp = connector(endpoint, (error, opened) => {
+        if (error !== null || opened === null) return report(error ?? lost, null);
+        socket = opened;
+        answer = skipInterimAnswers(opened);
+        openedAt = lane.takenAt;
+        calls = 0;
+        report(null, opened);
+      });
+    },
+  });
+  const lane: OwnedLane = {
+    takenAt: 0,
+    leftAt: 0,
+    send(request, handler, atMostOnce) {
+      const { takenAt, leftAt } = lane;
+      isReused = false;
+      const isOld = takenAt - openedAt >= longestLifeMs || (atMostOnce && takenAt - leftAt > longestIdleAtMostOnceMs);
+      // The client connects again for a call that finds its connection closed.
+      if (isOld && calls > 0) socket?.destroy();
+      client.dispatch(request, handler);
+    },
+    started() {
+      isReused = calls++ > 0;
+      answer?.expect();
+    },
+    failedOnReuse: () => isReused && answer?.hasBegun() === false,
+    destroy(reason) {
+      giveUp();
+      client.destroy(reason, () => {});
+    },
+  };
+  return lane;
+}
