@@ -97,6 +97,7 @@ export async function startService({ settings, clock, log, version, onFatal }: S
   const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
   const calling = {
     clock,
+    now: time.now,
     version,
     filter,
     signer: createSigner(settings.signingSecrets),

@@ -48,6 +48,7 @@ const ownHeaders: readonly string[] = [
   'x-run-id',
   'x-run-token',
   'x-scheduled-for',
+  'x-deadline',
   'x-task-id',
   'x-trigger',
 ];

@@ -22,10 +22,12 @@ export type HttpRequest = { path: string; method: HttpMethod; headers: string[];
 /** What the headers of a call are made of besides the attempt. */
 export type Sender = {
   signer: Signer | null;
-  /** Epoch milliseconds; the signature's timestamp. */
+  /** Epoch milliseconds by the database's clock: the signature's timestamp, and what the deadline counts from. */
   now(): number;
   nextSpanId(): string;
   formatInstant(ms: number): string;
+  /** The same apart, because each remembers the instant of the call before. */
+  formatDeadline(ms: number): string;
 };
 
 const describingMethods: readonly HttpMethod[] = ['POST', 'PUT', 'PATCH'];
@@ -54,8 +56,8 @@ export function prepareTarget(target: HttpTarget, version: string): PreparedTarg
   };
 }
 
-/** The request of one attempt. */
-export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender: Sender): HttpRequest {
+/** The request of one attempt that has `leftMs` milliseconds left. */
+export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender: Sender, leftMs: number): HttpRequest {
   const { taskId, runId, trigger, messageId } = attempt;
   const id = messageId ?? runId;
   const scheduledFor = sender.formatInstant(attempt.scheduledFor);
@@ -71,6 +73,7 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
       'x-attempt', String(attempt.attempt),
       'x-scheduled-for', scheduledFor,
       'x-trigger', trigger,
+      'x-deadline', sender.formatDeadline(Math.floor(sender.now() + leftMs)),
     );
   if (attempt.token !== null) headers.push('x-run-token', attempt.token);
   const traceId = runId.replaceAll('-', '');

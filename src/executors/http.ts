@@ -16,6 +16,8 @@ import type { TargetFilter } from './target-filter.ts';
 
 export type HttpExecutorOptions = {
   clock: Clock;
+  /** Epoch milliseconds by the database's clock: a replica's own may be wrong, and targets judge by what they are told. */
+  now(): number;
   /** For `user-agent`. */
   version: string;
   filter: TargetFilter;
@@ -55,15 +57,16 @@ const givenUp = 'the attempt was cancelled';
 const shutDown = 'the replica is shutting down';
 const closing = new Error('the executor is closed');
 
-/** Makes an executor with connections of its own. It follows no redirect and never calls a target twice for one attempt. */
+/** Makes an executor with connections of its own. It follows no redirect. A target gets an attempt twice only as `startCall` says. */
 export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   const { clock, filter, signer, version, random, maxConnectionsPerOrigin } = options;
   const connecting = { clock, filter, resolve: options.resolve ?? ((host) => lookup(host, { all: true })) };
   const sender = {
     signer,
-    now: () => clock.now(),
+    now: options.now,
     nextSpanId: createSpanIds(options.randomBytes),
     formatInstant: createInstantFormat(),
+    formatDeadline: createInstantFormat(),
   };
   const preparedTargets = new WeakMap<HttpTarget, PreparedTarget>();
   const origins = new Map<string, Lanes>();
@@ -125,7 +128,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
       };
       try {
         const target = prepared(attempt.target);
-        const request = () => buildRequest(target, attempt, sender);
+        const request = (leftMs: number) => buildRequest(target, attempt, sender, leftMs);
         call.cancel = startCall(clock, lanesTo(target.origin), attempt, request, target.isSuccess, report);
         if (!isOver) calls.add(call);
       } catch (error) {

@@ -82,7 +82,7 @@ describe('hooks that tell what happened', () => {
       event.id,
       'told',
     ]);
-    for (const own of ['x-run-id', 'x-attempt', 'x-scheduled-for', 'x-trigger', 'x-run-token'])
+    for (const own of ['x-run-id', 'x-attempt', 'x-scheduled-for', 'x-trigger', 'x-deadline', 'x-run-token'])
       expect(headers).not.toHaveProperty(own);
   });
 

@@ -91,6 +91,7 @@ test.each([
   ['X-Run-Id', 'a'],
   ['X-Attempt', 'a'],
   ['X-Scheduled-For', 'a'],
+  ['X-Deadline', 'a'],
   ['X-Trigger', 'a'],
   ['Idempotency-Key', 'a'],
   ['traceparent', 'a'],

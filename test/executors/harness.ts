@@ -20,6 +20,7 @@ export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpE
   const filter = createTargetFilter({ deny: [], allow: [] });
   const executor = createHttpExecutor({
     clock: systemClock,
+    now: systemClock.now,
     version: '1.2.3',
     filter,
     signer: null,

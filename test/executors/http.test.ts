@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { createSigner, parseSigningSecrets } from '../../src/executors/signature.ts';
+import { createClock } from '../clock.ts';
 import { closedPortUrl, delay, hang, redirect, resetAtOnce, startTarget, status, type Target } from '../target.ts';
 import { attemptOn, call, runId, startExecutor } from './harness.ts';
 
@@ -57,6 +58,23 @@ test('the attempts of a run share a trace and an idempotency key, and each has a
   expect(new Set(parents).size).toBe(2);
   expect(target.requests.map(({ headers }) => headers['idempotency-key'])).toEqual([runId, runId]);
   expect(target.connections()).toBe(1);
+});
+
+test('a call says by when it must be answered, by the database’s clock, however long it waited for a connection', async () => {
+  const now = () => Date.UTC(2031, 4, 1);
+  const clock = createClock(Date.UTC(1999, 0, 1));
+  const { execute } = startExecutor({ clock, now, maxConnectionsPerOrigin: 1 });
+  target.setBehaviour(() => clock.freeze(1_500));
+  const first = execute(attemptOn({ url: target.url }, { timeoutMs: 30_000 }));
+  const second = execute(attemptOn({ url: target.url }, { timeoutMs: 30_000 }));
+  await target.waitFor(({ length }) => length === 1);
+  first.cancel();
+  await target.waitFor(({ length }) => length === 2);
+  second.cancel();
+  expect(target.requests.map(({ headers }) => headers['x-deadline'])).toEqual([
+    '2031-05-01T00:00:30.000Z',
+    '2031-05-01T00:00:28.500Z',
+  ]);
 });
 
 test('the headers of the task win over the defaults and its JSON body is sent as it is', async () => {
