@@ -10,12 +10,12 @@ import { type Engine, startEngine } from './engine/engine.ts';
 import { type Loop, startLoop } from './engine/loop.ts';
 import { createBreakers } from './executors/breakers.ts';
 import { createHttpExecutor } from './executors/http.ts';
-import { createSigner } from './executors/signature.ts';
+import { createSignatures } from './executors/signature.ts';
 import { createTargetFilter } from './executors/target-filter.ts';
 import { fillInTemplates } from './executors/templates.ts';
 import { warmUp } from './executors/warm-up.ts';
 import { buildApp } from './http/app.ts';
-import { createAuthenticator } from './http/auth.ts';
+import { createAuth } from './http/auth.ts';
 import { noLock } from './locks/lock.ts';
 import { connectRedis } from './locks/redis.ts';
 import { createRedisLock } from './locks/redis-lock.ts';
@@ -95,12 +95,13 @@ export async function startService({ settings, clock, log, version, onFatal }: S
   const calendar = createCalendar();
   const time = createDatabaseTime(clock);
   const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
+  const signatures = createSignatures(settings.signingSecrets);
   const calling = {
     clock,
     now: time.now,
     version,
     filter,
-    signer: createSigner(settings.signingSecrets),
+    signerFor: signatures.signerFor,
     randomBytes: (size: number) => randomFillSync(Buffer.alloc(size)),
     random: Math.random,
     maxConnectionsPerOrigin: settings.maxConcurrentPerOrigin ?? Math.max(1, settings.maxConcurrentRuns >> 1),
@@ -147,12 +148,13 @@ export async function startService({ settings, clock, log, version, onFatal }: S
   const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log);
   let signals: Signals = createLocalSignals(receive);
 
+  const auth = createAuth(settings, clock, log);
   const app = await buildApp({
     database: api,
     log,
     metrics,
     calendar,
-    authenticate: createAuthenticator(settings, clock),
+    authenticate: auth.authenticate,
     now: time.now,
     refusesUrl: filter.refusesUrl,
     signal: (what) => signals.send(what),

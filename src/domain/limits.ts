@@ -10,7 +10,11 @@ export const ownTask = '{uid}';
  * The gate of a task's runs: `task:{uid}=3 concurrency:reports=5 rate:api=100/60000` (milliseconds), or null where it has
  * no limits. Keys hold no blanks, so the text can be taken apart again.
  */
-export function gateOf({ maxConcurrency, concurrency, rate }: Omit<Policies, 'hooks'>): string | null {
+export function gateOf({
+  maxConcurrency,
+  concurrency,
+  rate,
+}: Pick<Policies, 'maxConcurrency' | 'concurrency' | 'rate'>): string | null {
   const parts: string[] = [];
   if (maxConcurrency !== null) parts.push(`task:${ownTask}=${maxConcurrency}`);
   if (concurrency !== null) parts.push(`concurrency:${concurrency.key}=${concurrency.limit}`);

@@ -2,6 +2,7 @@
 
 import type { FieldError } from '../errors.ts';
 import { formatDuration, parseDuration } from './duration.ts';
+import { signingSecretFaults } from './signing-secret.ts';
 import type { HttpTarget } from './target.ts';
 import { readTemplatedTarget } from './template.ts';
 
@@ -23,6 +24,9 @@ export const eventHooks = ['onSuccess', 'onFailure', 'onRecovery', 'onMissed'] a
 export type EventHook = (typeof eventHooks)[number];
 export type Hooks = { before: BeforeHook | null } & Record<EventHook, Hook | null>;
 
+/** Signs the calls of one task, besides what signs all calls. `secret`: `whsec_…`, or several, newest first, with blanks between. */
+export type Signing = { secret: string };
+
 /** The canonical form; durations in canonical text, null = not asked for. */
 export type Policies = {
   maxConcurrency: number | null;
@@ -33,6 +37,7 @@ export type Policies = {
   heartbeatTimeout: string | null;
   /** Called instead of the target while the circuit to that one is open. */
   fallback: HttpTarget | null;
+  signing: Signing | null;
 };
 
 type Given<T> = { [Key in keyof T]?: T[Key] | null };
@@ -46,6 +51,7 @@ export type PoliciesInput = {
   hooks?: Given<Record<keyof Hooks, HookInput>> | null;
   heartbeatTimeout?: string | null;
   fallback?: unknown;
+  signing?: Given<Signing> | null;
 };
 
 const longestPeriodMs = 24 * 3_600_000;
@@ -105,6 +111,18 @@ export function readPolicies(
     return rest;
   };
 
+  const signing = (given: Given<Signing> | null | undefined): Signing | null => {
+    if (given === null || given === undefined) return null;
+    if (given.secret == null) {
+      errors.push({ pointer: '#/signing/secret', detail: 'must be given' });
+      return null;
+    }
+    const secrets = given.secret.split(/[\s,]+/).filter((word) => word !== '');
+    const detail = signingSecretFaults(secrets)[0] ?? null;
+    if (detail !== null) errors.push({ pointer: '#/signing/secret', detail });
+    return { secret: secrets.join(' ') };
+  };
+
   const { concurrency, rate, hooks } = input;
   if (concurrency) required('#/concurrency', concurrency, 'key', 'limit');
   if (rate) required('#/rate', rate, 'key', 'limit', 'period');
@@ -132,6 +150,7 @@ export function readPolicies(
         ? null
         : duration('#/heartbeatTimeout', input.heartbeatTimeout, 100, longestHeartbeatMs),
     fallback: input.fallback == null ? null : target('#/fallback', input.fallback),
+    signing: signing(input.signing),
   };
   if (policies.hooks !== null && Object.values(policies.hooks).every((one) => one === null)) policies.hooks = null;
   return { policies, errors };

@@ -149,6 +149,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       about: plan.about,
       acceptsLater,
       atMostOnce: plan.retry.maxAttempts === 1,
+      signing: policies?.signing?.secret ?? null,
       token: acceptsLater ? options.tokenOf(runId, attempt) : null,
       rank,
     });

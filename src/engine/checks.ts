@@ -26,7 +26,7 @@ export function beforeChecks({ db, onChecked, onSkipped, onWaiting }: ChecksOpti
     name: 'checks',
     bounds: { total: 256, perOrigin: 64, perSlowOrigin: 64, slowMs: 0 },
     take: (limit, now) => takeChecks(db, limit, now),
-    call({ taskId, runId, scheduledFor, trigger, hook }) {
+    call({ taskId, runId, scheduledFor, trigger, hook, signing }) {
       return (
         hook &&
         hookAttempt(hook, {
@@ -35,6 +35,7 @@ export function beforeChecks({ db, onChecked, onSkipped, onWaiting }: ChecksOpti
           scheduledFor,
           trigger,
           attempt: 1,
+          signing,
           // Not the run's own id: a target that knows both calls by it would take the second for a repetition.
           messageId: `${runId}-before`,
           contentType: 'application/json',

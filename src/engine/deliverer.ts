@@ -34,7 +34,7 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
     // One that hangs for ten seconds and gets an event a second is due some 35 times a second by the end of a day.
     bounds: { total: 64, perOrigin: 32, perSlowOrigin: 8, slowMs: 1_000 },
     take: (limit, now) => takeDeliveries(db, limit, now),
-    call({ id, hook, taskId, call, runId, run, data, attempt, createdAt }) {
+    call({ id, hook, taskId, call, signing, runId, run, data, attempt, createdAt }) {
       if (taskId === null || call === null || (runId !== null && run === null)) return null;
       return hookAttempt(call, {
         taskId,
@@ -43,6 +43,7 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
         trigger: run?.trigger ?? 'schedule',
         attempt: attempt + 1,
         messageId: id,
+        signing,
         contentType: cloudEventType,
         body: run ? runEvent(id, hook, taskId, run, createdAt) : missEvent(id, taskId, data ?? {}, createdAt),
       });

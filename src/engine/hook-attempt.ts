@@ -5,7 +5,7 @@ import type { Hook } from '../domain/policies.ts';
 import type { Attempt } from '../executors/executor.ts';
 
 /** What is sent, and what it is about. */
-export type HookMessage = Pick<Attempt, 'taskId' | 'runId' | 'scheduledFor' | 'trigger' | 'attempt'> & {
+export type HookMessage = Pick<Attempt, 'taskId' | 'runId' | 'scheduledFor' | 'trigger' | 'attempt' | 'signing'> & {
   /** The same at every try. */
   messageId: string;
   contentType: string;

@@ -26,6 +26,8 @@ export type Attempt = {
   token: string | null;
   /** What templates may name of the task; null where it has none. */
   about: { name: string; labels: Record<string, string> } | null;
+  /** The task's own signing secrets, as `Signing` has them; absent or null where it has none. */
+  signing?: string | null;
   /** Of those that wait for a connection the least goes first; absent before all others. */
   rank?: number;
   /** What a message about the run is known by to its receiver; absent where the run itself is carried out. */

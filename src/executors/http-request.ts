@@ -21,7 +21,8 @@ export type HttpRequest = { path: string; method: HttpMethod; headers: string[];
 
 /** What the headers of a call are made of besides the attempt. */
 export type Sender = {
-  signer: Signer | null;
+  /** What signs the calls of a task with these secrets of its own (null: none); null = they are not signed. */
+  signerFor(ownSecrets: string | null): Signer | null;
   /** Epoch milliseconds by the database's clock: the signature's timestamp, and what the deadline counts from. */
   now(): number;
   nextSpanId(): string;
@@ -79,10 +80,11 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
   const traceId = runId.replaceAll('-', '');
   // The attempts of a run share a trace (W3C Trace Context §3.2); "01" asks targets that sample by their caller to record it.
   if (/^[0-9a-f]{32}$/.test(traceId)) headers.push('traceparent', `00-${traceId}-${sender.nextSpanId()}-01`);
-  if (sender.signer !== null) {
+  const signer = sender.signerFor(attempt.signing ?? null);
+  if (signer !== null) {
     const seconds = Math.floor(sender.now() / 1000);
     headers.push('webhook-id', id, 'webhook-timestamp', String(seconds));
-    headers.push('webhook-signature', sender.signer(id, seconds, body ?? ''));
+    headers.push('webhook-signature', signer(id, seconds, body ?? ''));
   }
   return { path: prepared.path, method: prepared.method, headers, body };
 }

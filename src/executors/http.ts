@@ -9,9 +9,8 @@ import type { ResolveHost } from './connector.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
 import { startCall } from './http-call.ts';
 import { brokenOutcome, cancelledOutcome, nothingReceived } from './http-outcome.ts';
-import { buildRequest, createSpanIds, type PreparedTarget, prepareTarget } from './http-request.ts';
+import { buildRequest, createSpanIds, type PreparedTarget, prepareTarget, type Sender } from './http-request.ts';
 import { createLanes, type Lanes } from './lanes.ts';
-import type { Signer } from './signature.ts';
 import type { TargetFilter } from './target-filter.ts';
 
 export type HttpExecutorOptions = {
@@ -21,8 +20,7 @@ export type HttpExecutorOptions = {
   /** For `user-agent`. */
   version: string;
   filter: TargetFilter;
-  /** Null = calls are not signed. */
-  signer: Signer | null;
+  signerFor: Sender['signerFor'];
   randomBytes(size: number): Buffer;
   /** A random number in [0, 1). */
   random(): number;
@@ -59,10 +57,10 @@ const closing = new Error('the executor is closed');
 
 /** Makes an executor with connections of its own. It follows no redirect. A target gets an attempt twice only as `startCall` says. */
 export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
-  const { clock, filter, signer, version, random, maxConnectionsPerOrigin } = options;
+  const { clock, filter, version, random, maxConnectionsPerOrigin } = options;
   const connecting = { clock, filter, resolve: options.resolve ?? ((host) => lookup(host, { all: true })) };
   const sender = {
-    signer,
+    signerFor: options.signerFor,
     now: options.now,
     nextSpanId: createSpanIds(options.randomBytes),
     formatInstant: createInstantFormat(),

@@ -1,6 +1,8 @@
 /** Signs calls as Standard Webhooks describes, so that a target can tell a real one from a forged one. */
 
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createLruCache } from '../domain/lru-cache.ts';
+import { signingSecretBytes, signingSecretFault } from '../domain/signing-secret.ts';
 import { ok, type Result } from '../errors.ts';
 
 /** Gives the value of `webhook-signature` for one message. */
@@ -8,7 +10,7 @@ export type Signer = (id: string, timestampSeconds: number, body: Buffer | strin
 
 /**
  * Reads `whsec_<base64>` secrets separated by commas or blanks, newest first. A fault names the secret by its place and
- * never repeats any of it. The length is that of the specification: 24 to 64 bytes.
+ * never repeats any of it.
  */
 export function parseSigningSecrets(text: string): Result<KeyObject[], string[]> {
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
@@ -35,12 +37,41 @@ export function createSigner(secrets: readonly KeyObject[]): Signer | null {
       .join(' ');
 }
 
+/** What signs calls; the secrets of the service can be replaced while calls are made. */
+export type Signatures = {
+  /** What signs the calls of a task with these secrets of its own, which come first; null where nothing does. */
+  signerFor(ownSecrets: string | null): Signer | null;
+  /** From now on these secrets of the service are used, newest first. */
+  replace(secrets: readonly KeyObject[]): void;
+};
+
+/** Signers of so many tasks with secrets of their own are kept ready. */
+const signersKept = 1_000;
+
+export function createSignatures(secrets: readonly KeyObject[]): Signatures {
+  let common = secrets;
+  let commonSigner = createSigner(common);
+  let own = createLruCache<string, Signer | null>(signersKept);
+  return {
+    signerFor(ownSecrets) {
+      if (ownSecrets === null) return commonSigner;
+      let signer = own.get(ownSecrets);
+      if (signer === undefined) {
+        // They were checked when the task was written, perhaps by another version.
+        const read = parseSigningSecrets(ownSecrets);
+        signer = createSigner([...(read.ok ? read.value : []), ...common]);
+        own.set(ownSecrets, signer);
+      }
+      return signer;
+    },
+    replace(latest) {
+      common = latest;
+      commonSigner = createSigner(common);
+      own = createLruCache(signersKept);
+    },
+  };
+}
+
 function readSecret(text: string): KeyObject | string {
-  if (!text.startsWith('whsec_')) return 'does not begin with "whsec_"';
-  const encoded = text.slice('whsec_'.length);
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded) || encoded.replace(/=+$/, '').length % 4 === 1)
-    return 'is not base64 after "whsec_"';
-  const bytes = Buffer.from(encoded, 'base64');
-  if (bytes.length < 24 || bytes.length > 64) return 'must hold 24 to 64 bytes';
-  return createSecretKey(bytes);
+  return signingSecretFault(text) ?? createSecretKey(signingSecretBytes(text));
 }

@@ -2,8 +2,21 @@
 
 import { type Role, roles } from '../domain/role.ts';
 
-/** Who a request is made by. */
+/** Who a request is made by. `name` begins with how they signed in: `key:ci`, `jwt:alice`; it is `anonymous` in open mode. */
 export type Actor = { name: string; role: Role };
+
+/**
+ * Whether everybody who reads this name sees all of it and nothing else: it is stored with every change and stands in
+ * logs. At most 256 characters; no controls, no line ends, nothing that is invisible or turns the direction of writing, no
+ * blank at an end.
+ */
+export function isPlainName(text: string): boolean {
+  return (
+    /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,256}$/u.test(text) &&
+    !/\p{Default_Ignorable_Code_Point}|[\u2800\ufffc\u{1d159}]/u.test(text) &&
+    !/^[ \p{M}]| $/u.test(text)
+  );
+}
 
 /** Whether an actor of one role may do what needs another. */
 export function roleAllows(actual: Role, needed: Role): boolean {

@@ -10,7 +10,7 @@ import type { Actor } from './actor.ts';
  */
 export function createKeyLookup(apiKeys: readonly ApiKey[]): (key: string) => Actor | null {
   const entries = apiKeys.map(({ name, role, sha256 }) => ({
-    actor: { name, role },
+    actor: { name: `key:${name}`, role },
     hash: Buffer.from(sha256, 'hex'),
   }));
   return (key) => {

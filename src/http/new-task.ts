@@ -1,6 +1,7 @@
 /** From a body of the right form to a task that can be stored, and the answer once it is. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { unmask } from '../domain/credentials.ts';
 import { timeOrderedId } from '../domain/occurrence.ts';
 import { activeFromFor, checkOccurs, readTask, type TaskInput } from '../domain/task.ts';
 import type { Task } from '../store/task-row.ts';
@@ -18,7 +19,9 @@ export function newTask(
 ): NewTask {
   const { now, calendar } = context;
   const taskId = id ?? timeOrderedId(now(), context.random);
-  const read = readTask(taskId, input, taskContext(context));
+  const given = unmask(input, null);
+  if (!given.ok) throw unprocessable(given.errors);
+  const read = readTask(taskId, given.value, taskContext(context));
   if (!read.ok) throw unprocessable(read.errors);
   const definition = read.value;
   const activeFrom = activeFromFor(definition.schedule, now());
@@ -34,8 +37,8 @@ export function taskExists(id: string): ProblemError {
 /** What a creation is answered with, also when it is asked for again. */
 export type Creation = { etag: string; task: { id: string } };
 
-export function creationOf(task: Task, { now, calendar }: HttpContext): Creation {
-  return { etag: etagOf(task), task: taskView(task, undefined, now(), calendar) };
+export function creationOf(task: Task, { now, calendar }: HttpContext, { actor }: FastifyRequest): Creation {
+  return { etag: etagOf(task), task: taskView(task, undefined, now(), calendar, actor.role) };
 }
 
 export function sendCreation(reply: FastifyReply, { etag, task }: Creation) {

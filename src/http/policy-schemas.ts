@@ -73,6 +73,23 @@ export const policyFields = {
       description: 'A second target, called while the circuit to the first is open.',
     }),
   ),
+  signing: optional(
+    closedFields(
+      {
+        secret: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 512,
+          description:
+            '`whsec_` and 24 to 64 bytes in base64; up to four, newest first, with blanks between. Never shown.',
+        },
+      },
+      {
+        description:
+          'Signs the calls of this task, its fallback and its hooks (Standard Webhooks), before the secrets of the service.',
+      },
+    ),
+  ),
 };
 
 const orNull = (description: string, properties: Record<string, object>) =>
@@ -93,4 +110,5 @@ export const shownPolicies = {
   }),
   heartbeatTimeout: shown({ type: ['string', 'null'] }),
   fallback: shown({ type: ['object', 'null'], description: 'As `target`.' }),
+  signing: orNull('Its secret is always `••••••`; sent back, that means unchanged.', { secret: { type: 'string' } }),
 };

@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyRequest } from 'fastify';
+import { matchHeaderNames, unmask } from '../domain/credentials.ts';
 import { gateOf } from '../domain/limits.ts';
 import { isObject, mergePatch } from '../domain/merge-patch.ts';
 import { readTask, type TaskDefinition, type TaskInput, type TaskStatus } from '../domain/task.ts';
@@ -28,7 +29,9 @@ export async function replaceTask(
   current: Task,
   input: TaskInput,
 ): Promise<Task | null> {
-  const read = readTask(current.id, input, taskContext(context));
+  const given = unmask(input, current.definition);
+  if (!given.ok) throw unprocessable(given.errors);
+  const read = readTask(current.id, given.value, taskContext(context));
   if (!read.ok) throw unprocessable(read.errors);
   const wanted = keepAnchor(current.definition, read.value, input.schedule);
   return write(context, request, current, wanted, input.status ?? null, 'updated');
@@ -44,7 +47,7 @@ export async function patchTask(
 ): Promise<Task | null> {
   if (!isObject(patch)) throw invalidField([{ pointer: '#', detail: 'must be an object' }]);
   const { status: _, ...stored } = current.definition;
-  const merged = mergePatch(otherForm(stored, patch), patch);
+  const merged = mergePatch(otherForm(stored, patch), matchHeaderNames(patch, current.definition));
   const errors = validation.body(TaskInputSchema)(merged);
   if (errors.length > 0) throw invalidField(errors);
   return replaceTask(context, request, current, merged as TaskInput);

@@ -1,11 +1,14 @@
 /** Stored things as the contract shows them. */
 
 import type { Calendar } from '../domain/calendar.ts';
+import { hideSigning, maskCredentials } from '../domain/credentials.ts';
 import { formatInstant } from '../domain/instant.ts';
 import { nextOccurrence } from '../domain/occurrence.ts';
+import type { Role } from '../domain/role.ts';
 import { timingOf } from '../domain/task.ts';
 import type { LastRun, Run } from '../store/runs.ts';
 import type { Task } from '../store/task-row.ts';
+import { roleAllows } from './actor.ts';
 
 /** When a task fires next after `now` (epoch milliseconds); null when it does not. */
 function nextRunAt(task: Task, now: number, calendar: Calendar): number | null {
@@ -29,11 +32,12 @@ export function nextRuns(task: Task, after: number, count: number, calendar: Cal
   return instants;
 }
 
-export function taskView(task: Task, lastRun: LastRun | undefined, now: number, calendar: Calendar) {
+/** A task as somebody of this role may see it: only those who may change it see the credentials in its headers. */
+export function taskView(task: Task, lastRun: LastRun | undefined, now: number, calendar: Calendar, role: Role) {
   const next = nextRunAt(task, now, calendar);
   return {
     id: task.id,
-    ...task.definition,
+    ...(roleAllows(role, 'admin') ? hideSigning : maskCredentials)(task.definition),
     version: task.version,
     createdAt: formatInstant(task.createdAt),
     updatedAt: formatInstant(task.updatedAt),

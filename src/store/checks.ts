@@ -13,6 +13,8 @@ export type DueCheck = {
   trigger: Trigger;
   /** Null where the task has none any more. */
   hook: BeforeHook | null;
+  /** The task's own signing secrets; null where it has none. */
+  signing: string | null;
   /** When others ask in our place: the fence of what we write. */
   until: number;
 };
@@ -35,6 +37,7 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
     trigger: Trigger;
     check_due: Date;
     hook: BeforeHook | null;
+    signing: string | null;
   }>({
     name: 'take-checks',
     text: `
@@ -48,7 +51,8 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
         check_due = $2::timestamptz + coalesce((t.policies #>> '{hooks,before,timeout}')::interval, '0') + ${margin}
       from due, tasks t
       where r.id = due.id and t.uid = due.task_uid
-      returning r.id, t.id as task_id, r.scheduled_for, r.trigger, r.check_due, t.policies #> '{hooks,before}' as hook`,
+      returning r.id, t.id as task_id, r.scheduled_for, r.trigger, r.check_due, t.policies #> '{hooks,before}' as hook,
+        t.policies #>> '{signing,secret}' as signing`,
     values: [limit, new Date(now).toISOString()],
   });
   return rows.map((row) => ({
@@ -57,6 +61,7 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
     scheduledFor: row.scheduled_for.getTime(),
     trigger: row.trigger,
     hook: row.hook,
+    signing: row.signing,
     until: row.check_due.getTime(),
   }));
 }

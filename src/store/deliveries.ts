@@ -13,6 +13,8 @@ export type DueDelivery = {
   taskId: string | null;
   /** As the task has it now, deleted or not; null where it has none any more. */
   call: Hook | null;
+  /** The task's own signing secrets; null where it has none. */
+  signing: string | null;
   runId: string | null;
   /** Null where it is about no single run, or the run is no longer kept. */
   run: EndedRun | null;
@@ -55,7 +57,7 @@ export async function takeDeliveries(db: Queryable, limit: number, now: number):
         returning d.*
       )
       select d.id, d.hook, d.run_id, d.data, d.attempt, d.created_at, d.due_at as until, t.id as task_id,
-        t.policies #> array['hooks', d.hook] as call, r.status, r.trigger, r.scheduled_for, r.started_at, r.finished_at,
+        t.policies #> array['hooks', d.hook] as call, t.policies #>> '{signing,secret}' as signing, r.status, r.trigger, r.scheduled_for, r.started_at, r.finished_at,
         r.attempt as run_attempt, r.http_status, r.output, r.truncated, r.error_kind, r.error_message
       from taken d left join tasks t on t.uid = d.task_uid left join runs r on r.id = d.run_id`,
     values: [limit, new Date(now).toISOString()],
@@ -65,6 +67,7 @@ export async function takeDeliveries(db: Queryable, limit: number, now: number):
     hook: row.hook,
     taskId: row.task_id,
     call: row.call,
+    signing: row.signing,
     runId: row.run_id,
     run: runOf(row),
     data: row.data,
@@ -112,6 +115,7 @@ type DeliveryRow = {
   hook: EventHook;
   task_id: string | null;
   call: Hook | null;
+  signing: string | null;
   run_id: string | null;
   data: Record<string, unknown> | null;
   attempt: number;

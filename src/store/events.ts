@@ -1,8 +1,8 @@
 /** What happened to a task and who did it: read, and the wording of a change. */
 
 import { isDeepStrictEqual } from 'node:util';
+import { maskCredentials } from '../domain/credentials.ts';
 import { formatInstant } from '../domain/instant.ts';
-import type { HttpTarget } from '../domain/target.ts';
 import type { TaskDefinition } from '../domain/task.ts';
 import type { Queryable } from './database.ts';
 
@@ -83,27 +83,16 @@ export async function deleteOldEvents(
   return last == null ? null : Number(last);
 }
 
-/** The members that differ, each as `{from, to}`. */
+/** The members that differ, each as `{from, to}`, without credentials. */
 export function describeChange(
   before: TaskDefinition,
   after: TaskDefinition,
 ): Record<string, { from: unknown; to: unknown }> {
+  const shown = { before: maskCredentials(before), after: maskCredentials(after) };
   const changes: Record<string, { from: unknown; to: unknown }> = {};
   for (const name of Object.keys(after) as (keyof TaskDefinition)[]) {
     if (!isDeepStrictEqual(before[name], after[name]))
-      changes[name] = { from: shown(before, name), to: shown(after, name) };
+      changes[name] = { from: shown.before[name], to: shown.after[name] };
   }
   return changes;
-}
-
-/** Values of headers stay out, wherever they are: they may be secrets. */
-function shown(definition: TaskDefinition, name: keyof TaskDefinition): unknown {
-  const value = definition[name];
-  if (name === 'hooks' && definition.hooks !== null)
-    return Object.fromEntries(Object.entries(definition.hooks).map(([hook, call]) => [hook, call && masked(call)]));
-  return name === 'target' || (name === 'fallback' && value !== null) ? masked(value as HttpTarget) : value;
-}
-
-function masked<T extends { headers: Record<string, string> }>(call: T): T {
-  return { ...call, headers: Object.fromEntries(Object.keys(call.headers).map((header) => [header, '•••'])) };
 }

@@ -151,6 +151,7 @@ const none: Policies = {
   hooks: null,
   heartbeatTimeout: null,
   fallback: null,
+  signing: null,
 };
 const noHooks: Hooks = { before: null, onSuccess: null, onFailure: null, onRecovery: null, onMissed: null };
 

@@ -167,9 +167,9 @@ test('events name who acted, by key and by token', async () => {
     .set(as(keyOf('reader')))
     .expect(200);
   expect(body.items.map(({ type, actor }: Body) => [type, actor])).toEqual([
-    ['started', 'alice'],
-    ['stopped', 'the-operator'],
-    ['created', 'the-admin'],
+    ['started', 'jwt:alice'],
+    ['stopped', 'key:the-operator'],
+    ['created', 'key:the-admin'],
   ]);
   expect(api.replica.output()).not.toMatch(/the-\w+s-key|a secret of tokens|eyJ/);
 });

@@ -23,7 +23,7 @@ export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpE
     now: systemClock.now,
     version: '1.2.3',
     filter,
-    signer: null,
+    signerFor: () => null,
     randomBytes,
     random: () => 0,
     maxConnectionsPerOrigin: 512,

@@ -109,7 +109,7 @@ test('a DELETE sends the body it has', async () => {
 test('with a signing secret the very bytes sent are signed', async () => {
   const secrets = parseSigningSecrets(`whsec_${Buffer.alloc(32, 'k').toString('base64')}`);
   const signer = createSigner(secrets.ok ? secrets.value : []);
-  await call({ url: target.url, body: { é: 1 } }, {}, { signer });
+  await call({ url: target.url, body: { é: 1 } }, {}, { signerFor: () => signer });
   const [request] = await target.waitFor(({ length }) => length === 1);
   const headers = request?.headers ?? {};
   expect(headers['webhook-id']).toBe(runId);

@@ -17,11 +17,14 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { roles } from '../../src/domain/role.ts';
 import { roleAllows } from '../../src/http/actor.ts';
-import { type AuthSettings, createAuthenticator, type Headers } from '../../src/http/auth.ts';
+import { type AuthSettings, createAuth, type Headers } from '../../src/http/auth.ts';
+import { createLogger } from '../../src/log.ts';
 
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
 const nowSeconds = 1_800_000_000;
 const clock: Clock = { ...systemClock, now: () => nowSeconds * 1_000 };
+const quiet = createLogger({ level: 'silent', format: 'json' });
+const createAuthenticator = (settings: AuthSettings, by: Clock) => createAuth(settings, by, quiet).authenticate;
 const nothing: AuthSettings = {
   open: false,
   apiKeys: [],
@@ -60,11 +63,11 @@ describe('API keys', () => {
     ['in X-Api-Key', { 'x-api-key': 'ci-key' }],
     ['in X-Api-Key beside another scheme', { authorization: 'Basic eDp5', 'x-api-key': 'ci-key' }],
   ])('%s name their actor', async (_, headers) => {
-    expect(await authenticate(headers)).toEqual(accepted('ci', 'operator'));
+    expect(await authenticate(headers)).toEqual(accepted('key:ci', 'operator'));
   });
 
   test('may look like a token where no tokens are configured', async () => {
-    expect(await authenticate(bearer('a.b.c'))).toEqual(accepted('board', 'reader'));
+    expect(await authenticate(bearer('a.b.c'))).toEqual(accepted('key:board', 'reader'));
   });
 
   test.each<[string, Headers]>([
@@ -121,7 +124,18 @@ describe('tokens signed with the secret', () => {
 
   test('name their actor by sub and role', async () => {
     for (const role of ['reader', 'operator', 'admin'])
-      expect(await authenticate(bearer(await token({ ...goodClaims, role })))).toEqual(accepted('alice', role));
+      expect(await authenticate(bearer(await token({ ...goodClaims, role })))).toEqual(accepted('jwt:alice', role));
+  });
+
+  test.each([
+    ['an address', "auth0|ann.o'neill+x@example.org", "jwt:auth0|ann.o'neill+x@example.org"],
+    ['letters of the world', 'Zoë Łukasz 李小龙 العربية', 'jwt:Zoë Łukasz 李小龙 العربية'],
+    ['the name of a key', 'key:ci', 'jwt:key:ci'],
+    ['the name of open mode', 'anonymous', 'jwt:anonymous'],
+    ['no sub', undefined, 'jwt: (no sub)'],
+  ])('are never taken for another way to sign in: %s', async (_, sub, name) => {
+    const claims: Claims = JSON.parse(JSON.stringify({ ...goodClaims, sub }));
+    expect(await authenticate(bearer(await token(claims)))).toEqual(accepted(name, 'operator'));
   });
 
   test('work beside API keys, also for keys with dots in them', async () => {
@@ -129,8 +143,8 @@ describe('tokens signed with the secret', () => {
       { ...settings, apiKeys: [{ name: 'a', role: 'reader', sha256: sha256('a.b.c') }] },
       clock,
     );
-    expect(await both(bearer(await token(goodClaims)))).toEqual(accepted('alice', 'operator'));
-    expect(await both({ 'x-api-key': 'a.b.c' })).toEqual(accepted('a', 'reader'));
+    expect(await both(bearer(await token(goodClaims)))).toEqual(accepted('jwt:alice', 'operator'));
+    expect(await both({ 'x-api-key': 'a.b.c' })).toEqual(accepted('key:a', 'reader'));
     expect(await both(bearer('a.b.c'))).toEqual(invalid);
     expect(await both({ 'x-api-key': await token(goodClaims) })).toEqual(invalid);
   });
@@ -144,6 +158,20 @@ describe('tokens signed with the secret', () => {
     ['a sub with NUL in it', { sub: 'a\u0000b' }],
     ['a sub without end', { sub: 'a'.repeat(257) }],
     ['an empty sub', { sub: '' }],
+    ['a line end in its sub', { sub: 'a\u2028b' }],
+    ['a sub that turns the direction of writing', { sub: 'nimda\u202e' }],
+    ['a sub with a character of no width', { sub: 'al\u200bice' }],
+    ['a sub with a soft hyphen', { sub: 'al\u00adice' }],
+    ['a sub with a variation selector', { sub: 'alice\ufe0f' }],
+    ['a sub with a tag character', { sub: 'alice\u{e0041}' }],
+    ['a sub of an invisible letter', { sub: '\u3164' }],
+    ['a sub of an empty braille cell', { sub: '\u2800' }],
+    ['a sub that begins with a blank', { sub: ' (no sub)' }],
+    ['a sub that ends with a blank', { sub: 'alice ' }],
+    ['a sub with another blank', { sub: 'al\u00a0ice' }],
+    ['a sub that begins with an accent', { sub: '\u0301alice' }],
+    ['half a character in its sub', { sub: 'a\ud800' }],
+    ['a sub for private use', { sub: 'a\ue000' }],
   ])('with %s are invalid', async (_, change) => {
     const claims: Claims = JSON.parse(JSON.stringify({ ...goodClaims, ...change }));
     expect(await authenticate(bearer(forge({ alg: 'HS256' }, claims, secret.export().toString())))).toEqual(invalid);
@@ -241,10 +269,26 @@ describe('tokens signed with a key of the key set', () => {
     onTestFinished(close);
     return { state, close, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys` };
   }
+  /** A clock whose monotonic time passes only when told. */
+  function passing(): Clock & { pass(ms: number): void } {
+    let at = 0;
+    return {
+      ...clock,
+      monotonic: () => at,
+      pass(ms) {
+        at += ms;
+      },
+    };
+  }
   const keySet = () => JSON.stringify({ keys: publicKeys });
   async function withKeys(more: Partial<AuthSettings> = {}) {
     const served = await serveKeys({ status: 200, body: keySet() });
-    return { ...served, authenticate: createAuthenticator({ ...nothing, jwtJwksUrl: served.url, ...more }, clock) };
+    const time = passing();
+    return {
+      ...served,
+      time,
+      authenticate: createAuthenticator({ ...nothing, jwtJwksUrl: served.url, ...more }, time),
+    };
   }
   const token = (alg: string, claims: Claims = goodClaims, header: Partial<JWTHeaderParameters> = {}) =>
     sign(claims, pairOf(alg).privateKey, { alg, kid: alg, ...header });
@@ -252,7 +296,7 @@ describe('tokens signed with a key of the key set', () => {
   test('of every algorithm allowed name their actor, with one request for the keys', async () => {
     const { authenticate, state } = await withKeys();
     for (const alg of ['RS256', 'PS256', 'ES256', 'EdDSA'])
-      expect(await authenticate(bearer(await token(alg))), alg).toEqual(accepted('alice', 'operator'));
+      expect(await authenticate(bearer(await token(alg))), alg).toEqual(accepted('jwt:alice', 'operator'));
     expect(state.requests).toBe(1);
   });
 
@@ -317,13 +361,74 @@ describe('tokens signed with a key of the key set', () => {
     ['never answers', 200, null],
   ])('are neither right nor wrong while the key set %s', async (_, status, body) => {
     const { state, url } = await serveKeys({ status, body });
-    const authenticate = createAuthenticator({ ...nothing, jwtJwksUrl: url }, clock);
+    const time = passing();
+    const authenticate = createAuthenticator({ ...nothing, jwtJwksUrl: url }, time);
     const good = bearer(await token('ES256'));
     const result = await authenticate(good);
     expect(result).toEqual(refused('unavailable', 503));
     expect(result.ok || result.errors.headers).toEqual({ 'retry-after': '5' });
+    // Remembered: nobody waits for the same failure again, and the issuer is left in peace.
     Object.assign(state, { status: 200, body: keySet() });
-    expect(await authenticate(good)).toEqual(accepted('alice', 'operator'));
+    for (let i = 0; i < 20; i++) expect(await authenticate(good)).toEqual(refused('unavailable', 503));
+    expect(state.requests).toBe(1);
+    time.pass(5_000);
+    expect(await authenticate(good)).toEqual(accepted('jwt:alice', 'operator'));
+  });
+
+  test('are checked with the keys from before while new ones cannot be fetched, for six hours', async () => {
+    const { authenticate, state, time } = await withKeys();
+    const good = bearer(await token('ES256'));
+    expect(await authenticate(good)).toEqual(accepted('jwt:alice', 'operator'));
+    Object.assign(state, { status: 500, body: '' });
+    time.pass(9 * 60_000);
+    expect(await authenticate(good)).toEqual(accepted('jwt:alice', 'operator'));
+    expect(state.requests).toBe(1);
+    time.pass(2 * 60_000);
+    for (let i = 0; i < 20; i++) expect(await authenticate(good)).toEqual(accepted('jwt:alice', 'operator'));
+    expect(state.requests).toBe(2);
+    // What an unknown key is cannot be told now.
+    const gone = bearer(await token('ES256', goodClaims, { kid: 'gone' }));
+    expect(await authenticate(gone)).toEqual(refused('unavailable', 503));
+    // Nobody waits for an issuer that hangs.
+    Object.assign(state, { body: null });
+    time.pass(10_000);
+    expect(await authenticate(good)).toEqual(accepted('jwt:alice', 'operator'));
+    time.pass(6 * 3_600_000);
+    expect(await authenticate(good)).toEqual(refused('unavailable', 503));
+    Object.assign(state, { status: 200, body: keySet() });
+    time.pass(5_000);
+    expect(await authenticate(good)).toEqual(accepted('jwt:alice', 'operator'));
+  });
+
+  test('of a key that is new fetch the key set again, once in half a minute', async () => {
+    const { authenticate, state, time } = await withKeys();
+    const [first] = publicKeys;
+    state.body = JSON.stringify({ keys: [first] });
+    const late = bearer(await token('EdDSA'));
+    expect(await authenticate(late)).toEqual(invalid);
+    state.body = keySet();
+    for (let i = 0; i < 20; i++) expect(await authenticate(late)).toEqual(invalid);
+    expect(state.requests).toBe(1);
+    time.pass(30_000);
+    const all = await Promise.all(Array.from({ length: 20 }, () => authenticate(late)));
+    expect(all).toEqual(Array(20).fill(accepted('jwt:alice', 'operator')));
+    expect(state.requests).toBe(2);
+  });
+
+  test('go on with the keys they had while the issuer shows none', async () => {
+    const { authenticate, state, time } = await withKeys();
+    const good = bearer(await token('ES256'));
+    expect(await authenticate(good)).toMatchObject({ ok: true });
+    state.body = '{"keys":[]}';
+    time.pass(3_600_000);
+    expect(await authenticate(good)).toMatchObject({ ok: true });
+  });
+
+  test('are not checked with a key set that never ends', async () => {
+    const { url } = await serveKeys({ status: 200, body: `{"keys":[],"x":"${'x'.repeat(1 << 20)}"}` });
+    expect(await createAuthenticator({ ...nothing, jwtJwksUrl: url }, clock)(bearer(await token('ES256')))).toEqual(
+      refused('unavailable', 503),
+    );
   });
 
   test('are neither right nor wrong while nobody listens there; API keys go on working', async () => {
@@ -332,7 +437,7 @@ describe('tokens signed with a key of the key set', () => {
     const apiKeys: AuthSettings['apiKeys'] = [{ name: 'ci', role: 'admin', sha256: sha256('ci-key') }];
     const authenticate = createAuthenticator({ ...nothing, apiKeys, jwtJwksUrl: url }, clock);
     expect(await authenticate(bearer(await token('ES256')))).toEqual(refused('unavailable', 503));
-    expect(await authenticate(bearer('ci-key'))).toEqual(accepted('ci', 'admin'));
+    expect(await authenticate(bearer('ci-key'))).toEqual(accepted('key:ci', 'admin'));
   });
 
   test('that no key could make right are invalid even then', async () => {

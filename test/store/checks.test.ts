@@ -48,6 +48,7 @@ describe('runs that wait for their check', () => {
         scheduledFor: t0,
         trigger: 'manual',
         hook: { ...hook, timeout: '30s' },
+        signing: null,
         until: t0 + 35_000,
       },
     ]);

@@ -125,6 +125,7 @@ describe('taking calls', () => {
         hook: 'onFailure',
         taskId: 'taken',
         call: { url, headers: { 'x-key': 'k' }, timeout: '20s' },
+        signing: null,
         runId,
         run: {
           id: runId,

@@ -38,11 +38,11 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
         const task = await insertTask(item, now());
         if (task === null) throw taskExists(item.id);
         context.signal('tasks');
-        return sendCreation(reply, creationOf(task, context));
+        return sendCreation(reply, creationOf(task, context, request));
       }
       const outcome = await oncePerKey(database, keyed, now(), async (client) => {
         const [task] = await insertTasks(client, [item], now());
-        return { answer: task ? creationOf(task, context) : null, remember: task != null };
+        return { answer: task ? creationOf(task, context, request) : null, remember: task != null };
       });
       if (outcome.kind === 'mismatch')
         throw new ProblemError('idempotency_mismatch', 'this Idempotency-Key came with another body before');
@@ -96,7 +96,7 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
       return {
         items: read.map((item) => {
           const task = item instanceof ProblemError ? null : stored.shift();
-          if (task) return { status: 201, task: taskView(task, undefined, at, calendar) };
+          if (task) return { status: 201, task: taskView(task, undefined, at, calendar, request.actor.role) };
           const problem = problemOf(item instanceof ProblemError ? item : taskExists(item.id), request);
           return { status: problem.status, problem };
         }),

@@ -31,7 +31,7 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
   async function view(task: Task, reply: FastifyReply) {
     const last = await lastRuns(db, [task.uid]);
     reply.header('etag', etagOf(task));
-    return taskView(task, last.get(task.uid), now(), calendar);
+    return taskView(task, last.get(task.uid), now(), calendar, reply.request.actor.role);
   }
 
   app.post(

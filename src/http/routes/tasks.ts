@@ -1,5 +1,6 @@
 /** `/tasks`: list, read, replace, patch, delete. */
 
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type TaskInput, type TaskStatus, taskStatuses } from '../../domain/task.ts';
 import { cancelRunsOf, lastRuns } from '../../store/runs.ts';
@@ -20,9 +21,9 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
   const { database, calendar, now } = context;
   const db = database.pool;
 
-  async function view(task: Task) {
+  async function view(task: Task, { actor }: FastifyRequest) {
     const last = await lastRuns(db, [task.uid]);
-    return taskView(task, last.get(task.uid), now(), calendar);
+    return taskView(task, last.get(task.uid), now(), calendar, actor.role);
   }
 
   app.get(
@@ -80,7 +81,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         reply,
         found,
         query.limit,
-        (task) => taskView(task, last.get(task.uid), at, calendar),
+        (task) => taskView(task, last.get(task.uid), at, calendar, request.actor.role),
         (task) => task.id,
       );
     },
@@ -101,7 +102,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       const task = await liveTask(context, request);
       reply.header('etag', etagOf(task));
       if (isKnown(request, task)) return reply.code(304).send();
-      return view(task);
+      return view(task, request);
     },
   );
 
@@ -129,14 +130,14 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
           const [task] = await insertTasks(db, [newTask(context, request, { ...input, id })], now());
           if (!task) continue; // Somebody created it in between: replace theirs.
           context.signal('tasks');
-          return sendCreation(reply, creationOf(task, context));
+          return sendCreation(reply, creationOf(task, context, request));
         }
         if (createOnly) throw new ProblemError('precondition_failed', `a task with the id "${id}" exists`);
         checkIfMatch(request, current);
         const task = await replaceTask(context, request, current, input);
         if (task) {
           reply.header('etag', etagOf(task));
-          return view(task);
+          return view(task, request);
         }
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
@@ -163,7 +164,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         const task = await patchTask(context, request, current, request.body, validation);
         if (task) {
           reply.header('etag', etagOf(task));
-          return view(task);
+          return view(task, request);
         }
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
