@@ -1,15 +1,17 @@
 /** Opens sockets to one origin, to addresses that the target filter allows and to no others. */
 
-import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import { refusedCode } from './http-outcome.ts';
+import { connectFirst, type ResolvedAddress } from './race.ts';
 import type { TargetFilter } from './target-filter.ts';
 
-export type ResolvedAddress = { address: string; family: number };
+/** The addresses of a host, and those of the other family where they are still looked up. */
+export type Resolved = { addresses: readonly ResolvedAddress[]; late: Promise<readonly ResolvedAddress[]> | null };
 
-/** Gives all addresses of a host; rejects with the system's error. */
-export type ResolveHost = (host: string) => Promise<ResolvedAddress[]>;
+/** Looks up the addresses of a host, at least one; rejects with the system's error. Asked for every socket: it remembers. */
+export type ResolveHost = (host: string) => Promise<Resolved>;
 
 export type Endpoint = { protocol: string; hostname: string; port: string };
 
@@ -21,45 +23,39 @@ export type Connector = (
 
 export type ConnectorOptions = { clock: Clock; filter: TargetFilter; resolve: ResolveHost };
 
-/** How long resolved addresses are used for further sockets, in milliseconds: a herd must not ask for one name 64 times. */
-const resolvedForMs = 1000;
-
 /**
- * A connector for the sockets of one origin, which share resolved addresses and the TLS session. The addresses that
- * the filter saw are the ones connected to, so a name that changes its answer between the two gains nothing.
+ * A connector for the sockets of one origin, which share the TLS session. The addresses that the filter saw are the ones
+ * connected to, so a name that changes its answer between the two gains nothing.
  * There is no timeout: the caller's deadline ends the attempt to connect.
  */
 export function createConnector({ clock, filter, resolve }: ConnectorOptions): Connector {
-  let resolved: { at: number; addresses: Promise<ResolvedAddress[]> } | null = null;
   let session: Buffer | undefined;
+  /** That of the last connection: an address family that leads nowhere need not be tried first each time. */
+  let family = 0;
+  /** Counts sockets: they are spread over the addresses of a host. */
+  let opened = 0;
 
-  function addressesOf(host: string): Promise<ResolvedAddress[]> {
-    const now = clock.monotonic();
-    if (resolved === null || now - resolved.at > resolvedForMs) resolved = { at: now, addresses: permitted(host) };
-    return resolved.addresses;
-  }
-
-  async function permitted(host: string): Promise<ResolvedAddress[]> {
+  async function permitted(host: string): Promise<Resolved> {
     const refusal = isIP(host) === 0 ? filter.refusesHost(host) : filter.refusesAddress(host, host);
     if (refusal !== null) throw refused(refusal);
-    if (isIP(host) !== 0) return [{ address: host, family: isIP(host) }];
-    const addresses = await resolve(host);
-    const refusals = addresses.map(({ address }) => filter.refusesAddress(host, address));
-    const first = refusals[0];
-    if (typeof first === 'string' && refusals.every((one) => one !== null)) throw refused(first);
-    return addresses.filter((_, index) => refusals[index] === null);
+    if (isIP(host) !== 0) return { addresses: [{ address: host, family: isIP(host) }], late: null };
+    const { addresses, late } = await resolve(host);
+    const allowed = allowedOf(host, addresses);
+    const later = late?.then((more) => allowedOf(host, more)) ?? null;
+    if (allowed.length > 0) return { addresses: allowed, late: later };
+    const last = (await later) ?? [];
+    if (last.length > 0) return { addresses: last, late: null };
+    throw refused(filter.refusesAddress(host, addresses[0]?.address ?? '') ?? `${host} has no address`);
   }
 
-  function open({ protocol, hostname, port }: Endpoint, addresses: ResolvedAddress[]): Socket {
-    const lookup: LookupFunction = (_host, { all }, answer) => {
-      if (all) answer(null, addresses);
-      else answer(null, addresses[0]?.address ?? '', addresses[0]?.family);
-    };
-    const options = { host: hostname, lookup, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
-    if (protocol !== 'https:') return connectTcp({ ...options, port: Number(port || 80) });
+  function allowedOf(host: string, addresses: readonly ResolvedAddress[]): ResolvedAddress[] {
+    return addresses.filter(({ address }) => filter.refusesAddress(host, address) === null);
+  }
+
+  function secure(hostname: string, socket: Socket): TLSSocket {
     return connectTls({
-      ...options,
-      port: Number(port || 443),
+      socket,
+      host: hostname,
       // RFC 6066 §3 allows no literal address as a server name.
       servername: isIP(hostname) === 0 ? hostname : '',
       ALPNProtocols: ['http/1.1'],
@@ -69,28 +65,72 @@ export function createConnector({ clock, filter, resolve }: ConnectorOptions): C
     });
   }
 
-  return (endpoint, report) => {
-    let socket: Socket | null = null;
+  return ({ protocol, hostname, port }, report) => {
+    const isSecure = protocol === 'https:';
     let isOver = false;
-    const settle = (error: Error | null) => {
+    let giveUp = () => {};
+    const settle = (error: Error | null, socket: Socket | null) => {
       if (isOver) return;
       isOver = true;
-      report(error, error === null ? socket : null);
+      report(error, socket);
     };
-    addressesOf(endpoint.hostname)
-      .then((addresses) => {
+
+    function reached(error: Error | null, socket: Socket | null): void {
+      if (socket !== null) family = isIP(socket.remoteAddress ?? '') || family;
+      if (socket === null || !isSecure) {
+        settle(error, socket);
+        return;
+      }
+      const secured = secure(hostname, socket);
+      giveUp = () => secured.destroy();
+      // Stays for the socket's life: an error after the report is the HTTP client's to see, but must never be unhandled.
+      secured.on('error', (failure) => settle(failure, null)).once('secureConnect', () => settle(null, secured));
+    }
+
+    permitted(hostname)
+      .then(({ addresses, late }) => {
         if (isOver) return;
-        socket = open(endpoint, addresses);
-        socket.once(endpoint.protocol === 'https:' ? 'secureConnect' : 'connect', () => settle(null));
-        // Stays for the socket's life: an error after the report is the HTTP client's to see, but must never be unhandled.
-        socket.on('error', settle);
+        giveUp = connectFirst({
+          clock,
+          open: (host) =>
+            connectTcp({
+              ...{ host, port: Number(port || (isSecure ? 443 : 80)) },
+              ...{ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 },
+            }),
+          addresses: inTurn(addresses, family, opened++),
+          late,
+          report: reached,
+        });
       })
-      .catch(settle);
+      .catch((error) => settle(error, null));
     return () => {
       isOver = true;
-      socket?.destroy();
+      giveUp();
     };
   };
+}
+
+/** The families alternate (RFC 8305 §4), beginning with the one that led somewhere; of each another address comes first each time. */
+function inTurn(addresses: readonly ResolvedAddress[], family: number, turn: number): readonly ResolvedAddress[] {
+  if (addresses.length < 2) return addresses;
+  const first = addresses.some((each) => each.family === family) ? family : addresses[0]?.family;
+  const preferred = rotated(
+    addresses.filter((each) => each.family === first),
+    turn,
+  );
+  const others = rotated(
+    addresses.filter((each) => each.family !== first),
+    turn,
+  );
+  const order: ResolvedAddress[] = [];
+  for (let place = 0; place < Math.max(preferred.length, others.length); place++)
+    for (const each of [preferred[place], others[place]]) if (each !== undefined) order.push(each);
+  return order;
+}
+
+function rotated<T>(list: T[], turn: number): T[] {
+  const from = turn % Math.max(1, list.length);
+  return [...list.slice(from), ...list.slice(0, from)];
 }
 
 function refused(message: string): Error {

@@ -55,10 +55,12 @@ const givenUp = 'the attempt was cancelled';
 const shutDown = 'the replica is shutting down';
 const closing = new Error('the executor is closed');
 
+const systemLookup: ResolveHost = async (host) => ({ addresses: await lookup(host, { all: true }), late: null });
+
 /** Makes an executor with connections of its own. It follows no redirect. A target gets an attempt twice only as `startCall` says. */
 export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   const { clock, filter, version, random, maxConnectionsPerOrigin } = options;
-  const connecting = { clock, filter, resolve: options.resolve ?? ((host) => lookup(host, { all: true })) };
+  const connecting = { clock, filter, resolve: options.resolve ?? systemLookup };
   const sender = {
     signerFor: options.signerFor,
     now: options.now,

@@ -1,9 +1,11 @@
 /** Makes executors and attempts for the tests of this folder, and clears executors away after each test. */
 
 import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import { afterEach } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { HttpTarget } from '../../src/domain/target.ts';
+import type { ResolveHost } from '../../src/executors/connector.ts';
 import type { Attempt, Outcome } from '../../src/executors/executor.ts';
 import { createHttpExecutor, type HttpExecutor, type HttpExecutorOptions } from '../../src/executors/http.ts';
 import { createTargetFilter } from '../../src/executors/target-filter.ts';
@@ -33,6 +35,11 @@ export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpE
   });
   open.push(executor);
   return executor;
+}
+
+/** A resolver that knows one answer for all names. */
+export function resolvedTo(...addresses: string[]): ResolveHost {
+  return async () => ({ addresses: addresses.map((address) => ({ address, family: isIP(address) })), late: null });
 }
 
 export function attemptOn(target: Partial<HttpTarget> & { url: string }, attempt: Partial<Attempt> = {}): Attempt {

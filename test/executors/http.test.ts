@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import type { Resolved } from '../../src/executors/connector.ts';
 import { createSigner, parseSigningSecrets } from '../../src/executors/signature.ts';
 import { createClock } from '../clock.ts';
 import { closedPortUrl, delay, hang, redirect, resetAtOnce, startTarget, status, type Target } from '../target.ts';
-import { attemptOn, call, runId, startExecutor } from './harness.ts';
+import { attemptOn, call, resolvedTo, runId, startExecutor } from './harness.ts';
 
 let target: Target;
 beforeEach(async () => {
@@ -180,10 +181,7 @@ test('a host that does not resolve is unavailable', async () => {
 
 test('when every address of a host refuses, the message names each', async () => {
   const url = new URL(await closedPortUrl());
-  const resolve = async () => [
-    { address: '127.0.0.1', family: 4 },
-    { address: '127.0.0.2', family: 4 },
-  ];
+  const resolve = resolvedTo('127.0.0.1', '127.0.0.2');
   const outcome = await call({ url: `http://billing.test:${url.port}` }, {}, { resolve });
   expect(outcome.error?.kind).toBe('unavailable');
   expect(outcome.error?.message).toContain(`ECONNREFUSED 127.0.0.1:${url.port}`);
@@ -298,11 +296,11 @@ test('a host whose name takes for ever to resolve holds no connection beyond the
 });
 
 test('an address found after the deadline is not connected to any more', async () => {
-  let found = (_addresses: { address: string; family: number }[]) => {};
-  const resolve = () => new Promise<{ address: string; family: number }[]>((settle) => (found = settle));
+  let found = (_resolved: Resolved) => {};
+  const resolve = () => new Promise<Resolved>((settle) => (found = settle));
   const outcome = await call({ url: `http://billing.test:${target.port}` }, { timeoutMs: 50 }, { resolve });
   expect(outcome.status).toBe('timed_out');
-  found([{ address: '127.0.0.1', family: 4 }]);
+  found(await resolvedTo('127.0.0.1')(''));
   await call({ url: target.url });
   expect(target.connections()).toBe(1);
 });

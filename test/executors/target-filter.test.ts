@@ -1,8 +1,9 @@
+import { isIP } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { defaultDeniedTargets, parseAddressRules } from '../../src/executors/address-rules.ts';
 import { createTargetFilter } from '../../src/executors/target-filter.ts';
 import { startTarget, type Target } from '../target.ts';
-import { attemptOn, call, startExecutor } from './harness.ts';
+import { attemptOn, call, resolvedTo, startExecutor } from './harness.ts';
 
 const byDefault = createTargetFilter({ deny: defaultDeniedTargets, allow: [] });
 const refusesUrl = (deny: string[], allow: string[], url: string) =>
@@ -124,7 +125,7 @@ describe('when calling', () => {
 
   test('a name that resolves to a refused address is refused, mapped IPv6 too', async () => {
     for (const address of ['127.0.0.2', '::ffff:127.0.0.2']) {
-      const resolve = async () => [{ address, family: address.includes(':') ? 6 : 4 }];
+      const resolve = resolvedTo(address);
       const outcome = await call({ url: `http://billing.test:${target.port}/` }, {}, { filter, resolve });
       expect(outcome.error).toEqual({
         kind: 'rejected',
@@ -135,13 +136,25 @@ describe('when calling', () => {
   });
 
   test('of several addresses only the allowed ones are connected to', async () => {
-    const resolve = async () => [
-      { address: '127.0.0.2', family: 4 },
-      { address: '127.0.0.1', family: 4 },
-    ];
+    const resolve = resolvedTo('127.0.0.2', '127.0.0.1');
     const outcome = await call({ url: `http://billing.test:${target.port}/` }, {}, { filter, resolve });
     expect(outcome.status).toBe('succeeded');
     expect(target.requests[0]?.headers.host).toBe(`billing.test:${target.port}`);
+  });
+
+  test('an address that is found later is looked at too', async () => {
+    const found = (...addresses: string[]) => addresses.map((address) => ({ address, family: isIP(address) }));
+    const answers = [
+      { addresses: found('127.0.0.2'), late: Promise.resolve(found('127.0.0.2', '127.0.0.1')) },
+      { addresses: found('::1'), late: Promise.resolve(found('127.0.0.2', '127.0.0.1')) },
+      { addresses: found('::1'), late: Promise.resolve(found('127.0.0.2')) },
+    ];
+    const ends: unknown[] = [];
+    for (const answer of answers) {
+      const resolve = () => Promise.resolve(answer);
+      ends.push((await call({ url: `http://billing.test:${target.port}/` }, {}, { filter, resolve })).status);
+    }
+    expect(ends).toEqual(['succeeded', 'succeeded', 'failed']);
   });
 
   test('a name that changes its address between connections is looked at each time', async () => {
@@ -156,7 +169,7 @@ describe('when calling', () => {
     const { execute } = startExecutor({
       clock,
       filter,
-      resolve: async () => [{ address: answers.shift() ?? '', family: 4 }],
+      resolve: () => resolvedTo(answers.shift() ?? '')(''),
     });
     const attempt = attemptOn({ url: `http://billing.test:${target.port}/`, method: 'HEAD' });
     expect(await execute(attempt).outcome).toMatchObject({ status: 'succeeded' });
@@ -166,9 +179,9 @@ describe('when calling', () => {
 
   test('a refused name is not even resolved', async () => {
     let asked = 0;
-    const resolve = async () => {
+    const resolve = () => {
       asked++;
-      return [];
+      return resolvedTo('127.0.0.1')('');
     };
     const outcome = await call({ url: 'http://metadata.google.internal/' }, {}, { filter: byDefault, resolve });
     expect(outcome.error?.message).toBe('the host metadata.google.internal is refused by the setting TARGET_DENY');

@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startTarget } from '../target.ts';
-import { attemptOn, call, startExecutor } from './harness.ts';
+import { attemptOn, call, resolvedTo, startExecutor } from './harness.ts';
 import { selfSigned } from './self-signed.ts';
 
 const host = 'billing.test';
-const resolve = async () => [{ address: '127.0.0.1', family: 4 }];
+const resolve = resolvedTo('127.0.0.1');
 
 let server: Server;
 let url: string;

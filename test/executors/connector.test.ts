@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { attemptOn, resolvedTo, startExecutor } from './harness.ts';
+import { plainAnswer, startRaw } from './raw-server.ts';
+
+const closing = 'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+
+test('connections are spread over the addresses of a host', async () => {
+  const one = await startRaw((socket) => socket.end(closing), '127.0.0.1');
+  const other = await startRaw((socket) => socket.end(closing), '127.0.0.2', one.port);
+  const { execute } = startExecutor({ resolve: resolvedTo('127.0.0.1', '127.0.0.2') });
+  for (let calls = 0; calls < 6; calls++)
+    expect((await execute(attemptOn({ url: `http://billing.test:${one.port}/` })).outcome).status).toBe('succeeded');
+  expect([one.requests.length, other.requests.length]).toEqual([3, 3]);
+});
+
+test('an address that refuses costs nothing where another one answers, in either family', async () => {
+  const server = await startRaw((socket) => socket.write(plainAnswer), '127.0.0.1');
+  for (const addresses of [
+    ['127.0.0.2', '127.0.0.1'],
+    ['::1', '127.0.0.1'],
+    ['127.0.0.1', '::1'],
+  ]) {
+    const { execute } = startExecutor({ resolve: resolvedTo(...addresses) });
+    expect((await execute(attemptOn({ url: `http://billing.test:${server.port}/` })).outcome).status).toBe('succeeded');
+  }
+});
