@@ -62,6 +62,13 @@ const secret = <T, A>(name: string, meaning: string, parse: Reader<T>, absent: A
   secret: true,
 });
 
+/** Link-local addresses and the metadata services of clouds. */
+const metadataTargets =
+  '169.254.0.0/16,fe80::/10,fd00:ec2::/32,fd20:ce::254,100.100.100.200,168.63.129.16,192.0.0.192,' +
+  'metadata.google.internal,metadata.goog';
+/** `private` adds to the default what is not public, and takes nothing away from it. */
+const isPrivate = /(^|[\s,])private([\s,]|$)/i;
+
 const noKeys: readonly ApiKey[] = [];
 const noRules: readonly string[] = [];
 const noSecrets: readonly KeyObject[] = [];
@@ -160,11 +167,13 @@ export const settingTable = {
   historyRetentionMs: setting('HISTORY_RETENTION', '30d', 'Finished runs older than this go.', duration('1s', '3650d')),
   targetDeny: setting(
     'TARGET_DENY',
-    '169.254.0.0/16,fe80::/10,fd00:ec2::/32,fd20:ce::254,100.100.100.200,168.63.129.16,192.0.0.192,' +
-      'metadata.google.internal,metadata.goog',
-    'CIDRs and hosts that targets may not reach; the default is link-local and cloud metadata addresses. `none` denies none.',
+    metadataTargets,
+    'CIDRs and hosts that targets may not reach; the default is link-local and cloud metadata addresses. `private` adds all loopback and private ranges to the default. `none` denies none.',
     // The default denies, and an empty variable is an absent one: an empty list needs a word of its own.
-    (input, parsers) => parsers.addressRules(input.trim() === 'none' ? '' : input),
+    (input, parsers) => {
+      if (input.trim() === 'none') return parsers.addressRules('');
+      return parsers.addressRules(isPrivate.test(input) ? `${input},${metadataTargets}` : input);
+    },
   ),
   targetAllow: optional(
     'TARGET_ALLOW',

@@ -155,6 +155,13 @@ describe('reading', () => {
     ],
     ['SHUTDOWN_GRACE', '1m30s', { shutdownGraceMs: 90_000 }],
     ['TARGET_DENY', 'none', { targetDeny: [] }],
+    [
+      'TARGET_DENY',
+      ' example.com,PRIVATE',
+      { targetDeny: expect.arrayContaining(['example.com', '10.0.0.0/8', ...defaultDeniedTargets]) },
+    ],
+    ['TARGET_DENY', 'private.example', { targetDeny: ['private.example'] }],
+    ['TARGET_ALLOW', 'private', { targetAllow: expect.not.arrayContaining(['metadata.goog']) }],
     ['TARGET_ALLOW', '10.0.0.0/8, Example.com', { targetAllow: ['10.0.0.0/8', 'example.com'] }],
   ])('%s=%s is read', (name, value, expected) => {
     expect(settingsOf({ [name]: value })).toMatchObject(expected);

@@ -21,6 +21,24 @@ export const defaultDeniedTargets: readonly string[] = [
   'metadata.goog',
 ];
 
+/** What the word `private` stands for: loopback, private, shared and link-local ranges, and the names of the loopback. */
+const privateTargets: readonly string[] = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '::/128',
+  '::1/128',
+  'fc00::/7',
+  'fe80::/10',
+  'fec0::/10',
+  'localhost',
+  '.localhost',
+];
+
 /** Asks one list of rules. Names are compared without case and without a final dot. */
 export type AddressRules = {
   isEmpty: boolean;
@@ -33,7 +51,8 @@ type Rule = { network: string; prefix: number; family: 'ipv4' | 'ipv6' } | { hos
 
 /**
  * Reads a list separated by commas or blanks: networks (`10.0.0.0/8`, `fd00::/8`), single addresses, host names, and
- * `.example.com` or `*.example.com` for every name below. Gives the rules in lower case, or a phrase per fault.
+ * `.example.com` or `*.example.com` for every name below; `private` stands for all loopback and private ranges. Gives the
+ * rules in lower case, or a phrase per fault.
  */
 export function parseAddressRules(text: string): Result<string[], string[]> {
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
@@ -41,7 +60,9 @@ export function parseAddressRules(text: string): Result<string[], string[]> {
     .map(readRule)
     .filter((rule) => typeof rule === 'string')
     .map(String);
-  return faults.length > 0 ? { ok: false, errors: faults } : ok(words.map((word) => word.toLowerCase()));
+  return faults.length > 0
+    ? { ok: false, errors: faults }
+    : ok(words.map((word) => word.toLowerCase()).flatMap((word) => (word === 'private' ? privateTargets : [word])));
 }
 
 /** Makes rules ready to ask. Throws on a rule that `parseAddressRules` would refuse. */
@@ -74,10 +95,10 @@ function readRule(text: string): Rule | string {
   const version = isIP(bare);
   if (version !== 0 && !bare.includes('%')) {
     const bits = version === 4 ? 32 : 128;
-    if (prefix === undefined) return { network: bare, prefix: bits, family: version === 4 ? 'ipv4' : 'ipv6' };
+    if (prefix === undefined) return networkOf(bare, bits);
     if (more.length > 0 || !/^\d{1,3}$/.test(prefix) || Number(prefix) > bits)
       return `"${text}" needs a prefix between 0 and ${bits}`;
-    return { network: bare, prefix: Number(prefix), family: version === 4 ? 'ipv4' : 'ipv6' };
+    return networkOf(bare, Number(prefix));
   }
   const host = address.replace(/^\*\./, '.').replace(/\.$/, '');
   const name = domainToASCII(host.replace(/^\./, ''));
@@ -85,4 +106,14 @@ function readRule(text: string): Rule | string {
   if (prefix !== undefined || !isName)
     return `"${text}" is neither an address, a network such as 10.0.0.0/8, nor a host name`;
   return { host: host.startsWith('.') ? `.${name}` : name };
+}
+
+/** An IPv4-mapped network is one of IPv4: addresses of both forms have to match it. */
+function networkOf(address: string, prefix: number): Rule {
+  if (isIP(address) === 4) return { network: address, prefix, family: 'ipv4' };
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(new URL(`http://[${address}]/`).hostname) ?? [];
+  if (high === undefined || low === undefined || prefix < 96) return { network: address, prefix, family: 'ipv6' };
+  const number = Number.parseInt(high, 16) * 0x1_0000 + Number.parseInt(low, 16);
+  const network = [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.');
+  return { network, prefix: prefix - 96, family: 'ipv4' };
 }

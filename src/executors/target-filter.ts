@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { compileAddressRules } from './address-rules.ts';
+import { reachedBy } from './embedded-addresses.ts';
 
 /** Every answer is null for "allowed", or a phrase that names what is refused and the setting that refuses it. */
 export type TargetFilter = {
@@ -53,34 +54,5 @@ function outside(what: string): string {
 }
 
 function canonicalName(host: string): string {
-  return host.toLowerCase().replace(/\.$/, '');
-}
-
-/**
- * The address and every other address that a connection to it may end at: IPv4 inside IPv6 as mapped (RFC 4291 §2.5.5),
- * NAT64 (RFC 6052, RFC 8215) and 6to4 (RFC 3056), and the loopback that the unspecified address stands for.
- */
-function reachedBy(address: string): string[] {
-  if (isIP(address) === 4) return address === '0.0.0.0' ? [address, '127.0.0.1'] : [address];
-  const groups = groupsOf(address);
-  const [a = 0, b = 0, c = 0] = groups;
-  const last = dotted(groups[6], groups[7]);
-  if (a === 0x2002) return [address, dotted(b, c)];
-  if (a === 0x64 && b === 0xff9b) return [address, last];
-  const leading = groups.slice(0, 5).every((group) => group === 0);
-  if (!leading || (groups[5] !== 0 && groups[5] !== 0xffff)) return [address];
-  const loopback = last === '0.0.0.0' ? ['127.0.0.1', '::1'] : [];
-  return [address, last, ...loopback];
-}
-
-function dotted(high = 0, low = 0): string {
-  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
-}
-
-/** The eight groups of an IPv6 address; URL brings every notation into the one hexadecimal form first. */
-function groupsOf(address: string): number[] {
-  const [head = '', tail] = new URL(`http://[${address}]/`).hostname.slice(1, -1).split('::');
-  const read = (part: string) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)));
-  const [left, right] = [read(head), read(tail ?? '')];
-  return [...left, ...new Array<number>(8 - left.length - right.length).fill(0), ...right];
+  return host.toLowerCase().replace(/\.+$/, '');
 }

@@ -21,6 +21,26 @@ test.each([
   'http://[64:ff9b::a9fe:a9fe]/',
   'http://[64:ff9b:1::a9fe:a9fe]/',
   'http://[2002:a9fe:a9fe::1]/',
+  'http://[::ffff:0:169.254.169.254]/',
+  'http://[::ffff:0:a9fe:a9fe]/',
+  'http://[64:ff9b:1:a9fe:a9:fe00::]/',
+  'http://[64:ff9b:1:a9:fe:a9fe::]/',
+  'http://[64:ff9b:1:0:a9:fea9:fe00:0]/',
+  'http://[64:ff9b:1:abcd:ef01:2345:a9fe:a9fe]/',
+  'http://[2001:0:a9fe:a9fe::]/',
+  'http://[2001:0:808:808:0:ffff:5601:5601]/',
+  'http://[2001:db8::5efe:a9fe:a9fe]/',
+  'http://[2001:db8::200:5efe:169.254.169.254]/',
+  'http://[0:0:0:0:0:FFFF:A9FE:A9FE]/',
+  'http://１６９.２５４.１６９.２５４/',
+  'http://①⑥⑨.254.169.254/',
+  'http://169。254。169。254/',
+  'http://169.254.169.254./',
+  'http://0xa9.0376.43518/',
+  'http://user:password@169.254.169.254/',
+  'http://ｍetadata.goog/',
+  'http://metadata.goog../',
+  'http://metadata%2Egoog/',
   'http://[fe80::1]/',
   'http://[fd00:ec2::254]/',
   'http://[fd20:ce::254]/',
@@ -39,6 +59,9 @@ test.each([
   'http://[fd00::1]/',
   'http://[2001:db8::a9fe:a9fe]/',
   'http://[64:ff9b::808:808]/',
+  'http://[64:ff9b:1::808:808]/',
+  'http://[2001:0:808:808:0:ffff:f7f7:f7f7]/',
+  'http://[2001:db8::5eff:a9fe:a9fe]/',
   'https://example.com/',
   'http://billing:8080/report',
   'http://169.254.169.254.example.com/',
@@ -47,12 +70,20 @@ test.each([
   expect(byDefault.refusesUrl(url)).toBeNull();
 });
 
-test.each(['http://127.1/', 'http://0.0.0.0/', 'http://[::]/', 'http://[::ffff:0:0]/', 'http://[::ffff:127.0.0.1]/'])(
-  'who denies the IPv4 loopback denies %s',
-  (url) => {
-    expect(refusesUrl(['127.0.0.0/8'], [], url)).not.toBeNull();
-  },
-);
+test.each([
+  'http://127.1/',
+  'http://0.0.0.0/',
+  'http://0/',
+  'http://0.1.2.3/',
+  'http://[::]/',
+  'http://[::1]/',
+  'http://[::ffff:0:0]/',
+  'http://[::ffff:127.0.0.1]/',
+  'http://[64:ff9b::]/',
+  'http://[64:ff9b::7f00:1]/',
+])('who denies the IPv4 loopback denies %s', (url) => {
+  expect(refusesUrl(['127.0.0.0/8'], [], url)).not.toBeNull();
+});
 
 test('a name denies itself, a suffix all below it', () => {
   expect(refusesUrl(['example.com'], [], 'http://example.com/')).not.toBeNull();
@@ -62,6 +93,67 @@ test('a name denies itself, a suffix all below it', () => {
     expect(refusesUrl([suffix], [], 'http://example.com/')).toBeNull();
     expect(refusesUrl([suffix], [], 'http://notexample.com/')).toBeNull();
   }
+});
+
+test('a rule for a mapped network holds for addresses of both forms', () => {
+  for (const rule of ['::ffff:10.0.0.0/104', '::ffff:a00:0/104', '::ffff:10.1.2.3'])
+    for (const url of ['http://10.1.2.3/', 'http://[::ffff:10.1.2.3]/', 'http://[64:ff9b::a01:203]/'])
+      expect(refusesUrl([rule], [], url), `${rule} ${url}`).toMatch(/TARGET_DENY/);
+  expect(refusesUrl(['::ffff:10.0.0.0/104'], [], 'http://11.1.2.3/')).toBeNull();
+});
+
+describe('the word private', () => {
+  const rules = (text: string) => {
+    const read = parseAddressRules(text);
+    return read.ok ? read.value : [];
+  };
+
+  test.each([
+    'http://localhost:8080/',
+    'http://api.localhost/',
+    'http://LOCALHOST./',
+    'http://127.8.9.1/',
+    'http://[::1]/',
+    'http://0.0.0.0/',
+    'http://10.0.0.1/',
+    'http://172.16.0.1/',
+    'http://172.31.255.255/',
+    'http://192.168.1.1/',
+    'http://100.64.0.1/',
+    'http://169.254.1.1/',
+    'http://[fd12:3456::1]/',
+    'http://[fe80::1]/',
+    'http://[::ffff:192.168.1.1]/',
+    'http://[64:ff9b::c0a8:101]/',
+    'http://[2002:0a00:1::]/',
+  ])('denies %s', (url) => {
+    expect(refusesUrl(rules('Private'), [], url)).toMatch(/is refused by the setting TARGET_DENY$/);
+  });
+
+  test.each([
+    'http://8.8.8.8/',
+    'http://172.32.0.1/',
+    'http://100.128.0.1/',
+    'http://[2001:4860::1]/',
+    'http://private.example/',
+  ])('leaves %s', (url) => {
+    expect(refusesUrl(rules('private'), [], url)).toBeNull();
+  });
+
+  test('stands beside other rules, and may be what is allowed', () => {
+    expect(refusesUrl(rules('example.com private'), [], 'http://example.com/')).not.toBeNull();
+    expect(refusesUrl([], rules('private'), 'http://10.0.0.1/')).toBeNull();
+    expect(refusesUrl([], rules('private'), 'http://8.8.8.8/')).toMatch(/TARGET_ALLOW/);
+  });
+
+  test('denies a name that resolves to a private address', async () => {
+    const filter = createTargetFilter({ deny: rules('private'), allow: [] });
+    for (const address of ['10.0.0.1', '::1', 'fe80::1%eth0', '64:ff9b::a00:1']) {
+      const resolve = async () => [{ address, family: address.includes(':') ? 6 : 4 }];
+      const outcome = await call({ url: 'http://billing.test/' }, {}, { filter, resolve });
+      expect(outcome.error?.message).toMatch(/is refused by the setting TARGET_DENY$/);
+    }
+  });
 });
 
 test('with an allow list only what it names is reachable, and deny still wins', () => {
