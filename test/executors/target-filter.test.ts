@@ -149,7 +149,7 @@ describe('the word private', () => {
   test('denies a name that resolves to a private address', async () => {
     const filter = createTargetFilter({ deny: rules('private'), allow: [] });
     for (const address of ['10.0.0.1', '::1', 'fe80::1%eth0', '64:ff9b::a00:1']) {
-      const resolve = async () => [{ address, family: address.includes(':') ? 6 : 4 }];
+      const resolve = resolvedTo(address);
       const outcome = await call({ url: 'http://billing.test/' }, {}, { filter, resolve });
       expect(outcome.error?.message).toMatch(/is refused by the setting TARGET_DENY$/);
     }
