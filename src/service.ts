@@ -8,20 +8,19 @@ import { createRunTokens, type RunTokens } from './domain/run-token.ts';
 import { createDatabaseTime } from './engine/database-time.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { type Loop, startLoop } from './engine/loop.ts';
-import { createBreakers } from './executors/breakers.ts';
+import { createOriginBreakers } from './engine/origin-breakers.ts';
 import { createHttpExecutor } from './executors/http.ts';
-import { createSignatures } from './executors/signature.ts';
 import { createTargetFilter } from './executors/target-filter.ts';
 import { fillInTemplates } from './executors/templates.ts';
 import { warmUp } from './executors/warm-up.ts';
 import { buildApp } from './http/app.ts';
-import { createAuth } from './http/auth.ts';
 import { noLock } from './locks/lock.ts';
 import { connectRedis } from './locks/redis.ts';
 import { createRedisLock } from './locks/redis-lock.ts';
 import { createLocalSignals, createRedisSignals, type Signal, type Signals } from './locks/signals.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import type { Secrets } from './secrets.ts';
 import { isLoopback } from './setting-values.ts';
 import type { Settings } from './settings.ts';
 import { readCluster } from './store/cluster.ts';
@@ -35,6 +34,7 @@ import { claimsApplicationName } from './store/tasks.ts';
 
 export type ServiceOptions = {
   settings: Settings;
+  secrets: Secrets;
   clock: Clock;
   log: Logger;
   version: string;
@@ -64,7 +64,6 @@ export type Service = {
 const apiTimeoutMs = 1_500;
 const engineTimeoutMs = 5_000;
 const leaseTimeoutMs = 2_000;
-const breakerMinimumCalls = 20;
 const bootPatienceMs = 2_000;
 const partingMs = 1_000;
 /** Each keeps a connection for some hundred milliseconds around the instant of a herd. */
@@ -72,7 +71,14 @@ const stagedBatches = 8;
 const upkeepEveryMs = 10 * 60_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
-export async function startService({ settings, clock, log, version, onFatal }: ServiceOptions): Promise<Service> {
+export async function startService({
+  settings,
+  secrets,
+  clock,
+  log,
+  version,
+  onFatal,
+}: ServiceOptions): Promise<Service> {
   const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, clock, onFatal) : null;
   const connection = embedded?.connection ?? { connectionString: settings.databaseUrl as string };
   const open: OpenPool = (applicationName, maxConnections, timeoutMs, indexScansOnly = false) =>
@@ -95,13 +101,12 @@ export async function startService({ settings, clock, log, version, onFatal }: S
   const calendar = createCalendar();
   const time = createDatabaseTime(clock);
   const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
-  const signatures = createSignatures(settings.signingSecrets);
   const calling = {
     clock,
     now: time.now,
     version,
     filter,
-    signerFor: signatures.signerFor,
+    signerFor: secrets.signerFor,
     randomBytes: (size: number) => randomFillSync(Buffer.alloc(size)),
     random: Math.random,
     maxConnectionsPerOrigin: settings.maxConcurrentPerOrigin ?? Math.max(1, settings.maxConcurrentRuns >> 1),
@@ -121,24 +126,8 @@ export async function startService({ settings, clock, log, version, onFatal }: S
     onSaturated() {},
   });
 
-  const breakers =
-    settings.breakerThreshold === null
-      ? null
-      : createBreakers({
-          monotonic: clock.monotonic,
-          random: Math.random,
-          threshold: settings.breakerThreshold,
-          windowMs: settings.breakerWindowMs,
-          minimumCalls: breakerMinimumCalls,
-          cooldownMs: settings.breakerCooldownMs,
-          originOf: executor.originOf,
-          onPostponed: () => metrics.postponed('circuit_open'),
-          onChange(origin, state) {
-            metrics.breakerChanged(state);
-            if (state === 'open') log.warn({ origin }, 'calls to this origin fail: it is not called for a while');
-            else if (state === 'closed') log.info({ origin }, 'an origin that failed answers again');
-          },
-        });
+  const { originOf } = executor;
+  const breakers = createOriginBreakers({ settings, clock, log, metrics, random: Math.random, originOf });
 
   let engine: Engine | null = null;
   let upkeep: Loop | null = null;
@@ -148,13 +137,12 @@ export async function startService({ settings, clock, log, version, onFatal }: S
   const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log);
   let signals: Signals = createLocalSignals(receive);
 
-  const auth = createAuth(settings, clock, log);
   const app = await buildApp({
     database: api,
     log,
     metrics,
     calendar,
-    authenticate: auth.authenticate,
+    authenticate: secrets.authenticate,
     now: time.now,
     refusesUrl: filter.refusesUrl,
     signal: (what) => signals.send(what),

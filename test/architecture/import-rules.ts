@@ -5,8 +5,23 @@ import { readSource, type Source, withoutImports } from './read-source.ts';
 
 /** A room is a folder of src, or a file next to them. `x (types)` allows `import type` only. */
 const edges: Record<string, readonly string[]> = {
-  main: ['service', 'settings', 'executors', 'store', 'http', 'errors', 'clock', 'log', 'metrics'],
-  service: ['http', 'engine', 'store', 'locks', 'executors', 'domain', 'settings', 'errors', 'clock', 'log', 'metrics'],
+  main: ['cli'],
+  cli: ['service', 'secrets', 'settings', 'executors', 'store', 'http', 'errors', 'clock', 'log', 'metrics'],
+  secrets: ['http', 'executors', 'settings', 'errors', 'clock', 'log'],
+  service: [
+    'secrets',
+    'http',
+    'engine',
+    'store',
+    'locks',
+    'executors',
+    'domain',
+    'settings',
+    'errors',
+    'clock',
+    'log',
+    'metrics',
+  ],
   http: ['domain', 'store', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
   engine: ['domain', 'store', 'locks', 'executors', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
   store: ['domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
@@ -48,13 +63,13 @@ const pureBuiltins = ['node:crypto', 'node:net', 'node:url', 'node:util'];
 
 /** Who may touch what comes from outside: everyone else is handed it. */
 const reserved: { pattern: RegExp; name: string; files: readonly string[] }[] = [
-  { pattern: /\bprocess\s*\.\s*env\b/, name: 'process.env', files: ['settings.ts', 'main.ts'] },
-  { pattern: /\bDate\s*\.\s*now\b/, name: 'Date.now', files: ['clock.ts', 'main.ts'] },
-  { pattern: /\bnew\s+Date\s*(\(\s*\)|(?!\s*\())/, name: 'new Date()', files: ['clock.ts', 'main.ts'] },
-  { pattern: /\bperformance\s*\.\s*now\b/, name: 'performance.now', files: ['clock.ts', 'main.ts'] },
-  { pattern: /\bset(Timeout|Interval)\b/, name: 'a timer', files: ['clock.ts', 'main.ts'] },
-  { pattern: /['"]node:timers/, name: 'a timer', files: ['clock.ts', 'main.ts'] },
-  { pattern: /\bMath\s*\.\s*random\b/, name: 'Math.random', files: ['main.ts', 'service.ts'] },
+  { pattern: /\bprocess\s*\.\s*env\b/, name: 'process.env', files: ['settings.ts', 'cli.ts'] },
+  { pattern: /\bDate\s*\.\s*now\b/, name: 'Date.now', files: ['clock.ts', 'cli.ts'] },
+  { pattern: /\bnew\s+Date\s*(\(\s*\)|(?!\s*\())/, name: 'new Date()', files: ['clock.ts', 'cli.ts'] },
+  { pattern: /\bperformance\s*\.\s*now\b/, name: 'performance.now', files: ['clock.ts', 'cli.ts'] },
+  { pattern: /\bset(Timeout|Interval)\b/, name: 'a timer', files: ['clock.ts', 'cli.ts'] },
+  { pattern: /['"]node:timers/, name: 'a timer', files: ['clock.ts', 'cli.ts'] },
+  { pattern: /\bMath\s*\.\s*random\b/, name: 'Math.random', files: ['cli.ts', 'service.ts'] },
   { pattern: /^(export )?(let|var) /m, name: 'state of a module', files: [] },
 ];
 

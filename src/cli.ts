@@ -1,0 +1,73 @@
+/** The commands: reads the settings, starts one replica, answers signals, sets the exit code. */
+
+import { readFileSync } from 'node:fs';
+import { systemClock } from './clock.ts';
+import { parseAddressRules } from './executors/address-rules.ts';
+import { parseSigningSecrets } from './executors/signature.ts';
+import { createLogger } from './log.ts';
+import { createSecrets } from './secrets.ts';
+import { type Service, startService } from './service.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { migrate } from './store/migrate.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+function fail(sentence: string): never {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(1);
+}
+
+function readAll() {
+  return readSettings(process.env, (path) => readFileSync(path, 'utf8'), {
+    addressRules: parseAddressRules,
+    signingSecrets: parseSigningSecrets,
+  });
+}
+
+function settingsOrExit(): Settings {
+  const read = readAll();
+  return read.ok
+    ? read.value
+    : fail(['Punctual cannot start:', ...read.errors.map((fault) => `  ${fault}`)].join('\n'));
+}
+
+async function runMigrations(settings: Settings): Promise<void> {
+  if (settings.databaseUrl === null) fail('Set DATABASE_URL to say which database to migrate.');
+  await migrate(settings.databaseUrl);
+  process.stdout.write('The database is up to date.\n');
+}
+
+async function serve(settings: Settings): Promise<void> {
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  for (const warning of settings.warnings) log.warn(warning);
+  let service: Service | null = null;
+  let stopping = false;
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stopping || service === null) {
+      log.warn({ signal }, stopping ? 'a second signal: leaving at once' : 'leaving before the start was done');
+      process.exit(1);
+    }
+    stopping = true;
+    log.info({ signal, graceMs: settings.shutdownGraceMs }, 'shutting down');
+    await service.stop();
+    log.info('bye');
+    process.exit(0);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  const secrets = createSecrets({ settings, readSettings: readAll, clock: systemClock, log });
+  process.on('SIGHUP', secrets.readAgain);
+  const onFatal = (reason: string): never => {
+    log.fatal(reason);
+    process.exit(1);
+  };
+  service = await startService({ settings, secrets, clock: systemClock, log, version, onFatal });
+}
+
+const command = process.argv[2] ?? 'serve';
+const settings = settingsOrExit();
+const work = command === 'migrate' ? runMigrations(settings) : command === 'serve' ? serve(settings) : null;
+if (work === null) fail(`"${command}" is not a command: use "serve" (the default) or "migrate".`);
+await work.catch((error: Error) => fail(`Punctual cannot ${command}: ${error.message}`));

@@ -1,0 +1,69 @@
+/** The keys and secrets of a replica, which can be read again from their files while it runs. */
+
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from './clock.ts';
+import type { Result } from './errors.ts';
+import { createSignatures, type Signatures } from './executors/signature.ts';
+import { type Authenticator, createAuth } from './http/auth.ts';
+import type { Logger } from './log.ts';
+import type { Settings } from './settings.ts';
+
+export type Secrets = {
+  authenticate: Authenticator;
+  signerFor: Signatures['signerFor'];
+  /**
+   * Reads all settings again and uses the keys and secrets in them from now on; a fault is logged, and the old ones stay.
+   * Never throws.
+   */
+  readAgain(): void;
+};
+
+export type SecretsOptions = {
+  settings: Settings;
+  /** As at the start: the environment is the same, the files that it names may not be. */
+  readSettings: () => Result<Settings, string[]>;
+  clock: Clock;
+  log: Logger;
+};
+
+export function createSecrets({ settings, readSettings, clock, log }: SecretsOptions): Secrets {
+  const auth = createAuth(settings, clock, log);
+  const signatures = createSignatures(settings.signingSecrets);
+  let current = settings;
+  return {
+    authenticate: auth.authenticate,
+    signerFor: signatures.signerFor,
+    readAgain() {
+      const read = readSettings();
+      if (!read.ok) {
+        log.error({ faults: read.errors }, 'the settings could not be read again: keys and secrets stay as they were');
+        return;
+      }
+      const changed = changedSecrets(current, read.value);
+      current = read.value;
+      auth.replace(current);
+      signatures.replace(current.signingSecrets);
+      log.info({ changed }, 'the settings were read again: keys and secrets are those of the files now');
+    },
+  };
+}
+
+/** The names of those that are not what they were. */
+function changedSecrets(before: Settings, after: Settings): string[] {
+  const keys = ({ apiKeys }: Settings) => apiKeys.map(({ name, role, sha256 }) => `${name}:${role}:${sha256}`).join();
+  const changed: string[] = [];
+  if (keys(before) !== keys(after)) changed.push('API_KEYS');
+  if (!areEqual([before.jwtSecret], [after.jwtSecret])) changed.push('JWT_SECRET');
+  if (!areEqual(before.signingSecrets, after.signingSecrets)) changed.push('SIGNING_SECRETS');
+  return changed;
+}
+
+function areEqual(before: readonly (KeyObject | null)[], after: readonly (KeyObject | null)[]): boolean {
+  return (
+    before.length === after.length &&
+    before.every((key, place) => {
+      const other = after[place];
+      return key === null || other == null ? key === other : key.equals(other);
+    })
+  );
+}
