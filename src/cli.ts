@@ -40,7 +40,7 @@ async function runMigrations(settings: Settings): Promise<void> {
 }
 
 async function serve(settings: Settings): Promise<void> {
-  const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat, version });
   for (const warning of settings.warnings) log.warn(warning);
   let service: Service | null = null;
   let stopping = false;

@@ -8,6 +8,8 @@ export type Logger = pino.Logger;
 export type LogOptions = {
   level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   format: 'json' | 'pretty';
+  /** Of the program: stands on every JSON line, as the service's name does. */
+  version: string;
   /** Takes each finished line; the standard output when absent. */
   destination?: DestinationStream;
 };
@@ -16,17 +18,20 @@ export type LogOptions = {
  * A logger whose lines are written when the call returns, so that none is lost at exit. Bind `requestId`, `taskId`,
  * `runId` and `replica` with `child`. Secrets are redacted at any depth, in bindings, messages and stacks alike.
  */
-export function createLogger({ level, format, destination }: LogOptions): Logger {
+export function createLogger({ level, format, version, destination }: LogOptions): Logger {
   const options: LoggerOptions = {
     level,
-    base: null,
+    base: { service: 'punctual', version },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     hooks: { streamWrite: redact },
   };
   const output = destination ?? pino.destination({ dest: 1, sync: true });
   if (format === 'json') return pino(options, output);
-  const prettify = prettyFactory({ colorize: destination === undefined && process.stdout.isTTY === true });
+  const prettify = prettyFactory({
+    ignore: 'service,version',
+    colorize: destination === undefined && process.stdout.isTTY === true,
+  });
   return pino(options, { write: (line) => output.write(prettify(line)) });
 }
 

@@ -1,7 +1,9 @@
 /** The metrics: their names and labels, behind methods that are cheap enough for the firing path. */
 
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { EndedRun } from './domain/run.ts';
+import { createExemplars, openMetricsOf, openMetricsType } from './metrics-exemplars.ts';
+import { watchLag } from './metrics-lag.ts';
 import { type GaugeState, registerStateGauges } from './metrics-state.ts';
 
 export type MetricsOptions = {
@@ -9,10 +11,16 @@ export type MetricsOptions = {
   taskLabel: 'id' | 'none';
   /** 1,000 when absent. */
   taskLimit?: number;
+  /** Of the program, for `build_info`. */
+  version: string;
+  /** Monotonic milliseconds. */
+  monotonic: () => number;
+  /** Epoch milliseconds, for the instants of exemplars. */
+  now: () => number;
 };
 
 /** An attempt whose outcome is written down. `latenessMs` is null for all but a run's first attempt. */
-export type SettledRun = { taskId: string; status: string; durationMs: number; latenessMs: number | null };
+export type SettledRun = Pick<EndedRun, 'taskId' | 'runId' | 'status' | 'durationMs' | 'latenessMs'>;
 
 export type { GaugeState };
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -24,15 +32,20 @@ type TaskSeries = {
 };
 
 const otherTasks = '_other';
-const lagResolutionMs = 10;
+const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
 
 /** Counts into a registry of its own, so that two replicas can live in one process. Methods need no `this`. */
-export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) {
+export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic, now }: MetricsOptions) {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const lag = monitorEventLoopDelay({ resolution: lagResolutionMs });
-  lag.enable();
+  const lag = watchLag(monotonic);
+  new Gauge({
+    name: 'build_info',
+    help: '1, with the version that runs',
+    labelNames: ['version', 'node'],
+    registers,
+  }).set({ version, node: process.versions.node }, 1);
 
   const executions = new Counter({
     name: 'task_executions_total',
@@ -44,9 +57,10 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     name: 'task_duration_seconds',
     help: 'Time an attempt took',
     labelNames: ['task_name'],
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800],
+    buckets: durationBuckets,
     registers,
   });
+  const exemplars = createExemplars('task_duration_seconds', durationBuckets, now);
   const lateness = new Histogram({
     name: 'scheduler_lateness_seconds',
     help: "Time from a run's nominal instant to the start of its first attempt",
@@ -142,10 +156,10 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
   });
   new Gauge({
     name: 'scheduler_event_loop_lag_seconds',
-    help: '99th percentile of the delay of timers since the last scrape',
+    help: '99th percentile of the delay of timers in the last 15 to 30 seconds, whoever scrapes',
     registers,
     collect() {
-      this.set(takeLag(lag));
+      this.set(lag.seconds());
     },
   });
 
@@ -164,7 +178,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
 
   return {
     /** Counts one attempt that is written down; well under 2 µs. */
-    runSettled({ taskId, status, durationMs, latenessMs }: SettledRun): void {
+    runSettled({ taskId, runId, status, durationMs, latenessMs }: SettledRun): void {
       const task = seriesOf(taskId);
       let counter = task.executions.get(status);
       if (counter === undefined) {
@@ -173,6 +187,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
       }
       counter.inc();
       task.duration.observe(durationMs / 1_000);
+      exemplars.note(task.name, durationMs / 1_000, runId);
       if (latenessMs !== null) lateness.observe(latenessMs / 1_000);
     },
     /** Drops the series of a deleted task and leaves its place to another. What went to `_other` stays there. */
@@ -181,6 +196,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
       if (task === undefined) return;
       series.delete(taskId);
       duration.remove(taskId);
+      exemplars.forget(taskId);
       for (const status of task.executions.keys()) executions.remove(taskId, status);
     },
     /** Due occurrences that ended in `outcome` here. */
@@ -241,20 +257,17 @@ export function createMetrics({ taskLabel, taskLimit = 1_000 }: MetricsOptions) 
     },
     /** Where the gauges take their values from at each scrape. To be called once. */
     observeState: (state: () => GaugeState): void => registerStateGauges(registry, state),
-    /** What `/metrics` answers with, and its content type. */
-    contentType: registry.contentType,
-    text: (): Promise<string> => registry.metrics(),
+    /** What `/metrics` answers with: OpenMetrics with exemplars, or Prometheus' own text. */
+    async page(openMetrics: boolean): Promise<{ contentType: string; text: string }> {
+      const text = await registry.metrics();
+      return openMetrics
+        ? { contentType: openMetricsType, text: openMetricsOf(text, exemplars.bySample()) }
+        : { contentType: registry.contentType, text };
+    },
     /** Stops measuring. */
     close(): void {
-      lag.disable();
+      lag.stop();
       registry.clear();
     },
   };
-}
-
-/** The 99th percentile of the delay since the last call, in seconds: what is measured includes the timer's own period. */
-function takeLag(histogram: IntervalHistogram): number {
-  const measured = histogram.count > 0 ? histogram.percentile(99) / 1e9 : 0;
-  histogram.reset();
-  return Math.max(0, measured - lagResolutionMs / 1_000);
 }

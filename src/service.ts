@@ -9,6 +9,7 @@ import { createDatabaseTime } from './engine/database-time.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { type Loop, startLoop } from './engine/loop.ts';
 import { createOriginBreakers } from './engine/origin-breakers.ts';
+import { observeRuns } from './engine/run-log.ts';
 import { createHttpExecutor } from './executors/http.ts';
 import { createTargetFilter } from './executors/target-filter.ts';
 import { fillInTemplates } from './executors/templates.ts';
@@ -97,7 +98,8 @@ export async function startService({
   const pools = embedded ? onePool(open('punctual', 1, engineTimeoutMs)) : separatePools(open);
   const { api, other } = pools;
 
-  const metrics = createMetrics({ taskLabel: settings.metricsTaskLabel });
+  const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
+  const runs = observeRuns({ log, mode: settings.logRuns, count: metrics.runSettled, after: clock.after });
   const calendar = createCalendar();
   const time = createDatabaseTime(clock);
   const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
@@ -153,6 +155,7 @@ export async function startService({
     started: () => engine !== null,
     draining: () => closing,
     attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
+    runEnded: runs.ended,
     share: Math.random,
     random: (bytes) => randomFillSync(bytes),
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
@@ -194,6 +197,7 @@ export async function startService({
         breakers: () => breakers?.states() ?? [],
         callHook: executor.execute,
         tokens,
+        runs,
         signal: (signal) => signals.send(signal),
         maxConcurrent: settings.maxConcurrentRuns,
         // The embedded store has no second session for a transaction that stays open.

@@ -194,6 +194,12 @@ export const settingTable = {
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   ),
   logFormat: setting('LOG_FORMAT', 'json', '`json`, or `pretty` for people.', oneOf('json', 'pretty')),
+  logRuns: setting(
+    'LOG_RUNS',
+    'failures',
+    'Log lines of runs: `none`, `failures` (the end of each that failed, timed out or was lost), or `all` (start and end of each); at most 50 a second, with a count of the rest.',
+    oneOf('none', 'failures', 'all'),
+  ),
   metricsTaskLabel: setting(
     'METRICS_TASK_LABEL',
     'id',

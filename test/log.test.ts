@@ -8,6 +8,7 @@ function record(options: Partial<LogOptions> = {}) {
   const log = createLogger({
     level: 'trace',
     format: 'json',
+    version: '1.2.3',
     ...options,
     destination: { write: (line: string) => void lines.push(line) },
   });
@@ -16,12 +17,14 @@ function record(options: Partial<LogOptions> = {}) {
 }
 
 describe('a JSON line', () => {
-  test('has an ISO time, the level as a word, the bindings and the message, and nothing else', () => {
+  test('has an ISO time, the level as a word, the service and its version, the bindings and the message', () => {
     const { log, last } = record();
     log.child({ replica: 'r1', requestId: 'q1', taskId: 't1', runId: 'u1' }).warn({ extra: 1 }, 'it happened');
     expect(last()).toEqual({
       level: 'warn',
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      service: 'punctual',
+      version: '1.2.3',
       replica: 'r1',
       requestId: 'q1',
       taskId: 't1',
@@ -160,6 +163,7 @@ describe('a pretty line', () => {
     expect(lines.join('')).toMatch(/WARN.*: late/);
     expect(lines.join('')).toContain('taskId: "nightly"');
     expect(lines.join('')).not.toContain('{"');
+    expect(lines.join('')).not.toContain('punctual');
   });
 });
 
@@ -169,7 +173,7 @@ test.each(['json', 'pretty'] as const)(
     // The built file, for Node 20 runs no TypeScript; the test run builds it first.
     const script = `
     const { createLogger } = await import(${JSON.stringify(new URL('../dist/log.js', import.meta.url).href)});
-    const log = createLogger({ level: 'info', format: '${format}' });
+    const log = createLogger({ level: 'info', format: '${format}', version: '0' });
     for (let i = 0; i < 500; i++) log.info({ i }, 'line');
     log.fatal('the last words');
     process.exit(3);

@@ -1,14 +1,23 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createMetrics, type Metrics, type MetricsOptions, type SettledRun } from '../src/metrics.ts';
 
-function started(options: MetricsOptions = { taskLabel: 'id' }): Metrics {
-  const metrics = createMetrics(options);
+let now = 0;
+
+function started(options: Partial<MetricsOptions> = {}): Metrics {
+  const metrics = createMetrics({
+    taskLabel: 'id',
+    version: '1.2.3',
+    monotonic: () => now,
+    now: () => now,
+    ...options,
+  });
   onTestFinished(() => metrics.close());
   return metrics;
 }
 
 const settled = (taskId: string, more: Partial<SettledRun> = {}): SettledRun => ({
   taskId,
+  runId: '01939000-0000-8000-8000-000000000007',
   status: 'succeeded',
   durationMs: 87,
   latenessMs: 4,
@@ -17,7 +26,7 @@ const settled = (taskId: string, more: Partial<SettledRun> = {}): SettledRun => 
 
 /** The samples of one scrape, `name{labels}` to value. */
 async function scrape(metrics: Metrics): Promise<Map<string, number>> {
-  const lines = (await metrics.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = (await metrics.page(false)).text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
     lines.map((line) => {
       const space = line.lastIndexOf(' ');
@@ -92,7 +101,7 @@ test('a forgotten task loses its series and leaves its place to another', async 
   metrics.runSettled(settled('a', { status: 'failed' }));
   metrics.forgetTask('never-seen');
   metrics.forgetTask('a');
-  expect(await metrics.text()).not.toContain('task_name="a"');
+  expect((await metrics.page(false)).text).not.toContain('task_name="a"');
   metrics.runSettled(settled('b'));
   metrics.runSettled(settled('a'));
   expect((await taskNames(metrics)).sort()).toEqual(['_other', 'b']);
@@ -106,7 +115,7 @@ test('hostile task ids stay inside their label', async () => {
   const metrics = started();
   const ids = ['constructor', '__proto__', 'a"} 1\nevil_total{x="'];
   for (const taskId of ids) metrics.runSettled(settled(taskId));
-  const text = await metrics.text();
+  const { text } = await metrics.page(false);
   expect(text).not.toMatch(/^evil_total/m);
   expect(text).toContain('task_executions_total{task_name="__proto__",status="succeeded"} 1');
 });
@@ -155,7 +164,7 @@ test('gauges of the state are read at each scrape', async () => {
   expect(second.get('scheduler_lease_remaining_seconds')).toBe(0);
 });
 
-test('the lag of the event loop is what held it up since the last scrape', async () => {
+test('the lag of the event loop is what held it up in the last seconds', async () => {
   const metrics = started();
   const lag = async () => (await scrape(metrics)).get('scheduler_event_loop_lag_seconds') ?? Number.NaN;
   const deadline = performance.now() + 20_000;
@@ -170,6 +179,59 @@ test('the lag of the event loop is what held it up since the last scrape', async
   }
   expect(seen).toBeGreaterThan(0.2);
   expect(seen).toBeLessThan(20);
+  // A second scraper sees it too, also after a window of fifteen seconds; after two of them it is forgotten.
+  expect(await lag()).toBeGreaterThanOrEqual(seen);
+  now += 15_000;
+  expect(await lag()).toBeGreaterThanOrEqual(seen);
+  expect(await lag()).toBeGreaterThanOrEqual(seen);
+  now += 15_000;
+  expect(await lag()).toBeGreaterThanOrEqual(seen);
+  expect(await lag()).toBeLessThan(seen);
+});
+
+test('build_info tells the version', async () => {
+  const samples = await scrape(started());
+  expect(samples.get(`build_info{version="1.2.3",node="${process.versions.node}"}`)).toBe(1);
+});
+
+describe('OpenMetrics', () => {
+  const traceId = '01939000000080008000000000000007';
+
+  test('shows a run for each bucket, the first of ten seconds', async () => {
+    now = 1_700_000_000_000;
+    const metrics = started();
+    metrics.runSettled(settled('a "b"', { durationMs: 87 }));
+    now += 5_000;
+    metrics.runSettled(settled('a "b"', { durationMs: 88, runId: '01939000-0000-8000-8000-000000000008' }));
+    metrics.runSettled(settled('a "b"', { durationMs: 2_000_000 }));
+    const { text } = await metrics.page(true);
+    expect(text).toContain(
+      `task_duration_seconds_bucket{le="0.1",task_name="a \\"b\\""} 2 # {trace_id="${traceId}"} 0.087 1700000000`,
+    );
+    expect(text).toContain(
+      `task_duration_seconds_bucket{le="+Inf",task_name="a \\"b\\""} 3 # {trace_id="${traceId}"} 2000 1700000005`,
+    );
+    expect(text).not.toContain('0.088');
+    metrics.forgetTask('a "b"');
+    expect((await metrics.page(true)).text).not.toContain(' # {');
+  });
+
+  test('names counters as it asks to, ends as it asks to, and leaves the other format as it is', async () => {
+    const metrics = started();
+    metrics.fencedWrite();
+    metrics.runSettled(settled('a'));
+    const { contentType, text } = await metrics.page(true);
+    expect(contentType).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    expect(text).toMatch(
+      /^# HELP scheduler_fenced_writes Outcomes.*\n# TYPE scheduler_fenced_writes counter\nscheduler_fenced_writes_total 1$/m,
+    );
+    expect(text).not.toContain('\n\n');
+    expect(text.endsWith('\n# EOF\n')).toBe(true);
+    const plain = await metrics.page(false);
+    expect(plain.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(plain.text).toContain('# TYPE scheduler_fenced_writes_total counter');
+    expect(plain.text).not.toMatch(/ # \{|# EOF/);
+  });
 });
 
 test('two replicas in one process count apart, and the process metrics are there', async () => {
@@ -180,5 +242,5 @@ test('two replicas in one process count apart, and the process metrics are there
   const samples = await scrape(two);
   expect(samples.get('scheduler_fenced_writes_total')).toBe(0);
   expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(0);
-  expect(two.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+  expect((await two.page(false)).contentType).toMatch(/^text\/plain; version=0\.0\.4/);
 });

@@ -42,3 +42,19 @@ export const runSteps: Record<RunStatus, readonly RunStatus[]> = {
 export function isOver(status: RunStatus): boolean {
   return runSteps[status].length === 0;
 }
+
+/** An attempt that begins. `latenessMs` is null for all but a run's first attempt. */
+export type StartedRun = {
+  taskId: string;
+  runId: string;
+  attempt: number;
+  trigger: Trigger;
+  latenessMs: number | null;
+};
+
+/** An attempt whose end is written down. `status` is the run's: `retrying` where another attempt follows. */
+export type EndedRun = StartedRun & {
+  status: string;
+  durationMs: number;
+  error: { kind: string; message: string } | null;
+};

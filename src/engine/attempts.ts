@@ -2,6 +2,7 @@
 
 import { type BagItem, createBag } from '../domain/bag.ts';
 import { parseDuration } from '../domain/duration.ts';
+import type { EndedRun } from '../domain/run.ts';
 import { timeoutOf } from '../domain/verdict.ts';
 import type { Executor, Outcome, StartedAttempt } from '../executors/executor.ts';
 import type { TakenRun } from '../store/dispatch.ts';
@@ -9,19 +10,15 @@ import type { Settlement } from '../store/settlements.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { partingOf, settlementOf } from './outcomes.ts';
 import { createRate } from './rate.ts';
+import type { RunObserver } from './run-log.ts';
 import type { Settler } from './settler.ts';
 
 /** Why an attempt is aborted: somebody cancelled the run, the lease was lost, or the replica is shutting down. */
 export type AbortCause = { kind: 'cancel'; reason: string } | { kind: 'lease' } | { kind: 'shutdown' };
 
-/** A settled attempt, for those who count. Times in milliseconds. */
-export type SettledAttempt = {
-  taskId: string;
-  runId: string;
+/** An attempt whose end is written down, for those who count and log. Times in milliseconds. */
+export type SettledAttempt = EndedRun & {
   status: Settlement['status'];
-  durationMs: number;
-  /** From the scheduled instant to the start; null for a later attempt. */
-  latenessMs: number | null;
   /** Whether hooks may have heard of it. */
   hooked: boolean;
 };
@@ -65,6 +62,7 @@ export type AttemptsOptions = {
   random: () => number;
   maxConcurrent: number;
   onSettled: (settled: SettledAttempt) => void;
+  onStarted: RunObserver['started'];
   /** A write was fenced off: the run had been taken away. */
   onFenced: (runId: string, taskId: string) => void;
   /** A slot is free again. */
@@ -101,6 +99,13 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const entry: Running = { place: -1, runId: run.runId, attempt: execute(run, rank), cause: null };
     running.add(entry);
     const startedAt = time.now();
+    options.onStarted?.({
+      taskId: run.plan.taskId,
+      runId: run.runId,
+      attempt: run.attempt,
+      trigger: run.trigger,
+      latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
+    });
     void entry.attempt.outcome.then((outcome) => {
       const { cause } = entry;
       // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
@@ -196,7 +201,10 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const settled: SettledAttempt = {
       taskId: plan.taskId,
       runId: run.runId,
+      attempt: run.attempt,
+      trigger: run.trigger,
       status: settlement.status,
+      error: settlement.error,
       durationMs: settlement.finishedAt - startedAt,
       latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
       hooked: plan.policies?.hooks != null && settlement.retryAt === null,

@@ -26,6 +26,7 @@ import { createJournal } from './journal.ts';
 import { holdLease } from './lease.ts';
 import { type Loop, type LoopOptions, startLoop } from './loop.ts';
 import { createReconcilerStep } from './reconciler.ts';
+import type { RunObserver } from './run-log.ts';
 import { createSettler } from './settler.ts';
 import { createShare } from './share.ts';
 import { createStrayStep } from './strays.ts';
@@ -49,6 +50,8 @@ export type EngineOptions = {
   /** Calls hooks: by no circuit breaker, for they have retries and bounds of their own. */
   callHook: Executor;
   tokens: RunTokens;
+  /** Counts and logs. */
+  runs: RunObserver;
   /** The circuits that are not closed. */
   breakers: () => BreakerState[];
   /** Tells every replica, this one included. */
@@ -105,11 +108,10 @@ export function startEngine(options: EngineOptions): Engine {
     random: options.random,
     maxConcurrent: options.maxConcurrent,
     onSettled(settled) {
-      metrics.runSettled(settled);
+      options.runs.ended(settled);
       if (settled.hooked) wake('deliverer');
-      if (settled.status === 'failed' || settled.status === 'timed_out')
-        log.debug({ taskId: settled.taskId, runId: settled.runId, status: settled.status }, 'a run ended badly');
     },
+    onStarted: options.runs.started,
     onFenced(runId, taskId) {
       metrics.fencedWrite();
       log.warn({ runId, taskId }, 'an outcome was dropped: the run had been taken away from this replica');
@@ -196,7 +198,7 @@ export function startEngine(options: EngineOptions): Engine {
       'heartbeats',
       createHeartbeatStep({
         ...{ database: db.other, time, log, lease, random: options.random },
-        ...{ onSettled: metrics.runSettled, onWaiting: (at) => wakeAt('dispatcher', at) },
+        ...{ runs: options.runs, onWaiting: (at) => wakeAt('dispatcher', at) },
       }),
     );
     loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts }));

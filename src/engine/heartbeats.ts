@@ -1,11 +1,11 @@
 /** Ends the attempts whose target answered 202 and has not been heard of in time. */
 
 import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
 import type { Database } from '../store/database.ts';
 import { endSilent } from '../store/long-work.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Lease } from './lease.ts';
+import type { RunObserver } from './run-log.ts';
 
 export type HeartbeatOptions = {
   database: Database;
@@ -13,7 +13,7 @@ export type HeartbeatOptions = {
   log: Logger;
   lease: Pick<Lease, 'held'>;
   random: () => number;
-  onSettled: Metrics['runSettled'];
+  runs: Pick<RunObserver, 'ended'>;
   /** A run waits for its next attempt at this instant. */
   onWaiting: (at: number) => void;
 };
@@ -23,13 +23,16 @@ const pollMs = 1_000;
 
 /** The step of its loop. Safe to do from several replicas at the same time. */
 export function createHeartbeatStep(options: HeartbeatOptions): () => Promise<number> {
-  const { database, time, log, lease, random, onSettled, onWaiting } = options;
+  const { database, time, log, lease, random, runs, onWaiting } = options;
   return async () => {
     if (!lease.held()) return pollMs;
     const ended = await endSilent(database, batchSize, time.now(), random);
-    for (const { runId, taskId, status, durationMs, retryAt } of ended) {
-      log.warn({ taskId, runId, status }, 'a target that answered 202 was not heard of in time');
-      onSettled({ taskId, status, durationMs, latenessMs: null });
+    for (const { retryAt, ...run } of ended) {
+      log.warn(
+        { taskId: run.taskId, runId: run.runId, status: run.status },
+        'a target that answered 202 was not heard of in time',
+      );
+      runs.ended(run);
       onWaiting(retryAt ?? time.now());
     }
     return ended.length === batchSize ? 0 : pollMs;

@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Calendar } from '../domain/calendar.ts';
 import type { Role } from '../domain/role.ts';
+import type { EndedRun } from '../domain/run.ts';
 import type { TaskContext } from '../domain/task.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -31,6 +32,8 @@ export type HttpContext = {
   draining: () => boolean;
   /** The attempt that a token of this run was made for; null when it is none. */
   attemptOf: (runId: string, token: string) => number | null;
+  /** Counts and logs the end of an attempt. */
+  runEnded: (run: EndedRun) => void;
   /** A random number in [0, 1). */
   share: () => number;
   /** Fills a buffer with random bytes. */

@@ -2,7 +2,7 @@
 
 import { formatDuration, parseDuration } from '../domain/duration.ts';
 import { formatInstant, parseInstant } from '../domain/instant.ts';
-import type { ErrorKind } from '../domain/run.ts';
+import type { EndedRun, ErrorKind, Trigger } from '../domain/run.ts';
 import { verdictOf } from '../domain/verdict.ts';
 import { type Plan, planColumn } from './claims.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
@@ -13,6 +13,7 @@ import { type Settlement, settleRuns } from './settlements.ts';
 export type OpenAttempt = {
   runId: string;
   attempt: number;
+  trigger: Trigger;
   owner: string;
   firstStartedAt: number;
   /** When this attempt started. */
@@ -35,6 +36,7 @@ export type Ending = {
 type OpenRow = {
   id: string;
   attempt: number;
+  trigger: Trigger;
   owner: string;
   started_at: Date;
   http_status: number | null;
@@ -44,7 +46,7 @@ type OpenRow = {
   plan: Plan;
 };
 
-const openColumns = `r.id, r.attempt, r.owner, r.started_at, r.http_status, r.output, r.truncated,
+const openColumns = `r.id, r.attempt, r.trigger, r.owner, r.started_at, r.http_status, r.output, r.truncated,
   case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${planColumn} as plan`;
 
 /** How long the target of a run under way may be silent, in milliseconds; a minute where the task no longer says. */
@@ -102,13 +104,14 @@ export async function takeHeartbeat(
 }
 
 /** An attempt that was given up, and when the next is due, if there is one. */
-export type SilentAttempt = {
-  runId: string;
-  taskId: string;
-  status: string;
-  durationMs: number;
-  retryAt: number | null;
-};
+export type SilentAttempt = EndedRun & { retryAt: number | null };
+
+/** What is told of an attempt whose end is written down. */
+export function endedRun({ runId, attempt, trigger, startedAt, plan }: OpenAttempt, end: Settlement): EndedRun {
+  const { status, error, finishedAt } = end;
+  const { taskId } = plan;
+  return { taskId, runId, attempt, trigger, status, error, durationMs: finishedAt - startedAt, latenessMs: null };
+}
 
 /** Ends at most `limit` attempts that were not heard of in time as timed out. */
 export function endSilent(
@@ -131,9 +134,7 @@ export function endSilent(
       const ending: Ending = { status: 'timed_out', output: null, error: { kind: 'timeout', message }, isFinal: false };
       const settlement = await endAttempt(db, open, ending, now, random());
       if (settlement === null) continue;
-      const { status, retryAt } = settlement;
-      const { taskId } = open.plan;
-      ended.push({ runId: open.runId, taskId, status, durationMs: now - open.startedAt, retryAt });
+      ended.push({ ...endedRun(open, settlement), retryAt: settlement.retryAt });
     }
     return ended;
   });
@@ -144,6 +145,7 @@ function openOf(row: OpenRow): OpenAttempt {
   return {
     runId: row.id,
     attempt: row.attempt,
+    trigger: row.trigger,
     owner: row.owner,
     firstStartedAt,
     startedAt: (row.last && parseInstant(row.last.startedAt)) ?? firstStartedAt,

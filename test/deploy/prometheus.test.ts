@@ -10,9 +10,11 @@ describe('Prometheus', () => {
     rule_files: string[];
     scrape_configs: { job_name: string; dns_sd_configs: { names: string[]; type: string; port: number }[] }[];
   };
-  type Rules = { groups: { rules: { alert: string; expr: string; labels: { severity: string } }[] }[] };
+  type Rule = { alert: string; expr: string; labels: { severity: string } };
+  type Rules = { groups: { rules: (Rule | { record: string; expr: string })[] }[] };
   const config = parse(textOf('deploy/prometheus.yml')) as Config;
-  const rules = (parse(textOf('deploy/alerts.yml')) as Rules).groups.flatMap((group) => group.rules);
+  const all = (parse(textOf('deploy/alerts.yml')) as Rules).groups.flatMap((group) => group.rules);
+  const rules = all.filter((rule): rule is Rule => 'alert' in rule);
 
   test('scrapes every replica by itself', () => {
     expect(config.scrape_configs.map((each) => each.job_name)).toEqual(['punctual']);
@@ -48,7 +50,10 @@ describe('Prometheus', () => {
 
   test('asks only for metrics, and labels of theirs, that a replica has', async () => {
     const known = await seriesOfReplica();
-    for (const { alert, expr } of rules) {
+    for (const rule of all) if ('record' in rule) known.set(rule.record, new Set(['job', 'task_name']));
+    for (const rule of all) {
+      const { expr } = rule;
+      const alert = 'alert' in rule ? rule.alert : rule.record;
       const used = selectors(expr);
       expect(used.length, alert).toBeGreaterThan(0);
       for (const { name, labels } of used) {
@@ -71,9 +76,9 @@ describe('Prometheus', () => {
 
   /** Every series of a replica that has done everything once, and of the scrape itself, with its label names. */
   async function seriesOfReplica(): Promise<Map<string, Set<string>>> {
-    const metrics = createMetrics({ taskLabel: 'id' });
+    const metrics = createMetrics({ taskLabel: 'id', version: '1', monotonic: () => 0, now: () => 0 });
     onTestFinished(() => metrics.close());
-    metrics.runSettled({ taskId: 'a', status: 'failed', durationMs: 1, latenessMs: 1 });
+    metrics.runSettled({ taskId: 'a', runId: '0', status: 'failed', durationMs: 1, latenessMs: 1 });
     metrics.claims('won', 1);
     metrics.requestAnswered('GET', '/tasks', 200, 1);
     metrics.observeState(() => ({
@@ -86,7 +91,7 @@ describe('Prometheus', () => {
       dependencies: { postgres: true },
     }));
     const series = new Map<string, Set<string>>([['up', new Set(['job', 'instance'])]]);
-    for (const line of (await metrics.text()).split('\n')) {
+    for (const line of (await metrics.page(false)).text.split('\n')) {
       const [, name, labels = ''] = /^(\w+)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
       if (name === undefined) continue;
       const names = series.get(name) ?? new Set(['job', 'instance']);
@@ -105,7 +110,7 @@ function selectors(expr: string): { name: string; labels: string[] }[] {
       .replace(/"[^"]*"/g, '""')
       .replace(/\b(by|on|without|ignoring) *\([^)]*\)/g, '')
       .replace(/\[\w+\]/g, '')
-      .matchAll(/\b([a-z_]\w*)\b(?! *\()(?:\{([^}]*)\})?/g),
+      .matchAll(/\b([a-z_][\w:]*)\b(?! *\()(?:\{([^}]*)\})?/g),
   ]
     .map(([, name = '', matchers = '']) => ({
       name,

@@ -43,6 +43,7 @@ function start(maxConcurrent: number, outcome: Outcome = fine) {
     onFenced() {},
     onFree() {},
     onWaiting() {},
+    onStarted: null,
     onPlaceFree() {},
   });
   const begin = (runId: string, scheduled?: Scheduled, change: Partial<TakenRun> = {}) =>

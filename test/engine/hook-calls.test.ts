@@ -97,7 +97,7 @@ function setUp() {
   const loop = startHookCalls(work, {
     clock,
     time: { now: clock.now } as DatabaseTime,
-    log: createLogger({ level: 'silent', format: 'json' }),
+    log: createLogger({ level: 'silent', format: 'json', version: '0' }),
     lease: { held: () => held },
     execute({ target: { url } }) {
       let end = (_: Outcome) => {};
@@ -250,7 +250,7 @@ test('a hook that was not called is told later, and neither a delivery nor a che
   const db = {} as Queryable;
   const noted: unknown[] = [];
   const note = (...what: unknown[]) => void noted.push(what);
-  const log = createLogger({ level: 'silent', format: 'json' });
+  const log = createLogger({ level: 'silent', format: 'json', version: '0' });
   const deliveries = hookDeliveries({ db, log, random: () => 0, onCalled: note });
   expect(
     deliveries.putBack({ id: 'd', until: 'u', attempt: 3 } as never as DueDelivery, 'postponed', 1_000, 2_100),

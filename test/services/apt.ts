@@ -16,6 +16,8 @@ export async function mayInstallPackages(): Promise<boolean> {
 /** Rejects with what apt-get said. Asks nothing. Services that the packages start are let be: the tests use their own. */
 export async function installPackages(names: string[]): Promise<void> {
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 600_000, maxBuffer: 64 << 20 };
-  await run('apt-get', ['update', '--quiet'], options);
-  await run('apt-get', ['install', '--quiet', '--yes', '--no-install-recommends', ...names], options);
+  // Several test files may want something at the same time.
+  const wait = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'APT::Get::Lock::Timeout=300'];
+  await run('apt-get', [...wait, 'update', '--quiet'], options);
+  await run('apt-get', [...wait, 'install', '--quiet', '--yes', '--no-install-recommends', ...names], options);
 }

@@ -55,6 +55,12 @@ export async function findRedis(folders: string[]): Promise<string | undefined> 
   return undefined;
 }
 
+/** The path of the first program of this name in these folders; null when there is none. */
+export async function findProgram(name: string, folders: string[]): Promise<string | null> {
+  for (const folder of folders) if (await isProgram(join(folder, name))) return join(folder, name);
+  return null;
+}
+
 async function isProgram(path: string): Promise<boolean> {
   return access(path, constants.X_OK).then(
     () => true,

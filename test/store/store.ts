@@ -21,7 +21,7 @@ export const t0 = Date.parse('2031-03-04T05:06:07.000Z');
 
 export const author: Author = { actor: 'tester', requestId: null };
 
-export const silent = createLogger({ level: 'silent', format: 'json' });
+export const silent = createLogger({ level: 'silent', format: 'json', version: '0' });
 
 export type Store = { url: string; database: Database; db: Queryable };
 

@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import {
   type Ending,
   endAttempt,
+  endedRun,
   heartbeatMsOf,
   type OpenAttempt,
   openAttempt,
@@ -96,9 +97,7 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
       const ending = endingOf((request.body ?? {}) as Completion);
       const settlement = await endAttempt(db, open, ending, now(), context.share());
       if (!settlement) throw new ProblemError('illegal_transition', 'the attempt is over');
-      const { status, finishedAt } = settlement;
-      const { taskId } = open.plan;
-      context.metrics.runSettled({ taskId, status, durationMs: finishedAt - open.startedAt, latenessMs: null });
+      context.runEnded(endedRun(open, settlement));
       // Something may wait behind it, or it waits for its next attempt.
       context.signal('waiting');
       const run = await findRun(database, open.runId);

@@ -46,7 +46,10 @@ export function serviceRoutes(app: App, context: HttpContext): void {
         response: { 200: Type.String() },
       },
     },
-    async (_request, reply) => reply.type(context.metrics.contentType).send(await context.metrics.text()),
+    async (request, reply) => {
+      const { contentType, text } = await context.metrics.page(wantsOpenMetrics(request.headers.accept));
+      return reply.type(contentType).send(text);
+    },
   );
 
   app.get(
@@ -98,4 +101,12 @@ export function serviceRoutes(app: App, context: HttpContext): void {
       };
     },
   );
+}
+
+/** Whether a scraper asks for OpenMetrics, as Prometheus does. */
+function wantsOpenMetrics(accept: string | undefined): boolean {
+  return (accept ?? '').split(',').some((range) => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    return type === 'application/openmetrics-text' && !parameters.some((each) => /^q=0(\.0*)?$/.test(each));
+  });
 }
