@@ -21,17 +21,17 @@ import { createRedisLock } from './locks/redis-lock.ts';
 import { createLocalSignals, createRedisSignals, type Signal, type Signals } from './locks/signals.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { type OpenPool, onePool, separatePools } from './replica/pools.ts';
 import type { Secrets } from './secrets.ts';
 import { isLoopback } from './setting-values.ts';
 import type { Settings } from './settings.ts';
 import { readCluster } from './store/cluster.ts';
-import { type Database, openDatabase } from './store/database.ts';
+import { openDatabase } from './store/database.ts';
 import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
 import { checkpoint, maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
 import { endReplicas } from './store/replicas.ts';
 import { previousRun } from './store/runs.ts';
-import { claimsApplicationName } from './store/tasks.ts';
 
 export type ServiceOptions = {
   settings: Settings;
@@ -43,16 +43,6 @@ export type ServiceOptions = {
   onFatal: (reason: string) => void;
 };
 
-type OpenPool = (
-  applicationName: string,
-  maxConnections: number,
-  timeoutMs: number,
-  indexScansOnly?: boolean,
-) => Database;
-
-/** The firing path and the lease have connections of their own: no request can keep them waiting. */
-type Pools = { api: Database; claims: Database; lease: Database; other: Database };
-
 /** A running replica. */
 export type Service = {
   /** Where it listens. */
@@ -61,10 +51,6 @@ export type Service = {
   stop(): Promise<void>;
 };
 
-/** An API request may wait this long for Postgres before it is answered with a 503. */
-const apiTimeoutMs = 1_500;
-const engineTimeoutMs = 5_000;
-const leaseTimeoutMs = 2_000;
 const bootPatienceMs = 2_000;
 const partingMs = 1_000;
 /** Each keeps a connection for some hundred milliseconds around the instant of a herd. */
@@ -95,7 +81,7 @@ export async function startService({
     });
   // Its one session must not be shared while the schema changes: before the pool and before the first request.
   if (embedded) await migrate(connection);
-  const pools = embedded ? onePool(open('punctual', 1, engineTimeoutMs)) : separatePools(open);
+  const pools = embedded ? onePool(open) : separatePools(open, stagedBatches);
   const { api, other } = pools;
 
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
@@ -274,18 +260,4 @@ async function openEmbedded(dataDir: string, clock: Clock, onFatal: (reason: str
   });
   if (!opened.ok) throw new Error(opened.errors);
   return opened.value;
-}
-
-function separatePools(open: OpenPool): Pools {
-  return {
-    api: open('punctual api', 8, apiTimeoutMs),
-    claims: open(claimsApplicationName, 4 + stagedBatches, engineTimeoutMs, true),
-    lease: open('punctual lease', 1, leaseTimeoutMs),
-    other: open('punctual engine', 3, engineTimeoutMs, true),
-  };
-}
-
-/** The embedded store has one session, which several connections would mix up. */
-function onePool(pool: Database): Pools {
-  return { api: pool, claims: pool, lease: pool, other: pool };
 }

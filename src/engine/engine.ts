@@ -202,10 +202,8 @@ export function startEngine(options: EngineOptions): Engine {
       }),
     );
     loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts }));
-    loop(
-      'housekeeping',
-      createHousekeepingStep({ db: db.other.pool, time, retentionMs: options.historyRetentionMs, lease }),
-    );
+    const retentionMs = options.historyRetentionMs;
+    loop('housekeeping', createHousekeepingStep({ db: db.other.pool, time, retentionMs, lease }));
     firing = startFiring({
       ...{
         db,

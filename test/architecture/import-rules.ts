@@ -9,6 +9,7 @@ const edges: Record<string, readonly string[]> = {
   cli: ['service', 'secrets', 'settings', 'executors', 'store', 'http', 'errors', 'clock', 'log', 'metrics'],
   secrets: ['http', 'executors', 'settings', 'errors', 'clock', 'log'],
   service: [
+    'replica',
     'secrets',
     'http',
     'engine',
@@ -22,6 +23,7 @@ const edges: Record<string, readonly string[]> = {
     'log',
     'metrics',
   ],
+  replica: ['store', 'domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
   http: ['domain', 'store', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
   engine: ['domain', 'store', 'locks', 'executors', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
   store: ['domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
@@ -30,7 +32,7 @@ const edges: Record<string, readonly string[]> = {
   domain: ['errors', 'clock (types)'],
   settings: ['domain', 'errors'],
   log: ['errors', 'clock', 'settings (types)'],
-  metrics: ['domain (types)', 'errors', 'clock', 'settings (types)'],
+  metrics: ['domain', 'errors', 'clock', 'settings (types)'],
   clock: ['errors'],
   errors: [],
 };

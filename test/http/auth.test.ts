@@ -23,7 +23,7 @@ import { createLogger } from '../../src/log.ts';
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
 const nowSeconds = 1_800_000_000;
 const clock: Clock = { ...systemClock, now: () => nowSeconds * 1_000 };
-const quiet = createLogger({ level: 'silent', format: 'json' });
+const quiet = createLogger({ level: 'silent', format: 'json', version: '0' });
 const createAuthenticator = (settings: AuthSettings, by: Clock) => createAuth(settings, by, quiet).authenticate;
 const nothing: AuthSettings = {
   open: false,
