@@ -1,7 +1,7 @@
 /** The embedded store: Postgres in WebAssembly, in a thread of this process, with its data in one folder. */
 
 import { rmSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { constants, lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -96,16 +96,62 @@ export async function startEmbedded({
 }
 
 async function prepareFolder(folder: string, data: string): Promise<Result<null, string>> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // The last part of the path alone: that folders above are links is how machines are set up.
+  const link = (await isLink(folder)) ? folder : null;
+  if (link === null) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const found = link ?? (await linkBelow(folder));
+  if (found !== null)
+    return failure(
+      `the folder ${folder} cannot be used: ${found} is a symbolic link, and the store follows none; set DATA_DIR to where the data is`,
+    );
   const others = (await readdir(folder)).filter((name) => name !== 'lost+found');
   if (others.length > 0 && !others.some((name) => ownNames.includes(name)))
     return failure(`the folder ${folder} holds other things already: the store needs one of its own (DATA_DIR)`);
   // PGlite's files are readable by all. Who mounted the folder may be its owner; the one inside is ours.
   for (const each of [folder, data])
-    await chmod(each, 0o700).catch((error: NodeJS.ErrnoException) => {
+    await closeToOthers(each).catch((error: NodeJS.ErrnoException) => {
       if (each === folder ? error.code !== 'EPERM' : error.code !== 'ENOENT') throw error;
     });
   return ok(null);
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isSymbolicLink(),
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      return false;
+    },
+  );
+}
+
+/** A symbolic link in what is the store's, however deep; null where there is none. */
+async function linkBelow(folder: string): Promise<string | null> {
+  for (const name of ownNames) {
+    const path = join(folder, name);
+    if (await isLink(path)) return path;
+  }
+  for (const name of [dataName, unfinishedName]) {
+    const entries = await readdir(join(folder, name), { recursive: true, withFileTypes: true }).catch(noEntries);
+    const link = entries.find((entry) => entry.isSymbolicLink());
+    if (link !== undefined) return join(link.parentPath, link.name);
+  }
+  return null;
+}
+
+function noEntries(error: NodeJS.ErrnoException): [] {
+  if (error.code !== 'ENOENT') throw error;
+  return [];
+}
+
+/** As chmod(2), which would follow a link that somebody has just put there. */
+async function closeToOthers(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    await handle.chmod(0o700);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Why data that is there cannot be ours; null when it can, and when there is none. */
@@ -137,10 +183,7 @@ async function makeData(folder: string, data: string): Promise<string | null> {
 }
 
 async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    return [];
-  });
+  return readdir(folder).catch(noEntries);
 }
 
 type Thread = {

@@ -1,20 +1,24 @@
 /** Keeps a second process off a folder: PGlite has no lock of its own, and two of them lose rows silently. */
 
-import { readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import type { Clock, Timer } from '../clock.ts';
 import { ok, type Result } from '../errors.ts';
-import { lockFileName, lockFolder } from './folder-lock.ts';
+import { type FolderLock, lockFileName, lockFolder } from './folder-lock.ts';
+import {
+  createNote,
+  type Look,
+  livesForCertain,
+  lookAt,
+  parseHolder,
+  proofOf,
+  thisHolder,
+  touchNote,
+} from './folder-note.ts';
 
 export type FolderGuard = { release(): Promise<void> };
-
-/** Who has the folder; `scope` names the processes that share the lock of the operating system with it. */
-type Holder = { pid: number; host: string; scope: string | null; since: number };
-
-/** One look at the note: what it says and when it was last touched. */
-type Look = { text: string; touched: number };
 
 const noteName = 'holder.json';
 /** What the guard keeps in the folder. */
@@ -26,32 +30,43 @@ const silenceMs = 10_000;
 const lookMs = 250;
 /** Time for another who took the folder at the same moment to have written over the note. */
 const settleMs = 500;
+/** Time for the holder of the lock, which it takes first, to have written its note. */
+const noteMs = 1_000;
 
 /**
  * Takes the folder for this process, or says who has it. On one machine a lock of the operating system decides, free again
  * whatever way its holder ended. Where that lock is not shared (another container or machine with the same volume), a
  * note that is touched every two seconds does: to take over from a holder there takes ten seconds of silence, measured
- * by our clock alone. `onLost` is called when another process has taken the folder all the same, as it may from one that
- * was frozen for longer than that. Rejects when the folder cannot be read or written.
+ * by our clock alone. The same is true where the lock is held by somebody who cannot prove to know the note: any user of the
+ * machine may take its name. `onLost` is called when another process has taken the folder all the same, as it may from
+ * one that was frozen for longer than that. Rejects when the folder cannot be read or written.
  */
 export async function guardFolder(
   folder: string,
   clock: Clock,
   onLost: (reason: string) => void,
 ): Promise<Result<FolderGuard, string>> {
-  const self: Holder = { pid: process.pid, host: hostname(), scope: await readScope(), since: clock.now() };
-  const text = JSON.stringify(self);
+  const self = await thisHolder(clock.now());
   const note = join(folder, noteName);
-  const lock = await lockFolder(folder, text, clock);
-  if (!lock.taken) return refusal(folder, lock.said ?? (await look(note))?.text);
+  const takeLock = () => lockFolder(folder, (question) => proofOf(self.secret, question), clock);
+  let lock = await takeLock();
+  if (!lock.taken) {
+    const holder = await provenHolder(lock, note, clock);
+    if (holder !== null) return refusal(folder, holder);
+    // Its holder may have ended meanwhile.
+    lock = await takeLock();
+  }
+  const scope = lock.taken ? self.scope : null;
+  const text = JSON.stringify({ ...self, scope });
+  const free = async () => void (lock.taken && (await lock.free()));
   try {
-    const rival = await takeNote(note, text, self.scope, clock);
+    const rival = await takeNote(note, text, scope, clock);
     if (rival !== null) {
-      await lock.free();
+      await free();
       return refusal(folder, rival);
     }
   } catch (error) {
-    await lock.free();
+    await free();
     throw error;
   }
   let released = false;
@@ -67,43 +82,67 @@ export async function guardFolder(
     async release() {
       released = true;
       timer.cancel();
-      if ((await look(note))?.text === text) await rm(note, { force: true });
-      await lock.free();
+      if ((await lookAt(note))?.text === text) await rm(note, { force: true });
+      await free();
     },
   });
+}
+
+/**
+ * The note of the process that holds the lock, once it has proved that it wrote it, or lives and cannot answer; null where
+ * whoever holds the lock does neither.
+ */
+async function provenHolder(
+  lock: Extract<FolderLock, { taken: false }>,
+  note: string,
+  clock: Clock,
+): Promise<string | null> {
+  if (lock.ask === null) return (await lookAt(note))?.text ?? '';
+  const start = clock.monotonic();
+  for (;;) {
+    const seen = await lookAt(note);
+    const holder = parseHolder(seen?.text);
+    if (seen !== null && (await livesForCertain(holder))) return seen.text;
+    if (seen !== null && typeof holder?.secret === 'string') {
+      const question = randomUUID();
+      if ((await lock.ask(question)) === proofOf(holder.secret, question)) return seen.text;
+    }
+    if (clock.monotonic() - start >= noteMs) return null;
+    await pause(lookMs, clock);
+  }
 }
 
 /** Writes the note; or answers with that of the process which has the folder. */
 async function takeNote(note: string, text: string, scope: string | null, clock: Clock): Promise<string | null> {
   let strange = false;
   for (let attempt = 0; attempt < 3; attempt++) {
-    if (await create(note, text)) {
+    if (await createNote(note, text)) {
       if (strange) await pause(settleMs, clock);
-      const now = await look(note);
+      const now = await lookAt(note);
       return now === null || now.text === text ? null : now.text;
     }
-    const seen = await look(note);
+    const seen = await lookAt(note);
     if (seen === null) continue;
+    if (await livesForCertain(parseHolder(seen.text))) return seen.text;
     // The lock is ours, so a holder that shared it is dead.
     if (scope === null || parseHolder(seen.text)?.scope !== scope) {
       strange = true;
       const moved = await watch(note, seen, clock);
       if (moved !== null) return moved;
     }
-    if ((await look(note))?.text === seen.text) await rm(note, { force: true });
+    if ((await lookAt(note))?.text === seen.text) await rm(note, { force: true });
   }
-  return (await look(note))?.text ?? '';
+  return (await lookAt(note))?.text ?? '';
 }
 
 /** Touches the note, or writes it again when somebody removed it. What it says now: something else when it is lost. */
 async function keepNote(note: string, text: string, clock: Clock): Promise<string> {
-  const seen = await look(note);
+  const seen = await lookAt(note);
   if (seen === null) {
-    await create(note, text);
+    await createNote(note, text);
     return text;
   }
-  const now = new Date(clock.now());
-  if (seen.text === text) await utimes(note, now, now);
+  if (seen.text === text) await touchNote(note, clock.now());
   return seen.text;
 }
 
@@ -112,7 +151,7 @@ async function watch(note: string, first: Look, clock: Clock): Promise<string | 
   const start = clock.monotonic();
   while (clock.monotonic() - start < silenceMs) {
     await pause(lookMs, clock);
-    const now = await look(note);
+    const now = await lookAt(note);
     if (now === null) return null;
     if (now.text !== first.text || now.touched !== first.touched) return now.text;
   }
@@ -129,48 +168,6 @@ function pause(ms: number, clock: Clock): Promise<void> {
       resume();
     }),
   );
-}
-
-/** Whether it was not there and is ours now. */
-async function create(note: string, text: string): Promise<boolean> {
-  return writeFile(note, text, { flag: 'wx', mode: 0o600 }).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-      return false;
-    },
-  );
-}
-
-async function look(note: string): Promise<Look | null> {
-  try {
-    return { text: await readFile(note, 'utf8'), touched: (await stat(note)).mtimeMs };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return null;
-  }
-}
-
-/**
- * Names who shares the lock with us: the boot and the network namespace on Linux (a namespace keeps its number for as long
- * as a process lives in it), the machine elsewhere. Null when that is unknown, which no other scope is equal to.
- */
-async function readScope(): Promise<string | null> {
-  if (process.platform !== 'linux') return hostname();
-  try {
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    return `${boot.trim()} ${await readlink('/proc/self/ns/net')}`;
-  } catch {
-    return null;
-  }
-}
-
-function parseHolder(text: string | undefined): Holder | null {
-  try {
-    return JSON.parse(text ?? '') as Holder;
-  } catch {
-    return null;
-  }
 }
 
 function refusal(folder: string, text: string | undefined): { ok: false; errors: string } {

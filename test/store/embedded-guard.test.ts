@@ -1,7 +1,9 @@
-import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { guardFolder } from '../../src/store/folder-guard.ts';
 import { poll } from '../services/poll.ts';
@@ -103,6 +105,65 @@ test('who was taken for dead learns of it, and leaves the other in peace', async
   expect(held.lost).toEqual([`the folder ${folder} is in use by process 7 on ${hostname()}`]);
   if (held.ok) await held.value.release();
   expect(await readFile(note(folder), 'utf8')).toBe(stranger);
+});
+
+describe.skipIf(process.platform !== 'linux')('another user who takes the name of the lock', () => {
+  async function squat(folder: string, answer: (socket: Socket) => void): Promise<Server> {
+    const { dev, ino } = await stat(folder);
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).resume();
+      answer(socket);
+    });
+    await once(server.listen({ path: `\0punctual-${dev}-${ino}` }), 'listening');
+    onTestFinished(() => void server.close());
+    return server;
+  }
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['says nothing', () => {}],
+    ['hangs up', (socket) => socket.destroy()],
+    ['says what holders said once', (socket) => socket.end(stranger)],
+    ['talks without end', (socket) => socket.write('x'.repeat(1 << 20))],
+    ['sends the question back', (socket) => socket.pipe(socket)],
+  ])('and %s keeps nobody out, and lets nobody in', async (_, answer) => {
+    const folder = await newFolder();
+    const squatter = await squat(folder, answer);
+    const first = await guard(folder, hastened(20));
+    expect(first.ok).toBe(true);
+    expect((await guard(folder, hastened(20))).ok).toBe(false);
+    // Nor once the name is free.
+    await new Promise((done) => {
+      squatter.close(done);
+      squatter.unref();
+    });
+    expect((await guard(folder, hastened(20))).ok).toBe(false);
+    expect(first.lost).toEqual([]);
+  });
+
+  test('learns nothing from the holder that would help it later', async () => {
+    const folder = await newFolder();
+    await guard(folder);
+    const { dev, ino } = await stat(folder);
+    const socket = connect({ path: `\0punctual-${dev}-${ino}` }).setEncoding('utf8');
+    let heard = '';
+    socket.on('data', (chunk: string) => {
+      heard += chunk;
+    });
+    socket.write('anything\n');
+    await once(socket, 'close');
+    const { secret } = JSON.parse(await readFile(note(folder), 'utf8'));
+    expect(heard).toMatch(/^[0-9a-f]{64}$/);
+    expect([secret.length, (await stat(note(folder))).mode & 0o777]).toEqual([43, 0o600]);
+  });
+});
+
+test('a note that is a link is not followed', async () => {
+  const [folder, elsewhere] = [await newFolder(), await newFolder()];
+  await writeFile(join(elsewhere, 'precious'), stranger);
+  await symlink(join(elsewhere, 'precious'), note(folder));
+  const before = await stat(join(elsewhere, 'precious'));
+  await expect(guard(folder)).rejects.toThrow(/ELOOP/);
+  expect((await stat(join(elsewhere, 'precious'))).mtimeMs).toBe(before.mtimeMs);
 });
 
 test('a note that somebody removed is written again', async () => {
