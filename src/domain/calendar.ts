@@ -7,16 +7,20 @@ import {
   type CountWall,
   countByRealTime,
   countByWallClock,
+  firstLeftOut,
+  instantOf,
+  type LocalTime,
   type NextWall,
   nextByRealTime,
   nextByWallClock,
 } from './clock-changes.ts';
+import { countedFromLast, dayAlternatives, earliestOf } from './cron-days.ts';
 import { type CronPattern, readCron } from './cron-syntax.ts';
 import { isListedYear, nextInYears, yearOf } from './cron-years.ts';
 import { latestInstant } from './instant.ts';
 import { createLruCache } from './lru-cache.ts';
 import { countWallTimes } from './wall-count.ts';
-import { openZone, type Zone, zoneNamed } from './zone.ts';
+import { openZone, unknownZone, type Zone, zoneNamed } from './zone.ts';
 
 /** A pattern in a zone, shared by all schedules that have it. */
 export type CompiledCron = {
@@ -24,11 +28,15 @@ export type CompiledCron = {
   next(after: number): number | null;
   /** How many instants `next` gives in (after, upTo], without going through them. */
   count(after: number, upTo: number): number;
+  /** The first change of the clock in (after, upTo] that leaves out a time of the pattern, or null (see `firstLeftOut`). */
+  leftOut(after: number, upTo: number): number | null;
 };
 
 export type Calendar = {
   /** Pointers of errors are `#/cron` and `#/timezone`. Never throws. */
   compile(expression: string, timezone: string): Result<CompiledCron>;
+  /** The instant of a wall-clock time given as if it were UTC, in epoch milliseconds; null for an unknown zone. */
+  resolve(wall: number, timezone: string): LocalTime | null;
 };
 
 type WallClock = { pattern: CronPattern; next: NextWall; count: CountWall };
@@ -70,6 +78,10 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
   }
 
   return {
+    resolve(wall, timezone) {
+      const zone = zoneOf(timezone);
+      return zone && instantOf(wall, zone);
+    },
     compile(expression, timezone) {
       const key = `${timezone} ${expression}`;
       const known = compiled.get(key);
@@ -77,8 +89,7 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
       const read = wallClockOf(expression);
       if (!read.ok) return fault('#/cron', read.errors);
       const zone = zoneOf(timezone);
-      if (!zone)
-        return fault('#/timezone', `"${timezone}" is not a time zone that this system knows, such as "Europe/Berlin"`);
+      if (!zone) return fault('#/timezone', unknownZone(timezone));
       // Looked up at each call: a schedule that lives long must not hold a croner object that the cache let go.
       const nextWall = (after: number) => {
         const found = wallClockOf(expression);
@@ -94,6 +105,7 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
       const made = {
         next: remembering((after) => compute(nextWall, zone, after)),
         count: (after: number, upTo: number) => count(countWall, zone, asked(after), asked(upTo)),
+        leftOut: (after: number, upTo: number) => firstLeftOut(countWall, zone, asked(after), asked(upTo)),
       };
       compiled.set(key, made);
       return ok(made);
@@ -103,21 +115,28 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
 
 /** The wall-clock times that match a pattern, or null when no date does. */
 function wallClock(pattern: CronPattern): WallClock | null {
-  // An offset instead of a zone's name keeps croner from asking Intl, which is ten times slower.
-  const options = { utcOffset: 0, paused: true, domAndDow: pattern.bothDays };
   const { fields, years } = pattern;
-  if (!pattern.everyDay) {
-    // In 28 years every kind of year occurs. Without this a search would go on for a thousand years.
-    const days = fields.split(' ').slice(3).join(' ');
-    const dates = new Cron(`0 0 0 ${days} 2001-2028`, options);
-    if (dates.nextRun(new Date(Date.UTC(2001, 0) - 1)) === null) return null;
-  }
-  const cron = new Cron(fields, options);
+  const [second, minute, hour, days = '', month, weekdays = ''] = fields.split(' ');
+  const alternatives = dayAlternatives(days, weekdays, pattern.bothDays);
+  /** The times of day of a pattern on all its days, in the years of croner's seventh field. */
+  const search = (timeOfDay: string, inYears = '') =>
+    earliestOf(
+      alternatives.map((each) => {
+        // An offset instead of a zone's name keeps croner from asking Intl, which is ten times slower.
+        const options = { utcOffset: 0, paused: true, domAndDow: each.both };
+        const cron = new Cron(`${timeOfDay} ${each.days} ${month} ${each.weekdays}${inYears}`, options);
+        const next = (after: number) => cron.nextRun(new Date(after))?.getTime() ?? null;
+        return each.fromLast === null ? next : countedFromLast(next, each.fromLast);
+      }),
+    );
+  // In 28 years every kind of year occurs. Without this a search would go on for a thousand years.
+  if (!pattern.everyDay && search('0 0 0', ' 2001-2028')(Date.UTC(2001, 0) - 1) === null) return null;
+  const next = search(`${second} ${minute} ${hour}`);
   const inAnyYear = (after: number) => {
     const shift = Math.max(0, Math.ceil((after - cycleStart) / cycleMs)) * cycleMs;
-    const found = cron.nextRun(new Date(after - shift));
+    const found = next(after - shift);
     if (found === null) return null;
-    const wall = found.getTime() + shift;
+    const wall = found + shift;
     return yearOf(wall) > 9999 ? null : wall;
   };
   return {

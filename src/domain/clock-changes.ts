@@ -64,6 +64,37 @@ function placeOf(wall: number, zone: Zone): { instant: number | null; until: num
   }
 }
 
+/** What a wall-clock time is: one instant, the first of two, or the first instant after a gap that it falls into. */
+export type LocalTime = { instant: number; kind: 'single' | 'repeated' | 'skipped' };
+
+/** The instant of a wall-clock time (as if it were UTC); in a gap of any length the first instant after it. */
+export function instantOf(wall: number, zone: Zone): LocalTime {
+  let stretch = zone.at(wall - dayMs);
+  for (;;) {
+    const following = zone.at(stretch.end);
+    const instant = wall - stretch.offset;
+    if (instant < stretch.end) {
+      // Once more where the clock goes back over it.
+      const again = wall - following.offset;
+      return { instant, kind: again >= stretch.end && again < following.end ? 'repeated' : 'single' };
+    }
+    if (wall < stretch.end + following.offset) return { instant: stretch.end, kind: 'skipped' };
+    stretch = following;
+  }
+}
+
+/** The first change of the clock in (after, upTo] that leaves out a matching wall-clock time, or null. */
+export function firstLeftOut(countWall: CountWall, zone: Zone, after: number, upTo: number): number | null {
+  for (let stretch = zone.at(after + 1); stretch.end <= upTo; ) {
+    const following = zone.at(stretch.end);
+    const from = stretch.end + stretch.offset;
+    if (following.offset > stretch.offset && countWall(from - 1, stretch.end + following.offset - 1) > 0)
+      return stretch.end;
+    stretch = following;
+  }
+  return null;
+}
+
 /** How many instants in (after, upTo] `nextByRealTime` gives: the matching wall-clock times of each stretch. */
 export function countByRealTime(countWall: CountWall, zone: Zone, after: number, upTo: number): number {
   let count = 0;

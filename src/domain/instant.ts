@@ -31,6 +31,13 @@ export function parseInstant(text: string): number | null {
   return instant >= 0 && instant <= latestInstant ? instant : null;
 }
 
+/** A local time without offset, such as `2026-12-01T09:00`, as if it were UTC; null for any other text. */
+export function parseLocalTime(text: string): number | null {
+  const [, time = '', second = ':00', fraction = ''] =
+    /^(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d)?(\.\d{1,18})?$/i.exec(text) ?? [];
+  return time === '' ? null : parseInstant(`${time}${second}${fraction}Z`);
+}
+
 /** `2026-12-01T09:00:00.000Z` for epoch milliseconds. */
 export function formatInstant(ms: number): string {
   return new Date(ms).toISOString();

@@ -2,9 +2,15 @@
 
 import { type FieldError, fault, ok, type Result } from '../errors.ts';
 import type { Calendar, CompiledCron } from './calendar.ts';
-import { canonicalCron } from './cron-syntax.ts';
-import { formatDuration, parseDuration } from './duration.ts';
-import { formatInstant, latestInstant, parseInstant } from './instant.ts';
+import { adviseOnCron } from './cron-advice.ts';
+import { longestCron } from './cron-fields.ts';
+import { isCron, refusalOf, refusalOfLong } from './cron-hints.ts';
+import { rewriteCron, withoutBlanks } from './cron-rewrite.ts';
+import { formatDuration, isRewritten, parseDuration, readDuration } from './duration.ts';
+import { formatInstant, latestInstant, parseInstant, parseLocalTime } from './instant.ts';
+import { nearest } from './nearest.ts';
+import type { Warn } from './warning.ts';
+import { unknownZone, zoneNamed } from './zone.ts';
 
 /** The canonical long form: what is stored and echoed. */
 export type Schedule =
@@ -20,42 +26,56 @@ export type CompiledSchedule =
   | { kind: 'at'; atMs: number }
   | { kind: 'manual' };
 
-/** `now` in epoch milliseconds; an instant further back than `graceMs` is refused. */
-export type ScheduleContext = { now: number; graceMs: number };
+export type ScheduleContext = {
+  /** Epoch milliseconds. */
+  now: number;
+  /** An instant further back than this is refused. */
+  graceMs: number;
+  /** The task whose schedule it is, which `H` depends on; null or absent where none is known. */
+  taskId?: string | null;
+  /** Told what was written another way than it came, and what is probably not meant. */
+  warn?: Warn;
+};
 
 const leastRateMs = 100;
-const longestCron = 256;
 const longestZone = 64;
 const forms = ['cron', 'every', 'at', 'delay', 'manual'] as const;
 const mostErrors = 10;
 const members = [...forms, 'timezone', 'anchor'];
 
+type Reading = Required<ScheduleContext> & { calendar: Calendar };
+
 /** The canonical schedule for what a client sent, shorthands included, or its faults. Never throws. */
 export function readSchedule(input: unknown, context: ScheduleContext, calendar: Calendar): Result<Schedule> {
+  const { now, graceMs, taskId = null, warn = () => {} } = context;
+  const reading = { now, graceMs, taskId, warn, calendar };
   if (typeof input === 'string') {
-    const read = readForm(longFormOf(input), context, calendar);
     // A shorthand has no members to point to.
+    const read = readForm(longFormOf(input), {
+      ...reading,
+      warn: (code, _, detail) => warn(code, '#/schedule', detail),
+    });
     return read.ok ? read : { ok: false, errors: read.errors.map(({ detail }) => ({ pointer: '#/schedule', detail })) };
   }
   if (typeof input !== 'object' || input === null || Array.isArray(input))
     return fault('#/schedule', 'must be text or an object such as {"cron": "0 2 * * *"}');
-  return readForm(input as Record<string, unknown>, context, calendar);
+  return readForm(input as Record<string, unknown>, reading);
 }
 
 function longFormOf(text: string): Record<string, unknown> {
   if (text.length > longestCron) return { cron: text };
-  const trimmed = canonicalCron(text);
-  if (trimmed.startsWith('@every ')) return { every: trimmed.slice(7) };
+  const tidy = withoutBlanks(text);
+  if (tidy.startsWith('@every ')) return { every: tidy.slice(7) };
   // No cron field looks like a date: whatever begins like one is meant as an instant.
-  if (/^\d{4}-\d\d-\d\d/.test(trimmed)) return { at: trimmed };
-  return { cron: trimmed };
+  if (/^\d{4}-\d\d-\d\d/.test(tidy)) return { at: text };
+  return { cron: text };
 }
 
-function readForm(input: Record<string, unknown>, context: ScheduleContext, calendar: Calendar): Result<Schedule> {
+function readForm(input: Record<string, unknown>, reading: Reading): Result<Schedule> {
   const given = (name: string) => input[name] !== undefined && input[name] !== null;
   const unknown = Object.keys(input).filter((name) => !members.includes(name));
   if (unknown.length > 0)
-    return { ok: false, errors: unknown.slice(0, mostErrors).map((name) => error(name, 'is not a known field')) };
+    return { ok: false, errors: unknown.slice(0, mostErrors).map((name) => error(name, unknownField(name, members))) };
   const named = forms.filter(given);
   if (named.length !== 1)
     return fault(
@@ -63,59 +83,131 @@ function readForm(input: Record<string, unknown>, context: ScheduleContext, cale
       `must have exactly one of ${forms.join(', ')}${named.length > 1 ? `, not ${named.join(' and ')}` : ''}`,
     );
   const [form] = named as [(typeof forms)[number]];
-  if (given('timezone') && form !== 'cron') return failed('timezone', 'belongs to "cron" only');
+  if (given('timezone') && form !== 'cron' && form !== 'at')
+    return failed('timezone', 'belongs to "cron" only, and to "at" with a local time');
   if (given('anchor') && form !== 'every') return failed('anchor', 'belongs to "every" only');
   if (form === 'manual') return input.manual === true ? ok({ manual: true }) : failed('manual', 'must be true');
   const value = input[form];
   if (typeof value !== 'string') return failed(form, 'must be text');
+  if (value.length > longestCron) return failed(form, refusalOfLong(value));
+  const zone = given('timezone') ? readZone(input.timezone, reading) : ok(null);
+  if (!zone.ok) return zone;
+  if (form === 'cron') return readCronForm(value, zone.value, reading);
+  const text = tidied(form, value, reading);
   switch (form) {
-    case 'cron':
-      return readCronForm(value, input.timezone ?? 'UTC', context, calendar);
     case 'every':
-      return readEvery(value, input.anchor ?? formatInstant(context.now));
+      return readEvery(text, input.anchor ?? formatInstant(reading.now), reading);
     case 'at':
-      return readAt(value, context);
+      return readAt(text, zone.value, reading);
     default:
-      return readDelay(value, context);
+      return readDelay(text, reading);
   }
 }
 
-function readCronForm(text: string, timezone: unknown, context: ScheduleContext, calendar: Calendar): Result<Schedule> {
-  if (text.length > longestCron) return failed('cron', `must be at most ${longestCron} characters long`);
-  if (typeof timezone !== 'string' || timezone.length > longestZone)
+/** What to say of a field that does not exist: the one that was evidently meant, if there is one. */
+export function unknownField(name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  return `is not a known field${meant === null ? '' : `; did you mean "${meant}"?`}`;
+}
+
+function tidied(member: string, text: string, { warn }: Reading): string {
+  const tidy = withoutBlanks(text);
+  if (tidy !== text) warn('blanks_removed', `#/schedule/${member}`, `read as "${tidy}"`);
+  return tidy;
+}
+
+/** A zone's name as it is stored. */
+function readZone(given: unknown, reading: Reading): Result<string> {
+  if (typeof given !== 'string' || given.length > longestZone)
     return failed('timezone', 'must be the IANA name of a time zone, such as "Europe/Berlin"');
-  const cron = canonicalCron(text);
-  const compiled = calendar.compile(cron, timezone);
+  const name = tidied('timezone', given, reading);
+  return zoneNamed(name) === null ? failed('timezone', unknownZone(name)) : ok(name);
+}
+
+function readCronForm(text: string, timezone: string | null, reading: Reading): Result<Schedule> {
+  const { now, taskId, calendar } = reading;
+  const warn = (code: Parameters<Warn>[0], detail: string) => reading.warn(code, '#/schedule/cron', detail);
+  const { cron, zone } = rewriteCron(text, { taskId, warn });
+  if (zone !== null && timezone !== null && zone.toLowerCase() !== timezone.toLowerCase())
+    return failed('timezone', `is "${timezone}", but "${zone}" stands before the pattern; give one of them`);
+  if (zone !== null && (zone.length > longestZone || zoneNamed(zone) === null))
+    return failed('cron', unknownZone(zone.slice(0, longestZone)));
+  const written = { cron, timezone: timezone ?? zone ?? 'UTC' };
+  const compiled = calendar.compile(written.cron, written.timezone);
   if (!compiled.ok)
-    return { ok: false, errors: compiled.errors.map(({ pointer, detail }) => error(pointer.slice(2), detail)) };
-  if (compiled.value.next(context.now) === null)
-    return failed('cron', `"${cron}" can never fire: there is no such date to come`);
-  return ok({ cron, timezone });
+    return {
+      ok: false,
+      errors: compiled.errors.map(({ pointer, detail }) =>
+        error(pointer.slice(2), pointer === '#/cron' ? refusalOf(text, detail) : detail),
+      ),
+    };
+  if (cron.length > longestCron)
+    return failed('cron', `is too long when it is written out: at most ${longestCron} characters`);
+  const first = compiled.value.next(now);
+  if (first === null) return failed('cron', `"${cron}" can never fire: there is no such date to come`);
+  adviseOnCron(written, compiled.value, first, reading);
+  return ok(written);
 }
 
-function readEvery(text: string, anchor: unknown): Result<Schedule> {
-  const every = parseDuration(text);
-  if (every === null) return failed('every', `"${text.slice(0, 40)}" is not a duration such as "30s" or "1h30m"`);
-  if (every < leastRateMs)
-    return failed('every', `must be at least ${formatDuration(leastRateMs)}, not ${formatDuration(every)}`);
-  const from = typeof anchor === 'string' ? parseInstant(anchor) : null;
+function readEvery(text: string, anchor: unknown, { warn }: Reading): Result<Schedule> {
+  const read = readDuration(text);
+  if (!read.ok) return failed('every', refusedRate(text, read.errors));
+  const every = formatDuration(read.value);
+  if (read.value < leastRateMs) return failed('every', `must be at least ${formatDuration(leastRateMs)}, not ${every}`);
+  const from = typeof anchor === 'string' ? parseInstant(withoutBlanks(anchor)) : null;
   if (from === null) return failed('anchor', 'must be an RFC 3339 instant such as "2026-12-01T09:00:00Z"');
-  return ok({ every: formatDuration(every), anchor: formatInstant(from) });
+  if (isRewritten(text)) warn('duration_written_out', '#/schedule/every', `"${text}" is written as "${every}"`);
+  return ok({ every, anchor: formatInstant(from) });
 }
 
-function readAt(text: string, { now, graceMs }: ScheduleContext): Result<Schedule> {
-  const at = parseInstant(text);
-  if (at === null)
-    return failed('at', `"${text.slice(0, 40)}" is not an RFC 3339 instant such as "2026-12-01T09:00:00Z"`);
+function refusedRate(text: string, fault: string): string {
+  const plain = text.replace(/^@?every /i, '');
+  if (plain !== text && parseDuration(plain) !== null) return `${fault}; write "${plain}"`;
+  return isCron(text) ? `"${text}" is a cron pattern; write {"cron": "${text}"}` : fault;
+}
+
+function readAt(text: string, timezone: string | null, { now, graceMs, calendar, warn }: Reading): Result<Schedule> {
+  let at = parseInstant(text);
+  if (at !== null && timezone !== null)
+    return failed('timezone', 'belongs to a local time, without offset: "at" says already which instant it is');
+  if (at === null) {
+    const wall = parseLocalTime(text);
+    if (wall === null) return failed('at', noInstant(text));
+    if (timezone === null)
+      return failed('at', `"${text}" has no offset: end it with Z or with one such as +01:00, or give its "timezone"`);
+    const local = calendar.resolve(wall, timezone);
+    if (local === null || local.instant < 0 || local.instant > latestInstant) return failed('at', noInstant(text));
+    at = local.instant;
+    const told = `"${text}" in ${timezone} is ${formatInstant(at)}`;
+    warn('local_time_resolved', '#/schedule/at', told);
+    if (local.kind === 'skipped')
+      warn(
+        'local_time_skipped',
+        '#/schedule/at',
+        `${told}: the clock leaves this time out, it is the first one after it`,
+      );
+    if (local.kind === 'repeated')
+      warn('local_time_repeated', '#/schedule/at', `${told}: this time comes twice, it is the first one`);
+  }
   if (at < now - graceMs)
     return failed('at', `${formatInstant(at)} has passed, by more than the grace of ${formatDuration(graceMs)}`);
   return ok({ at: formatInstant(at) });
 }
 
-function readDelay(text: string, { now }: ScheduleContext): Result<Schedule> {
-  const delay = parseDuration(text);
-  if (delay === null) return failed('delay', `"${text.slice(0, 40)}" is not a duration such as "10m"`);
-  return ok({ at: formatInstant(now + delay) });
+function noInstant(text: string): string {
+  const shown = `"${text.slice(0, 40)}"`;
+  if (parseDuration(text) !== null) return `${shown} is a duration; write {"delay": "${text}"}`;
+  if (isCron(text)) return `${shown} is a cron pattern; write {"cron": "${text}"}`;
+  const spaced = text.replace(/^(\S{10}) (\S)/, '$1T$2');
+  const meant = spaced !== text && (parseInstant(spaced) !== null || parseLocalTime(spaced) !== null);
+  return `${shown} is not an RFC 3339 instant such as "2026-12-01T09:00:00Z"${meant ? `; write "${spaced}"` : ''}`;
+}
+
+function readDelay(text: string, { now, warn }: Reading): Result<Schedule> {
+  const read = readDuration(text);
+  if (!read.ok) return failed('delay', read.errors);
+  if (isRewritten(text)) warn('duration_written_out', '#/schedule/delay', `"${text}" is ${formatDuration(read.value)}`);
+  return ok({ at: formatInstant(now + read.value) });
 }
 
 function error(member: string, detail: string): FieldError {

@@ -1,5 +1,7 @@
 /** Time zones as stretches of constant offset, found by asking Intl and remembered per year. */
 
+import { nearest } from './nearest.ts';
+
 /** Until `end` (epoch milliseconds, exclusive) local time is UTC plus `offset` milliseconds. */
 export type Stretch = { end: number; offset: number };
 
@@ -25,6 +27,29 @@ export function zoneNamed(name: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** Whether a canonical or given name stands for UTC or a fixed offset: no zone data can change what it means. */
+export function isFixedOffset(name: string): boolean {
+  return /^(?:(?:Etc\/)?(?:UTC|UCT|GMT(?:[+-]?0)?|Universal|Zulu|Greenwich)|Etc\/GMT[+-]\d{1,2})$/i.test(name);
+}
+
+/** What to say of a name that is no zone's: a known zone with nearly the same name, or the last part of one. */
+export function unknownZone(name: string): string {
+  const sentence = `"${name}" is not a time zone that this system knows`;
+  const [, sign, hours] = /^(?:UTC|GMT)?([+-])0?(\d{1,2})(?::?00)?$/i.exec(name) ?? [];
+  // POSIX counts hours to the west.
+  const offset = sign === undefined ? null : `Etc/GMT${sign === '+' ? '-' : '+'}${hours}`;
+  if (offset !== null && zoneNamed(offset) !== null)
+    return `${sentence}; ${hours} hours ${sign === '+' ? 'ahead of' : 'behind'} UTC is "${offset}", with the sign turned round`;
+  const known = Intl.supportedValuesOf('timeZone');
+  const place = (zone: string) => zone.slice(zone.lastIndexOf('/') + 1);
+  const plain = name.replace(/ /g, '_').toLowerCase();
+  const found =
+    known.find((zone) => zone.toLowerCase() === plain || place(zone).toLowerCase() === plain) ??
+    nearest(name.replace(/ /g, '_'), known) ??
+    (plain.includes('/') ? null : nearest(plain, known.map(place), known));
+  return found === null ? `${sentence}, such as "Europe/Berlin"` : `${sentence}; did you mean "${found}"?`;
 }
 
 /** The zone of a name that `zoneNamed` gave. */

@@ -64,7 +64,7 @@ describe('a long outage', () => {
   function observed(expression: string, timezone: string) {
     const compiled = createCalendar().compile(expression, timezone);
     if (!compiled.ok) throw new Error(expression);
-    const { next, count } = compiled.value;
+    const { next, count, leftOut } = compiled.value;
     const asked = { next: 0, count: 0 };
     const schedule: CompiledSchedule = {
       kind: 'cron',
@@ -77,6 +77,7 @@ describe('a long outage', () => {
           asked.count++;
           return count(after, upTo);
         },
+        leftOut,
       },
     };
     return { schedule, asked };
