@@ -32,7 +32,10 @@ export function adviseOnCron(
   if (change !== null) {
     const fate = parts.minute.text.startsWith('*') ? 'does not fire' : 'fires at that instant, once';
     const when = formatInstant(change);
-    advise('clock_change', `in ${timezone} the clock goes forward at ${when}: what falls into the time left out ${fate}`);
+    advise(
+      'clock_change',
+      `in ${timezone} the clock goes forward at ${when}: what falls into the time left out ${fate}`,
+    );
   }
 }
 

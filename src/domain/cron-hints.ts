@@ -105,26 +105,28 @@ function meantByDuration(text: string): string | null {
   return null;
 }
 
-const words: Record<string, string> = {
-  second: '* * * * * *',
-  minute: '* * * * *',
-  minutely: '* * * * *',
-  hour: '@hourly',
-  hourly: '@hourly',
-  day: '@daily',
-  daily: '@daily',
-  night: '@daily',
-  nightly: '@daily',
-  midnight: '@daily',
-  noon: '0 12 * * *',
-  weekly: '@weekly',
-  week: '@weekly',
-  monthly: '@monthly',
-  month: '@monthly',
-  yearly: '@yearly',
-  annually: '@yearly',
-  year: '@yearly',
-};
+const words = new Map(
+  Object.entries({
+    second: '* * * * * *',
+    minute: '* * * * *',
+    minutely: '* * * * *',
+    hour: '@hourly',
+    hourly: '@hourly',
+    day: '@daily',
+    daily: '@daily',
+    night: '@daily',
+    nightly: '@daily',
+    midnight: '@daily',
+    noon: '0 12 * * *',
+    weekly: '@weekly',
+    week: '@weekly',
+    monthly: '@monthly',
+    month: '@monthly',
+    yearly: '@yearly',
+    annually: '@yearly',
+    year: '@yearly',
+  }),
+);
 
 const dayWord = '(?:sun|mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur)(?:day)?s?';
 const timeWord = '(\\d{1,2})(?:[:.](\\d\\d))? ?(am|pm)?|(noon)|(midnight)';
@@ -136,7 +138,7 @@ const dayAndTime = new RegExp(
 /** `daily`, `every hour`, `every monday at 9`, `weekdays at 9:30 pm`. */
 function meantByWords(text: string): string | null {
   const sentence = `"${text.slice(0, 40)}" is not a pattern`;
-  const alone = words[text.toLowerCase().replace(/^(?:every|each|once an?|at) /, '')];
+  const alone = words.get(text.toLowerCase().replace(/^(?:every|each|once an?|at) /, ''));
   if (alone !== undefined) return instead(sentence, alone);
   const match = dayAndTime.exec(text);
   if (match === null) return null;

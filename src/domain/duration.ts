@@ -67,24 +67,26 @@ export function isRewritten(text: string): boolean {
   return /[w.,W]/.test(text);
 }
 
-const words: Record<string, number> = {
-  ms: 1,
-  msec: 1,
-  millisecond: 1,
-  s: 1_000,
-  sec: 1_000,
-  second: 1_000,
-  m: 60_000,
-  min: 60_000,
-  minute: 60_000,
-  h: 3_600_000,
-  hr: 3_600_000,
-  hour: 3_600_000,
-  d: 86_400_000,
-  day: 86_400_000,
-  w: 7 * 86_400_000,
-  week: 7 * 86_400_000,
-};
+const words = new Map(
+  Object.entries({
+    ms: 1,
+    msec: 1,
+    millisecond: 1,
+    s: 1_000,
+    sec: 1_000,
+    second: 1_000,
+    m: 60_000,
+    min: 60_000,
+    minute: 60_000,
+    h: 3_600_000,
+    hr: 3_600_000,
+    hour: 3_600_000,
+    d: 86_400_000,
+    day: 86_400_000,
+    w: 7 * 86_400_000,
+    week: 7 * 86_400_000,
+  }),
+);
 
 /** The canonical form of a duration in words, such as `5 minutes` or `an hour and 30 mins`; null where it is none. */
 export function durationInWords(text: string): string | null {
@@ -95,7 +97,7 @@ export function durationInWords(text: string): string | null {
   let total = 0;
   for (const part of parts) {
     const [, count, word = ''] = /^\s*(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]+)\s*$/.exec(part) ?? [];
-    const size = words[word] ?? words[word.replace(/s$/, '')];
+    const size = words.get(word) ?? words.get(word.replace(/s$/, ''));
     const ms = count === undefined || size === undefined ? null : timesSize(count, size);
     if (ms === null) return null;
     total += ms;

@@ -21,6 +21,12 @@ export function nearest(word: string, words: readonly string[], values: readonly
   return found;
 }
 
+/** What to say of a field that does not exist: the one that was evidently meant, if there is one. */
+export function unknownField(name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  return `is not a known field${meant === null ? '' : `; did you mean "${meant}"?`}`;
+}
+
 /** The optimal string alignment distance; not the true one where it is `enough` or more. */
 function distanceOf(a: string, b: string, enough: number): number {
   let [before, last]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, place) => place)];

@@ -1,7 +1,7 @@
 /** What a client may ask for beyond schedule, target and retry: limits, hooks, long work, a fallback. */
 
 import type { FieldError } from '../errors.ts';
-import { formatDuration, parseDuration } from './duration.ts';
+import { formatDuration, readDuration } from './duration.ts';
 import { signingSecretFaults } from './signing-secret.ts';
 import type { HttpTarget } from './target.ts';
 import { readTemplatedTarget } from './template.ts';
@@ -65,11 +65,11 @@ export function readPolicies(
 ): { policies: Policies; errors: FieldError[] } {
   const errors: FieldError[] = [];
   const duration = (pointer: string, text: string, least: number, most: number): string => {
-    const ms = parseDuration(text);
-    if (ms === null) errors.push({ pointer, detail: `"${text}" is not a duration such as "30s" or "1h30m"` });
-    else if (ms < least || ms > most)
+    const read = readDuration(text);
+    if (!read.ok) errors.push({ pointer, detail: read.errors });
+    else if (read.value < least || read.value > most)
       errors.push({ pointer, detail: `must lie between ${formatDuration(least)} and ${formatDuration(most)}` });
-    return ms === null ? text : formatDuration(ms);
+    return read.ok ? formatDuration(read.value) : text;
   };
   const required = (pointer: string, members: object, ...names: string[]) => {
     for (const name of names)

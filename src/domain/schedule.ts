@@ -8,7 +8,7 @@ import { isCron, refusalOf, refusalOfLong } from './cron-hints.ts';
 import { rewriteCron, withoutBlanks } from './cron-rewrite.ts';
 import { formatDuration, isRewritten, parseDuration, readDuration } from './duration.ts';
 import { formatInstant, latestInstant, parseInstant, parseLocalTime } from './instant.ts';
-import { nearest } from './nearest.ts';
+import { unknownField } from './nearest.ts';
 import type { Warn } from './warning.ts';
 import { unknownZone, zoneNamed } from './zone.ts';
 
@@ -102,12 +102,6 @@ function readForm(input: Record<string, unknown>, reading: Reading): Result<Sche
     default:
       return readDelay(text, reading);
   }
-}
-
-/** What to say of a field that does not exist: the one that was evidently meant, if there is one. */
-export function unknownField(name: string, known: readonly string[]): string {
-  const meant = nearest(name, known);
-  return `is not a known field${meant === null ? '' : `; did you mean "${meant}"?`}`;
 }
 
 function tidied(member: string, text: string, { warn }: Reading): string {

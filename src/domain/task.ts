@@ -4,13 +4,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Result } from '../errors.ts';
 import { type FieldError, fault, ok } from '../errors.ts';
 import type { Calendar } from './calendar.ts';
-import { formatDuration, parseDuration } from './duration.ts';
+import { formatDuration, parseDuration, readDuration } from './duration.ts';
 import { formatInstant, parseInstant } from './instant.ts';
 import { nextOccurrence, type Timing } from './occurrence.ts';
 import { type Policies, type PoliciesInput, readPolicies } from './policies.ts';
 import { compileSchedule, readSchedule, type Schedule } from './schedule.ts';
 import type { HttpTarget } from './target.ts';
 import { readTemplatedTarget } from './template.ts';
+import type { Warn } from './warning.ts';
 
 export const taskStatuses = ['active', 'stopped', 'completed'] as const;
 export type TaskStatus = (typeof taskStatuses)[number];
@@ -91,6 +92,8 @@ export type TaskContext = {
   calendar: Calendar;
   /** Why settings refuse this target address, or null. */
   refusesUrl: (url: string) => string | null;
+  /** Told what was written another way than it came, and what is probably not meant. */
+  warn?: Warn;
 };
 
 /** One attempt unless asked for more: a repeated side effect must be somebody's decision. */
@@ -114,11 +117,11 @@ const longestDelay = 30 * 24 * 3_600_000;
 export function readTask(id: string, input: TaskInput, context: TaskContext): Result<TaskDefinition> {
   const errors: FieldError[] = [];
   const duration = (pointer: string, text: string, least: number, most: number): number => {
-    const ms = parseDuration(text);
-    if (ms === null) errors.push({ pointer, detail: `"${text}" is not a duration such as "30s" or "1h30m"` });
-    else if (ms < least || ms > most)
+    const read = readDuration(text);
+    if (!read.ok) errors.push({ pointer, detail: read.errors });
+    else if (read.value < least || read.value > most)
       errors.push({ pointer, detail: `must lie between ${formatDuration(least)} and ${formatDuration(most)}` });
-    return ms ?? 0;
+    return read.ok ? read.value : 0;
   };
   const instant = (pointer: string, text: string | null | undefined): number | null => {
     if (text === null || text === undefined) return null;
@@ -146,7 +149,8 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
   if (input.status === 'completed')
     errors.push({ pointer: '#/status', detail: 'a task completes by itself; set "active" or "stopped"' });
 
-  const schedule = readSchedule(input.schedule, { now: context.now, graceMs }, context.calendar);
+  const { now, warn = () => {} } = context;
+  const schedule = readSchedule(input.schedule, { now, graceMs, taskId: id, warn }, context.calendar);
   if (!schedule.ok) errors.push(...schedule.errors);
   const target = readTemplatedTarget(withTemplate(input.target, input.template), '#/target');
   if (!target.ok) errors.push(...target.errors);

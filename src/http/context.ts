@@ -5,6 +5,7 @@ import type { Calendar } from '../domain/calendar.ts';
 import type { Role } from '../domain/role.ts';
 import type { EndedRun } from '../domain/run.ts';
 import type { TaskContext } from '../domain/task.ts';
+import type { Warning } from '../domain/warning.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Database } from '../store/database.ts';
@@ -66,7 +67,12 @@ export function authorOf(request: FastifyRequest): Author {
   return { actor: request.actor.name, requestId: request.id };
 }
 
-/** What reading a task needs, as of now. */
-export function taskContext({ now, calendar, refusesUrl }: HttpContext): TaskContext {
-  return { now: now(), calendar, refusesUrl };
+/** What reading a task needs, as of now; `warnings` takes what the reader is to be told. */
+export function taskContext({ now, calendar, refusesUrl }: HttpContext, warnings: Warning[]): TaskContext {
+  return {
+    now: now(),
+    calendar,
+    refusesUrl,
+    warn: (code, pointer, detail) => warnings.push({ code, pointer, detail }),
+  };
 }

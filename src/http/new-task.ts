@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { unmask } from '../domain/credentials.ts';
 import { timeOrderedId } from '../domain/occurrence.ts';
 import { activeFromFor, checkOccurs, readTask, type TaskInput } from '../domain/task.ts';
+import type { Warning } from '../domain/warning.ts';
 import type { Task } from '../store/task-row.ts';
 import type { NewTask } from '../store/tasks.ts';
 import { authorOf, type HttpContext, taskContext } from './context.ts';
@@ -11,17 +12,18 @@ import { etagOf } from './preconditions.ts';
 import { ProblemError, unprocessable } from './problems.ts';
 import { taskView } from './views.ts';
 
-/** What is to be stored for a body that has the right form; throws a 422. */
+/** What is to be stored for a body that has the right form, and what to tell about it in `warnings`; throws a 422. */
 export function newTask(
   context: HttpContext,
   request: FastifyRequest,
   { id, ...input }: TaskInput & { id?: string | null },
+  warnings: Warning[],
 ): NewTask {
   const { now, calendar } = context;
   const taskId = id ?? timeOrderedId(now(), context.random);
   const given = unmask(input, null);
   if (!given.ok) throw unprocessable(given.errors);
-  const read = readTask(taskId, given.value, taskContext(context));
+  const read = readTask(taskId, given.value, taskContext(context, warnings));
   if (!read.ok) throw unprocessable(read.errors);
   const definition = read.value;
   const activeFrom = activeFromFor(definition.schedule, now());
@@ -35,10 +37,15 @@ export function taskExists(id: string): ProblemError {
 }
 
 /** What a creation is answered with, also when it is asked for again. */
-export type Creation = { etag: string; task: { id: string } };
+export type Creation = { etag: string; task: { id: string; warnings: readonly Warning[] } };
 
-export function creationOf(task: Task, { now, calendar }: HttpContext, { actor }: FastifyRequest): Creation {
-  return { etag: etagOf(task), task: taskView(task, undefined, now(), calendar, actor.role) };
+export function creationOf(
+  task: Task,
+  { now, calendar }: HttpContext,
+  { actor }: FastifyRequest,
+  warnings: readonly Warning[],
+): Creation {
+  return { etag: etagOf(task), task: { ...taskView(task, undefined, now(), calendar, actor.role), warnings } };
 }
 
 export function sendCreation(reply: FastifyReply, { etag, task }: Creation) {

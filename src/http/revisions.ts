@@ -7,6 +7,7 @@ import { gateOf } from '../domain/limits.ts';
 import { isObject, mergePatch } from '../domain/merge-patch.ts';
 import { readTask, type TaskDefinition, type TaskInput, type TaskStatus } from '../domain/task.ts';
 import { keepAnchor, revise } from '../domain/task-change.ts';
+import type { Warning } from '../domain/warning.ts';
 import type { Task } from '../store/task-row.ts';
 import { claimsAreOver, type TaskChange, updateTask } from '../store/tasks.ts';
 import { authorOf, type HttpContext, taskContext } from './context.ts';
@@ -22,16 +23,20 @@ export async function* triesOf({ pause }: Pick<HttpContext, 'pause'>): AsyncGene
   }
 }
 
-/** The task as replaced by a body of the right form; null when somebody else changed it meanwhile. Throws problems. */
+/**
+ * The task as replaced by a body of the right form, and what to tell about it in `warnings`; null when somebody else
+ * changed it meanwhile. Throws problems.
+ */
 export async function replaceTask(
   context: HttpContext,
   request: FastifyRequest,
   current: Task,
   input: TaskInput,
+  warnings: Warning[],
 ): Promise<Task | null> {
   const given = unmask(input, current.definition);
   if (!given.ok) throw unprocessable(given.errors);
-  const read = readTask(current.id, given.value, taskContext(context));
+  const read = readTask(current.id, given.value, taskContext(context, warnings));
   if (!read.ok) throw unprocessable(read.errors);
   const wanted = keepAnchor(current.definition, read.value, input.schedule);
   return write(context, request, current, wanted, input.status ?? null, 'updated');
@@ -44,13 +49,14 @@ export async function patchTask(
   current: Task,
   patch: unknown,
   validation: Validation,
+  warnings: Warning[],
 ): Promise<Task | null> {
   if (!isObject(patch)) throw invalidField([{ pointer: '#', detail: 'must be an object' }]);
   const { status: _, ...stored } = current.definition;
   const merged = mergePatch(otherForm(stored, patch), matchHeaderNames(patch, current.definition));
   const errors = validation.body(TaskInputSchema)(merged);
   if (errors.length > 0) throw invalidField(errors);
-  return replaceTask(context, request, current, merged as TaskInput);
+  return replaceTask(context, request, current, merged as TaskInput, warnings);
 }
 
 /** A patch that names another form of schedule means that form, not a mixture: the old one's members go first. */
@@ -59,6 +65,9 @@ function otherForm(stored: object, patch: Record<string, unknown>): object {
   const forms = ['cron', 'every', 'at', 'delay', 'manual'];
   const named = forms.filter((form) => isObject(patch.schedule) && patch.schedule[form] != null);
   const { schedule, ...rest } = stored as TaskDefinition;
+  const { cron, timezone } = patch.schedule;
+  // The zone before a pattern stands for the one beside it.
+  if (timezone === undefined && typeof cron === 'string' && /^\s*(?:CRON_)?TZ=/.test(cron)) return rest;
   return named.length === 0 || named.some((form) => form in schedule) ? stored : rest;
 }
 

@@ -5,6 +5,7 @@ import { errorKinds, runStatuses, triggers } from '../domain/run.ts';
 import { httpMethods, longestUrl, mostHeaders, mostSuccessStatuses } from '../domain/target.ts';
 import { backoffs, misfirePolicies, overlaps, retryKinds, taskStatuses } from '../domain/task.ts';
 import { policyFields, shownPolicies } from './policy-schemas.ts';
+import { ScheduleInput, warningList } from './schedule-schemas.ts';
 import {
   choice,
   closed,
@@ -18,25 +19,6 @@ import {
   taskId,
   text,
 } from './schema-parts.ts';
-
-const ScheduleInput = Type.Unsafe({
-  $id: 'ScheduleInput',
-  description:
-    'When: exactly one of `cron` (with `timezone`), `every` (with `anchor`), `at`, `delay`, `manual`; or a string: a cron pattern, `@every 30s`, `@daily`, an RFC 3339 instant.',
-  type: ['string', 'object'],
-  minLength: 1,
-  maxLength: 256,
-  properties: {
-    cron: { type: 'string', maxLength: 256, examples: ['0 2 * * *'] },
-    timezone: { type: 'string', maxLength: 64, description: 'IANA name; UTC when absent.' },
-    every: duration,
-    anchor: { ...instant, description: 'The instant that the fixed rate counts from; the creation when absent.' },
-    at: instant,
-    delay: duration,
-    manual: { const: true },
-  },
-  additionalProperties: false,
-});
 
 const TargetInput = Type.Unsafe({
   $id: 'TargetInput',
@@ -116,8 +98,18 @@ const taskInputFields = {
   ...policyFields,
 };
 
-export const TaskInput = closed(taskInputFields, { $id: 'TaskInput' });
-export const NewTaskInput = closed({ id: optional(taskId), ...taskInputFields }, { $id: 'NewTaskInput' });
+/** Where fields belong that are sent at the top of a task. */
+const within = (place: string, names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, `${place}.${name}`]));
+const misplaced = {
+  ...within('retry', Object.keys(retryFields)),
+  ...within('misfire', Object.keys(misfireFields)),
+  ...within('target', ['url', 'method', 'headers', 'body', 'successStatus']),
+  ...within('schedule', ['cron', 'timezone', 'every', 'anchor', 'at', 'delay', 'manual']),
+};
+
+export const TaskInput = closed(taskInputFields, { $id: 'TaskInput', misplaced });
+export const NewTaskInput = closed({ id: optional(taskId), ...taskInputFields }, { $id: 'NewTaskInput', misplaced });
 
 const Task = Type.Object(
   {
@@ -171,6 +163,7 @@ const Task = Type.Object(
     createdAt: shownInstant,
     updatedAt: shownInstant,
     nextRunAt: shownInstantOrNull,
+    warnings: Type.Optional(warningList),
     lastRun: shown({
       type: ['object', 'null'],
       required: ['id', 'status', 'scheduledFor', 'finishedAt'],
@@ -259,4 +252,4 @@ export const limitQuery = Type.Optional(Type.Integer({ minimum: 1, maximum: 200,
 export const cursorQuery = Type.Optional(Type.String({ maxLength: 512 }));
 export const instantQuery = Type.Optional(Type.String({ maxLength: 40 }));
 export const countQuery = Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 5 }));
-export { choice, closed };
+export { choice, closed, warningList };

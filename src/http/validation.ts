@@ -1,6 +1,7 @@
 /** Checks the form of what a client sends: closed schemas, no coercion in bodies, every fault with its pointer. */
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { unknownField } from '../domain/nearest.ts';
 import type { FieldError } from '../errors.ts';
 
 /** Faults in the form of one value; empty when there are none. */
@@ -43,7 +44,12 @@ function fieldErrorOf(error: ErrorObject): FieldError {
   const below = (name: string) => `${at === '#' ? '#' : at}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
   switch (error.keyword) {
     case 'additionalProperties':
-      return { pointer: below(error.params.additionalProperty), detail: 'is not a known field' };
+      return {
+        pointer: below(error.params.additionalProperty),
+        detail: detailOfUnknown(error.params.additionalProperty, (error.parentSchema ?? {}) as ClosedSchema),
+      };
+    case 'maxLength':
+      return { pointer: at, detail: `is too long: at most ${error.params.limit} characters` };
     case 'required':
       return { pointer: below(error.params.missingProperty), detail: 'is required' };
     case 'enum':
@@ -63,4 +69,13 @@ function fieldErrorOf(error: ErrorObject): FieldError {
     default:
       return { pointer: at, detail: error.message ?? 'is not valid' };
   }
+}
+
+type ClosedSchema = { properties?: object; misplaced?: Record<string, string> };
+
+/** An unknown field may belong elsewhere, as the schema's `misplaced` says, or be a known one with a slip in its name. */
+function detailOfUnknown(name: string, schema: ClosedSchema): string {
+  const place = Object.hasOwn(schema.misplaced ?? {}, name) ? schema.misplaced?.[name] : undefined;
+  if (place !== undefined) return `is not a known field here; it belongs into ${place}`;
+  return unknownField(name, Object.keys(schema.properties ?? {}));
 }

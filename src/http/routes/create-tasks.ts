@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox';
 import type { TaskInput } from '../../domain/task.ts';
+import type { Warning } from '../../domain/warning.ts';
 import { oncePerKey } from '../../store/idempotency.ts';
 import { createTaskInserts } from '../../store/task-inserts.ts';
 import { insertTasks, type NewTask } from '../../store/tasks.ts';
@@ -32,17 +33,18 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
       },
     },
     async (request, reply) => {
-      const item = newTask(context, request, request.body as TaskInput);
+      const warnings: Warning[] = [];
+      const item = newTask(context, request, request.body as TaskInput, warnings);
       const keyed = keyedRequest(request, 'create');
       if (keyed === null) {
         const task = await insertTask(item, now());
         if (task === null) throw taskExists(item.id);
         context.signal('tasks');
-        return sendCreation(reply, creationOf(task, context, request));
+        return sendCreation(reply, creationOf(task, context, request, warnings));
       }
       const outcome = await oncePerKey(database, keyed, now(), async (client) => {
         const [task] = await insertTasks(client, [item], now());
-        return { answer: task ? creationOf(task, context, request) : null, remember: task != null };
+        return { answer: task ? creationOf(task, context, request, warnings) : null, remember: task != null };
       });
       if (outcome.kind === 'mismatch')
         throw new ProblemError('idempotency_mismatch', 'this Idempotency-Key came with another body before');
@@ -79,11 +81,12 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
     },
     async (request) => {
       const { items } = request.body as { items: unknown[] };
-      const read = items.map((item) => {
+      const warnings: Warning[][] = items.map(() => []);
+      const read = items.map((item, place) => {
         try {
           const errors = checkNewTask(item);
           if (errors.length > 0) throw invalidField(errors);
-          return newTask(context, request, item as TaskInput);
+          return newTask(context, request, item as TaskInput, warnings[place] as Warning[]);
         } catch (error) {
           if (error instanceof ProblemError) return error;
           throw error;
@@ -94,9 +97,12 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
       if (stored.some((task) => task !== null)) context.signal('tasks');
       const at = now();
       return {
-        items: read.map((item) => {
+        items: read.map((item, place) => {
           const task = item instanceof ProblemError ? null : stored.shift();
-          if (task) return { status: 201, task: taskView(task, undefined, at, calendar, request.actor.role) };
+          if (task) {
+            const view = taskView(task, undefined, at, calendar, request.actor.role);
+            return { status: 201, task: { ...view, warnings: warnings[place] } };
+          }
           const problem = problemOf(item instanceof ProblemError ? item : taskExists(item.id), request);
           return { status: problem.status, problem };
         }),

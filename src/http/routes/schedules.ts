@@ -6,10 +6,12 @@ import { parseDuration } from '../../domain/duration.ts';
 import { formatInstant } from '../../domain/instant.ts';
 import { compileSchedule, nextInstant, readSchedule } from '../../domain/schedule.ts';
 import { defaultMisfire } from '../../domain/task.ts';
+import type { Warning } from '../../domain/warning.ts';
 import type { App, HttpContext } from '../context.ts';
 import { instantParameter } from '../parameters.ts';
 import { unprocessable } from '../problems.ts';
-import { closed, countQuery } from '../schemas.ts';
+import { taskId } from '../schema-parts.ts';
+import { closed, countQuery, warningList } from '../schemas.ts';
 
 export function scheduleRoutes(app: App, { calendar, now }: HttpContext): void {
   app.post(
@@ -21,6 +23,7 @@ export function scheduleRoutes(app: App, { calendar, now }: HttpContext): void {
         tags: ['schedules'],
         body: closed({
           schedule: Type.Ref('ScheduleInput#'),
+          id: Type.Optional(Type.Unsafe({ ...taskId, description: 'The task whose `H` is to be shown.' })),
           from: Type.Optional(Type.String({ maxLength: 40, description: 'Now when absent.' })),
           count: countQuery,
         }),
@@ -29,16 +32,23 @@ export function scheduleRoutes(app: App, { calendar, now }: HttpContext): void {
             canonical: Type.Object({}, { description: 'The long form.' }),
             description: Type.String(),
             next: Type.Array(Type.String({ format: 'date-time' })),
+            warnings: warningList,
           }),
         },
       },
     },
     async (request) => {
-      const body = request.body as { schedule: unknown; from?: string; count?: number };
+      const body = request.body as { schedule: unknown; id?: string; from?: string; count?: number };
+      const warnings: Warning[] = [];
       const from = instantParameter('from', body.from) ?? now();
       const read = readSchedule(
         body.schedule,
-        { now: from, graceMs: parseDuration(defaultMisfire.grace) ?? 0 },
+        {
+          now: from,
+          graceMs: parseDuration(defaultMisfire.grace) ?? 0,
+          taskId: body.id ?? null,
+          warn: (code, pointer, detail) => warnings.push({ code, pointer, detail }),
+        },
         calendar,
       );
       if (!read.ok) throw unprocessable(read.errors);
@@ -49,7 +59,7 @@ export function scheduleRoutes(app: App, { calendar, now }: HttpContext): void {
         if (last === null) break;
         next.push(formatInstant(last));
       }
-      return { canonical: read.value, description: describeSchedule(read.value), next };
+      return { canonical: read.value, description: describeSchedule(read.value), next, warnings };
     },
   );
 }

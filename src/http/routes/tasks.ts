@@ -3,6 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type TaskInput, type TaskStatus, taskStatuses } from '../../domain/task.ts';
+import type { Warning } from '../../domain/warning.ts';
 import { cancelRunsOf, lastRuns } from '../../store/runs.ts';
 import type { Task } from '../../store/task-row.ts';
 import { claimsAreOver, deleteTask, findTask, insertTasks, listTasks } from '../../store/tasks.ts';
@@ -123,21 +124,22 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       const input = request.body as TaskInput;
       const createOnly = request.headers['if-none-match'] === '*';
       for await (const _ of triesOf(context)) {
+        const warnings: Warning[] = [];
         const current = await findTask(db, id);
         if (!current) {
           if (request.headers['if-match'] !== undefined)
             throw new ProblemError('precondition_failed', 'the task does not exist');
-          const [task] = await insertTasks(db, [newTask(context, request, { ...input, id })], now());
+          const [task] = await insertTasks(db, [newTask(context, request, { ...input, id }, warnings)], now());
           if (!task) continue; // Somebody created it in between: replace theirs.
           context.signal('tasks');
-          return sendCreation(reply, creationOf(task, context, request));
+          return sendCreation(reply, creationOf(task, context, request, warnings));
         }
         if (createOnly) throw new ProblemError('precondition_failed', `a task with the id "${id}" exists`);
         checkIfMatch(request, current);
-        const task = await replaceTask(context, request, current, input);
+        const task = await replaceTask(context, request, current, input, warnings);
         if (task) {
           reply.header('etag', etagOf(task));
-          return view(task, request);
+          return { ...(await view(task, request)), warnings };
         }
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
@@ -159,12 +161,13 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
     },
     async (request, reply) => {
       for await (const _ of triesOf(context)) {
+        const warnings: Warning[] = [];
         const current = await liveTask(context, request);
         checkIfMatch(request, current);
-        const task = await patchTask(context, request, current, request.body, validation);
+        const task = await patchTask(context, request, current, request.body, validation, warnings);
         if (task) {
           reply.header('etag', etagOf(task));
-          return view(task, request);
+          return { ...(await view(task, request)), warnings };
         }
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
