@@ -12,9 +12,9 @@ export type Field = {
 export const monthNames = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 export const dayNames = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 
-export const second: Field = { name: 'second', least: 0, most: 59 };
-export const minute: Field = { name: 'minute', least: 0, most: 59 };
-export const hour: Field = { name: 'hour', least: 0, most: 23 };
+const second: Field = { name: 'second', least: 0, most: 59 };
+const minute: Field = { name: 'minute', least: 0, most: 59 };
+const hour: Field = { name: 'hour', least: 0, most: 23 };
 export const day: Field = {
   name: 'day of month',
   least: 1,

@@ -95,6 +95,7 @@ const taskInputFields = {
   priority: optional({ type: 'integer', minimum: 0, maximum: 9, description: '9 first; 5 when absent.' }),
   status: optional({ enum: [...taskStatuses], description: 'active or stopped; a task completes by itself.' }),
   template: optional({ type: 'boolean', description: 'Short for `template` in target and fallback.' }),
+  warnings: optional({ type: 'array', description: 'Left aside: an answer to a write may be sent back.' }),
   ...policyFields,
 };
 

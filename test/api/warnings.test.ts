@@ -49,10 +49,13 @@ describe('warnings', () => {
     expect(patched.body.version).toBe(1);
   });
 
-  test('are empty for what needs none, and cannot be written', async () => {
+  test('are empty for what needs none, and are left aside where an answer is sent back', async () => {
     const { body } = await api.http.post('/tasks').send({ schedule: '*/5 * * * *', target }).expect(201);
     expect(body.warnings).toEqual([]);
-    await api.http.post('/tasks').send({ schedule: '@daily', target, warnings: [] }).expect(400);
+    const { schedule, warnings } = body;
+    const { body: again } = await api.http.put(`/tasks/${body.id}`).send({ schedule, target, warnings }).expect(200);
+    expect(again).toEqual(body);
+    await api.http.post('/tasks').send({ schedule, target, warnings: 'none' }).expect(400);
   });
 
   test('are the same where the creation is asked for again by its key', async () => {
