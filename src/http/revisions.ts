@@ -8,8 +8,9 @@ import { isObject, mergePatch } from '../domain/merge-patch.ts';
 import { readTask, type TaskDefinition, type TaskInput, type TaskStatus } from '../domain/task.ts';
 import { keepAnchor, revise } from '../domain/task-change.ts';
 import type { Warning } from '../domain/warning.ts';
+import { claimsAreOver } from '../store/barrier.ts';
 import type { Task } from '../store/task-row.ts';
-import { claimsAreOver, type TaskChange, updateTask } from '../store/tasks.ts';
+import { type TaskChange, updateTask } from '../store/tasks.ts';
 import { authorOf, type HttpContext, taskContext } from './context.ts';
 import { invalidField, ProblemError, unprocessable } from './problems.ts';
 import { TaskInput as TaskInputSchema } from './schemas.ts';
@@ -105,7 +106,7 @@ async function write(
   if (!written) return null;
   // Before waiting: whoever staged its next run can let go of it in time.
   context.signal('tasks');
-  await claimsAreOver(database, written.changedIn, () => context.pause(2));
+  await claimsAreOver(database, () => context.pause(2));
   // What waited for a limit may start now.
   if (gateOf(current.definition) !== gateOf(wanted)) context.signal('waiting');
   return written.task;

@@ -1,7 +1,6 @@
 /** The connections of one replica to Postgres, apart by what they are for. */
 
 import type { Database } from '../store/database.ts';
-import { claimsApplicationName } from '../store/tasks.ts';
 
 /** Opens at most `maxConnections` connections; a statement that takes longer than `timeoutMs` fails. */
 export type OpenPool = (
@@ -23,7 +22,7 @@ const leaseTimeoutMs = 2_000;
 export function separatePools(open: OpenPool, stagedBatches: number): Pools {
   return {
     api: open('punctual api', 8, apiTimeoutMs),
-    claims: open(claimsApplicationName, 4 + stagedBatches, engineTimeoutMs, true),
+    claims: open('punctual claims', 4 + stagedBatches, engineTimeoutMs, true),
     lease: open('punctual lease', 1, leaseTimeoutMs),
     other: open('punctual engine', 3, engineTimeoutMs, true),
   };

@@ -2,7 +2,7 @@
 
 import { gateOf, ownTask } from '../domain/limits.ts';
 import type { TaskDefinition, TaskStatus } from '../domain/task.ts';
-import type { Database, Queryable } from './database.ts';
+import type { Queryable } from './database.ts';
 import { type Author, describeChange } from './events.ts';
 import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './task-row.ts';
 
@@ -70,7 +70,7 @@ export type TaskChange = {
 
 /**
  * Writes a change if the task is still at `task.version`; null when somebody else changed it first.
- * Answered changes hold: see `claimsAreOver`.
+ * Before the change is answered it has to hold: see `claimsAreOver`.
  */
 export async function updateTask(
   db: Queryable,
@@ -196,39 +196,3 @@ export async function listTasks(db: Queryable, filter: TaskFilter): Promise<Task
   });
   return rows.map(taskOf);
 }
-
-/**
- * Waits until no claim is under way that could still see the world before transaction `changedIn`: a claim reads the
- * tasks as they were when its statement began, so one that began before a stop may insert a run just after it. Such a claim
- * has a snapshot as old as that, or has let go of it and is being committed, which can take long. What begins after the
- * first look sees the change.
- */
-export async function claimsAreOver(database: Database, changedIn: string, pause: () => Promise<void>): Promise<void> {
-  const { rows: claims } = await database.pool.query<{ pid: number; began: string }>({
-    name: 'claims-under-way',
-    text: `
-      select pid, xact_start::text as began from pg_stat_activity
-      where application_name = '${claimsApplicationName}' and datname = current_database()
-        and (backend_xid is not null or age(backend_xmin) >= age(($1::xid8)::xid))`,
-    values: [changedIn],
-  });
-  for (let look = 0; look < mostLooks && claims.length > 0; look++) {
-    const { rows } = await database.pool.query<{ busy: boolean }>({
-      name: 'claims-are-over',
-      text: `
-        select exists (
-          select from pg_stat_activity a join unnest($1::integer[], $2::text[]) as g(pid, began) on a.pid = g.pid
-          where a.xact_start::text = g.began
-        ) as busy`,
-      values: [claims.map(({ pid }) => pid), claims.map(({ began }) => began)],
-    });
-    if (!rows[0]?.busy) return;
-    await pause();
-  }
-}
-
-/** With the pauses between them some five seconds: longer than any statement may take. */
-const mostLooks = 1_500;
-
-/** How the connections that claim occurrences present themselves. */
-export const claimsApplicationName = 'punctual claims';

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { claimsAreOver } from '../../src/store/barrier.ts';
 import { claimOccurrences } from '../../src/store/claims.ts';
 import { type StagedClaim, stageClaim } from '../../src/store/staged-claims.ts';
 import type { Task } from '../../src/store/task-row.ts';
-import { claimsApplicationName, claimsAreOver, updateTask } from '../../src/store/tasks.ts';
+import { updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
 import { author, dueOf, makeTasks, openPool, openStore, readRun, runsOf, type Store, t0 } from './store.ts';
 
@@ -12,10 +13,11 @@ beforeAll(async () => {
   store = await openStore();
 });
 
+const applicationName = 'claims that wait';
 const owner = randomUUID();
 const stage = (tasks: readonly Task[]): Promise<StagedClaim> =>
   stageClaim(
-    openPool(store.url, claimsApplicationName),
+    openPool(store.url, applicationName),
     tasks.map((task) => dueOf(task, 1)),
     { owner, now: t0 + 1_000, trigger: 'schedule' },
   );
@@ -24,7 +26,7 @@ const cut = () =>
   store.db.query(
     `select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name = $1 and state = 'idle in transaction'`,
-    [claimsApplicationName],
+    [applicationName],
   );
 
 // The embedded store has one session: a transaction that stays open would keep everybody waiting.
@@ -70,9 +72,9 @@ describe.skipIf(noPostgres)('a staged claim', () => {
       definition: { ...task.definition, status: 'stopped' as const },
       activeFrom: t0,
     };
-    const written = await updateTask(store.db, task, change, author, t0);
+    await updateTask(store.db, task, change, author, t0);
     let looks = 0;
-    await claimsAreOver(store.database, written?.changedIn as string, async () => {
+    await claimsAreOver(store.database, async () => {
       if (++looks === 5) await commit([dueOf(task, 1).runId]);
     });
     expect(looks).toBeGreaterThanOrEqual(5);

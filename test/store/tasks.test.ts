@@ -3,8 +3,6 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { occurrenceRunId } from '../../src/domain/occurrence.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import {
-  claimsApplicationName,
-  claimsAreOver,
   completeTasks,
   deleteTask,
   findTask,
@@ -14,9 +12,8 @@ import {
   updateTask,
 } from '../../src/store/tasks.ts';
 import { forgetTombstones } from '../../src/store/tombstones.ts';
-import { poll } from '../services/poll.ts';
 import { noPostgres } from '../services/provided.ts';
-import { author, define, makeTask, makeTasks, openPool, openStore, plantRun, type Store, t0 } from './store.ts';
+import { author, define, makeTask, makeTasks, openStore, plantRun, type Store, t0 } from './store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -270,83 +267,5 @@ describe('a deleted task', () => {
     expect(await left()).toBe(2);
     await forgetTombstones(store.db, t0 - 50_000, 3);
     expect(await left()).toBe(0);
-  });
-});
-
-describe.skipIf(noPostgres)('waiting until no claim can still see a task as it was', () => {
-  const change = async (id: string) => {
-    const task = await makeTask(store.db, id);
-    const written = await updateTask(
-      store.db,
-      task,
-      { type: 'updated', definition: task.definition, activeFrom: t0 },
-      author,
-      t0,
-    );
-    return written?.changedIn as string;
-  };
-  const snapshot = async (applicationName: string) => {
-    const client = await openPool(store.url, applicationName).pool.connect();
-    await client.query('begin isolation level repeatable read');
-    await client.query('select 1');
-    return async () => {
-      await client.query('commit');
-      client.release();
-    };
-  };
-
-  test('lasts as long as a claim that began before the change', async () => {
-    const finish = await snapshot(claimsApplicationName);
-    const changedIn = await change('claimed-meanwhile');
-    let looks = 0;
-    let finished = false;
-    await claimsAreOver(store.database, changedIn, async () => {
-      if (++looks < 5) return;
-      if (!finished) await finish();
-      finished = true;
-    });
-    expect(finished).toBe(true);
-    expect(looks).toBeGreaterThanOrEqual(5);
-  });
-
-  test('lasts as long as a claim that has only to be committed', async () => {
-    const client = await openPool(store.url, claimsApplicationName).pool.connect();
-    await client.query('begin');
-    await client.query('create table committed_late ()');
-    const changedIn = await change('commits-late');
-    let looks = 0;
-    await claimsAreOver(store.database, changedIn, async () => {
-      if (++looks === 5) await client.query('commit');
-    });
-    expect(looks).toBeGreaterThanOrEqual(5);
-    client.release();
-  });
-
-  test('takes no notice of other connections', async () => {
-    const finish = await snapshot('punctual tests');
-    const changedIn = await change('looked-at-meanwhile');
-    let looks = 0;
-    await claimsAreOver(store.database, changedIn, async () => {
-      looks++;
-    });
-    expect(looks).toBe(0);
-    await finish();
-  });
-
-  test('takes no notice of a claim that began after the change', async () => {
-    const changedIn = await change('claimed-later');
-    // A snapshot is as old as the oldest transaction on the server, and other tests have theirs.
-    await poll(
-      async () => {
-        const finish = await snapshot(claimsApplicationName);
-        let looks = 0;
-        await claimsAreOver(store.database, changedIn, async () => {
-          if (++looks === 1) await finish();
-        });
-        if (looks === 0) await finish();
-        return looks === 0;
-      },
-      { what: 'a claim to be known as later' },
-    );
   });
 });

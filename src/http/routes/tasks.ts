@@ -4,9 +4,10 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type TaskInput, type TaskStatus, taskStatuses } from '../../domain/task.ts';
 import type { Warning } from '../../domain/warning.ts';
+import { claimsAreOver } from '../../store/barrier.ts';
 import { cancelRunsOf, lastRuns } from '../../store/runs.ts';
 import type { Task } from '../../store/task-row.ts';
-import { claimsAreOver, deleteTask, findTask, insertTasks, listTasks } from '../../store/tasks.ts';
+import { deleteTask, findTask, insertTasks, listTasks } from '../../store/tasks.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { liveTask } from '../live-task.ts';
 import { creationOf, newTask, sendCreation } from '../new-task.ts';
@@ -196,7 +197,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
           ? notFound(`task "${id}"`)
           : new ProblemError('precondition_failed', 'the task has changed');
       context.signal('tasks');
-      await claimsAreOver(database, gone.changedIn, () => context.pause(2));
+      await claimsAreOver(database, () => context.pause(2));
       const { cancelled } = await cancelRunsOf(db, gone.uid, 'pending', 'task deleted', now());
       context.metrics.cancelled('delete', cancelled);
       return reply.code(204).send();

@@ -134,7 +134,7 @@ export const defects: Defect[] = [
     what: 'the wait of a stop for claims that are under way',
     replacements: [
       {
-        file: 'dist/store/tasks.js',
+        file: 'dist/store/barrier.js',
         find: 'look < mostLooks && claims.length > 0',
         put: 'look < 0 && claims.length > 0',
       },
