@@ -3,6 +3,7 @@
 import { Context, Liquid, Output } from 'liquidjs';
 import { ok, type Result } from '../errors.ts';
 import { parseInstant } from './instant.ts';
+import { namesIn } from './liquid-grammar.ts';
 
 /** A text with `{{ … }}` in it, understood. */
 type LiquidText = {
@@ -11,8 +12,8 @@ type LiquidText = {
   fillIn(values: Context): string;
 };
 
-/** What the texts of one target have in common: how many more `{{ … }}` there may be. */
-type LiquidBudget = { left: number };
+/** What the texts of one target have in common: how many more `{{ … }}` there may be, and the values they are tried with. */
+type LiquidBudget = { left: number; sample: Context | null };
 
 /** How values go into the text: as they are, or percent-encoded so that they stay within their part of a URL. */
 export type LiquidEncoding = 'plain' | 'url';
@@ -20,21 +21,16 @@ export type LiquidEncoding = 'plain' | 'url';
 /** They bound what it costs to understand a target; without them 256 KiB of templates took 20 seconds. */
 const mostExpressions = 128;
 const longestExpression = 512;
-/** Of what all filters of one target read and make together, by Liquid's own count. */
-const memoryLimit = 1_000_000;
+/**
+ * Of what all expressions of one target read and make together, in characters. Liquid counts for its filters; what is
+ * inserted into the text and what a date costs is counted here.
+ */
+const memoryLimit = 500_000;
+/** A name of a day, month or zone makes a formatter of its own, some 60 µs; as many characters of other filters take as long. */
+const dearConversionCost = 4_000;
+const conversionCost = 200;
 /** In milliseconds. The other limits bound the work to a few; this one must not end a run because a machine stood still. */
 const renderLimit = 1_000;
-
-/** Names that may stand first, and what may follow them; null = nothing. */
-const known: Record<string, readonly string[] | null> = {
-  scheduledFor: null,
-  attempt: null,
-  runId: null,
-  taskId: null,
-  trigger: null,
-  task: ['id', 'name', 'labels'],
-  previous: ['id', 'status', 'scheduledFor', 'finishedAt'],
-};
 
 /** Values of the same shape as those to come. What names nothing else is tried with them when it is written. */
 const sample: Record<string, string | number> = {
@@ -55,12 +51,13 @@ const filters = new Set(
 
 /** Made once, because each takes 20 KiB and a third of a millisecond. They keep nothing between templates. */
 const engines: Record<LiquidEncoding, Liquid> = {
-  plain: createEngine(),
+  plain: createEngine((value) => value),
   url: createEngine((value) => (value == null ? '' : encodeURIComponent(String(value)))),
 };
 
-export function liquidBudget(): LiquidBudget {
-  return { left: mostExpressions };
+/** `tried`: whether texts that name nothing else are tried with sample values while they are compiled. */
+export function liquidBudget(tried: boolean): LiquidBudget {
+  return { left: mostExpressions, sample: tried ? liquidValues(sample) : null };
 }
 
 /** The values for all texts of one target, which share the limits. */
@@ -77,30 +74,40 @@ export function compileLiquid(
   const engine = engines[encoding];
   budget.left -= text.split('{{').length - 1;
   if (budget.left < 0) return refused(`is one too many: a target may have ${mostExpressions} {{ … }}`);
+  if (hasLongExpression(text)) return refused(`has a {{ … }} of more than ${longestExpression} characters`);
   try {
     const parsed = engine.parse(text);
-    const expressions = parsed.filter((part) => part instanceof Output).map(({ token }) => token.getText());
-    if (expressions.some(({ length }) => length > longestExpression))
-      return refused(`has a {{ … }} of more than ${longestExpression} characters`);
-    // Each on its own, because the analysis counts lines from the beginning of the text for every name it finds.
-    const names = expressions.flatMap((expression) => engine.globalVariableSegmentsSync(engine.parse(expression))) as [
-      string,
-      unknown?,
-    ][];
-    const unknownName = names.map(faultInName).find((fault) => fault !== null);
-    if (unknownName != null) return refused(unknownName);
+    const used = new Set<string>();
+    for (const part of parsed) {
+      if (!(part instanceof Output)) continue;
+      if (part.token.getText().length > longestExpression)
+        return refused(`has a {{ … }} of more than ${longestExpression} characters`);
+      const found = namesIn(part);
+      if ('fault' in found) return refused(found.fault);
+      for (const name of found.names) used.add(name);
+    }
     const fillIn = (values: Context) => engine.renderSync(parsed, values) as string;
-    const detail = names.every(([first]) => Object.hasOwn(sample, first)) ? faultInSample(fillIn) : null;
+    const triable = budget.sample !== null && [...used].every((name) => Object.hasOwn(sample, name));
+    const detail = triable ? faultInSample(fillIn, budget.sample as Context) : null;
     if (detail !== null) return refused(detail);
-    return ok({ usesPrevious: names.some(([first]) => first === 'previous'), fillIn });
+    return ok({ usesPrevious: used.has('previous'), fillIn });
   } catch (error) {
     return refused(`is no template: ${liquidMessage(error)}`);
   }
 }
 
-function faultInSample(fillIn: LiquidText['fillIn']): string | null {
+/** Looked at before Liquid reads the text: what is read of one expression grows with its length, however it is refused. */
+function hasLongExpression(text: string): boolean {
+  for (let start = text.indexOf('{{'); start >= 0; start = text.indexOf('{{', start + 2)) {
+    const end = text.indexOf('}}', start + 2);
+    if ((end < 0 ? text.length : end + 2) - start > longestExpression) return true;
+  }
+  return false;
+}
+
+function faultInSample(fillIn: LiquidText['fillIn'], values: Context): string | null {
   try {
-    fillIn(liquidValues(sample));
+    fillIn(values);
     return null;
   } catch (error) {
     return `cannot be filled in: ${liquidMessage(error)}`;
@@ -110,6 +117,7 @@ function faultInSample(fillIn: LiquidText['fillIn']): string | null {
 /** Liquid's own words, on one line. */
 export function liquidMessage(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
+  if (text.startsWith('memory alloc limit')) return 'its expressions read or make more than a template may';
   return text.split('\n', 1)[0]?.replace(/, line:1, col:\d+$/, '') ?? 'unknown fault';
 }
 
@@ -117,7 +125,10 @@ function refused(detail: string): Result<never, string> {
   return { ok: false, errors: detail };
 }
 
-function createEngine(outputEscape?: (value: unknown) => string): Liquid {
+/** What Liquid hands to its filters. */
+type FilterThis = { context: Context };
+
+function createEngine(encode: (value: unknown) => unknown): Liquid {
   const engine = new Liquid({
     ownPropertyOnly: true,
     strictFilters: true,
@@ -128,7 +139,11 @@ function createEngine(outputEscape?: (value: unknown) => string): Liquid {
     memoryLimit,
     // Neither `{% include %}` nor a file system: what a template can reach is what it is given.
     templates: {},
-    ...(outputEscape ? { outputEscape } : {}),
+    outputEscape: function (this: FilterThis, value: unknown) {
+      const encoded = encode(value);
+      this.context.memoryLimit.use(sizeOf(encoded));
+      return encoded;
+    } as (value: unknown) => string,
   });
   for (const name of Object.keys(engine.tags)) delete engine.tags[name];
   for (const name of Object.keys(engine.filters)) if (!filters.has(name)) delete engine.filters[name];
@@ -138,21 +153,28 @@ function createEngine(outputEscape?: (value: unknown) => string): Liquid {
       // Liquid takes "now" from this machine's clock, and a text without an offset to be in this machine's time zone.
       if (value != null && value !== '' && !isDate(value))
         throw new Error('date takes an instant such as scheduledFor, a day such as 2026-12-01, or seconds');
+      this.context.memoryLimit.use(costOfDate(more));
       return date.call(this, value, ...(more as []));
     });
   return engine;
 }
 
+/** The characters that a value becomes. */
+function sizeOf(value: unknown): number {
+  if (!Array.isArray(value)) return typeof value === 'string' ? value.length : 32;
+  return value.reduce((sum: number, item) => sum + sizeOf(item), 0);
+}
+
+/** What it costs to write a date in a format: conversions with names are dear, and so is a zone. */
+function costOfDate([format, zone]: unknown[]): number {
+  const text = String(format ?? '');
+  let cost = zone === undefined ? 0 : dearConversionCost;
+  for (const [conversion] of text.matchAll(/%[-_0^#:\d]{0,512}[EO]?[\s\S]/g))
+    cost += /[aAbBhZ]$/.test(conversion) ? dearConversionCost : conversionCost;
+  return cost;
+}
+
 function isDate(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
   return typeof value === 'string' && (/^(\d{4}-\d\d-\d\d|\d{1,12})$/.test(value) || parseInstant(value) !== null);
-}
-
-/** What is wrong with a name and what follows it, or null. */
-function faultInName([first, second]: [string, unknown?]): string | null {
-  if (!Object.hasOwn(known, first)) return `knows no "${first}", only ${Object.keys(known).join(', ')}`;
-  const members = known[first];
-  if (second === undefined || members?.includes(String(second))) return null;
-  const only = members == null ? '' : `, only ${members.map((name) => `${first}.${name}`).join(', ')}`;
-  return `knows no "${first}.${String(second)}"${only}`;
 }

@@ -46,17 +46,20 @@ const literalOrigin = /^https?:\/\/[^/?#{}\s]+(?=[/?#]|$)/i;
 export function readTemplatedTarget(input: unknown, pointer: string): Result<HttpTarget> {
   const target = readTarget(input, pointer);
   if (!target.ok || !target.value.template) return target;
-  const templates = compileTemplates(target.value, pointer);
+  const templates = compileTemplates(target.value, pointer, true);
   return templates.ok ? target : templates;
 }
 
 /** Fills in one value. Throws when that is impossible. */
 type Render<T> = (values: ReturnType<typeof liquidValues>) => T;
 
-/** The templates of a target, or every fault in them with its pointer below `pointer`. */
-export function compileTemplates(target: HttpTarget, pointer: string): Result<TargetTemplates> {
+/**
+ * The templates of a target, or every fault in them with its pointer below `pointer`. `tried`: also those that only show
+ * when something is filled in, where sample values can tell.
+ */
+export function compileTemplates(target: HttpTarget, pointer: string, tried = false): Result<TargetTemplates> {
   const errors: FieldError[] = [];
-  const budget = liquidBudget();
+  const budget = liquidBudget(tried);
   let usesPrevious = false;
 
   function compile(text: string, at: string, encoding: LiquidEncoding = 'plain'): Render<string> {

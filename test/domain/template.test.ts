@@ -113,6 +113,21 @@ describe('refused is', () => {
     ['the present', { body: '{{ "now" | date: "%s" }}' }, '#/target/body'],
     ['a time of the machine', { body: '{{ scheduledFor | slice: 0, 16 | date: "%H" }}' }, '#/target/body'],
     ['a zone that does not exist', { body: '{{ scheduledFor | date: "%H", "Nowhere/X" }}' }, '#/target/body'],
+    ['a range that never ends', { body: '{{ (9007199254740992..9007199254740994) | join: taskId }}' }, '#/target/body'],
+    ['a range, however short', { url: 'http://a.example/{{ (1..2) | first }}' }, '#/target/url'],
+    ['a range as what a filter is given', { body: { a: '{{ runId | append: (1..2) }}' } }, '#/target/body/a'],
+    ['a range in brackets', { body: '{{ task.labels[(1..2)] }}' }, '#/target/body'],
+    ['a range in brackets in brackets', { body: '{{ task.labels[task.labels[(1..2)]] }}' }, '#/target/body'],
+    ['a range between names', { body: '{{ (attempt..task.labels.n) }}' }, '#/target/body'],
+    ['a range that is compared', { body: '{{ attempt contains (1..2) }}' }, '#/target/body'],
+    ['a member of a text', { body: '{{ "abc"[(1..2)] }}' }, '#/target/body'],
+    ['a member by a value', { body: '{{ task[task.labels.x] }}' }, '#/target/body'],
+    ['a row of a table', { body: '{% tablerow i in (1..9) %}{% endtablerow %}' }, '#/target/body'],
+    [
+      'many names of days',
+      { body: Array(100).fill(`{{ scheduledFor | date: "${'%A'.repeat(200)}" }}`) },
+      '#/target/body/0',
+    ],
     ['a range without end', { body: '{{ (1..100000000) | last }}' }, '#/target/body'],
     ['a format without end', { body: '{{ scheduledFor | date: "%99999999d" }}' }, '#/target/body'],
     ['an expression without end', { body: `{{ runId ${'| upcase '.repeat(100)}}}` }, '#/target/body'],
@@ -143,6 +158,30 @@ describe('refused is', () => {
     ['open', '{{'.repeat(120_000)],
   ])('%s templates in a quarter of a megabyte, before they cost anything', (_, body) => {
     expect(faultsOf({ body, headers: { 'x-a': body.slice(0, 16_000) } })).not.toEqual([]);
+  });
+});
+
+describe('the work of a stored template is bounded', () => {
+  const long = { ...variables, task: { id: 'report', name: 'n'.repeat(256), labels: { days: '%A'.repeat(128) } } };
+
+  test.each([
+    ['text that multiplies', `{{ task.name${' | replace: "", task.name'.repeat(18)} }}`],
+    ['names of days out of a label', Array(100).fill('{{ scheduledFor | date: task.labels.days }}')],
+    ['zones', Array(128).fill('{{ scheduledFor | date: "%Y", "Europe/Berlin" }}')],
+    ['what is inserted', Array(120).fill(`{{ task.name${' | append: task.name'.repeat(20)} }}`)],
+  ])('%s', (_, body) => {
+    const target = { type: 'http', method: 'POST', url: 'http://a.example/', headers: {}, successStatus: [], body };
+    const compiled = compileTemplates({ ...target, template: true } as HttpTarget, '#/target');
+    expect(compiled.ok && compiled.value.render(long)).toEqual({
+      ok: false,
+      errors: 'body: its expressions read or make more than a template may once filled in',
+    });
+  });
+
+  test('an ordinary one is far from it', () => {
+    const body = Array(60).fill('{{ scheduledFor | date: "%Y-%m-%d %H:%M:%S" }} {{ task.name | append: task.name }}');
+    expect(filled({ body }, long).body).toHaveLength(60);
+    expect(filled({ body: Array(20).fill('{{ scheduledFor | date: "%A, %B %d" }}') }).body).toHaveLength(20);
   });
 });
 

@@ -101,6 +101,7 @@ test('cancelling reaches the call that is under way', async () => {
 });
 
 test.each([
+  ['with a range without end', { body: '{{ (9007199254740992..9007199254740994) | join: taskId }}' }, 'has a range'],
   ['that is none', { body: '{{ runId' }, 'is no template'],
   ['with a value that its field cannot hold', { headers: { 'x-who': '{{ task.labels.who }}' } }, 'headers/x-who: '],
 ])('a template %s is a failure for good, and no call', async (_, target, words) => {
