@@ -2,6 +2,7 @@
 
 import { type DestinationStream, type LoggerOptions, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { escapeInvisible, showControls } from './log-escapes.ts';
 
 export type Logger = pino.Logger;
 
@@ -32,7 +33,7 @@ export function createLogger({ level, format, version, destination }: LogOptions
     ignore: 'service,version',
     colorize: destination === undefined && process.stdout.isTTY === true,
   });
-  return pino(options, { write: (line) => output.write(prettify(line)) });
+  return pino(options, { write: (line) => output.write(prettify(showControls(line))) });
 }
 
 const string = String.raw`"(?:[^"\\]|\\.)*"`;
@@ -51,7 +52,6 @@ const secretForms: readonly [RegExp, string][] = [
   [/([?&\s](?:sentinel_)?(?:password|pwd)=)[^&\s"]+/gi, '$1[redacted]'],
   [/\b((?:Bearer|Basic)\s+)[\w.~+/=-]+/gi, '$1[redacted]'],
   [/\bwhsec_[\w+/=-]+/g, 'whsec_[redacted]'],
-  [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '[redacted]'],
 ];
 
 /**
@@ -61,5 +61,17 @@ const secretForms: readonly [RegExp, string][] = [
 function redact(line: string): string {
   let clean = line.replace(secretMember, '$1:"[redacted]"');
   for (const [form, replacement] of secretForms) clean = clean.replace(form, replacement);
-  return clean;
+  return escapeInvisible(clean.replace(dotted, withoutToken));
+}
+
+/** Texts that a token in compact form may stand in. As one match each, so that none is looked through twice. */
+const dotted = /[\w.-]{9,}/g;
+
+/** A token is three parts or more, the first of which is JSON in base64 and so begins with `eyJ`. */
+function withoutToken(text: string): string {
+  const parts = text.split('.');
+  const first = parts.findIndex((part, place) => place < parts.length - 2 && /\beyJ/.test(part));
+  if (first < 0) return text;
+  const before = (parts[first] as string).replace(/\beyJ.*/, '');
+  return `${[...parts.slice(0, first), before].join('.')}[redacted]`;
 }

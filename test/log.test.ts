@@ -128,34 +128,6 @@ describe('secrets', () => {
   });
 });
 
-test('a hostile text of 16 KiB, the most that a client gets into a line, takes no time to search', () => {
-  const { log } = record();
-  const pieces = [
-    'a-',
-    'a.',
-    'eyJa.',
-    'eyJ',
-    '://',
-    'x:',
-    '://a:',
-    'postgres://a:',
-    '"token":{',
-    '"secret":["',
-    'Bearer ',
-    '?pwd=',
-  ];
-  for (const piece of pieces) {
-    const text = piece.repeat(Math.ceil(16_384 / piece.length));
-    let fastest = Infinity;
-    for (let round = 0; round < 5; round++) {
-      const start = performance.now();
-      log.info({ [text]: text, list: [text] }, text);
-      fastest = Math.min(fastest, performance.now() - start);
-    }
-    expect(fastest, piece).toBeLessThan(50);
-  }
-});
-
 describe('a pretty line', () => {
   test('is for people: time, level, message, details', () => {
     const { log, lines } = record({ format: 'pretty' });
@@ -189,3 +161,60 @@ test.each(['json', 'pretty'] as const)(
     expect(output.match(/line/g)).toHaveLength(500);
   },
 );
+
+describe('nothing in a text makes a line of its own', () => {
+  const forged = '[12:00:00.000] INFO: all is well';
+  const nasty = [
+    `a\n${forged}`,
+    `a\r\n${forged}`,
+    `a\u0085${forged}`,
+    `a\u2028${forged}`,
+    `\u001b[2K\u001b[1A${forged}`,
+    `\u009b2K${forged}`,
+    `a\b\b\f\v${forged}`,
+    `\u202e${forged}`,
+    `\\n${forged}`,
+    `\\\n${forged}`,
+  ];
+  const controls = /(?!\n)[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e]/u;
+
+  test.each(nasty)('pretty: %j', (text) => {
+    const { log, lines } = record({ format: 'pretty' });
+    log.child({ requestId: text, [text]: text }).warn({ url: text, deep: { list: [text] } }, text);
+    const error = new Error(text);
+    log.error({ err: Object.assign(error, { detail: text }) }, 'a request failed');
+    for (const line of lines.flatMap((each) => each.trimEnd().split('\n'))) {
+      expect(line).not.toMatch(controls);
+      expect(line.trim().startsWith('[12:00')).toBe(false);
+    }
+    expect(lines.filter((line) => /^\[\d\d:\d\d/.test(line))).toHaveLength(2);
+    expect(lines[1]?.split('\n').some((line) => line.trim().startsWith('at '))).toBe(true);
+  });
+
+  test.each(nasty)('JSON: %j', (text) => {
+    const { log, lines, last } = record();
+    log.warn({ url: text, [text]: text }, text);
+    expect(lines[0]?.trimEnd()).not.toMatch(controls);
+    expect(last()).toMatchObject({ url: text, [text]: text, msg: text });
+  });
+});
+
+test('the search for secrets takes as long as the text is, whatever stands in it', () => {
+  const { log } = record();
+  const size = 100_000;
+  const time = (piece: string) => {
+    const text = piece.repeat(size / piece.length);
+    let fastest = Infinity;
+    for (let round = 0; round < 3; round++) {
+      const from = performance.now();
+      log.warn({ url: text, [text]: 1, list: [text] }, text);
+      fastest = Math.min(fastest, performance.now() - from);
+    }
+    return fastest;
+  };
+  const usual = Math.max(time('x y '), time('/a?b='));
+  const start = ['-eyJ', 'eyJ.', '.eyJ-', 'eyJa.', '-a.', 'a-', 'a.', '?pwd=', 'redis://:', 'redis+a', '://:', '://a:'];
+  const further = ['x:', 'postgres://a:', 'Bearer ', '"token":{', '"secret":["', '{"headers":', '\\"', 'whsec_'];
+  // A search that is quadratic takes a thousand times as long.
+  for (const piece of [...start, ...further]) expect(time(piece), piece).toBeLessThan(100 * usual);
+});
