@@ -15,6 +15,7 @@ import { createTargetFilter } from './executors/target-filter.ts';
 import { fillInTemplates } from './executors/templates.ts';
 import { warmUp } from './executors/warm-up.ts';
 import { buildApp } from './http/app.ts';
+import { createTurns } from './http/turns.ts';
 import { noLock } from './locks/lock.ts';
 import { connectRedis } from './locks/redis.ts';
 import { createRedisLock } from './locks/redis-lock.ts';
@@ -145,6 +146,7 @@ export async function startService({
     share: Math.random,
     random: (bytes) => randomFillSync(bytes),
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
+    turns: createTurns(clock.monotonic, setImmediate),
     version,
     maxRequests: settings.maxConcurrentRequests,
     metricsNeedAuth: settings.metricsAuth === 'on',
@@ -226,7 +228,6 @@ export async function startService({
     listenTextResolver: (address) => `accepting connections at ${address}`,
   });
   log.info({ url, version, store: embedded ? 'embedded' : 'postgres', redis: redis !== null }, 'listening');
-
   return {
     url,
     async stop() {

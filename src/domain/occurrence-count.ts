@@ -1,6 +1,6 @@
 /** A task's occurrences in a stretch of time: how many there are, the first ones and the last ones. */
 
-import { nextOccurrence, nominalBounds, occurrenceOf, pendingOccurrence, type Timing } from './occurrence.ts';
+import { nominalBounds, occurrenceOf, occurrencesAfter, pendingOccurrence, type Timing } from './occurrence.ts';
 import { type CompiledSchedule, countInstants, nextInstant } from './schedule.ts';
 
 /**
@@ -20,13 +20,20 @@ export function countOccurrences(timing: Timing, after: number, upTo: number): n
 /** The first `limit` occurrences in (after, upTo], oldest first. */
 export function occurrencesIn(timing: Timing, after: number, upTo: number, limit: number): number[] {
   const found: number[] = [];
-  let last: number | null = after;
-  while (found.length < limit) {
-    last = nextOccurrence(timing, last);
-    if (last === null || last > upTo) break;
-    found.push(last);
+  if (limit === 0) return found;
+  for (const at of occurrencesUpTo(timing, after, upTo)) {
+    found.push(at);
+    if (found.length === limit) break;
   }
   return found;
+}
+
+/** All occurrences in (after, upTo], oldest first, each computed when it is asked for. */
+export function* occurrencesUpTo(timing: Timing, after: number, upTo: number): Generator<number, void> {
+  for (const at of occurrencesAfter(timing, after)) {
+    if (at > upTo) return;
+    yield at;
+  }
 }
 
 /** The last `limit` occurrences in (after, upTo], oldest first. */

@@ -29,6 +29,11 @@ export function nextOccurrence(timing: Timing, after: number): number | null {
   return nominal === null || nominal > upTo ? null : occurrenceOf(timing, nominal);
 }
 
+/** All occurrences strictly after `after` (epoch milliseconds), each computed when it is asked for. */
+export function* occurrencesAfter(timing: Timing, after: number): Generator<number, void> {
+  for (let at = nextOccurrence(timing, after); at !== null; at = nextOccurrence(timing, at)) yield at;
+}
+
 /** A task's nominal instants are those of its schedule in (after, upTo]. */
 export function nominalBounds({ activeFrom, startsAt, endsAt }: Timing): { after: number; upTo: number } {
   return { after: Math.max(activeFrom, (startsAt ?? -Infinity) - 1), upTo: endsAt ?? Infinity };

@@ -256,6 +256,11 @@ export function nextInstant(schedule: CompiledSchedule, after: number): number |
   }
 }
 
+/** All instants strictly after `after` (epoch milliseconds), each computed when it is asked for. */
+export function* instantsAfter(schedule: CompiledSchedule, after: number): Generator<number, void> {
+  for (let at = nextInstant(schedule, after); at !== null; at = nextInstant(schedule, at)) yield at;
+}
+
 /** How many instants `nextInstant` gives in (after, upTo] (epoch milliseconds), without going through them. */
 export function countInstants(schedule: CompiledSchedule, after: number, upTo: number): number {
   if (upTo <= after) return 0;

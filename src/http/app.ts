@@ -2,10 +2,11 @@
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import Fastify, { type FastifyBaseLogger, type FastifyError, LogController } from 'fastify';
-import { isUnavailable } from '../store/failure.ts';
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyRequest, LogController } from 'fastify';
+import { isBadData, isUnavailable } from '../store/failure.ts';
 import { authHook } from './auth-hook.ts';
 import type { App, HttpContext } from './context.ts';
+import { readJsonBody } from './json-body.ts';
 import { contract, localReference } from './openapi.ts';
 import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
 import { requestIdOf } from './request-id.ts';
@@ -20,6 +21,7 @@ import { taskLogRoutes } from './routes/task-log.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { namedSchemas } from './schemas.ts';
 import { sheddingHook } from './shedding.ts';
+import { faultsInText } from './storable-text.ts';
 import { createValidation } from './validation.ts';
 
 const bodyLimit = 256 * 1024;
@@ -62,15 +64,10 @@ export async function buildApp(context: HttpContext): Promise<App> {
   for (const schema of namedSchemas) app.addSchema(schema);
 
   app.removeAllContentTypeParsers();
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser<string>(
+  app.addContentTypeParser<Buffer>(
     ['application/json', 'application/merge-patch+json'],
-    { parseAs: 'string' },
-    (request, text, done) => {
-      // Many clients say they send JSON and then send nothing.
-      if (text.trim() === '') done(null, undefined);
-      else void parseJson(request, text, done);
-    },
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, bytes: Buffer) => readJsonBody(bytes, context.turns),
   );
 
   await app.register(swagger, {
@@ -91,6 +88,15 @@ export async function buildApp(context: HttpContext): Promise<App> {
     throw new ProblemError('unavailable', 'the database has not been reached since the start', {
       headers: { 'retry-after': '1' },
     });
+  });
+  app.addHook('preValidation', async (request) => {
+    const { anyText } = request.routeOptions.config;
+    const faults = faultsInText({
+      ...(anyText ? {} : { body: request.body }),
+      params: request.params,
+      query: request.query,
+    });
+    if (faults.length > 0) throw invalidField(faults);
   });
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
@@ -155,6 +161,8 @@ function asProblem(error: FastifyError): ProblemError {
     return new ProblemError('unavailable', 'the database cannot be reached right now', {
       headers: { 'retry-after': '1' },
     });
+  // The guard of texts should have refused it: this is the net below.
+  if (isBadData(error)) return new ProblemError('malformed', 'a value in the request cannot be stored');
   switch (error.statusCode) {
     case 413:
       return new ProblemError('too_large', 'the body is larger than this call accepts');

@@ -12,6 +12,7 @@ import type { Database } from '../store/database.ts';
 import type { Author } from '../store/events.ts';
 import type { Actor } from './actor.ts';
 import type { Authenticator } from './auth.ts';
+import type { Turns } from './turns.ts';
 
 export type HttpContext = {
   database: Database;
@@ -41,6 +42,8 @@ export type HttpContext = {
   random: (bytes: Uint8Array) => void;
   /** Resolves after so many milliseconds. */
   pause: (ms: number) => Promise<void>;
+  /** Shares the event loop between long computations and all else. */
+  turns: Turns;
   version: string;
   /** How many requests are answered at once; more are refused. */
   maxRequests: number;
@@ -57,6 +60,8 @@ declare module 'fastify' {
     role?: Role | 'public' | 'token';
     /** Answered however much there is to do: what watches over the service has to tell that from its death. */
     neverShed?: true;
+    /** The body may hold text that Postgres cannot store: the route looks at it itself. */
+    anyText?: true;
   }
   interface FastifyRequest {
     actor: Actor;

@@ -1,10 +1,11 @@
 /** Pages of a list: opaque cursors and the `Link` header. */
 
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { invalidField } from './problems.ts';
+import type { Turns } from './turns.ts';
 
 /** What stands in the cursor of the page after the one that ends with `last`. */
-export function encodeCursor(last: string): string {
+function encodeCursor(last: string): string {
   return Buffer.from(last).toString('base64url');
 }
 
@@ -17,27 +18,48 @@ export function decodeCursor(cursor: string | undefined, valid: RegExp): string 
   return text;
 }
 
+/** In bytes. What a page holds beyond its first item comes to no more than this; the rest is on the next one. */
+export const largestPage = 2 * 1024 * 1024;
+
+/** What a page is made of: items in their order, and whether more follow them. */
+export type Found<T> = { items: readonly T[]; more: boolean };
+
+/** At most `limit` of `limit` + 1 found items. */
+export function upTo<T>(found: readonly T[], limit: number): Found<T> {
+  return { items: found.slice(0, limit), more: found.length > limit };
+}
+
 /**
- * A page out of at most `limit` + 1 found items, `cursorOf` telling what its last item is called in a cursor; links to the
- * page after it.
+ * Answers with a page of what was found, as much as fits; `cursorOf` tells what an item is called in the cursor of the page
+ * after it. The items are written in turns with all else.
  */
-export function page<T, V>(
-  request: FastifyRequest,
+export async function sendPage<T>(
+  turns: Turns,
   reply: FastifyReply,
-  found: readonly T[],
-  limit: number,
-  view: (item: T) => V,
+  { items, more }: Found<T>,
+  view: (item: T) => unknown,
   cursorOf: (item: T) => string,
-): { items: V[]; nextCursor: string | null } {
-  const items = found.slice(0, limit);
-  const last = items.at(-1);
-  const nextCursor = found.length > limit && last !== undefined ? encodeCursor(cursorOf(last)) : null;
+): Promise<FastifyReply> {
+  const written: string[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    await turns.take();
+    const text = JSON.stringify(view(item));
+    bytes += Buffer.byteLength(text);
+    if (written.length > 0 && bytes > largestPage) break;
+    written.push(text);
+  }
+  const last = items[written.length - 1];
+  const goesOn = last !== undefined && (more || written.length < items.length);
+  const nextCursor = goesOn ? encodeCursor(cursorOf(last)) : null;
   if (nextCursor !== null) {
-    const url = new URL(request.url, 'http://localhost');
+    const url = new URL(reply.request.url, 'http://localhost');
     url.searchParams.set('cursor', nextCursor);
     reply.header('link', `<${url.pathname}${url.search}>; rel="next"`);
   }
-  return { items: items.map(view), nextCursor };
+  return reply
+    .type('application/json; charset=utf-8')
+    .send(`{"items":[${written.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`);
 }
 
 export const uuidText = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

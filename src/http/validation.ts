@@ -16,22 +16,56 @@ export type Validation = {
 
 /** `schemas` are those that others refer to by their `$id`. */
 export function createValidation(schemas: readonly object[]): Validation {
+  // First only how many members and items there are: a list of 60,000 faults would take longer to make than to send.
+  const counting = new Ajv({ strict: false, validateFormats: false, schemas: schemas.map(countsOf) as object[] });
   // `verbose` hands the schema along with an error: it may say in words what its pattern means.
   const options = { allErrors: true, verbose: true, strict: false, validateFormats: false, schemas: [...schemas] };
   const strict = new Ajv(options);
   const coercing = new Ajv({ ...options, coerceTypes: 'array', useDefaults: true });
   return {
-    body: (schema) => checkWith(strict.compile(schema)),
+    body(schema) {
+      // A named schema is known already: compiled again, it must not bring its name.
+      const { $id: _, ...counts } = countsOf(schema) as { $id?: string };
+      const [few, form] = [checkWith(counting.compile(counts)), checkWith(strict.compile(schema))];
+      return (value) => {
+        const faults = few(value);
+        return faults.length > 0 ? faults : form(value);
+      };
+    },
     text: (schema) => checkWith(coercing.compile(schema)),
   };
 }
 
 const mostErrors = 20;
+/** More are not looked at: most of them say the same. */
+const mostFound = 500;
+/** A closed object may have so many members that it does not know, for each of them to be told. */
+const mostUnknown = 100;
+/** Of a list that does not say how long it may be. */
+const mostItems = 10_000;
+
+/** The part of a schema that bounds how much there is to check: how many members objects have, and items lists. */
+function countsOf(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(countsOf);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const given = schema as Record<string, unknown>;
+  const counts: Record<string, unknown> = {};
+  for (const name of ['$id', '$ref', 'maxItems', 'maxProperties']) if (name in given) counts[name] = given[name];
+  for (const name of ['items', 'additionalProperties', 'anyOf', 'oneOf', 'allOf'])
+    if (typeof given[name] === 'object') counts[name] = countsOf(given[name]);
+  if (typeof given.items === 'object') counts.maxItems ??= mostItems;
+  if (typeof given.properties === 'object' && given.properties !== null) {
+    const members = Object.entries(given.properties);
+    counts.properties = Object.fromEntries(members.map(([name, member]) => [name, countsOf(member)]));
+    if (given.additionalProperties === false) counts.maxProperties = members.length + mostUnknown;
+  }
+  return counts;
+}
 
 function checkWith(validate: ValidateFunction): FormCheck {
   return (value) => {
     if (validate(value)) return [];
-    const found = (validate.errors ?? []).map(fieldErrorOf);
+    const found = (validate.errors ?? []).slice(0, mostFound).map(fieldErrorOf);
     const seen = new Set<string>();
     return found
       .filter(({ pointer, detail }) => !seen.has(pointer + detail) && seen.add(pointer + detail))

@@ -3,33 +3,39 @@
 import type { Calendar } from '../domain/calendar.ts';
 import { hideSigning, maskCredentials } from '../domain/credentials.ts';
 import { formatInstant } from '../domain/instant.ts';
-import { nextOccurrence } from '../domain/occurrence.ts';
+import { nextOccurrence, occurrencesAfter, type Timing } from '../domain/occurrence.ts';
 import type { Role } from '../domain/role.ts';
 import { timingOf } from '../domain/task.ts';
 import type { LastRun, Run } from '../store/runs.ts';
 import type { Task } from '../store/task-row.ts';
 import { roleAllows } from './actor.ts';
+import type { HttpContext } from './context.ts';
+import { inTurns } from './turns.ts';
 
 /** When a task fires next after `now` (epoch milliseconds); null when it does not. */
 function nextRunAt(task: Task, now: number, calendar: Calendar): number | null {
-  return nextRuns(task, now, 1, calendar)[0] ?? null;
+  const timing = timingOfActive(task, calendar);
+  return timing === null || runsLeft(task) === 0 ? null : nextOccurrence(timing, now);
 }
 
 /** The next `count` instants at which an active task fires, after `after`. */
-export function nextRuns(task: Task, after: number, count: number, calendar: Calendar): number[] {
-  const { definition, uid, activeFrom, claimed } = task;
-  if (definition.status !== 'active') return [];
-  const left = definition.maxRuns === null ? count : Math.max(0, definition.maxRuns - claimed);
-  const timing = timingOf(uid, definition, activeFrom, calendar);
-  if (timing === null) return [];
-  const instants: number[] = [];
-  let last: number | null = after;
-  while (instants.length < Math.min(count, left)) {
-    last = nextOccurrence(timing, last);
-    if (last === null) break;
-    instants.push(last);
-  }
-  return instants;
+export async function nextRuns(
+  task: Task,
+  after: number,
+  count: number,
+  { calendar, turns }: Pick<HttpContext, 'calendar' | 'turns'>,
+): Promise<number[]> {
+  const timing = timingOfActive(task, calendar);
+  return timing === null ? [] : inTurns(occurrencesAfter(timing, after), Math.min(count, runsLeft(task)), turns);
+}
+
+function timingOfActive({ definition, uid, activeFrom }: Task, calendar: Calendar): Timing | null {
+  return definition.status === 'active' ? timingOf(uid, definition, activeFrom, calendar) : null;
+}
+
+/** Of `maxRuns`. */
+function runsLeft({ definition, claimed }: Task): number {
+  return definition.maxRuns === null ? Number.POSITIVE_INFINITY : Math.max(0, definition.maxRuns - claimed);
 }
 
 /** A task as somebody of this role may see it: only those who may change it see the credentials in its headers. */

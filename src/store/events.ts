@@ -11,6 +11,7 @@ export type Author = { actor: string; requestId: string | null };
 
 /** One entry of a task's log; `at` is an RFC 3339 instant. */
 export type TaskEvent = {
+  id: number;
   type: string;
   at: string;
   actor: string;
@@ -19,16 +20,19 @@ export type TaskEvent = {
 };
 
 /**
- * Newest first, of one type where that is given; `before` is the cursor of an earlier page. The cursor of the next page is
- * null on the last one.
+ * Newest first, of one type where that is given, those before the event `before`; at most `limit`, and no more than `largest`
+ * bytes of changes, if it is more than one. Also whether more follow.
  */
 export async function listEvents(
   db: Queryable,
-  uid: number,
-  type: string | null,
-  before: number | null,
-  limit: number,
-): Promise<{ items: TaskEvent[]; next: number | null }> {
+  {
+    uid,
+    type,
+    before,
+    limit,
+    largest,
+  }: { uid: number; type: string | null; before: number | null; limit: number; largest: number },
+): Promise<{ items: TaskEvent[]; more: boolean }> {
   const { rows } = await db.query<{
     id: string;
     type: string;
@@ -36,24 +40,33 @@ export async function listEvents(
     actor: string;
     request_id: string | null;
     changes: TaskEvent['changes'];
+    found: number;
   }>({
     name: 'list-events',
     text: `
-      select id, type, at, actor, request_id, changes from task_events
-      where task_uid = $1 and ($2::bigint is null or id < $2) and ($4::text is null or type = $4)
-      order by id desc limit $3`,
-    values: [uid, before, limit + 1, type],
+      with page as (
+        select id, type, at, actor, request_id, changes from task_events
+        where task_uid = $1 and ($2::bigint is null or id < $2) and ($4::text is null or type = $4)
+        order by id desc limit $3
+      ), measured as (
+        select id, count(*) over () as found, row_number() over page as place,
+          sum(coalesce(octet_length(changes::text), 0)) over page as bytes
+        from page window page as (order by id desc)
+      )
+      select page.*, found::integer from page join measured using (id)
+      where place < $3 and (place = 1 or bytes <= $5) order by id desc`,
+    values: [uid, before, limit + 1, type, largest],
   });
-  const shown = rows.slice(0, limit);
   return {
-    items: shown.map((row) => ({
+    items: rows.map((row) => ({
+      id: Number(row.id),
       type: row.type,
       at: formatInstant(row.at.getTime()),
       actor: row.actor,
       requestId: row.request_id,
       changes: row.changes,
     })),
-    next: rows.length > limit ? Number(shown.at(-1)?.id) : null,
+    more: (rows[0]?.found ?? 0) > rows.length,
   };
 }
 

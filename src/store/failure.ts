@@ -43,11 +43,14 @@ export function isRolledBack(error: unknown): boolean {
   return false;
 }
 
-/** Whether Postgres refuses a value as such (SQLSTATE class 22: a NUL in a text, a number out of range), now and for ever. */
+/**
+ * Whether Postgres refuses a value as such, now and for ever: a NUL in a text, a number out of range (SQLSTATE class 22), or
+ * one that is too long or too deep for an index or a parser (class 54).
+ */
 export function isBadData(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code } = cause as { code?: unknown };
-    if (typeof code === 'string' && /^22...$/.test(code)) return true;
+    if (typeof code === 'string' && /^(22|54)...$/.test(code)) return true;
   }
   return false;
 }

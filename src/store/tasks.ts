@@ -177,22 +177,33 @@ export type TaskFilter = {
   /** Only ids after this one. */
   after: string | null;
   limit: number;
+  /** How many bytes of targets and policies a page may come to, if it has more than one task. */
+  largest: number;
 };
 
-/** Live tasks in the order of their ids, at most `limit`. */
-export async function listTasks(db: Queryable, filter: TaskFilter): Promise<Task[]> {
+/** Live tasks in the order of their ids, at most `limit`, and whether more follow. */
+export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ items: Task[]; more: boolean }> {
   const pattern = filter.q === null ? null : `%${filter.q.replace(/[\\%_]/g, '\\$&')}%`;
-  const { rows } = await db.query<TaskRow>({
+  const { rows } = await db.query<TaskRow & { found: number }>({
     name: 'list-tasks',
     text: `
-      select ${taskColumns('tasks')} from tasks
+      with page as (
+        select * from tasks
       where deleted_at is null
         and ($1::task_status is null or status = $1)
         and ($2::jsonb = '{}' or labels @> $2)
         and ($3::text is null or id ilike $3 or name ilike $3)
         and ($4::text is null or id > $4 collate "C")
-      order by id limit $5`,
-    values: [filter.status, JSON.stringify(filter.labels), pattern, filter.after, filter.limit],
+        order by id limit $5
+      ), measured as (
+        -- Up to the first that goes beyond the bytes wanted: a page of the largest tasks would be a hundred megabytes.
+        select id, count(*) over () as found, row_number() over page as place,
+          sum(octet_length(target::text) + coalesce(octet_length(policies::text), 0)) over page as bytes
+        from page window page as (order by id)
+      )
+      select ${taskColumns('page')}, found::integer from page join measured using (id)
+      where place < $5 and (place = 1 or bytes <= $6) order by id`,
+    values: [filter.status, JSON.stringify(filter.labels), pattern, filter.after, filter.limit + 1, filter.largest],
   });
-  return rows.map(taskOf);
+  return { items: rows.map(taskOf), more: (rows[0]?.found ?? 0) > rows.length };
 }

@@ -220,8 +220,14 @@ describe('writing down what came of calls', () => {
       t0 + 100,
     );
     expect(await rest()).toEqual([{ id: again, due_at: new Date(t0 + 900), attempt: 1 }]);
-    const { items } = await listEvents(store.db, task.uid, null, null, 10);
-    expect(items.filter(({ type }) => type === 'hook_failed')).toEqual([
+    const { items } = await listEvents(store.db, {
+      uid: task.uid,
+      type: null,
+      before: null,
+      limit: 10,
+      largest: 1_000_000,
+    });
+    expect(items.filter(({ type }) => type === 'hook_failed')).toMatchObject([
       {
         type: 'hook_failed',
         at: new Date(t0 + 100).toISOString(),
@@ -249,7 +255,7 @@ describe('writing down what came of calls', () => {
       [other?.until, 0],
       [other?.until, 0],
     ]);
-    const { items } = await listEvents(store.db, uid, null, null, 10);
+    const { items } = await listEvents(store.db, { uid, type: null, before: null, limit: 10, largest: 1_000_000 });
     expect(items.map(({ type }) => type)).not.toContain('hook_failed');
   });
 });

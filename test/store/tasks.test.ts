@@ -20,9 +20,9 @@ beforeAll(async () => {
   store = await openStore();
 });
 
-const everything: TaskFilter = { status: null, labels: {}, q: null, after: null, limit: 1_000 };
+const everything: TaskFilter = { status: null, labels: {}, q: null, after: null, limit: 1_000, largest: 1_000_000 };
 const list = async (filter: Partial<TaskFilter>) =>
-  (await listTasks(store.db, { ...everything, ...filter })).map(({ id }) => id);
+  (await listTasks(store.db, { ...everything, ...filter })).items.map(({ id }) => id);
 const eventsOf = async ({ uid }: Pick<Task, 'uid'>) =>
   (
     await store.db.query<{ type: string; actor: string }>(

@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox';
 import { formatInstant } from '../../domain/instant.ts';
-import { occurrencesIn } from '../../domain/occurrence-count.ts';
+import { occurrencesUpTo } from '../../domain/occurrence-count.ts';
 import { timingOf } from '../../domain/task.ts';
 import { insertBackfill } from '../../store/backfill.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
@@ -10,12 +10,13 @@ import { liveTask } from '../live-task.ts';
 import { instantParameter } from '../parameters.ts';
 import { notFound, unprocessable } from '../problems.ts';
 import { closed, taskIdParams } from '../schemas.ts';
+import { inTurns } from '../turns.ts';
 
 const mostRuns = 10_000;
 const usualRuns = 100;
 
 export function backfillRoutes(app: App, context: HttpContext): void {
-  const { database, calendar, now } = context;
+  const { database, calendar, now, turns } = context;
 
   app.post(
     '/tasks/:id/backfill',
@@ -56,7 +57,7 @@ export function backfillRoutes(app: App, context: HttpContext): void {
       const timing = timingOf(uid, definition, start - 1, calendar);
       if (timing === null || 'manual' in definition.schedule)
         throw unprocessable([{ pointer: '#/from', detail: 'the task has no schedule that could give occurrences' }]);
-      const instants = occurrencesIn(timing, start - 1, end - 1, limit + 1);
+      const instants = await inTurns(occurrencesUpTo(timing, start - 1, end - 1), limit + 1, turns);
       const left = instants[limit];
       instants.splice(limit);
       const created =

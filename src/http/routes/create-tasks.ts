@@ -1,5 +1,6 @@
 /** `POST /tasks` and `/tasks/batch`. */
 
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { TaskInput } from '../../domain/task.ts';
 import type { Warning } from '../../domain/warning.ts';
@@ -11,14 +12,33 @@ import { keyedRequest } from '../idempotency.ts';
 import { creationOf, newTask, sendCreation, taskExists } from '../new-task.ts';
 import { invalidField, ProblemError, problemOf } from '../problems.ts';
 import { closed, NewTaskInput } from '../schemas.ts';
+import { faultsInText, isLargerThan } from '../storable-text.ts';
 import type { Validation } from '../validation.ts';
 import { taskView } from '../views.ts';
 
+/** As many as a single task may have bytes. */
+const mostItemCharacters = 256 * 1024;
+
 export function createTaskRoutes(app: App, context: HttpContext, validation: Validation): void {
-  const { database, calendar, now } = context;
+  const { database, calendar, now, turns } = context;
   const db = database.pool;
   const insertTask = createTaskInserts(db);
   const checkNewTask = validation.body(NewTaskInput);
+
+  /** What is to be stored for one item of a batch, or why it cannot be. */
+  function readItem(request: FastifyRequest, item: unknown, warnings: Warning[]): NewTask | ProblemError {
+    try {
+      if (isLargerThan(item, mostItemCharacters))
+        throw new ProblemError('too_large', 'one task of a batch may be as large as a single one: 256 KiB');
+      const errors = checkNewTask(item);
+      if (errors.length === 0) errors.push(...faultsInText({ body: item }));
+      if (errors.length > 0) throw invalidField(errors);
+      return newTask(context, request, item as TaskInput, warnings);
+    } catch (error) {
+      if (error instanceof ProblemError) return error;
+      throw error;
+    }
+  }
 
   app.post(
     '/tasks',
@@ -58,7 +78,7 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
   app.post(
     '/tasks/batch',
     {
-      config: { role: 'admin' },
+      config: { role: 'admin', anyText: true },
       bodyLimit: 4 * 1024 * 1024,
       schema: {
         summary: 'Create many tasks, each on its own',
@@ -81,32 +101,30 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
     },
     async (request) => {
       const { items } = request.body as { items: unknown[] };
-      const warnings: Warning[][] = items.map(() => []);
-      const read = items.map((item, place) => {
-        try {
-          const errors = checkNewTask(item);
-          if (errors.length > 0) throw invalidField(errors);
-          return newTask(context, request, item as TaskInput, warnings[place] as Warning[]);
-        } catch (error) {
-          if (error instanceof ProblemError) return error;
-          throw error;
-        }
-      });
-      const good = read.filter((item): item is NewTask => !(item instanceof ProblemError));
+      const read: { item: NewTask | ProblemError; warnings: Warning[] }[] = [];
+      for (const item of items) {
+        await turns.take();
+        const warnings: Warning[] = [];
+        read.push({ item: readItem(request, item, warnings), warnings });
+      }
+      const good = read.flatMap(({ item }) => (item instanceof ProblemError ? [] : [item]));
       const stored = good.length === 0 ? [] : await insertTasks(db, good, now());
       if (stored.some((task) => task !== null)) context.signal('tasks');
       const at = now();
-      return {
-        items: read.map((item, place) => {
-          const task = item instanceof ProblemError ? null : stored.shift();
-          if (task) {
-            const view = taskView(task, undefined, at, calendar, request.actor.role);
-            return { status: 201, task: { ...view, warnings: warnings[place] } };
-          }
+      const answers: object[] = [];
+      let place = 0;
+      for (const { item, warnings } of read) {
+        await turns.take();
+        const task = item instanceof ProblemError ? null : stored[place++];
+        if (task) {
+          const view = taskView(task, undefined, at, calendar, request.actor.role);
+          answers.push({ status: 201, task: { ...view, warnings } });
+        } else {
           const problem = problemOf(item instanceof ProblemError ? item : taskExists(item.id), request);
-          return { status: problem.status, problem };
-        }),
-      };
+          answers.push({ status: problem.status, problem });
+        }
+      }
+      return { items: answers };
     },
   );
 }

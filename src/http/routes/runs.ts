@@ -8,7 +8,7 @@ import { findTask } from '../../store/tasks.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { untilLaneFree } from '../lane.ts';
 import { makeManualRun } from '../manual-run.ts';
-import { decodeCursor, page, uuidText } from '../paging.ts';
+import { decodeCursor, sendPage, upTo, uuidText } from '../paging.ts';
 import { instantParameter } from '../parameters.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { choice, closed, cursorQuery, instantQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
@@ -35,7 +35,7 @@ type Query = {
 const runParams = Type.Object({ id: Type.String({ maxLength: 128 }) });
 
 export function runRoutes(app: App, context: HttpContext): void {
-  const { database, now } = context;
+  const { database, now, turns } = context;
 
   async function list(request: FastifyRequest, reply: FastifyReply, taskId: string | null) {
     const query = request.query as Query;
@@ -48,7 +48,7 @@ export function runRoutes(app: App, context: HttpContext): void {
       before: decodeCursor(query.cursor, uuidText),
       limit: query.limit + 1,
     });
-    return page(request, reply, found, query.limit, runView, (run) => run.id);
+    return sendPage(turns, reply, upTo(found, query.limit), runView, (run) => run.id);
   }
 
   /** The run that the path names; throws a 404. */

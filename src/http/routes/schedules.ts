@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { describeSchedule } from '../../domain/describe.ts';
 import { parseDuration } from '../../domain/duration.ts';
 import { formatInstant } from '../../domain/instant.ts';
-import { compileSchedule, nextInstant, readSchedule } from '../../domain/schedule.ts';
+import { compileSchedule, instantsAfter, readSchedule } from '../../domain/schedule.ts';
 import { defaultMisfire } from '../../domain/task.ts';
 import type { Warning } from '../../domain/warning.ts';
 import type { App, HttpContext } from '../context.ts';
@@ -12,8 +12,9 @@ import { instantParameter } from '../parameters.ts';
 import { unprocessable } from '../problems.ts';
 import { taskId } from '../schema-parts.ts';
 import { closed, countQuery, warningList } from '../schemas.ts';
+import { inTurns } from '../turns.ts';
 
-export function scheduleRoutes(app: App, { calendar, now }: HttpContext): void {
+export function scheduleRoutes(app: App, { calendar, now, turns }: HttpContext): void {
   app.post(
     '/schedules/preview',
     {
@@ -38,6 +39,7 @@ export function scheduleRoutes(app: App, { calendar, now }: HttpContext): void {
       },
     },
     async (request) => {
+      await turns.take();
       const body = request.body as { schedule: unknown; id?: string; from?: string; count?: number };
       const warnings: Warning[] = [];
       const from = instantParameter('from', body.from) ?? now();
@@ -53,13 +55,13 @@ export function scheduleRoutes(app: App, { calendar, now }: HttpContext): void {
       );
       if (!read.ok) throw unprocessable(read.errors);
       const compiled = compileSchedule(read.value, calendar);
-      const next: string[] = [];
-      for (let last: number | null = from; compiled !== null && next.length < (body.count ?? 5); ) {
-        last = nextInstant(compiled, last);
-        if (last === null) break;
-        next.push(formatInstant(last));
-      }
-      return { canonical: read.value, description: describeSchedule(read.value), next, warnings };
+      const next = compiled === null ? [] : await inTurns(instantsAfter(compiled, from), body.count ?? 5, turns);
+      return {
+        canonical: read.value,
+        description: describeSchedule(read.value),
+        next: next.map(formatInstant),
+        warnings,
+      };
     },
   );
 }

@@ -186,7 +186,7 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
       const { count, from } = request.query as { count: number; from?: string };
       const task = await liveTask(context, request);
       const after = instantParameter('from', from) ?? now();
-      return { items: nextRuns(task, after, count, calendar).map(formatInstant) };
+      return { items: (await nextRuns(task, after, count, context)).map(formatInstant) };
     },
   );
 }

@@ -1,12 +1,12 @@
 /** `/tasks/:id/events` and `/misses`: what happened to a task, and which occurrences did not fire. */
 
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import type { Misfire } from '../../domain/task.ts';
 import { listEvents, type TaskEvent } from '../../store/events.ts';
 import { uidsOf } from '../../store/runs.ts';
 import type { App, HttpContext } from '../context.ts';
-import { decodeCursor, encodeCursor } from '../paging.ts';
+import { decodeCursor, largestPage, sendPage } from '../paging.ts';
 import { notFound } from '../problems.ts';
 import { closed, cursorQuery, limitQuery, taskIdParams } from '../schemas.ts';
 
@@ -20,17 +20,28 @@ const missReasons: Record<Misfire['policy'], string> = {
 };
 
 export function taskLogRoutes(app: App, context: HttpContext): void {
-  const { database } = context;
+  const { database, turns } = context;
 
   /** A page of the task's events, of all types or of one. */
-  async function pageOf<T>(request: FastifyRequest, type: string | null, view: (event: TaskEvent) => T) {
+  async function pageOf(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    type: string | null,
+    view: (event: TaskEvent) => unknown,
+  ) {
     const { id } = request.params as { id: string };
     const { limit, cursor } = request.query as { limit: number; cursor?: string };
     const [uid] = await uidsOf(database, id);
     if (uid === undefined) throw notFound(`task "${id}"`);
     const before = decodeCursor(cursor, /^\d{1,15}$/);
-    const { items, next } = await listEvents(database.pool, uid, type, before === null ? null : Number(before), limit);
-    return { items: items.map(view), nextCursor: next === null ? null : encodeCursor(String(next)) };
+    const found = await listEvents(database.pool, {
+      uid,
+      type,
+      before: before === null ? null : Number(before),
+      limit,
+      largest: largestPage,
+    });
+    return sendPage(turns, reply, found, view, (event) => String(event.id));
   }
 
   const schema = (summary: string, item: TSchema) => ({
@@ -56,7 +67,7 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
         }),
       ),
     },
-    (request) => pageOf(request, null, (event) => event),
+    (request, reply) => pageOf(request, reply, null, ({ id: _, ...event }) => event),
   );
 
   app.get(
@@ -75,7 +86,7 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
         }),
       ),
     },
-    (request) => pageOf(request, 'missed', missView),
+    (request, reply) => pageOf(request, reply, 'missed', missView),
   );
 }
 

@@ -11,7 +11,7 @@ import { deleteTask, findTask, insertTasks, listTasks } from '../../store/tasks.
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { liveTask } from '../live-task.ts';
 import { creationOf, newTask, sendCreation } from '../new-task.ts';
-import { decodeCursor, page } from '../paging.ts';
+import { decodeCursor, largestPage, sendPage } from '../paging.ts';
 import { checkIfMatch, etagOf, isKnown } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { patchTask, replaceTask, triesOf } from '../revisions.ts';
@@ -20,7 +20,7 @@ import type { Validation } from '../validation.ts';
 import { taskView } from '../views.ts';
 
 export function taskRoutes(app: App, context: HttpContext, validation: Validation): void {
-  const { database, calendar, now } = context;
+  const { database, calendar, now, turns } = context;
   const db = database.pool;
 
   async function view(task: Task, { actor }: FastifyRequest) {
@@ -71,18 +71,18 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         labels,
         q: query.q || null,
         after: decodeCursor(query.cursor, /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
-        limit: query.limit + 1,
+        limit: query.limit,
+        largest: largestPage,
       });
       const last = await lastRuns(
         db,
-        found.map((task) => task.uid),
+        found.items.map((task) => task.uid),
       );
       const at = now();
-      return page(
-        request,
+      return sendPage(
+        turns,
         reply,
         found,
-        query.limit,
         (task) => taskView(task, last.get(task.uid), at, calendar, request.actor.role),
         (task) => task.id,
       );
