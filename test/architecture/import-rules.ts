@@ -137,12 +137,13 @@ function cycles(sources: ReadonlyMap<string, Source>): string[] {
   return found;
 }
 
-/** The settings are one room although they are several files (settings.ts, setting-table.ts, …), and so are the metrics. */
+/** The settings are one room although they are several files (settings.ts, setting-table.ts, …), and so are metrics and log. */
 function roomOf(path: string): string {
   const [first = '', ...rest] = path.split('/');
   const name = rest.length > 0 ? first : first.replace(/\.ts$/, '');
   if (rest.length > 0) return name;
-  return name.startsWith('setting-') ? 'settings' : name.startsWith('metrics-') ? 'metrics' : name;
+  if (name.startsWith('setting-')) return 'settings';
+  return ['metrics', 'log'].find((one) => name.startsWith(`${one}-`)) ?? name;
 }
 
 function permits(allowed: readonly string[], wanted: string, typeOnly: boolean): boolean {
