@@ -11,6 +11,7 @@ import { type Loop, startLoop } from './engine/loop.ts';
 import { createOriginBreakers } from './engine/origin-breakers.ts';
 import { observeRuns } from './engine/run-log.ts';
 import { createHttpExecutor } from './executors/http.ts';
+import { createSystemResolver } from './executors/names/system-resolver.ts';
 import { createTargetFilter } from './executors/target-filter.ts';
 import { fillInTemplates } from './executors/templates.ts';
 import { warmUp } from './executors/warm-up.ts';
@@ -90,9 +91,11 @@ export async function startService({
   const calendar = createCalendar();
   const time = createDatabaseTime(clock);
   const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
+  const names = createSystemResolver(clock, settings.targetDnsServers);
   const calling = {
     clock,
     now: time.now,
+    resolve: names.resolve,
     version,
     filter,
     signerFor: secrets.signerFor,
@@ -240,6 +243,7 @@ export async function startService({
       await new Promise<void>((resume) => clock.after(Math.max(0, partedAt - clock.monotonic()), resume));
       executor.close();
       rehearsing.close();
+      names.close();
       await app.close();
       signals.close();
       redis?.close();

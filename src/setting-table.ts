@@ -5,6 +5,7 @@ import type { Result } from './errors.ts';
 import { redisAddress } from './setting-redis.ts';
 import {
   type ApiKey,
+  addresses,
   apiKeys,
   duration,
   hmacSecret,
@@ -180,6 +181,12 @@ export const settingTable = {
     'CIDRs and hosts that targets may only reach.',
     (input, parsers) => parsers.addressRules(input),
     noRules,
+  ),
+  targetDnsServers: optional(
+    'TARGET_DNS_SERVERS',
+    'Name servers for the hosts of targets, as addresses with or without a port. Absent: those of `/etc/resolv.conf`.',
+    addresses(8),
+    null,
   ),
   signingSecrets: secret(
     'SIGNING_SECRETS',

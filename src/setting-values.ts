@@ -57,6 +57,25 @@ export const host: Parse<string> = (input) => {
   return refuse('must be an IP address or a host name');
 };
 
+/** One to `most` IP addresses with or without a port, separated by commas: IPv6 with a port stands in brackets. */
+export function addresses(most: number): Parse<string[]> {
+  return (input) => {
+    const list = input.split(',').map((each) => each.trim());
+    return list.length <= most && list.every(isAddress)
+      ? ok(list)
+      : refuse(
+          `must be 1 to ${most} IP addresses such as 10.0.0.2, 10.0.0.3:5353 or [fd00::2]:53, separated by commas`,
+        );
+  };
+}
+
+function isAddress(text: string): boolean {
+  if (isIP(text) !== 0) return true;
+  const [, bare = '', port = '53'] = /^(\d[\d.]*|\[[^\]]*\])(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const isOfFamily = bare.startsWith('[') ? isIP(bare.slice(1, -1)) === 6 : isIP(bare) === 4;
+  return isOfFamily && Number(port) > 0 && Number(port) < 65_536;
+}
+
 /** Whether only this machine can reach what listens on this host. */
 export function isLoopback(address: string): boolean {
   if (/^localhost\.?$/i.test(address)) return true;

@@ -56,6 +56,7 @@ describe('an empty environment', () => {
       historyRetentionMs: 30 * 86_400_000,
       targetDeny: [...defaultDeniedTargets],
       targetAllow: [],
+      targetDnsServers: null,
       signingSecrets: [],
       logLevel: 'info',
       logFormat: 'json',
@@ -136,6 +137,14 @@ describe('reading', () => {
     ['HISTORY_RETENTION', '0s'],
     ['METRICS_TASK_LABEL', 'name'],
     ['TARGET_DENY', '10.0.0.0/8,1.2.3/8'],
+    ['TARGET_DNS_SERVERS', 'dns.example'],
+    ['TARGET_DNS_SERVERS', '10.0.0.2:0'],
+    ['TARGET_DNS_SERVERS', '10.0.0.2:65536'],
+    ['TARGET_DNS_SERVERS', '10.0.0.2,,10.0.0.3'],
+    ['TARGET_DNS_SERVERS', '[10.0.0.2]:53'],
+    ['TARGET_DNS_SERVERS', '[fd00::2'],
+    ['TARGET_DNS_SERVERS', 'fd00::2%eth0 x'],
+    ['TARGET_DNS_SERVERS', '1,2,3,4,5,6,7,8,9'.replace(/\d/g, '10.0.0.$&')],
     ['JWT_JWKS_URL', 'file:///etc/keys.json'],
     ['JWT_JWKS_URL', 'https://me:hush-hush@issuer.example/keys'],
   ])('%s=%s is refused', (name, value) => {
@@ -162,6 +171,11 @@ describe('reading', () => {
     ],
     ['TARGET_DENY', 'private.example', { targetDeny: ['private.example'] }],
     ['TARGET_ALLOW', 'private', { targetAllow: expect.not.arrayContaining(['metadata.goog']) }],
+    [
+      'TARGET_DNS_SERVERS',
+      '10.0.0.2, 10.0.0.3:5353,fd00::2,[fd00::3],[fd00::4]:5353',
+      { targetDnsServers: ['10.0.0.2', '10.0.0.3:5353', 'fd00::2', '[fd00::3]', '[fd00::4]:5353'] },
+    ],
     ['TARGET_ALLOW', '10.0.0.0/8, Example.com', { targetAllow: ['10.0.0.0/8', 'example.com'] }],
   ])('%s=%s is read', (name, value, expected) => {
     expect(settingsOf({ [name]: value })).toMatchObject(expected);
@@ -346,6 +360,7 @@ describe('the table for the README', () => {
       ...[
         'TARGET_DENY',
         'TARGET_ALLOW',
+        'TARGET_DNS_SERVERS',
         'SIGNING_SECRETS',
         'LOG_LEVEL',
         'LOG_FORMAT',

@@ -1,6 +1,5 @@
 /** The executor that calls HTTP targets. */
 
-import { lookup } from 'node:dns/promises';
 import type { Clock, Timer } from '../clock.ts';
 import { type BagItem, createBag } from '../domain/bag.ts';
 import { createInstantFormat } from '../domain/instant.ts';
@@ -30,8 +29,7 @@ export type HttpExecutorOptions = {
   onPostponed(): void;
   /** All of an origin's sockets are taken by calls that do not end; or that is over. */
   onSaturated(origin: string, isSaturated: boolean): void;
-  /** Default: the system's resolver, which knows /etc/hosts and search domains. */
-  resolve?: ResolveHost;
+  resolve: ResolveHost;
 };
 
 export type HttpExecutor = {
@@ -55,12 +53,10 @@ const givenUp = 'the attempt was cancelled';
 const shutDown = 'the replica is shutting down';
 const closing = new Error('the executor is closed');
 
-const systemLookup: ResolveHost = async (host) => ({ addresses: await lookup(host, { all: true }), late: null });
-
 /** Makes an executor with connections of its own. It follows no redirect. A target gets an attempt twice only as `startCall` says. */
 export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   const { clock, filter, version, random, maxConnectionsPerOrigin } = options;
-  const connecting = { clock, filter, resolve: options.resolve ?? systemLookup };
+  const connecting = { clock, filter, resolve: options.resolve };
   const sender = {
     signerFor: options.signerFor,
     now: options.now,

@@ -8,6 +8,7 @@ import type { HttpTarget } from '../../src/domain/target.ts';
 import type { ResolveHost } from '../../src/executors/connector.ts';
 import type { Attempt, Outcome } from '../../src/executors/executor.ts';
 import { createHttpExecutor, type HttpExecutor, type HttpExecutorOptions } from '../../src/executors/http.ts';
+import { createSystemResolver } from '../../src/executors/names/system-resolver.ts';
 import { createTargetFilter } from '../../src/executors/target-filter.ts';
 
 export const runId = '0193933d-3c5e-7abc-8def-0123456789ab';
@@ -23,6 +24,7 @@ export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpE
   const executor = createHttpExecutor({
     clock: systemClock,
     now: systemClock.now,
+    resolve: createSystemResolver(systemClock, null).resolve,
     version: '1.2.3',
     filter,
     signerFor: () => null,
