@@ -88,6 +88,20 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     help: 'Requests refused because too many were under way',
     registers,
   });
+  const givenUp = new Counter({
+    name: 'http_connections_given_up_total',
+    help: 'Connections ended by the service: pipelining without end, answers unread, too many connections, or no HTTP',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const reason of ['pipelining', 'unread', 'crowded', 'malformed']) givenUp.inc({ reason }, 0);
+  const refusedCredentials = new Counter({
+    name: 'http_credentials_refused_total',
+    help: 'Requests turned away for their credentials: missing, invalid, without a role, or not to be checked just now',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const reason of ['missing', 'invalid', 'no_role', 'unavailable']) refusedCredentials.inc({ reason }, 0);
   const fenced = new Counter({
     name: 'scheduler_fenced_writes_total',
     help: 'Outcomes dropped because the run had been taken away',
@@ -254,6 +268,12 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     /** A request was refused because too many are under way. */
     requestShed(): void {
       shed.inc();
+    },
+    connectionGivenUp(reason: string): void {
+      givenUp.inc({ reason });
+    },
+    credentialsRefused(reason: string): void {
+      refusedCredentials.inc({ reason });
     },
     /** Where the gauges take their values from at each scrape. To be called once. */
     observeState: (state: () => GaugeState): void => registerStateGauges(registry, state),

@@ -16,6 +16,7 @@ import { createTargetFilter } from './executors/target-filter.ts';
 import { fillInTemplates } from './executors/templates.ts';
 import { warmUp } from './executors/warm-up.ts';
 import { buildApp } from './http/app.ts';
+import { createRunWaiters } from './http/run-waiters.ts';
 import { createTurns } from './http/turns.ts';
 import { noLock } from './locks/lock.ts';
 import { connectRedis } from './locks/redis.ts';
@@ -29,11 +30,11 @@ import { isLoopback } from './setting-values.ts';
 import type { Settings } from './settings.ts';
 import { readCluster } from './store/cluster.ts';
 import { openDatabase } from './store/database.ts';
-import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
 import { checkpoint, maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
+import { openEmbedded } from './store/open-embedded.ts';
 import { endReplicas } from './store/replicas.ts';
-import { previousRun } from './store/runs.ts';
+import { previousRun, runsOver } from './store/runs.ts';
 
 export type ServiceOptions = {
   settings: Settings;
@@ -83,7 +84,7 @@ export async function startService({
     });
   // Its one session must not be shared while the schema changes: before the pool and before the first request.
   if (embedded) await migrate(connection);
-  const pools = embedded ? onePool(open) : separatePools(open, stagedBatches);
+  const pools = embedded ? onePool(open, clock) : separatePools(open, stagedBatches);
   const { api, other } = pools;
 
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
@@ -125,7 +126,8 @@ export async function startService({
   let upkeep: Loop | null = null;
   let tokens: RunTokens | null = null;
   let closing = false;
-  const receive = (signal: Signal) => engine?.receive(signal);
+  const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
+  const receive = (signal: Signal) => (signal === 'over' ? runWaiters.look() : engine?.receive(signal));
   const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log);
   let signals: Signals = createLocalSignals(receive);
 
@@ -138,6 +140,7 @@ export async function startService({
     now: time.now,
     refusesUrl: filter.refusesUrl,
     signal: (what) => signals.send(what),
+    runWaiters,
     async faults() {
       const engineFaults = engine?.faults() ?? { postgres: 'not reached since the start' };
       return closing ? { ...engineFaults, shutdown: 'the replica is shutting down' } : engineFaults;
@@ -151,7 +154,8 @@ export async function startService({
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
     turns: createTurns(clock.monotonic, setImmediate),
     version,
-    maxRequests: settings.maxConcurrentRequests,
+    clock,
+    door: { ...settings, isLoopback, maxRequests: settings.maxConcurrentRequests },
     metricsNeedAuth: settings.metricsAuth === 'on',
   });
 
@@ -255,14 +259,4 @@ export async function startService({
       metrics.close();
     },
   };
-}
-
-async function openEmbedded(dataDir: string, clock: Clock, onFatal: (reason: string) => void): Promise<EmbeddedStore> {
-  const opened = await startEmbedded({
-    dataDir,
-    clock,
-    onDeath: (reason) => onFatal(`the embedded store died: ${reason}`),
-  });
-  if (!opened.ok) throw new Error(opened.errors);
-  return opened.value;
 }

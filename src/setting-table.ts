@@ -2,6 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { Result } from './errors.ts';
+import { basePath, type HostName, hostNames, origins } from './setting-door.ts';
 import { redisAddress } from './setting-redis.ts';
 import {
   type ApiKey,
@@ -71,6 +72,8 @@ const metadataTargets =
 const isPrivate = /(^|[\s,])private([\s,]|$)/i;
 
 const noKeys: readonly ApiKey[] = [];
+const noHosts: readonly HostName[] = [];
+const noOrigins: readonly string[] = [];
 const noRules: readonly string[] = [];
 const noSecrets: readonly KeyObject[] = [];
 
@@ -122,6 +125,31 @@ export const settingTable = {
   ),
   jwtIssuer: optional('JWT_ISSUER', 'The `iss` that tokens must have.', text, null),
   jwtAudience: optional('JWT_AUDIENCE', 'The `aud` that tokens must have.', text, null),
+  allowedHosts: optional(
+    'ALLOWED_HOSTS',
+    'Names by which requests may ask for this service, beside loopback names, `HOST` and the address of the connection: `punctual.example,*.svc.cluster.local`. ' +
+      'Other `Host` headers are a 421, but for health checks.',
+    hostNames,
+    noHosts,
+  ),
+  basePath: setting(
+    'BASE_PATH',
+    '/',
+    'Path below which the API stands, for a proxy that passes paths on as they are. Health and metrics answer without it too.',
+    basePath,
+  ),
+  corsOrigins: optional(
+    'CORS_ORIGINS',
+    'Origins whose pages may call the API, such as `https://app.example`. No other page may change anything.',
+    origins,
+    noOrigins,
+  ),
+  keepAliveTimeoutMs: setting(
+    'KEEP_ALIVE_TIMEOUT',
+    '72s',
+    'How long an idle connection to the API stays open: longer than a proxy in front keeps its own.',
+    duration('1s', '1h'),
+  ),
   maxConcurrentRuns: setting('MAX_CONCURRENT_RUNS', '512', 'Attempts at once per replica.', integer(1, 100_000)),
   maxConcurrentPerOrigin: optional(
     'MAX_CONCURRENT_PER_ORIGIN',
@@ -132,7 +160,7 @@ export const settingTable = {
   maxConcurrentRequests: setting(
     'MAX_CONCURRENT_REQUESTS',
     '256',
-    'API requests at once per replica; more are answered 503 at once, so that they delay nothing that is due.',
+    'API requests worked on at once per replica; more are answered 503, so that they delay nothing that is due. With auth, a quarter is for callers without credentials at most.',
     integer(1, 100_000),
   ),
   breakerThreshold: setting(

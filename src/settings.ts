@@ -99,6 +99,8 @@ function contradictions(settings: Partial<SettingValues>, isSet: (name: string) 
     faults.push('REDIS_URL is set without DATABASE_URL: the embedded store serves one replica, which needs no Redis');
   if (settings.metricsAuth === 'on' && open)
     faults.push('METRICS_AUTH is on, but no auth is set: set API_KEYS, JWT_SECRET or JWT_JWKS_URL too');
+  if (open && settings.allowedHosts?.some(({ name }) => name === '*'))
+    faults.push('ALLOWED_HOSTS is *, but no auth is set: any web page could then act here; name the hosts');
   if (settings.host !== undefined && !isLoopback(settings.host) && open && !isSet('AUTH'))
     faults.push(
       `HOST is ${settings.host}, which other machines can reach, and no auth is set: set API_KEYS, JWT_SECRET or ` +

@@ -21,6 +21,8 @@ export type SettledAttempt = EndedRun & {
   status: Settlement['status'];
   /** Whether hooks may have heard of it. */
   hooked: boolean;
+  /** Whether somebody may wait for it: it was triggered. */
+  awaited: boolean;
 };
 
 /** What the timetable knows of an occurrence: where it stands among others, and when its task's next one is due (or Infinity). */
@@ -208,6 +210,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       durationMs: settlement.finishedAt - startedAt,
       latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
       hooked: plan.policies?.hooks != null && settlement.retryAt === null,
+      awaited: run.trigger === 'manual' || run.trigger === 'retry',
     };
     // Others of its task may wait in line behind it.
     const others = plan.queues || run.trigger === 'catch_up' ? settlement.finishedAt : null;

@@ -68,7 +68,7 @@ export type EngineOptions = {
 
 export type Engine = {
   /** Takes a signal, from here or from another replica. */
-  receive(signal: Signal): void;
+  receive(signal: Exclude<Signal, 'over'>): void;
   /** What keeps it from being ready, by check; empty when it fires tasks. */
   faults(): Record<string, string>;
   /** Aborts a run's attempt if it is here. */
@@ -110,6 +110,7 @@ export function startEngine(options: EngineOptions): Engine {
     onSettled(settled) {
       options.runs.ended(settled);
       if (settled.hooked) wake('deliverer');
+      if (settled.awaited) options.signal('over');
     },
     onStarted: options.runs.started,
     onFenced(runId, taskId) {

@@ -6,6 +6,11 @@ import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyRequest
 import { isBadData, isUnavailable } from '../store/failure.ts';
 import { authHook } from './auth-hook.ts';
 import type { App, HttpContext } from './context.ts';
+import { createAllowedMethods } from './door/allowed-methods.ts';
+import { readTarget, withoutBase } from './door/base-path.ts';
+import { createDoor } from './door/door.ts';
+import { addDoorHooks, pathOf } from './door/hooks.ts';
+import { createFailedLogins } from './failed-logins.ts';
 import { readJsonBody } from './json-body.ts';
 import { contract, localReference } from './openapi.ts';
 import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
@@ -20,26 +25,37 @@ import { taskActionRoutes } from './routes/task-actions.ts';
 import { taskLogRoutes } from './routes/task-log.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { namedSchemas } from './schemas.ts';
-import { sheddingHook } from './shedding.ts';
 import { faultsInText } from './storable-text.ts';
 import { createValidation } from './validation.ts';
 
 const bodyLimit = 256 * 1024;
+const pathOptions = { maxParamLength: 256, ignoreTrailingSlash: true };
 
-/** The application, ready to listen or to be injected into. */
+/** The application, ready to listen. */
 export async function buildApp(context: HttpContext): Promise<App> {
-  const { log, metrics } = context;
+  const { log, metrics, clock } = context;
+  const { basePath } = context.door;
+  const allowed = createAllowedMethods(pathOptions);
+  const door = createDoor({
+    ...context.door,
+    clock,
+    requestIdOf: (headers) => requestIdOf(headers, context),
+    onShed: metrics.requestShed,
+    onGivenUp: metrics.connectionGivenUp,
+  });
   const validation = createValidation(namedSchemas);
   const app: App = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit,
+    serverFactory: (handler) => door.serve(handler),
+    rewriteUrl: ({ url = '/' }) => withoutBase(readTarget(url).path, basePath),
     genReqId: (request) => requestIdOf(request.headers, context),
     // Idle connections must not hold up a shutdown.
     forceCloseConnections: 'idle',
     // While the replica drains it answers like before: its own readiness tells balancers to go elsewhere.
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
+    routerOptions: pathOptions,
     frameworkErrors: (error, request, reply) => {
       const { code } = error as FastifyError;
       const problem = new ProblemError(
@@ -71,17 +87,28 @@ export async function buildApp(context: HttpContext): Promise<App> {
   );
 
   await app.register(swagger, {
-    openapi: contract(context.version),
+    openapi: contract(context.version, basePath),
     refResolver: { buildLocalReference: localReference },
   });
 
   app.decorateRequest('actor', null as never);
   app.addHook('onRoute', (route) => {
     if (route.url.startsWith('/docs')) route.config = { ...route.config, role: 'public' };
-    if (!route.config?.role) throw new Error(`the route ${route.method} ${route.url} does not say who may call it`);
+    const role = route.config?.role;
+    if (!role) throw new Error(`the route ${route.method} ${route.url} does not say who may call it`);
+    allowed.add(route.url, route.method, role === 'public' || role === 'token');
   });
-  app.addHook('onRequest', sheddingHook(context.maxRequests, metrics.requestShed));
-  app.addHook('onRequest', authHook(context));
+  addDoorHooks(app, door, allowed, context.door);
+  app.addHook(
+    'onRequest',
+    authHook({
+      authenticate: context.authenticate,
+      failedLogins: createFailedLogins(clock, log),
+      onRefused: metrics.credentialsRefused,
+      leave: door.leave,
+      isPublic: (request) => allowed.of(pathOf(request))?.isPublic === true,
+    }),
+  );
   app.addHook('onRequest', async (request) => {
     const { role } = request.routeOptions.config;
     if (role === undefined || role === 'public' || context.started()) return;
@@ -128,19 +155,27 @@ export async function buildApp(context: HttpContext): Promise<App> {
       .send(problemOf(problem, request));
   });
   app.setNotFoundHandler((request, reply) => {
-    const problem = new ProblemError(
-      'not_found',
-      `${request.method} ${request.url.split('?', 1)[0]} is not part of this API`,
-    );
-    return reply.code(404).type('application/problem+json').send(problemOf(problem, request));
+    const path = readTarget(request.originalUrl).path.split('?', 1)[0];
+    const allow = allowed.of(pathOf(request))?.allow;
+    const problem =
+      allow === undefined
+        ? new ProblemError('not_found', `${request.method} ${path} is not part of this API`)
+        : new ProblemError('method_not_allowed', `${path} does not have the method ${request.method}, but ${allow}`, {
+            headers: { allow },
+          });
+    return reply
+      .code(problemTable[problem.code].status)
+      .headers(problem.headers)
+      .type('application/problem+json')
+      .send(problemOf(problem, request));
   });
 
   // After the hooks: its routes are public by the first of them.
-  await app.register(swaggerUi, { routePrefix: '/docs' });
-  serviceRoutes(app, context);
+  await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
+  serviceRoutes(app, context, door.stuckForMs);
   createTaskRoutes(app, context, validation);
   taskRoutes(app, context, validation);
-  taskActionRoutes(app, context);
+  taskActionRoutes(app, context, door.leave);
   taskLogRoutes(app, context);
   backfillRoutes(app, context);
   runRoutes(app, context);
@@ -149,8 +184,11 @@ export async function buildApp(context: HttpContext): Promise<App> {
   app.get('/', { config: { role: 'public' }, schema: { hide: true } }, async (_request, reply) =>
     reply.redirect('/docs/'),
   );
-  app.get('/openapi.json', { config: { role: 'public' }, schema: { hide: true } }, async () => app.swagger());
+  app.get('/openapi.json', { config: { role: 'public' }, schema: { hide: true } }, async (_request, reply) =>
+    reply.type('application/json; charset=utf-8').send(document),
+  );
   await app.ready();
+  const document = JSON.stringify(app.swagger());
   return app;
 }
 

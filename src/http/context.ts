@@ -1,6 +1,7 @@
 /** What the routes are given to work with. */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
 import type { Role } from '../domain/role.ts';
 import type { EndedRun } from '../domain/run.ts';
@@ -12,6 +13,8 @@ import type { Database } from '../store/database.ts';
 import type { Author } from '../store/events.ts';
 import type { Actor } from './actor.ts';
 import type { Authenticator } from './auth.ts';
+import type { DoorSettings } from './door/door-settings.ts';
+import type { RunWaiters } from './run-waiters.ts';
 import type { Turns } from './turns.ts';
 
 export type HttpContext = {
@@ -25,7 +28,9 @@ export type HttpContext = {
   /** Why settings refuse this target address, or null. */
   refusesUrl: TaskContext['refusesUrl'];
   /** Tells every replica, this one first: definitions changed, a run waits, or a running run is to be aborted. */
-  signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel') => void;
+  signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over') => void;
+  /** Where requests wait for the end of a run. */
+  runWaiters: RunWaiters;
   /** What keeps this replica from being ready, by check; empty when it is. */
   faults: () => Promise<Record<string, string>>;
   /** Whether the store has been reached since the start, and has its schema. */
@@ -45,8 +50,9 @@ export type HttpContext = {
   /** Shares the event loop between long computations and all else. */
   turns: Turns;
   version: string;
-  /** How many requests are answered at once; more are refused. */
-  maxRequests: number;
+  clock: Clock;
+  /** What lies before the routes. */
+  door: DoorSettings;
   /** Whether `/metrics` asks for credentials too. */
   metricsNeedAuth: boolean;
 };
@@ -58,8 +64,6 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route; a route that does not say so cannot be registered. */
     role?: Role | 'public' | 'token';
-    /** Answered however much there is to do: what watches over the service has to tell that from its death. */
-    neverShed?: true;
     /** The body may hold text that Postgres cannot store: the route looks at it itself. */
     anyText?: true;
   }

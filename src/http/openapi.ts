@@ -2,7 +2,8 @@
 
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 
-export function contract(version: string): NonNullable<FastifyDynamicSwaggerOptions['openapi']> {
+/** `basePath` is where the API stands, '' for the root. */
+export function contract(version: string, basePath: string): NonNullable<FastifyDynamicSwaggerOptions['openapi']> {
   return {
     openapi: '3.1.0',
     info: {
@@ -12,7 +13,7 @@ export function contract(version: string): NonNullable<FastifyDynamicSwaggerOpti
         'A scheduling service. Instants are RFC 3339 in UTC with milliseconds; durations are text such as `30s` or `1h30m`. Every error is an `application/problem+json` document (RFC 9457).',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: basePath === '' ? '/' : basePath }],
     tags: [
       { name: 'tasks', description: 'What is to be run, and when' },
       { name: 'runs', description: 'What became of it' },

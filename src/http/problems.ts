@@ -1,6 +1,7 @@
 /** Every error this API answers with: one table, and the RFC 9457 document made of it. */
 
 import type { FieldError } from '../errors.ts';
+import { readTarget } from './door/base-path.ts';
 
 /** The codes of all problems. A test ties the documentation to this table. */
 export const problemTable = {
@@ -8,16 +9,23 @@ export const problemTable = {
   invalid_field: { status: 400, title: 'A field has the wrong form or is not known' },
   unauthenticated: { status: 401, title: 'Credentials are missing or not valid' },
   forbidden: { status: 403, title: 'The role does not allow this' },
+  cross_site: { status: 403, title: 'A page of another origin asks for this' },
   not_found: { status: 404, title: 'There is no such thing' },
+  method_not_allowed: { status: 405, title: 'The path does not have this method' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time' },
   task_exists: { status: 409, title: 'A task with this id exists' },
   illegal_transition: { status: 409, title: 'The current status does not allow this' },
   conflict: { status: 409, title: 'Somebody else changed it at the same time' },
   precondition_failed: { status: 412, title: 'The resource is not in the expected version' },
   too_large: { status: 413, title: 'The request is too large' },
+  uri_too_long: { status: 414, title: 'The URL is too long' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
+  expectation_failed: { status: 417, title: 'The expectation cannot be met' },
+  misdirected: { status: 421, title: 'The request is meant for another host' },
   unprocessable: { status: 422, title: 'The request is well-formed but makes no sense' },
   idempotency_mismatch: { status: 422, title: 'The idempotency key was used for another request' },
   too_many_requests: { status: 429, title: 'Too many requests' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   unavailable: { status: 503, title: 'Not available right now' },
 } as const satisfies Record<string, { status: number; title: string }>;
@@ -53,14 +61,15 @@ export type Problem = {
   errors?: FieldError[];
 };
 
-export function problemOf(error: ProblemError, request: { url: string; id: string }): Problem {
+/** `originalUrl` is what the client sent, where routes know the path by another name. */
+export function problemOf(error: ProblemError, request: { url: string; originalUrl?: string; id: string }): Problem {
   const { status, title } = problemTable[error.code];
   return {
     type: `urn:punctual:problem:${error.code}`,
     title,
     status,
     detail: error.message,
-    instance: request.url.split('?', 1)[0] ?? '/',
+    instance: readTarget(request.originalUrl ?? request.url).path.split('?', 1)[0] ?? '/',
     code: error.code,
     requestId: request.id,
     ...(error.errors ? { errors: error.errors } : {}),

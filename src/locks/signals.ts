@@ -7,9 +7,9 @@ import { connectRedis, type RedisConnection } from './redis.ts';
 
 /**
  * `tasks`: a definition changed. `waiting`: a run waits to be taken. `checks`: one waits for the answer of its hook.
- * `cancel`: a running run is to be aborted.
+ * `cancel`: a running run is to be aborted. `over`: a run that somebody may wait for has ended.
  */
-export type Signal = 'tasks' | 'waiting' | 'checks' | 'cancel';
+export type Signal = 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over';
 
 export type Signals = {
   send(signal: Signal): void;

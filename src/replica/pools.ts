@@ -1,6 +1,8 @@
 /** The connections of one replica to Postgres, apart by what they are for. */
 
+import type { Clock } from '../clock.ts';
 import type { Database } from '../store/database.ts';
+import { inTurns } from '../store/turns.ts';
 
 /** Opens at most `maxConnections` connections; a statement that takes longer than `timeoutMs` fails. */
 export type OpenPool = (
@@ -29,7 +31,8 @@ export function separatePools(open: OpenPool, stagedBatches: number): Pools {
 }
 
 /** The embedded store has one session, which several connections would mix up. */
-export function onePool(open: OpenPool): Pools {
+export function onePool(open: OpenPool, clock: Clock): Pools {
   const pool = open('punctual', 1, engineTimeoutMs);
-  return { api: pool, claims: pool, lease: pool, other: pool };
+  // What fires tasks waits for one statement of the API at most, however many requests there are.
+  return { api: inTurns(pool, apiTimeoutMs, clock), claims: pool, lease: pool, other: pool };
 }

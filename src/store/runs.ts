@@ -27,6 +27,15 @@ export type RunFilter = {
 
 const selection = { run: runs, taskId: tasks.id };
 
+/** Which of these runs are over. */
+export async function runsOver(db: Queryable, ids: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `select id from runs where id = any($1::uuid[]) and status not in ('pending', 'running', 'retrying')`,
+    [ids],
+  );
+  return rows.map(({ id }) => id);
+}
+
 export async function findRun(db: Database, id: string): Promise<Run | null> {
   const [row] = await db.orm
     .select(selection)

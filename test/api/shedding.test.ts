@@ -1,6 +1,6 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import pg from 'pg';
+import { beforeAll, expect, test } from 'vitest';
+import { poll } from '../services/poll.ts';
 import { type Api, type Body, startApi } from './client.ts';
 
 let api: Api;
@@ -8,17 +8,15 @@ beforeAll(async () => {
   api = await startApi({ MAX_CONCURRENT_REQUESTS: '2' });
 });
 
-const body = JSON.stringify({ id: 'held', schedule: { manual: true }, target: 'http://127.0.0.1:9/' });
-
-/** A request whose body does not come: under way from when the server asks for that. */
-async function hold() {
-  const socket = connect(Number(new URL(api.url).port), '127.0.0.1').setEncoding('utf8');
-  onTestFinished(() => void socket.destroy());
-  socket.write(
-    `POST /tasks HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`,
-  );
-  expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1.1 100 /);
-  return socket;
+/** Keeps whoever asks for tasks waiting for Postgres until it is called. */
+async function lockTasks() {
+  const client = new pg.Client(api.database.url);
+  await client.connect();
+  await client.query('begin; lock table tasks in access exclusive mode');
+  return async () => {
+    await client.query('commit');
+    await client.end();
+  };
 }
 
 const shed = async (): Promise<number> => {
@@ -27,7 +25,10 @@ const shed = async (): Promise<number> => {
 };
 
 test('requests beyond the limit are told to come back, health and metrics are answered, and all is well afterwards', async () => {
-  const [held, leaving] = [await hold(), await hold()];
+  const unlock = await lockTasks();
+  const held = [fetch(`${api.url}/tasks`), fetch(`${api.url}/tasks`)];
+  await poll(async () => (await fetch(`${api.url}/runs`)).status === 503, { what: 'both places to be taken' });
+  const before = await shed();
   const refused = await api.http.get('/tasks').set('x-request-id', 'refused-1').expect(503);
   expect(refused.headers).toMatchObject({
     'retry-after': '1',
@@ -50,15 +51,21 @@ test('requests beyond the limit are told to come back, health and metrics are an
     .send({ id: 'x'.repeat(200_000) })
     .expect(503);
   for (const path of ['/livez', '/readyz', '/healthz', '/metrics']) await api.http.get(path).expect(200);
-  expect(await shed()).toBe(3);
+  expect(await shed()).toBe(before + 3);
 
-  held.write(body);
-  expect(String(await once(held, 'data'))).toMatch(/^HTTP\/1.1 201 /);
-  await api.http.get('/tasks/held').expect(200);
-  // One that goes away leaves its place too.
-  const other = await hold();
-  await api.http.get('/tasks').expect(503);
-  leaving.destroy();
-  await expect.poll(async () => (await api.http.get('/tasks')).status, { timeout: 10_000 }).toBe(200);
-  other.destroy();
+  await unlock();
+  expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200]);
+  await api.http.get('/tasks').expect(200);
+});
+
+test('one that goes away leaves its place', async () => {
+  const unlock = await lockTasks();
+  const leaving = [new AbortController(), new AbortController()];
+  const gone = leaving.map(({ signal }) => fetch(`${api.url}/tasks`, { signal }).catch(() => 'gone'));
+  await poll(async () => (await fetch(`${api.url}/runs`)).status === 503, { what: 'both places to be taken' });
+  for (const each of leaving) each.abort();
+  await Promise.all(gone);
+  // Of what needs no table that is locked.
+  await poll(async () => (await fetch(`${api.url}/cluster`)).status === 200, { what: 'a free place' });
+  await unlock();
 });

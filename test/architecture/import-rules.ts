@@ -51,6 +51,7 @@ const packages: Record<string, readonly string[]> = {
   fastify: ['http'],
   '@fastify/swagger': ['http'],
   '@fastify/swagger-ui': ['http'],
+  'find-my-way': ['http'],
   ajv: ['http'],
   typebox: ['http'],
   jose: ['http'],
@@ -69,7 +70,8 @@ const reserved: { pattern: RegExp; name: string; files: readonly string[] }[] = 
   { pattern: /\bDate\s*\.\s*now\b/, name: 'Date.now', files: ['clock.ts', 'cli.ts'] },
   { pattern: /\bnew\s+Date\s*(\(\s*\)|(?!\s*\())/, name: 'new Date()', files: ['clock.ts', 'cli.ts'] },
   { pattern: /\bperformance\s*\.\s*now\b/, name: 'performance.now', files: ['clock.ts', 'cli.ts'] },
-  { pattern: /\bset(Timeout|Interval)\b/, name: 'a timer', files: ['clock.ts', 'cli.ts'] },
+  // A socket's own timeout is no timer of ours.
+  { pattern: /(?<!\bsocket\.)\bset(Timeout|Interval)\b/, name: 'a timer', files: ['clock.ts', 'cli.ts'] },
   { pattern: /['"]node:timers/, name: 'a timer', files: ['clock.ts', 'cli.ts'] },
   { pattern: /\bMath\s*\.\s*random\b/, name: 'Math.random', files: ['cli.ts', 'service.ts'] },
   { pattern: /^(export )?(let|var) /m, name: 'state of a module', files: [] },

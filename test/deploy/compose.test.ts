@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseDuration } from '../../src/domain/duration.ts';
+import { createHostCheck } from '../../src/http/door/own-hosts.ts';
+import { isLoopback } from '../../src/setting-values.ts';
 import {
   type Compose,
   compose,
@@ -154,5 +156,18 @@ describe('nginx', () => {
       instance: '$instance',
       requestId: '$id',
     });
+  });
+
+  test('serves the names that a replica takes for its own, and sends other requests away', () => {
+    const names = /server_name (localhost [^;]*);/.exec(conf)?.[1]?.split(' ') ?? [];
+    const settings = settingsOf({ ...imageEnvironment, ...services.punctual.environment });
+    const verdictOf = createHostCheck({ ...settings, isLoopback });
+    for (const name of names)
+      expect(
+        verdictOf({ hosts: [`${name}:8080`], target: null, localAddress: '172.18.0.5', needsHost: true }),
+        name,
+      ).toBe('own');
+    const [, body = ''] = /default_server;[^}]*return 421 '(.*)';/.exec(conf) ?? [];
+    expect(JSON.parse(body)).toMatchObject({ code: 'misdirected', status: 421 });
   });
 });

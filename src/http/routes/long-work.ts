@@ -101,6 +101,7 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
       context.runEnded(endedRun(open, settlement));
       // Something may wait behind it, or it waits for its next attempt.
       context.signal('waiting');
+      context.signal('over');
       const run = await findRun(database, open.runId);
       if (!run) throw notFound(`run "${open.runId}"`);
       return runView(run);

@@ -121,6 +121,7 @@ export function runRoutes(app: App, context: HttpContext): void {
     async (request, reply) => {
       const { id } = await knownRun(request);
       const answer = await cancelRun(database.pool, id, authorOf(request), now());
+      if (answer?.result === 'cancelled') context.signal('over');
       if (answer?.result === 'over') throw new ProblemError('illegal_transition', 'the run is already over');
       context.metrics.cancelled('request', 1);
       // A place may be free at once, where no attempt has to be aborted.

@@ -4,14 +4,29 @@ import { Type } from 'typebox';
 import { formatInstant } from '../../domain/instant.ts';
 import { listReplicas } from '../../store/replicas.ts';
 import type { App, HttpContext } from '../context.ts';
+import { createShared } from '../door/pace.ts';
+
+/** No request of the API lasts so long. */
+const longestStuckMs = 10_000;
+
+type SharedPage = () => Promise<{ contentType: string; bytes: Buffer }>;
 
 const healthAnswer = Type.Object({ status: Type.String(), failing: Type.Record(Type.String(), Type.String()) });
 
-export function serviceRoutes(app: App, context: HttpContext): void {
+/** `stuckForMs` tells for how long the API has taken no request, because those under way do not end. */
+export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => number): void {
+  /** One text for all who ask at the same time, in each of the two formats. */
+  const [plainMetrics, openMetrics] = [false, true].map((isOpen) =>
+    createShared(async () => {
+      const { contentType, text } = await context.metrics.page(isOpen);
+      return { contentType, bytes: Buffer.from(text) };
+    }, context.clock),
+  ) as [SharedPage, SharedPage];
+
   app.get(
     '/livez',
     {
-      config: { role: 'public', neverShed: true },
+      config: { role: 'public' },
       schema: { summary: 'Whether the process lives', tags: ['service'], response: { 200: healthAnswer } },
     },
     async () => ({ status: 'ok', failing: {} }),
@@ -21,7 +36,7 @@ export function serviceRoutes(app: App, context: HttpContext): void {
     app.get(
       path,
       {
-        config: { role: 'public', neverShed: true },
+        config: { role: 'public' },
         schema: {
           summary: 'Whether this replica fires tasks and answers requests',
           tags: ['service'],
@@ -29,7 +44,9 @@ export function serviceRoutes(app: App, context: HttpContext): void {
         },
       },
       async (_request, reply) => {
-        const failing = await context.faults();
+        const failing = { ...(await context.faults()) };
+        // Much to do is no reason to send clients elsewhere; that nothing is done any more is.
+        if (stuckForMs() > longestStuckMs) failing.api = 'all requests under way have been waiting for long; none ends';
         const healthy = Object.keys(failing).length === 0;
         return reply.code(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'failing', failing });
       },
@@ -38,7 +55,7 @@ export function serviceRoutes(app: App, context: HttpContext): void {
   app.get(
     '/metrics',
     {
-      config: { role: context.metricsNeedAuth ? 'reader' : 'public', neverShed: true },
+      config: { role: context.metricsNeedAuth ? 'reader' : 'public' },
       schema: {
         summary: 'Prometheus metrics',
         tags: ['service'],
@@ -47,8 +64,9 @@ export function serviceRoutes(app: App, context: HttpContext): void {
       },
     },
     async (request, reply) => {
-      const { contentType, text } = await context.metrics.page(wantsOpenMetrics(request.headers.accept));
-      return reply.type(contentType).send(text);
+      const page = wantsOpenMetrics(request.headers.accept) ? openMetrics : plainMetrics;
+      const { contentType, bytes } = await page();
+      return reply.type(contentType).send(bytes);
     },
   );
 

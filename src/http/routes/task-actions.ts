@@ -1,9 +1,9 @@
 /** `/tasks/:id/…`: start, stop, trigger, and what is read of one task. */
 
-import type { FastifyReply } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { formatInstant } from '../../domain/instant.ts';
-import { isOver } from '../../domain/run.ts';
 import { type Misfire, misfirePolicies } from '../../domain/task.ts';
 import type { Queryable } from '../../store/database.ts';
 import { oncePerKey } from '../../store/idempotency.ts';
@@ -24,7 +24,8 @@ import { nextRuns, runView, taskView } from '../views.ts';
 
 const longestWaitSeconds = 60;
 
-export function taskActionRoutes(app: App, context: HttpContext): void {
+/** `leave` gives back the place of a request that only waits from now on. */
+export function taskActionRoutes(app: App, context: HttpContext, leave: (request: IncomingMessage) => void): void {
   const { database, calendar, now } = context;
   const db = database.pool;
 
@@ -119,7 +120,8 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
           prefer: Type.Optional(
             Type.String({
               maxLength: 128,
-              description: '`wait=10` answers when the run is over, after 10 s at the latest.',
+              description:
+                '`wait=10` answers when the run is over, after 10 s at the latest. Without waiting where too many wait already.',
             }),
           ),
         }),
@@ -152,22 +154,22 @@ export function taskActionRoutes(app: App, context: HttpContext): void {
       context.signal(task.definition.hooks?.before ? 'checks' : 'waiting');
       const { runId } = outcome.answer;
       const wait = waitAsked(request.headers.prefer);
-      if (wait > 0) reply.header('preference-applied', `wait=${wait}`);
-      const run = await runWhenOver(runId, wait * 1_000);
+      const waiting = wait > 0 ? waitForEnd(runId, wait * 1_000, request, reply) : null;
+      if (waiting !== null) {
+        reply.header('preference-applied', `wait=${wait}`);
+        leave(request.raw);
+        await waiting;
+      }
+      const run = await findRun(database, runId);
+      if (!run) throw notFound(`run ${runId}`);
       return reply.code(202).header('location', `/runs/${runId}`).send(runView(run));
     },
   );
 
-  /** The run as soon as it is over, or as it is after `waitMs`. */
-  async function runWhenOver(runId: string, waitMs: number) {
-    const until = now() + waitMs;
-    for (;;) {
-      const run = await findRun(database, runId);
-      if (!run) throw notFound(`run ${runId}`);
-      const left = until - now();
-      if (isOver(run.status) || left <= 0) return run;
-      await context.pause(Math.min(left, 50));
-    }
+  /** Null where nobody may wait: too many do. */
+  function waitForEnd(runId: string, ms: number, request: FastifyRequest, reply: FastifyReply): Promise<void> | null {
+    const caller = context.door.open ? request.ip : request.actor.name;
+    return context.runWaiters.wait(runId, ms, caller, (gone) => void reply.raw.once('close', gone));
   }
 
   app.get(

@@ -1,0 +1,31 @@
+/** Where the API stands below a path of its own (BASE_PATH): what comes in loses the prefix, what links back gets it. */
+
+/** Answered with and without the prefix: whoever asks them often does not come through the proxy. */
+const servicePaths = new Set(['/livez', '/readyz', '/healthz', '/metrics']);
+/** No route: what lies outside the base path goes here, and is a 404. */
+const outside = '/outside/of/the/base/path';
+
+/** A request target taken apart. `authority` is null unless the target was absolute (`http://…`). */
+export type Target = { authority: string | null; path: string };
+
+export function readTarget(url: string): Target {
+  const [, authority, path = ''] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(url) ?? [];
+  if (authority === undefined) return { authority: null, path: url };
+  return { authority, path: path.startsWith('/') ? path : `/${path}` };
+}
+
+/** The path that routes know, for one that a client sent. */
+export function withoutBase(path: string, basePath: string): string {
+  if (basePath === '') return path;
+  const [bare = ''] = path.split('?', 1);
+  if (servicePaths.has(bare)) return path;
+  if (!path.startsWith(basePath)) return outside;
+  const rest = path.slice(basePath.length);
+  if (rest === '' || rest.startsWith('?')) return `/${rest}`;
+  return rest.startsWith('/') ? rest : outside;
+}
+
+/** A header that links to a path of ours (`/…` or `</…>; rel=…`), seen from outside. */
+export function withBase(link: string, basePath: string): string {
+  return link.replace(/^(<?)(?=\/(?!\/))/, `$1${basePath}`);
+}

@@ -1,0 +1,19 @@
+/** The settings of what lies before the routes, named as in the table of all settings. */
+
+import type { AllowedHost } from './own-hosts.ts';
+
+export type DoorSettings = {
+  /** The address or name to listen on. */
+  host: string;
+  allowedHosts: readonly AllowedHost[];
+  corsOrigins: readonly string[];
+  /** '' or a path without a slash at its end. */
+  basePath: string;
+  /** Whether only this machine can reach a host of this name or address. */
+  isLoopback: (host: string) => boolean;
+  /** How many requests are worked on at once; more are refused. */
+  maxRequests: number;
+  /** No credentials are asked for: everybody is admin. */
+  open: boolean;
+  keepAliveTimeoutMs: number;
+};

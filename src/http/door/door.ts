@@ -1,0 +1,208 @@
+/**
+ * The door of the API: Node's HTTP server, what it reads before a route is looked for, and what it answers by itself. A request
+ * beyond the places is refused here, before anything is parsed, asked or logged for it.
+ */
+
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Clock } from '../../clock.ts';
+import { ProblemError, problemOf, problemTable } from '../problems.ts';
+import { readTarget, withoutBase } from './base-path.ts';
+import { createConnections, type GiveUpReason, type Visit } from './connections.ts';
+import type { DoorSettings } from './door-settings.ts';
+import { createBudget } from './pace.ts';
+import { createPlaces } from './places.ts';
+import { problemOfParser, rawAnswer } from './raw-answer.ts';
+
+export type DoorOptions = Pick<DoorSettings, 'host' | 'maxRequests' | 'open' | 'basePath' | 'keepAliveTimeoutMs'> & {
+  clock: Clock;
+  requestIdOf: (headers: IncomingHttpHeaders) => string;
+  onShed: () => void;
+  onGivenUp: (reason: GiveUpReason) => void;
+};
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export type Door = {
+  /** Makes a server that hands to `handler` what gets in. */
+  serve(handler: Handler): Server;
+  /** Takes a place for a request whose body is whole; false when there is none. One that has a place keeps it. */
+  enter(request: IncomingMessage): boolean;
+  /** Lets the client send the body that it holds back. */
+  goOn(request: IncomingMessage): void;
+  /** Gives back the place of a request that only waits from now on. */
+  leave(request: IncomingMessage): void;
+  /** The answer is written from now on, as a whole or bit by bit. */
+  handOver(request: IncomingMessage, isStream: boolean): void;
+  /** For how long no place has come back while all were taken, in milliseconds. */
+  stuckForMs(): number;
+};
+
+/** Asked by whoever watches over the service, who has to tell too much work from death. Each costs little. */
+const watched = new Set(['/livez', '/readyz', '/healthz', '/metrics']);
+const headersTimeoutMs = 10_000;
+/** For headers and body together. */
+const requestTimeoutMs = 20_000;
+const checkMs = 1_000;
+const maxHeaderBytes = 16 * 1024;
+/** 503s that are written in 50 ms: a few percent of a core. */
+const shedPerPeriod = 50;
+const fewestConnections = 1_024;
+
+export function createDoor(options: DoorOptions): Door {
+  const { clock, basePath, onShed } = options;
+  const places = createPlaces(options.maxRequests, options.open, clock.monotonic);
+  const visits = new WeakMap<IncomingMessage, Visit>();
+  const budget = createBudget(shedPerPeriod, clock);
+  const refusal = new ProblemError('unavailable', 'more requests are under way than are answered in good time', {
+    headers: { 'retry-after': '1' },
+  });
+  const connections = createConnections({
+    clock,
+    most: Math.max(fewestConnections, 4 * options.maxRequests),
+    begin,
+    tooMany: () =>
+      rawAnswer(new ProblemError('unavailable', 'too many requests came without waiting for answers'), newId()),
+    onGivenUp: options.onGivenUp,
+  });
+  let handler: Handler = () => {};
+  const newId = () => options.requestIdOf({});
+
+  function begin(visit: Visit): void {
+    const { request, response } = visit;
+    visits.set(request, visit);
+    const known = hasCredentials(request);
+    if (!isWatched(request.url ?? '/', basePath)) {
+      // A body that is still under way holds no place.
+      const giveBack = hasBody(request) ? null : places.take(known);
+      if (giveBack) connections.entered(visit, giveBack);
+      else if (places.full(known)) {
+        budget(() => shed(visit));
+        return;
+      }
+    }
+    handler(request, response);
+  }
+
+  function shed({ request, response }: Visit): void {
+    if (response.destroyed) return;
+    onShed();
+    answer(refusal, request, response);
+  }
+
+  function answer(problem: ProblemError, request: IncomingMessage, response: ServerResponse): void {
+    const id = options.requestIdOf(request.headers);
+    const body = JSON.stringify(problemOf(problem, { url: request.url ?? '/', id }));
+    response.writeHead(problemTable[problem.code].status, {
+      ...problem.headers,
+      'content-type': 'application/problem+json',
+      'content-length': Buffer.byteLength(body),
+      'x-request-id': id,
+    });
+    response.end(body);
+  }
+
+  function newServer(): Server {
+    const server = createServer({
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: checkMs,
+      keepAliveTimeout: options.keepAliveTimeoutMs,
+      maxHeaderSize: maxHeaderBytes,
+      noDelay: true,
+      // Looked at with the rest of the address, where it becomes a problem document.
+      requireHostHeader: false,
+    });
+    server.on('connection', connections.opened);
+    server.on('request', (request, response) => connections.arrived(request, response, false));
+    server.on('checkContinue', (request, response) => connections.arrived(request, response, true));
+    server.on('checkExpectation', (request, response) => {
+      answer(
+        new ProblemError('expectation_failed', 'the only expectation that is met is 100-continue'),
+        request,
+        response,
+      );
+    });
+    server.on('connect', (_request, socket: Socket) =>
+      connections.broken(
+        socket,
+        rawAnswer(
+          new ProblemError('method_not_allowed', 'this is no proxy', {
+            headers: { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' },
+          }),
+          newId(),
+        ),
+      ),
+    );
+    server.on('clientError', (error: Error, socket: Socket) =>
+      connections.broken(socket, rawAnswer(problemOfParser(error), newId())),
+    );
+    return server;
+  }
+
+  /** The name localhost has two addresses, and clients take either. */
+  function serveBoth(server: Server): void {
+    const { address, port } = server.address() as AddressInfo;
+    const other = newServer();
+    // A machine without the other family is no fault.
+    other.on('error', () => {});
+    other.listen({ host: address === '::1' ? '127.0.0.1' : '::1', port });
+    server.on('close', () => {
+      other.close();
+      other.closeIdleConnections();
+    });
+  }
+
+  return {
+    serve(next) {
+      handler = next;
+      const server = newServer();
+      if (/^localhost\.?$/i.test(options.host)) server.on('listening', () => serveBoth(server));
+      return server;
+    },
+    enter(request) {
+      const visit = visits.get(request);
+      if (!visit || visit.leave || isWatched(request.url ?? '/', basePath)) return true;
+      const giveBack = places.take(hasCredentials(request));
+      if (giveBack) connections.entered(visit, giveBack);
+      else onShed();
+      return giveBack !== null;
+    },
+    goOn(request) {
+      const visit = visits.get(request);
+      if (!visit?.expectsContinue) return;
+      visit.expectsContinue = false;
+      visit.response.writeContinue();
+    },
+    leave(request) {
+      const visit = visits.get(request);
+      if (visit) connections.leave(visit);
+    },
+    handOver(request, isStream) {
+      const visit = visits.get(request);
+      if (visit) connections.handOver(visit, isStream);
+    },
+    stuckForMs: places.stuckForMs,
+  };
+}
+
+function hasCredentials({ headers }: IncomingMessage): boolean {
+  return headers.authorization !== undefined || 'x-api-key' in headers || 'x-run-token' in headers;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return (
+    headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0' || 'expect' in headers
+  );
+}
+
+function isWatched(url: string, basePath: string): boolean {
+  const [path = ''] = url.split('?', 1);
+  return watched.has(path) || (basePath !== '' && watched.has(withoutBase(readTarget(path).path, basePath)));
+}

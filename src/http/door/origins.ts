@@ -1,0 +1,62 @@
+/** Keeps pages of other origins from acting, and lets those of CORS_ORIGINS in. */
+
+import { isSamePlace, readAuthority } from './authority.ts';
+
+/** What a browser says about the page that made a request; undefined where it says nothing. */
+export type Page = {
+  method: string;
+  /** `Origin`. */
+  origin: string | undefined;
+  /** `Sec-Fetch-Site`. */
+  site: string | undefined;
+  /** `Host`. */
+  host: string | undefined;
+};
+
+const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/**
+ * Whether a page of another origin asks for a change. Programs that are no browsers send neither header. `null` is what
+ * sandboxed pages and files send: another one.
+ */
+export function isCrossSite({ method, origin, site, host }: Page, corsOrigins: ReadonlySet<string>): boolean {
+  if (safeMethods.has(method)) return false;
+  if (origin !== undefined && corsOrigins.has(origin)) return false;
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  return origin !== undefined && !isOriginOf(origin, host);
+}
+
+function isOriginOf(origin: string, host: string | undefined): boolean {
+  const [, scheme, authority] = /^(https?):\/\/([^/]+)$/.exec(origin) ?? [];
+  const [page, own] = [readAuthority(authority ?? ''), readAuthority(host ?? '')];
+  return page !== null && own !== null && isSamePlace(page, scheme as 'http' | 'https', own);
+}
+
+const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE';
+const requestHeaders =
+  'authorization, content-type, idempotency-key, if-match, if-none-match, prefer, traceparent, x-api-key, x-request-id, x-run-token';
+const exposedHeaders =
+  'ETag, Location, Link, Retry-After, X-Request-Id, Idempotency-Replayed, Preference-Applied, WWW-Authenticate, Allow';
+
+/**
+ * The CORS headers of an answer, in lower case. Never with credentials: pages send keys and tokens in headers of their own, and
+ * cookies mean nothing here. `isPreflight` where a browser asks before the request itself.
+ */
+export function corsHeaders(
+  origin: string | undefined,
+  isPreflight: boolean,
+  corsOrigins: ReadonlySet<string>,
+): Record<string, string> {
+  if (corsOrigins.size === 0) return {};
+  // Also without an origin: a cache must not give one page's answer to another.
+  if (origin === undefined || !corsOrigins.has(origin)) return { vary: 'Origin' };
+  if (!isPreflight)
+    return { vary: 'Origin', 'access-control-allow-origin': origin, 'access-control-expose-headers': exposedHeaders };
+  return {
+    vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': methods,
+    'access-control-allow-headers': requestHeaders,
+    'access-control-max-age': '600',
+  };
+}

@@ -1,0 +1,76 @@
+/** Keeps cheap answers and dear ones from taking all of the event loop, however often they are asked for. */
+
+import type { Clock } from '../../clock.ts';
+
+/** How often what is over the budget gets another, in milliseconds. */
+const periodMs = 50;
+
+/**
+ * Runs work at once, up to `perPeriod` times in 50 ms; what is beyond that waits for the next period, in order. A client that
+ * is told "not now" and asks again at once would otherwise be answered as fast as the machine can, and nothing else would be.
+ */
+export function createBudget(perPeriod: number, clock: Clock): (work: () => void) => void {
+  let left = perPeriod;
+  let isCounting = false;
+  let waiting: (() => void)[] = [];
+
+  function next(): void {
+    isCounting = false;
+    left = perPeriod;
+    const now = waiting.slice(0, perPeriod);
+    waiting = waiting.slice(perPeriod);
+    for (const work of now) run(work);
+  }
+
+  function run(work: () => void): void {
+    left--;
+    if (!isCounting) {
+      isCounting = true;
+      clock.after(periodMs, next);
+    }
+    work();
+  }
+
+  return (work) => {
+    if (left > 0 && waiting.length === 0) run(work);
+    else waiting.push(work);
+  };
+}
+
+/** A dear answer may take one part in so many of the time. */
+const oneIn = 10;
+
+/**
+ * Makes something at most for a tenth of the time: who asks meanwhile waits, and all who wait share the next one. What is
+ * made was begun after it was asked for.
+ */
+export function createShared<T>(make: () => Promise<T>, clock: Clock): () => Promise<T> {
+  let next: Promise<T> | null = null;
+  let previous: Promise<unknown> = Promise.resolve();
+  let notBefore = 0;
+
+  async function timed(): Promise<T> {
+    const began = clock.monotonic();
+    try {
+      return await make();
+    } finally {
+      const ended = clock.monotonic();
+      notBefore = ended + (ended - began) * (oneIn - 1);
+    }
+  }
+
+  async function makeNext(): Promise<T> {
+    await previous;
+    const wait = notBefore - clock.monotonic();
+    if (wait > 0) await new Promise<void>((resume) => clock.after(wait, resume));
+    next = null;
+    const made = timed();
+    previous = made.catch(() => {});
+    return made;
+  }
+
+  return () => {
+    next ??= makeNext();
+    return next;
+  };
+}

@@ -1,0 +1,33 @@
+/** The headers that tell browsers what they may not do with an answer. */
+
+type Headers = readonly (readonly [name: string, value: string])[];
+
+const everywhere: Headers = [
+  ['x-content-type-options', 'nosniff'],
+  ['referrer-policy', 'no-referrer'],
+  ['x-frame-options', 'DENY'],
+  // Pages of other origins cannot take an answer in as a script or an image; CORS is another door.
+  ['cross-origin-resource-policy', 'same-origin'],
+];
+
+/** An answer of the API is no page: whatever a browser takes it for, it does nothing. */
+const api: Headers = [
+  ...everywhere,
+  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['cache-control', 'no-store'],
+];
+
+/** Swagger UI sets styles in its markup; all else of it comes from here. */
+const docs: Headers = [
+  ...everywhere,
+  [
+    'content-security-policy',
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
+      "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  ],
+];
+
+/** For an answer of this route, named by its template. */
+export function securityHeaders(route: string): Headers {
+  return route.startsWith('/docs') ? docs : api;
+}

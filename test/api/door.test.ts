@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { poll } from '../services/poll.ts';
+import { startTarget } from '../target.ts';
+import { type Api, type Body, startApi } from './client.ts';
+import { ask, connectTo, exchange } from './raw.ts';
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi({ MAX_CONCURRENT_REQUESTS: '8', ALLOWED_HOSTS: 'punctual.example, *.cluster.local:8443' });
+});
+
+const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
+
+async function metric(pattern: RegExp): Promise<number> {
+  const { text } = await api.http.get('/metrics').expect(200);
+  return Number(pattern.exec(text)?.[1]);
+}
+
+describe('one connection', () => {
+  test('that asks for hundreds of things and reads nothing takes one place at most, and gives it back', async () => {
+    const socket = await connectTo(api.url);
+    socket.pause();
+    socket.write(get('/metrics').repeat(250) + get('/x').repeat(300));
+    for (let i = 0; i < 20; i++) await api.http.get('/tasks').expect(200);
+    await api.http.get('/readyz').expect(200);
+    socket.destroy();
+    // All places are free afterwards: as many as there are can be taken at once.
+    const many = await Promise.all(Array.from({ length: 8 }, () => fetch(`${api.url}/tasks`)));
+    expect(many.map(({ status }) => status)).toEqual(Array(8).fill(200));
+  });
+
+  test('gets its answers in order, and is closed after one request too many', async () => {
+    const few = await exchange(api.url, get('/livez') + get('/nowhere') + get('/tasks'), 3);
+    expect(few.map(({ status }) => status)).toEqual([200, 404, 200]);
+    const answers = await exchange(api.url, get('/livez').repeat(200), 200);
+    expect(answers.length).toBeLessThan(200);
+    expect(answers.slice(0, -1).every(({ status }) => status === 200)).toBe(true);
+    expect(answers.at(-1)).toMatchObject({ status: 503, headers: { connection: 'close' } });
+    expect(await metric(/given_up_total\{reason="pipelining"\} (\d+)/)).toBeGreaterThan(0);
+  });
+
+  test('gives its place back however it ends', async () => {
+    for (const end of ['destroy', 'resetAndDestroy', 'end'] as const) {
+      const sockets = await Promise.all(Array.from({ length: 8 }, () => connectTo(api.url)));
+      for (const socket of sockets) {
+        socket.write(get('/runs').repeat(20));
+        socket[end]();
+      }
+      await Promise.all(sockets.map((socket) => socket.destroyed || once(socket.resume(), 'close')));
+      await poll(async () => (await fetch(`${api.url}/tasks`)).status === 200, { what: 'a free place' });
+    }
+  });
+});
+
+describe('requests that are not whole', () => {
+  test('hold no place while their bodies are awaited, and are ended', { timeout: 60_000 }, async () => {
+    const body = JSON.stringify({ id: 'held', schedule: { manual: true }, target: 'http://127.0.0.1:9/' });
+    const held = await Promise.all(Array.from({ length: 40 }, () => connectTo(api.url)));
+    const closed = held.map((socket) => once(socket.resume(), 'close'));
+    for (const [index, socket] of held.entries())
+      socket.write(
+        index % 2 === 0
+          ? `POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`
+          : 'GET /tasks HTTP/1.1\r\nHost: loc',
+      );
+    await api.http.get('/tasks').expect(200);
+    await api.createManual('whole');
+    // The clock of the server decides when.
+    const answer = await ask(
+      api.url,
+      'POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{',
+    );
+    expect([answer.status, answer.headers.connection, answer.problem.code]).toEqual([408, 'close', 'request_timeout']);
+    await Promise.all(closed);
+    await api.http.get('/tasks').expect(200);
+  });
+});
+
+test('those who wait for the end of a run hold no place, and are woken when it comes', {
+  timeout: 60_000,
+}, async () => {
+  const target = await startTarget();
+  const held: (() => void)[] = [];
+  target.setBehaviour((response) => held.push(() => response.end()));
+  await api.createManual('slow', { target: target.url, overlap: 'allow' });
+  const waiting: Promise<Body>[] = [];
+  for (let i = 1; i <= 20; i++) {
+    const asked = api.http.post('/tasks/slow/trigger').set('prefer', 'wait=30').expect(202);
+    waiting.push(asked.then(({ body }) => body));
+    await target.waitFor((requests) => requests.length === i);
+  }
+  await api.http.get('/tasks').expect(200);
+  for (const release of held) release();
+  const runs = await Promise.all(waiting);
+  expect(runs.map(({ status }) => status)).toEqual(Array(20).fill('succeeded'));
+});
