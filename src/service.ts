@@ -30,9 +30,9 @@ import { isLoopback } from './setting-values.ts';
 import type { Settings } from './settings.ts';
 import { readCluster } from './store/cluster.ts';
 import { openDatabase } from './store/database.ts';
+import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
 import { checkpoint, maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
-import { openEmbedded } from './store/open-embedded.ts';
 import { endReplicas } from './store/replicas.ts';
 import { previousRun, runsOver } from './store/runs.ts';
 
@@ -259,4 +259,14 @@ export async function startService({
       metrics.close();
     },
   };
+}
+
+async function openEmbedded(dataDir: string, clock: Clock, onFatal: (reason: string) => void): Promise<EmbeddedStore> {
+  const opened = await startEmbedded({
+    dataDir,
+    clock,
+    onDeath: (reason) => onFatal(`the embedded store died: ${reason}`),
+  });
+  if (!opened.ok) throw new Error(opened.errors);
+  return opened.value;
 }

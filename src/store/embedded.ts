@@ -95,21 +95,6 @@ export async function startEmbedded({
   }
 }
 
-/** Opens the store, or rejects with a sentence for people. `onFatal` is told that it died. */
-export async function openEmbedded(
-  dataDir: string,
-  clock: Clock,
-  onFatal: (reason: string) => void,
-): Promise<EmbeddedStore> {
-  const opened = await startEmbedded({
-    dataDir,
-    clock,
-    onDeath: (reason) => onFatal(`the embedded store died: ${reason}`),
-  });
-  if (!opened.ok) throw new Error(opened.errors);
-  return opened.value;
-}
-
 async function prepareFolder(folder: string, data: string): Promise<Result<null, string>> {
   // The last part of the path alone: that folders above are links is how machines are set up.
   const link = (await isLink(folder)) ? folder : null;
