@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { Database } from '../store/database.ts';
-import { inTurns } from '../store/turns.ts';
+import { oneAtATime } from '../store/one-at-a-time.ts';
 
 /** Opens at most `maxConnections` connections; a statement that takes longer than `timeoutMs` fails. */
 export type OpenPool = (
@@ -34,5 +34,5 @@ export function separatePools(open: OpenPool, stagedBatches: number): Pools {
 export function onePool(open: OpenPool, clock: Clock): Pools {
   const pool = open('punctual', 1, engineTimeoutMs);
   // What fires tasks waits for one statement of the API at most, however many requests there are.
-  return { api: inTurns(pool, apiTimeoutMs, clock), claims: pool, lease: pool, other: pool };
+  return { api: oneAtATime(pool, apiTimeoutMs, clock), claims: pool, lease: pool, other: pool };
 }

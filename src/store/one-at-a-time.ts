@@ -9,7 +9,7 @@ import type { Database } from './database.ts';
  * The same database for callers that take turns: one statement or transaction of theirs is in the pool at a time. Whoever
  * shares the pool with them waits for one of them at most. A turn that does not come within `waitMs` rejects as a timeout does.
  */
-export function inTurns(database: Database, waitMs: number, clock: Clock): Database {
+export function oneAtATime(database: Database, waitMs: number, clock: Clock): Database {
   const { pool } = database;
   const takeTurn = createTurns(waitMs, clock);
   const own = Object.create(pool) as pg.Pool;
