@@ -2,7 +2,7 @@
 
 import type { Result } from '../errors.ts';
 
-/** A number that a double cannot hold, as it was written. */
+/** A number that JavaScript would write otherwise, as it was written: `12345678901234567890`, `1.10`, `1e400`. */
 export class ExactNumber {
   readonly text: string;
 
@@ -31,9 +31,9 @@ const control = /[\u0000-\u001f]/;
 /** After so many tokens a reader is asked whether it wants to go on. */
 const tokensPerStep = 5_000;
 
-/** `readExactJson` in one go. */
+/** `readExactJson` in one go, all numbers exact. */
 export function parseExactJson(text: string, deepest: number): Result<unknown, JsonFault> {
-  const steps = readExactJson(text, deepest);
+  const steps = readExactJson(text, deepest, null);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
@@ -41,13 +41,19 @@ export function parseExactJson(text: string, deepest: number): Result<unknown, J
 }
 
 /**
- * The value of a JSON text, in steps of a millisecond or so. Numbers that a double cannot hold come as `ExactNumber`; a
- * member `__proto__` is a member like any other; of members with one name the last counts. Refuses more than `deepest`
- * levels of arrays and objects.
+ * The value of a JSON text, in steps of a millisecond or so. Within members of
+ * these names (null: everywhere) numbers that JavaScript would write otherwise come as `ExactNumber`; a member `__proto__` is
+ * a member like any other; of members with one name the last counts. Refuses more than `deepest` levels of arrays and objects.
  */
-export function* readExactJson(text: string, deepest: number): Generator<void, Result<unknown, JsonFault>> {
+export function* readExactJson(
+  text: string,
+  deepest: number,
+  exactWithin: readonly string[] | null,
+): Generator<void, Result<unknown, JsonFault>> {
   const stack: Frame[] = [];
   let at = 0;
+  /** How many levels lie around the member in which numbers are exact; null outside of all. */
+  let exactFrom: number | null = exactWithin === null ? 0 : null;
   let root: unknown;
   let expected = 'value' as Expected;
 
@@ -71,6 +77,7 @@ export function* readExactJson(text: string, deepest: number): Generator<void, R
     else if (frame.key !== '__proto__') frame.value[frame.key] = value;
     else Object.defineProperty(frame.value, frame.key, { value, writable: true, enumerable: true, configurable: true });
     expected = frame === undefined ? 'end' : 'more';
+    if (exactFrom === stack.length && exactWithin !== null) exactFrom = null;
   }
 
   /** The text that begins with the quote at `at`; null, and `at` where it is wrong, when it is none. */
@@ -119,6 +126,7 @@ export function* readExactJson(text: string, deepest: number): Generator<void, R
       at++;
       (top as Frame).key = name;
       expected = 'value';
+      if (exactFrom === null && exactWithin?.includes(name)) exactFrom = stack.length;
     } else if (character === '{' || character === '[') {
       if (stack.length === deepest) return fault(`nested deeper than ${deepest} levels`);
       at++;
@@ -133,29 +141,19 @@ export function* readExactJson(text: string, deepest: number): Generator<void, R
       const digits = literal === '' ? match(number) : '';
       if (literal === '' && digits === '') return unexpected();
       at += literal.length + digits.length;
-      put(literal === '' ? numberOf(digits) : literal === 'null' ? null : literal === 'true');
+      put(literal === '' ? numberOf(digits, exactFrom !== null) : literal === 'null' ? null : literal === 'true');
     }
   }
 }
 
-/** Whether a text may hold a number that a double cannot: to be asked before the dearer reader is used. */
+/** Whether a text may hold a number that comes as `ExactNumber`: to be asked before the dearer reader is used. */
 export function mayHoldExactNumbers(text: string): boolean {
-  return /\d[\d.]{15}|\d[eE][-+\d]/.test(text);
+  return /\d[\d.]{15}|\d[eE]|\.\d*0(?!\d)|-0/.test(text);
 }
 
-function numberOf(text: string): number | ExactNumber {
+function numberOf(text: string, exact: boolean): number | ExactNumber {
   const value = Number(text);
-  return Number.isFinite(value) && digitsOf(text) === digitsOf(String(value)) ? value : new ExactNumber(text);
-}
-
-/** The same for all ways to write one number: sign, digits without zeros at either end, and the power of ten of the last. */
-function digitsOf(text: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
-    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
-  const all = (whole + fraction).replace(/^0+/, '');
-  let end = all.length;
-  while (end > 0 && all[end - 1] === '0') end--;
-  return end === 0 ? '0' : `${sign}${all.slice(0, end)}e${Number(exponent) - fraction.length + all.length - end}`;
+  return exact && String(value) !== text ? new ExactNumber(text) : value;
 }
 
 /** The JSON text of a value, exact numbers as they were written. */

@@ -1,6 +1,7 @@
 /** What a run calls: the shape of a target as it is stored and echoed, and what a client may ask for. */
 
 import { type FieldError, fault, ok, type Result } from '../errors.ts';
+import { ExactNumber, holdsExactNumber, parseExactJson, writeExactJson } from './exact-json.ts';
 
 export const httpMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export type HttpMethod = (typeof httpMethods)[number];
@@ -14,6 +15,8 @@ export type HttpTarget = {
   headers: Record<string, string>;
   /** Any JSON value; absent = the run's own description is sent. */
   body?: unknown;
+  /** The body as it was written, where it has numbers that JavaScript would write otherwise: this is what is sent and shown. */
+  bodyText?: string;
   /** Which answers are a success: `2xx` classes or single codes such as `404`. */
   successStatus: string[];
   /** Whether `{{ … }}` in url, headers and body is filled in for each attempt; absent = no. */
@@ -84,10 +87,22 @@ export function readTarget(input: unknown, pointer = '#/target'): Result<HttpTar
     method,
     url,
     headers,
-    ...(body === undefined ? {} : { body }),
+    ...(body === undefined ? {} : storedBody(body)),
     successStatus,
     ...(isTemplate ? { template: true } : {}),
   });
+}
+
+/** How a body is kept: whoever does not look at its text still finds a plain value. */
+export function storedBody(body: unknown): Pick<HttpTarget, 'body' | 'bodyText'> {
+  if (!holdsExactNumber(body)) return { body };
+  return { body: JSON.parse(JSON.stringify(body)), bodyText: writeExactJson(body) };
+}
+
+/** The body of a target with its exact numbers: what `storedBody` was given. */
+export function exactBody({ body, bodyText }: Pick<HttpTarget, 'body' | 'bodyText'>): unknown {
+  const read = bodyText === undefined ? null : parseExactJson(bodyText, 2 * deepestBody);
+  return read?.ok ? read.value : body;
 }
 
 type Refuse = (path: string, detail: string) => void;
@@ -177,7 +192,7 @@ function readSuccessStatus(input: unknown, refuse: Refuse): string[] {
 function faultInBody(value: unknown, depth: number): string | null {
   if (typeof value === 'string')
     return /\0|\p{Cs}/u.test(value) ? 'must not contain NUL characters or broken surrogate pairs' : null;
-  if (typeof value !== 'object' || value === null) return null;
+  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return null;
   if (depth === deepestBody) return `must not be nested deeper than ${deepestBody} levels`;
   for (const [key, member] of Object.entries(value)) {
     const detail = faultInBody(key, 0) ?? faultInBody(member, depth + 1);

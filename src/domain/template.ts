@@ -1,8 +1,10 @@
 /** Templates in a target: `{{ … }}` in its url, headers and body, filled in for each attempt. */
 
 import { type FieldError, ok, type Result } from '../errors.ts';
+import { ExactNumber } from './exact-json.ts';
 import { compileLiquid, type LiquidEncoding, liquidBudget, liquidMessage, liquidValues } from './liquid.ts';
 import {
+  exactBody,
   faultInHeaderValue,
   faultInUrl,
   type HttpTarget,
@@ -10,6 +12,7 @@ import {
   largestHeaders,
   pointerPart,
   readTarget,
+  storedBody,
   withoutTemplates,
 } from './target.ts';
 
@@ -75,7 +78,7 @@ export function compileTemplates(target: HttpTarget, pointer: string, tried = fa
 
   function compileBody(value: unknown, at: string): Render<unknown> {
     if (typeof value === 'string') return compile(value, at);
-    if (typeof value !== 'object' || value === null) return () => value;
+    if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return () => value;
     const members = Object.entries(value).map(
       ([name, member]) => [name, compileBody(member, `${at}/${pointerPart(name)}`)] as const,
     );
@@ -91,7 +94,7 @@ export function compileTemplates(target: HttpTarget, pointer: string, tried = fa
   const headers = Object.entries(target.headers).map(
     ([name, value]) => [name, compile(value, `${pointer}/headers/${pointerPart(name)}`)] as const,
   );
-  const body = target.body === undefined ? null : compileBody(target.body, `${pointer}/body`);
+  const body = target.body === undefined ? null : compileBody(exactBody(target), `${pointer}/body`);
   if (errors.length > 0) return { ok: false, errors };
 
   return ok({
@@ -119,8 +122,8 @@ export function compileTemplates(target: HttpTarget, pointer: string, tried = fa
         field = 'headers';
         if (size > largestHeaders) return refused(`must be at most ${largestHeaders} bytes together`);
         field = 'body';
-        if (body !== null) rendered.body = body(values);
-        if (body !== null && Buffer.byteLength(JSON.stringify(rendered.body)) > largestBody)
+        if (body !== null) Object.assign(rendered, storedBody(body(values)));
+        if (body !== null && Buffer.byteLength(rendered.bodyText ?? JSON.stringify(rendered.body)) > largestBody)
           return refused('is longer than 256 KiB');
         return ok(rendered);
       } catch (error) {

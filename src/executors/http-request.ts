@@ -113,7 +113,7 @@ function inTurn(headers: ReadonlyMap<string, string>): string[] {
 function ownBody(target: HttpTarget): Buffer | null {
   if (target.body === undefined) return null;
   const isRaw = typeof target.body === 'string' && !isJson(target.headers['content-type'] ?? 'application/json');
-  return Buffer.from(isRaw ? String(target.body) : JSON.stringify(target.body));
+  return Buffer.from(isRaw ? String(target.body) : (target.bodyText ?? JSON.stringify(target.body)));
 }
 
 function isJson(contentType: string): boolean {

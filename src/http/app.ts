@@ -27,6 +27,7 @@ import { taskRoutes } from './routes/tasks.ts';
 import { namedSchemas } from './schemas.ts';
 import { faultsInText } from './storable-text.ts';
 import { createValidation } from './validation.ts';
+import { writeAnswer } from './write-answer.ts';
 
 const bodyLimit = 256 * 1024;
 const pathOptions = { maxParamLength: 256, ignoreTrailingSlash: true };
@@ -76,7 +77,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     };
   });
   // The schemas of answers are documentation: tests hold the answers to them.
-  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  app.setSerializerCompiler(() => writeAnswer);
   for (const schema of namedSchemas) app.addSchema(schema);
 
   app.removeAllContentTypeParsers();

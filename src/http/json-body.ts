@@ -6,10 +6,15 @@ import type { Turns } from './turns.ts';
 
 /** No body that means anything is nested so deeply; recursive code must not meet one that is. */
 const deepest = 100;
+/** What is kept, sent or shown as it was written, to the last digit of its numbers. */
+const keptAsWritten = ['body', 'input', 'output', 'progress'];
 /** Up to here V8's own parser takes a few milliseconds at most. */
 const largestAtOnce = 256 * 1024;
 
-/** The value of a body; undefined for an empty one. Numbers that a double cannot hold come as `ExactNumber`. Throws a 400. */
+/**
+ * The value of a body; undefined for an empty one. Throws a 400. In what is kept as it was written, numbers may come as
+ * `ExactNumber`.
+ */
 export async function readJsonBody(bytes: Buffer, turns: Turns): Promise<unknown> {
   const text = decoded(bytes);
   if (text.length <= largestAtOnce) {
@@ -22,7 +27,7 @@ export async function readJsonBody(bytes: Buffer, turns: Turns): Promise<unknown
       }
     }
   }
-  const steps = readExactJson(text, deepest);
+  const steps = readExactJson(text, deepest, keptAsWritten);
   for (;;) {
     const step = steps.next();
     if (step.done) {

@@ -3,6 +3,7 @@
 import type { FastifyReply } from 'fastify';
 import { invalidField } from './problems.ts';
 import type { Turns } from './turns.ts';
+import { writeAnswer } from './write-answer.ts';
 
 /** What stands in the cursor of the page after the one that ends with `last`. */
 function encodeCursor(last: string): string {
@@ -44,7 +45,7 @@ export async function sendPage<T>(
   let bytes = 0;
   for (const item of items) {
     await turns.take();
-    const text = JSON.stringify(view(item));
+    const text = writeAnswer(view(item));
     bytes += Buffer.byteLength(text);
     if (written.length > 0 && bytes > largestPage) break;
     written.push(text);

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { matchHeaderNames, unmask } from '../domain/credentials.ts';
 import { gateOf } from '../domain/limits.ts';
 import { isObject, mergePatch } from '../domain/merge-patch.ts';
+import { exactBody, type HttpTarget } from '../domain/target.ts';
 import { readTask, type TaskDefinition, type TaskInput, type TaskStatus } from '../domain/task.ts';
 import { keepAnchor, revise } from '../domain/task-change.ts';
 import type { Warning } from '../domain/warning.ts';
@@ -53,11 +54,17 @@ export async function patchTask(
   warnings: Warning[],
 ): Promise<Task | null> {
   if (!isObject(patch)) throw invalidField([{ pointer: '#', detail: 'must be an object' }]);
-  const { status: _, ...stored } = current.definition;
+  const { status: _, target, fallback, ...rest } = current.definition;
+  const stored = { ...rest, target: asGiven(target), fallback: fallback && asGiven(fallback) };
   const merged = mergePatch(otherForm(stored, patch), matchHeaderNames(patch, current.definition));
   const errors = validation.body(TaskInputSchema)(merged);
   if (errors.length > 0) throw invalidField(errors);
   return replaceTask(context, request, current, merged as TaskInput, warnings);
+}
+
+/** A target in the form of an input, its body with the numbers it was given with. */
+function asGiven({ bodyText, ...target }: HttpTarget): Omit<HttpTarget, 'bodyText'> {
+  return bodyText === undefined ? target : { ...target, body: exactBody({ body: target.body, bodyText }) };
 }
 
 /** A patch that names another form of schedule means that form, not a mixture: the old one's members go first. */

@@ -5,12 +5,14 @@ import { hideSigning, maskCredentials } from '../domain/credentials.ts';
 import { formatInstant } from '../domain/instant.ts';
 import { nextOccurrence, occurrencesAfter, type Timing } from '../domain/occurrence.ts';
 import type { Role } from '../domain/role.ts';
-import { timingOf } from '../domain/task.ts';
+import type { HttpTarget } from '../domain/target.ts';
+import { type TaskDefinition, timingOf } from '../domain/task.ts';
 import type { LastRun, Run } from '../store/runs.ts';
 import type { Task } from '../store/task-row.ts';
 import { roleAllows } from './actor.ts';
 import type { HttpContext } from './context.ts';
 import { inTurns } from './turns.ts';
+import { alreadyJson } from './write-answer.ts';
 
 /** When a task fires next after `now` (epoch milliseconds); null when it does not. */
 function nextRunAt(task: Task, now: number, calendar: Calendar): number | null {
@@ -41,9 +43,11 @@ function runsLeft({ definition, claimed }: Task): number {
 /** A task as somebody of this role may see it: only those who may change it see the credentials in its headers. */
 export function taskView(task: Task, lastRun: LastRun | undefined, now: number, calendar: Calendar, role: Role) {
   const next = nextRunAt(task, now, calendar);
+  const definition = (roleAllows(role, 'admin') ? hideSigning : maskCredentials)(task.definition);
   return {
     id: task.id,
-    ...(roleAllows(role, 'admin') ? hideSigning : maskCredentials)(task.definition),
+    ...definition,
+    ...asWritten(definition),
     version: task.version,
     createdAt: formatInstant(task.createdAt),
     updatedAt: formatInstant(task.updatedAt),
@@ -57,6 +61,18 @@ export function taskView(task: Task, lastRun: LastRun | undefined, now: number, 
         }
       : null,
   };
+}
+
+/** The targets of a definition whose bodies JavaScript would write otherwise than they were written. */
+function asWritten({ target, fallback }: Pick<TaskDefinition, 'target' | 'fallback'>) {
+  return {
+    ...(target.bodyText !== undefined && { target: targetView(target) }),
+    ...(fallback?.bodyText !== undefined && { fallback: targetView(fallback) }),
+  };
+}
+
+function targetView({ bodyText, ...target }: HttpTarget) {
+  return { ...target, body: alreadyJson(bodyText as string) };
 }
 
 export function runView(run: Run) {

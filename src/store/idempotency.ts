@@ -1,6 +1,7 @@
 /** Remembers what the first request with an `Idempotency-Key` was answered, in the transaction that did its work. */
 
 import { createHash } from 'node:crypto';
+import { writeExactJson } from '../domain/exact-json.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
 
 /** One keyed request. `scope` names the caller and the operation, `body` is what was asked for. */
@@ -20,7 +21,7 @@ export async function oncePerKey<T>(
   work: (db: Queryable) => Promise<{ answer: T; remember: boolean }>,
 ): Promise<KeyedAnswer<T>> {
   const hash = createHash('sha256')
-    .update(JSON.stringify(request.body ?? null))
+    .update(writeExactJson(request.body ?? null))
     .digest('hex');
   return inTransaction(database, async (client) => {
     const { rowCount } = await client.query(

@@ -1,6 +1,7 @@
 /** Runs whose target answered 202 and works on by itself: heard of, completed, or given up. */
 
 import { formatDuration, parseDuration } from '../domain/duration.ts';
+import { writeExactJson } from '../domain/exact-json.ts';
 import { formatInstant, parseInstant } from '../domain/instant.ts';
 import type { EndedRun, ErrorKind, Trigger } from '../domain/run.ts';
 import { verdictOf } from '../domain/verdict.ts';
@@ -97,7 +98,7 @@ export async function takeHeartbeat(
       run.runId,
       run.attempt,
       formatInstant(now + run.heartbeatMs),
-      progress === undefined ? null : JSON.stringify(progress),
+      progress === undefined ? null : writeExactJson(progress),
     ],
   });
   return rowCount === 1;

@@ -2,6 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { writeExactJson } from '../../domain/exact-json.ts';
 import {
   type Ending,
   endAttempt,
@@ -134,7 +135,7 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
     async (request) => {
       const { runId, attempt, plan } = await ownAttempt(request);
       const { progress } = (request.body ?? {}) as { progress?: unknown };
-      const text = progress === undefined ? '' : JSON.stringify(progress);
+      const text = progress === undefined ? '' : writeExactJson(progress);
       if (Buffer.byteLength(text) > largestProgress)
         throw invalidField([{ pointer: '#/progress', detail: 'must be at most 4 KiB as JSON' }]);
       if (!isStorable(text))
@@ -158,7 +159,7 @@ function tokenOf(request: FastifyRequest): string | null {
 function endingOf({ status = 'succeeded', output, error, retry = true }: Completion): Ending {
   return {
     status,
-    output: output === undefined ? null : cut(typeof output === 'string' ? output : JSON.stringify(output)),
+    output: output === undefined ? null : cut(typeof output === 'string' ? output : writeExactJson(output)),
     error:
       status === 'failed' ? { kind: 'rejected', message: storable(error ?? 'the target reported a failure') } : null,
     isFinal: !retry,
