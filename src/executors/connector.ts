@@ -56,8 +56,8 @@ export function createConnector({ clock, filter, resolve }: ConnectorOptions): C
     return connectTls({
       socket,
       host: hostname,
-      // RFC 6066 §3 allows no literal address as a server name.
-      servername: isIP(hostname) === 0 ? hostname : '',
+      // RFC 6066 §3 allows neither a literal address nor a dot at the end.
+      servername: isIP(hostname) === 0 ? hostname.replace(/\.$/, '') : '',
       ALPNProtocols: ['http/1.1'],
       ...(session === undefined ? {} : { session }),
     }).on('session', (latest) => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { poll } from '../services/poll.ts';
 import { attemptOn, resolvedTo, startExecutor } from './harness.ts';
 import { plainAnswer, startRaw } from './raw-server.ts';
 
@@ -23,4 +24,13 @@ test('an address that refuses costs nothing where another one answers, in either
     const { execute } = startExecutor({ resolve: resolvedTo(...addresses) });
     expect((await execute(attemptOn({ url: `http://billing.test:${server.port}/` })).outcome).status).toBe('succeeded');
   }
+});
+
+test('a target that does not finish the TLS handshake is left when the call is over', async () => {
+  const server = await startRaw(() => {});
+  const attempt = startExecutor().execute(attemptOn({ url: server.url.replace('http:', 'https:') }));
+  await poll(async () => server.sockets.size === 1, { what: 'a connection' });
+  attempt.cancel();
+  expect((await attempt.outcome).status).toBe('cancelled');
+  await poll(async () => server.sockets.size === 0, { what: 'the connection to be closed' });
 });

@@ -60,3 +60,9 @@ test('a TLS target is asked for by name, with HTTP/1.1, and later connections re
     { servername: host, reused: true, alpn: 'http/1.1' },
   ]);
 });
+
+test('a dot at the end of a name is not part of the server name', async () => {
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  const outcome = await call({ url: url.replace(host, `${host}.`) }, {}, { resolve });
+  expect([outcome.status, seen.map(({ servername }) => servername)]).toEqual(['succeeded', [host]]);
+});
