@@ -30,6 +30,8 @@ const longestFreshMs = 60_000;
 const staleMs = 5 * 60_000;
 /** So long a new answer is waited for where there is an old one. */
 const staleAfterMs = 300;
+/** And so long where the last look-up failed: calls that wait for a name that nobody answers for hold slots of the replica. */
+const doubtfulAfterMs = 2_000;
 /** So long nobody asks again: for a name that does not exist, and, doubled with each failure in turn, after a failure. */
 const pauseMs = 1_000;
 const longestPauseMs = 5_000;
@@ -144,12 +146,15 @@ export function createResolver({ clock, readText, newQuery, most }: ResolverOpti
     return failure;
   }
 
-  /** What a look-up finds, or what was known before it where it takes too long or fails. */
-  function orStale(entry: Entry, known: Resolved, waitMs: number, done: Promise<Resolved>): Promise<Resolved> {
+  /** What a look-up finds, or `instead` when that takes longer than `waitMs`, or when it finds out nothing. */
+  function within(waitMs: number, done: Promise<Resolved>, instead: Resolved | Error): Promise<Resolved> {
+    const otherwise = () => (instead instanceof Error ? Promise.reject(instead) : Promise.resolve(instead));
+    if (waitMs <= 0) return otherwise();
     return new Promise((settle, refuse) => {
-      const timer = clock.after(waitMs, () => settle(known));
+      const timer = clock.after(waitMs, () => otherwise().then(settle, refuse));
       done
-        .then(settle, (error) => (entry.known === null ? refuse(error) : settle(known)))
+        .catch((error) => (isNoSuchName(error) ? Promise.reject(error) : otherwise()))
+        .then(settle, refuse)
         .finally(() => timer.cancel());
     });
   }
@@ -169,9 +174,10 @@ export function createResolver({ clock, readText, newQuery, most }: ResolverOpti
         throw failure;
       }
       const done = entry.pending?.done ?? begin(entry);
-      if (stale === null) return done;
-      const waitMs = (entry.pending?.since ?? now) + staleAfterMs - now;
-      return entry.failures > 0 || waitMs <= 0 ? stale : orStale(entry, stale, waitMs, done);
+      if (stale === null && failure === null) return done;
+      const waited = now - (entry.pending?.since ?? now);
+      if (stale === null) return within(doubtfulAfterMs - waited, done, failure as Error);
+      return failure === null ? within(staleAfterMs - waited, done, stale) : stale;
     },
     close() {
       for (const stop of [...underWay]) stop(closed);

@@ -206,6 +206,25 @@ describe('a failure', () => {
     expect([asked.code, open()]).toEqual(['ETIMEOUT', 0]);
   });
 
+  test('comes sooner for those who ask after one, and the look-up goes on', async () => {
+    const { clock, ask, answer } = start();
+    ask('dead.example');
+    await clock.advance(11_000);
+    const second = ask('dead.example');
+    await clock.advance(1_000);
+    const third = ask('dead.example');
+    await clock.advance(999);
+    expect([second, third]).toEqual([{}, {}]);
+    await clock.advance(1);
+    const fourth = ask('dead.example');
+    await clock.advance(0);
+    expect([second.code, third.code, fourth.code]).toEqual(['ETIMEOUT', 'ETIMEOUT', 'ETIMEOUT']);
+    await answer(['10.0.0.1']);
+    const fifth = ask('dead.example');
+    await settle();
+    expect(fifth.addresses).toEqual(['10.0.0.1']);
+  });
+
   test('of look-ups at the end', async () => {
     const { ask, close, open } = start();
     const asked = ask('dead.example');
