@@ -222,7 +222,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
       if (count > 0) skips.inc({ reason }, count);
     },
     /** Runs that are cancelled here, or on their way to it. */
-    cancelled(by: 'request' | 'stop' | 'delete' | 'replace', count: number): void {
+    cancelled(by: 'request' | 'stop' | 'change' | 'delete' | 'replace', count: number): void {
       if (count > 0) cancellations.inc({ by }, count);
     },
     /** A circuit opened, was tried, or closed. */

@@ -7,11 +7,11 @@ export type Timing = {
   /** The task's internal number: seeds its jitter and is part of its run ids. */
   uid: number;
   schedule: CompiledSchedule;
-  /** Nominal instants up to and including this one are not the task's. */
+  /** Nominal instants up to and including this one are not of this definition. */
   activeFrom: number;
   /** First nominal instant allowed. */
   startsAt: number | null;
-  /** Last nominal instant allowed. */
+  /** Last instant allowed, nominal or moved. */
   endsAt: number | null;
   /** Each occurrence is moved by a fixed share of at most this many milliseconds. */
   jitterMs: number;
@@ -41,19 +41,25 @@ export function nominalBounds({ activeFrom, startsAt, endsAt }: Timing): { after
 
 /** The occurrence whose nominal instant has come by `at`, but which jitter moves to after it; null when there is none. */
 export function pendingOccurrence(timing: Timing, at: number): number | null {
+  const nominal = pendingNominal(timing, at);
+  return nominal === null ? null : occurrenceOf(timing, nominal);
+}
+
+/** The nominal instant of that occurrence. */
+export function pendingNominal(timing: Timing, at: number): number | null {
   const { schedule, jitterMs } = timing;
   if (jitterMs === 0) return null;
   const { after, upTo } = nominalBounds(timing);
   // Only the last nominal instant can still lie ahead once moved: none is moved past its successor.
   const nominal = lastNominal(schedule, Math.max(after, at - jitterMs - 1), at);
   if (nominal === null || nominal > upTo) return null;
-  const moved = occurrenceOf(timing, nominal);
-  return moved > at ? moved : null;
+  return occurrenceOf(timing, nominal) > at ? nominal : null;
 }
 
-/** The occurrence of one nominal instant of the task's schedule. */
+/** The occurrence of one nominal instant of the task's schedule; jitter moves none past `endsAt`. */
 export function occurrenceOf(timing: Timing, nominal: number): number {
-  return timing.jitterMs === 0 ? nominal : nominal + offset(timing, nominal);
+  if (timing.jitterMs === 0) return nominal;
+  return Math.min(nominal + offset(timing, nominal), timing.endsAt ?? Infinity);
 }
 
 /** How far one nominal instant is moved: less than `jitterMs` and less than the way to the next one. */

@@ -1,5 +1,6 @@
 /** What a client may ask for beyond schedule, target and retry: limits, hooks, long work, a fallback. */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { FieldError } from '../errors.ts';
 import { formatDuration, readDuration } from './duration.ts';
 import { signingSecretFaults } from './signing-secret.ts';
@@ -58,10 +59,14 @@ const longestPeriodMs = 24 * 3_600_000;
 const longestHookTimeoutMs = 60_000;
 const longestHeartbeatMs = 24 * 3_600_000;
 
-/** The canonical policies, and every fault in what was sent. `refusesUrl` says why settings refuse an address, or null. */
+/**
+ * The canonical policies, and every fault in what was sent. `refusesUrl` says why settings refuse an address, or null; an
+ * address that `stored` has in the same place is not judged anew.
+ */
 export function readPolicies(
   input: PoliciesInput,
   refusesUrl: (url: string) => string | null,
+  stored: Policies | null = null,
 ): { policies: Policies; errors: FieldError[] } {
   const errors: FieldError[] = [];
   const duration = (pointer: string, text: string, least: number, most: number): string => {
@@ -76,13 +81,18 @@ export function readPolicies(
       if ((members as Record<string, unknown>)[name] == null)
         errors.push({ pointer: `${pointer}/${name}`, detail: 'must be given' });
   };
-  const target = (pointer: string, given: unknown): HttpTarget | null => {
+  const target = (
+    pointer: string,
+    given: unknown,
+    before: Pick<HttpTarget, 'url'> | null | undefined,
+  ): HttpTarget | null => {
+    if (isDeepStrictEqual(given, before)) return given as HttpTarget;
     const read = readTemplatedTarget(given, pointer);
     if (!read.ok) {
       errors.push(...read.errors);
       return null;
     }
-    const refusal = refusesUrl(read.value.url);
+    const refusal = read.value.url === before?.url ? null : refusesUrl(read.value.url);
     if (refusal !== null) errors.push({ pointer: `${pointer}/url`, detail: refusal });
     return read.value;
   };
@@ -91,7 +101,11 @@ export function readPolicies(
     const pointer = `#/hooks/${name}`;
     const { url, headers, timeout, onError } =
       typeof given === 'string' ? { url: given } : (given as Given<BeforeHook>);
-    const called = target(pointer, typeof given === 'string' ? given : { url: url ?? '', headers: headers ?? {} });
+    const called = target(
+      pointer,
+      typeof given === 'string' ? given : { url: url ?? '', headers: headers ?? {} },
+      stored?.hooks?.[name],
+    );
     if (onError != null && name !== 'before')
       errors.push({
         pointer: `${pointer}/onError`,
@@ -149,7 +163,7 @@ export function readPolicies(
       input.heartbeatTimeout == null
         ? null
         : duration('#/heartbeatTimeout', input.heartbeatTimeout, 100, longestHeartbeatMs),
-    fallback: input.fallback == null ? null : target('#/fallback', input.fallback),
+    fallback: input.fallback == null ? null : target('#/fallback', input.fallback, stored?.fallback),
     signing: signing(input.signing),
   };
   if (policies.hooks !== null && Object.values(policies.hooks).every((one) => one === null)) policies.hooks = null;

@@ -2,26 +2,17 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Result } from '../errors.ts';
-import { type FieldError, fault, ok } from '../errors.ts';
+import { type FieldError, ok } from '../errors.ts';
 import type { Calendar } from './calendar.ts';
 import { formatDuration, parseDuration, readDuration } from './duration.ts';
 import { formatInstant, parseInstant } from './instant.ts';
 import { nextOccurrence, type Timing } from './occurrence.ts';
 import { type Policies, type PoliciesInput, readPolicies } from './policies.ts';
-import { compileSchedule, readSchedule, type Schedule } from './schedule.ts';
+import { compileSchedule, readSchedule, type Schedule, type ScheduleContext } from './schedule.ts';
 import type { HttpTarget } from './target.ts';
+import type { TaskStatus } from './task-states.ts';
 import { readTemplatedTarget } from './template.ts';
 import type { Warn } from './warning.ts';
-
-export const taskStatuses = ['active', 'stopped', 'completed'] as const;
-export type TaskStatus = (typeof taskStatuses)[number];
-
-/** Which status may follow which. */
-export const taskSteps: Record<TaskStatus, readonly TaskStatus[]> = {
-  active: ['stopped', 'completed'],
-  stopped: ['active'],
-  completed: ['active', 'stopped'],
-};
 
 export const overlaps = ['skip', 'queue', 'allow', 'replace'] as const;
 export type Overlap = (typeof overlaps)[number];
@@ -113,8 +104,16 @@ export const defaultMisfire: Misfire = { policy: 'fire_once', grace: '1m', limit
 const longestTimeout = 24 * 3_600_000;
 const longestDelay = 30 * 24 * 3_600_000;
 
-/** The canonical task for what a client sent, or every fault in it with its pointer. `id` is the default of `name`. */
-export function readTask(id: string, input: TaskInput, context: TaskContext): Result<TaskDefinition> {
+/**
+ * The canonical task for what a client sent, or every fault in it with its pointer. `id` is the default of `name`. Parts that
+ * are those of `stored`, the definition to be replaced, are not judged anew: time has passed, or settings have changed.
+ */
+export function readTask(
+  id: string,
+  input: TaskInput,
+  context: TaskContext,
+  stored: TaskDefinition | null = null,
+): Result<TaskDefinition> {
   const errors: FieldError[] = [];
   const duration = (pointer: string, text: string, least: number, most: number): number => {
     const read = readDuration(text);
@@ -146,15 +145,18 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
   if (startsAt !== null && endsAt !== null && endsAt < startsAt)
     errors.push({ pointer: '#/endsAt', detail: 'must not lie before startsAt' });
   const jitterMs = typeof input.jitter === 'string' ? duration('#/jitter', input.jitter, 0, 24 * 3_600_000) : null;
-  if (input.status === 'completed')
+  if (input.status === 'completed' && stored?.status !== 'completed')
     errors.push({ pointer: '#/status', detail: 'a task completes by itself; set "active" or "stopped"' });
 
-  const { now, warn = () => {} } = context;
-  const schedule = readSchedule(input.schedule, { now, graceMs, taskId: id, warn }, context.calendar);
+  const { now, calendar, warn = () => {} } = context;
+  const schedule = readScheduleOf(input.schedule, { now, graceMs, taskId: id, warn }, calendar, stored);
   if (!schedule.ok) errors.push(...schedule.errors);
-  const target = readTemplatedTarget(withTemplate(input.target, input.template), '#/target');
+  const wantedTarget = withTemplate(input.target, input.template);
+  const target = isDeepStrictEqual(wantedTarget, stored?.target)
+    ? ok(wantedTarget as HttpTarget)
+    : readTemplatedTarget(wantedTarget, '#/target');
   if (!target.ok) errors.push(...target.errors);
-  else {
+  else if (target.value.url !== stored?.target.url) {
     const refusal = context.refusesUrl(target.value.url);
     if (refusal !== null) errors.push({ pointer: '#/target/url', detail: refusal });
   }
@@ -162,6 +164,7 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
   const read = readPolicies(
     { ...input, fallback: input.fallback == null ? null : withTemplate(input.fallback, input.template) },
     context.refusesUrl,
+    stored,
   );
   errors.push(...read.errors);
   if (read.policies.maxConcurrency !== null && overlap !== 'allow')
@@ -202,6 +205,21 @@ export function readTask(id: string, input: TaskInput, context: TaskContext): Re
   return ok(definition);
 }
 
+/** The schedule; what time has made of the stored one is no fault. */
+function readScheduleOf(
+  input: unknown,
+  context: ScheduleContext,
+  calendar: Calendar,
+  stored: TaskDefinition | null,
+): Result<Schedule> {
+  const read = readSchedule(input, context, calendar);
+  if (read.ok || stored === null) return read;
+  if (isDeepStrictEqual(input, stored.schedule)) return ok(stored.schedule);
+  const { taskId = null } = context;
+  const then = readSchedule(input, { now: 0, graceMs: Infinity, taskId }, calendar);
+  return then.ok && isDeepStrictEqual(then.value, stored.schedule) ? then : read;
+}
+
 /** A target with the task's own `template` in it, where that is said. */
 function withTemplate(target: unknown, template: boolean | null | undefined): unknown {
   if (template === null || template === undefined) return target;
@@ -229,8 +247,14 @@ export function checkOccurs(task: TimingSource, activeFrom: number, calendar: Ca
   if ('manual' in task.schedule) return ok(null);
   const timing = timingOf(0, task, activeFrom, calendar);
   if (timing !== null && nextOccurrence(timing, activeFrom) !== null) return ok(null);
-  if (task.endsAt !== null) return fault('#/endsAt', 'the schedule has no instant left before endsAt');
-  return fault('#/schedule', 'the schedule has no instant left');
+  return { ok: false, errors: nothingLeft(task) };
+}
+
+/** What is wrong with a task that has no occurrence to come. */
+export function nothingLeft(task: TimingSource): FieldError[] {
+  return task.endsAt === null
+    ? [{ pointer: '#/schedule', detail: 'the schedule has no instant left' }]
+    : [{ pointer: '#/endsAt', detail: 'the schedule has no instant left before endsAt' }];
 }
 
 /** When a new or changed task's occurrences begin: now, but a single instant just past, within its grace, still counts. */
@@ -239,16 +263,9 @@ export function activeFromFor(schedule: Schedule, now: number): number {
   return at === null ? now : Math.min(now, at - 1);
 }
 
-/** Whether a change from one definition to the other changes what is due when. */
-export function changesTiming(before: TaskDefinition, after: TaskDefinition): boolean {
-  const timing = ({ schedule, startsAt, endsAt, jitter, maxRuns, status }: TaskDefinition) => ({
-    schedule,
-    startsAt,
-    endsAt,
-    jitter,
-    maxRuns,
-    active: status === 'active',
-  });
+/** Whether a change from one definition to the other changes when the task is due. */
+export function changesTiming(before: TimingSource, after: TimingSource): boolean {
+  const timing = ({ schedule, startsAt, endsAt, jitter }: TimingSource) => ({ schedule, startsAt, endsAt, jitter });
   return !isDeepStrictEqual(timing(before), timing(after));
 }
 

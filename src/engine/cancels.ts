@@ -8,17 +8,23 @@ import type { Lease } from './lease.ts';
 export type CancelOptions = {
   db: Queryable;
   lease: Pick<Lease, 'id'>;
-  attempts: Pick<Attempts, 'running' | 'abort'>;
+  attempts: Pick<Attempts, 'free' | 'abort'>;
+  /** How many slots there are. */
+  slots: number;
 };
 
 const pollMs = 1_000;
+/** What was asked for just before its attempt began here is looked for again. */
+const soonMs = 20;
 
 /** The step of its loop, which a signal wakes. */
-export function createCancelStep({ db, lease, attempts }: CancelOptions): () => Promise<number> {
+export function createCancelStep({ db, lease, attempts, slots }: CancelOptions): () => Promise<number> {
   return async () => {
-    if (attempts.running() > 0)
-      for (const { runId, reason } of await cancelRequests(db, lease.id()))
-        attempts.abort(runId, { kind: 'cancel', reason: reason ?? 'cancelled' });
-    return pollMs;
+    // A run that is being claimed or taken has its slot already.
+    if (attempts.free() >= slots) return pollMs;
+    let wait = pollMs;
+    for (const { runId, reason } of await cancelRequests(db, lease.id()))
+      if (!attempts.abort(runId, { kind: 'cancel', reason: reason ?? 'cancelled' })) wait = soonMs;
+    return wait;
   };
 }

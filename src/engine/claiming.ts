@@ -4,18 +4,26 @@ import type { LruCache } from '../domain/lru-cache.ts';
 import { occurrenceRunId } from '../domain/occurrence.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
-import { type Claim, claimOccurrences, type Due, leftOver, type Plan, withoutRun } from '../store/claims.ts';
-import type { Queryable } from '../store/database.ts';
+import {
+  type Claim,
+  type Claimer,
+  claimOccurrences,
+  type Due,
+  leftOver,
+  type Plan,
+  withoutRun,
+} from '../store/claims.ts';
+import { type Database, inTransaction, type Queryable } from '../store/database.ts';
 import { type TakenRun, takeInterrupted } from '../store/dispatch.ts';
-import { makeWay, recordOverlaps } from '../store/overlaps.ts';
+import { meetOverlaps } from '../store/overlaps.ts';
+import type { ExhaustedTask } from '../store/tasks.ts';
 import type { Attempts } from './attempts.ts';
 import type { Waiting } from './backlog.ts';
-import type { ExhaustedTask } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Lease } from './lease.ts';
 
 export type ClaimingOptions = {
-  db: Queryable;
+  database: Database;
   time: Pick<DatabaseTime, 'now'>;
   attempts: Pick<Attempts, 'inHand'>;
   lease: Pick<Lease, 'id' | 'held'>;
@@ -61,13 +69,22 @@ type PlannedDue = Due & { plan: Plan | undefined; nextAt: number };
  */
 const keptForMs = 5 * 60_000;
 
+const noOverlaps = { replaced: { skipped: 0, cancelled: 0, aborting: 0 }, queued: [], skipped: [] };
+
 export function createClaiming(options: ClaimingOptions): ClaimBatch {
-  const { db, time, attempts, lease, lock, plans } = options;
+  const { database, time, attempts, lease, lock, plans } = options;
+  const db = database.pool;
 
   function dueOf(runId: string, { entry, instant, nextAt }: Waiting): PlannedDue {
     const { uid, generation } = entry;
     const plan = plans.get(uid);
     return { runId, uid, generation, scheduledFor: instant, knownVersion: plan?.version ?? 0, plan, nextAt };
+  }
+
+  async function meet(overlapping: readonly Due[], replacing: ReadonlySet<Due>, claimer: Claimer) {
+    if (overlapping.length === 0) return noOverlaps;
+    const work = (on: Queryable) => meetOverlaps(on, overlapping, (due) => replacing.has(due), claimer);
+    return replacing.size === 0 ? work(db) : inTransaction(database, work);
   }
 
   async function claimPart(
@@ -82,7 +99,7 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
     const claims = await claimOccurrences(db, due, claimer, limited);
     const dueByRun = new Map(due.map((item) => [item.runId, item]));
     const overlapping: Due[] = [];
-    const replacing: Due[] = [];
+    const replacing = new Set<Due>();
     let won = 0;
     const waiting = new Set<boolean>();
     slots.release();
@@ -103,7 +120,7 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
         begin({ runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', firstStartedAt: null, plan: known });
       } else if (overlap !== 'allow') {
         overlapping.push(item);
-        if (overlap === 'replace') replacing.push(item);
+        if (overlap === 'replace') replacing.add(item);
       }
     }
     options.onClaims('won', won);
@@ -113,12 +130,11 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
       const stale = due.filter(({ runId }) => !known.has(runId));
       options.onClaims('stale', stale.length);
       options.onStale();
-      // Where a limited task is still of this generation and active, its runs are spent; completing checks both.
-      if (limited) options.onExhausted(stale);
+      // Where a limited task is still of this generation, its runs are spent; completing checks both.
+      if (limited) options.onExhausted(stale.map(({ uid, generation }) => ({ uid, generation, spent: true })));
     }
-    if (replacing.length > 0) options.onReplaced(await makeWay(db, replacing, claimer.now));
-    const { queued, skipped } =
-      overlapping.length === 0 ? { queued: [], skipped: [] } : await recordOverlaps(db, overlapping, claimer);
+    const { replaced, queued, skipped } = await meet(overlapping, replacing, claimer);
+    if (replacing.size > 0) options.onReplaced(replaced);
     options.onClaims('queued', queued.length);
     options.onClaims('overlap', skipped.length);
     options.onClaims('taken', claims.length - won - queued.length - skipped.length);
@@ -150,19 +166,21 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
     const denied = fresh.filter((_, place) => !granted[place]);
     options.onClaims('denied', denied.length);
     const isLimited = (item: Due) => (byRun.get(item.runId) as Waiting).entry.limited;
-    const done: Waiting[] = [];
+    const done: ExhaustedTask[] = [];
     for (const limited of [false, true]) {
       let part = due.filter((item) => isLimited(item) === limited);
       while (part.length > 0) {
         const claims = await claimPart(part, limited, owner, slots, beginRun);
         for (const answer of claims) {
           const waiting = byRun.get(answer.runId) as Waiting;
-          if (waiting.nextAt === Infinity || answer.left === 0) done.push(waiting);
+          const { uid, generation } = waiting.entry;
+          if (waiting.nextAt === Infinity) done.push({ uid, generation });
+          else if (answer.left === 0) done.push({ uid, generation, spent: true });
         }
         part = leftOver(part, claims);
       }
     }
     for (const runId of denied) defer(byRun.get(runId) as Waiting);
-    options.onExhausted(done.map(({ entry }) => ({ uid: entry.uid, generation: entry.generation })));
+    options.onExhausted(done);
   };
 }

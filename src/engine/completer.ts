@@ -1,10 +1,8 @@
 /** Completes tasks whose last occurrence is written down: many with one statement, off the firing path. */
 
 import type { Queryable } from '../store/database.ts';
-import { completeTasks } from '../store/tasks.ts';
+import { completeTasks, type ExhaustedTask } from '../store/tasks.ts';
 import type { DatabaseTime } from './database-time.ts';
-
-export type ExhaustedTask = { uid: number; generation: number };
 
 export type Completer = {
   add(tasks: readonly ExhaustedTask[]): void;

@@ -202,7 +202,7 @@ export function startEngine(options: EngineOptions): Engine {
         ...{ runs: options.runs, onWaiting: (at) => wakeAt('dispatcher', at) },
       }),
     );
-    loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts }));
+    loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts, slots: options.maxConcurrent }));
     const retentionMs = options.historyRetentionMs;
     loop('housekeeping', createHousekeepingStep({ db: db.other.pool, time, retentionMs, lease }));
     firing = startFiring({

@@ -61,7 +61,7 @@ export function startFiring(options: FiringOptions): Firing {
     claiming: () => scheduler.claiming(),
     onReleased: (due) => scheduler.release(due),
   });
-  const claim = createClaiming({ ...options, db: db.claims.pool, plans, lockTtlMs });
+  const claim = createClaiming({ ...options, database: db.claims, plans, lockTtlMs });
   const scheduler: Scheduler = startScheduler({ ...options, claim, stager });
   return {
     scheduler,

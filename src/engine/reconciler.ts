@@ -7,7 +7,7 @@ import type { Misfire } from '../domain/task.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
 import { feedPosition, type InactiveTask, loadTasks, readChanges, type TaskTiming } from '../store/feed.ts';
-import type { ExhaustedTask } from './completer.ts';
+import type { ExhaustedTask } from '../store/tasks.ts';
 import type { Timetable } from './timetable.ts';
 
 export type ReconcilerOptions = {
@@ -68,7 +68,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
       timetable.remove(task.uid);
       if (task.deleted) options.onDeleted(task.id);
     } else if (!timetable.has(task.uid, task.generation)) put(task, task.activeFrom);
-    else timetable.adjust(task.uid, { priority: task.priority, misfire: ruleOf(task.misfire) });
+    else timetable.adjust(task.uid, { priority: task.priority, misfire: ruleOf(task.misfire), limited: task.limited });
   }
 
   async function load(): Promise<void> {

@@ -3,10 +3,10 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { TakenRun } from '../store/dispatch.ts';
+import type { ExhaustedTask } from '../store/tasks.ts';
 import type { Attempts } from './attempts.ts';
 import { createBacklog, type Waiting } from './backlog.ts';
 import type { Begin, ClaimBatch, Slots } from './claiming.ts';
-import type { ExhaustedTask } from './completer.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { createIntake } from './intake.ts';
 import type { Journal } from './journal.ts';

@@ -34,7 +34,7 @@ export type Timetable = {
   put(task: Omit<Entry, 'key' | 'place'>, after: number): boolean;
   remove(uid: number): void;
   /** Changes what does not change when the task is due. */
-  adjust(uid: number, to: Pick<Entry, 'priority' | 'misfire'>): void;
+  adjust(uid: number, to: Pick<Entry, 'priority' | 'misfire' | 'limited'>): void;
   /** The earliest instant of all, or of those that come before `rank` alone; Infinity when there is none. */
   next(rank?: number): number;
   /** At most `limit` of the tasks that are due by this instant, by priority, in no further order. They stay. */
@@ -112,11 +112,11 @@ export function createTimetable(): Timetable {
       byUid.delete(uid);
       heapOf(entry.priority).remove(entry);
     },
-    adjust(uid, { priority, misfire }) {
+    adjust(uid, { priority, misfire, limited }) {
       const entry = byUid.get(uid);
       if (!entry) return;
       if (entry.priority !== priority) heapOf(entry.priority).remove(entry);
-      Object.assign(entry, { priority, misfire });
+      Object.assign(entry, { priority, misfire, limited });
       if (entry.key !== Infinity) heapOf(priority).put(entry);
     },
     next: earliest,

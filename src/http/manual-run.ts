@@ -2,29 +2,49 @@
 
 import { timeOrderedId } from '../domain/occurrence.ts';
 import type { Overlap } from '../domain/task.ts';
-import type { Queryable } from '../store/database.ts';
+import { inTransaction, type Queryable } from '../store/database.ts';
 import { insertManualRun } from '../store/dispatch.ts';
 import type { Author } from '../store/events.ts';
-import { makeWay } from '../store/overlaps.ts';
+import { holdReplacing, makeWay, type Replaced } from '../store/overlaps.ts';
 import type { HttpContext } from './context.ts';
 
-/** The id of the new run, or null when the task is gone. The caller signals `waiting` once it is committed. */
-export async function makeManualRun(
-  context: HttpContext,
+export type ManualRun = { runId: string; status: 'pending' | 'skipped'; replaced: Replaced | null };
+
+type Asked = { uid: number; overlap: Overlap; trigger: 'manual' | 'retry' };
+
+/** The new run, or null when the task is gone. `tellManualRun` once it is committed. */
+export function makeManualRun(context: HttpContext, asked: Asked, author: Author): Promise<ManualRun | null> {
+  const { database } = context;
+  const make = (db: Queryable) => makeManualRunIn(context, db, asked, author);
+  return asked.overlap === 'replace' ? inTransaction(database, make) : make(database.pool);
+}
+
+/** The same within a transaction, which a task with `replace` needs: of two runs that come together one is the later. */
+export async function makeManualRunIn(
+  { now, random }: HttpContext,
   db: Queryable,
-  task: { uid: number; overlap: Overlap },
-  trigger: 'manual' | 'retry',
+  { uid, overlap, trigger }: Asked,
   author: Author,
-): Promise<string | null> {
-  const at = context.now();
-  const runId = timeOrderedId(at, context.random);
-  if (task.overlap === 'replace') {
-    const { skipped, cancelled, aborting } = await makeWay(db, [{ runId, uid: task.uid }], at);
-    context.metrics.skipped('replaced', skipped);
-    context.metrics.cancelled('replace', cancelled + aborting);
-    if (aborting > 0) context.signal('cancel');
+): Promise<ManualRun | null> {
+  if (overlap === 'replace') await holdReplacing(db, [uid]);
+  const at = now();
+  const runId = timeOrderedId(at, random);
+  const replaced = overlap === 'replace' ? await makeWay(db, [{ runId, uid }], at, true) : null;
+  const run = await insertManualRun(db, { runId, taskUid: uid, trigger }, author);
+  return run && { runId, status: run.status, replaced };
+}
+
+/** Counts what a new run has led to, and wakes whoever has to act. `checked` says that the run waits for its check first. */
+export function tellManualRun(
+  { metrics, signal }: HttpContext,
+  { status, replaced }: ManualRun,
+  checked: boolean,
+): void {
+  if (status === 'skipped') metrics.skipped('overlap', 1);
+  if (replaced) {
+    metrics.skipped('replaced', replaced.skipped);
+    metrics.cancelled('replace', replaced.cancelled + replaced.aborting);
+    if (replaced.aborting > 0) signal('cancel');
   }
-  const run = await insertManualRun(db, { runId, taskUid: task.uid, trigger }, author);
-  if (run?.status === 'skipped') context.metrics.skipped('overlap', 1);
-  return run && runId;
+  signal(checked ? 'checks' : 'waiting');
 }

@@ -15,6 +15,7 @@ export const problemTable = {
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
   task_exists: { status: 409, title: 'A task with this id exists' },
   illegal_transition: { status: 409, title: 'The current status does not allow this' },
+  nothing_left: { status: 409, title: 'The task has nothing left to come' },
   conflict: { status: 409, title: 'Somebody else changed it at the same time' },
   precondition_failed: { status: 412, title: 'The resource is not in the expected version' },
   too_large: { status: 413, title: 'The request is too large' },

@@ -6,10 +6,28 @@ import { matchHeaderNames, unmask } from '../domain/credentials.ts';
 import { gateOf } from '../domain/limits.ts';
 import { isObject, mergePatch } from '../domain/merge-patch.ts';
 import { exactBody, type HttpTarget } from '../domain/target.ts';
-import { readTask, type TaskDefinition, type TaskInput, type TaskStatus } from '../domain/task.ts';
-import { keepAnchor, revise } from '../domain/task-change.ts';
+import { type Misfire, readTask, type TaskDefinition, type TaskInput } from '../domain/task.ts';
+import {
+  isPlainChange,
+  keepAnchor,
+  type Moment,
+  missLeft,
+  revise,
+  staysDue,
+  type Wish,
+} from '../domain/task-change.ts';
+import type { TaskStatus } from '../domain/task-states.ts';
 import type { Warning } from '../domain/warning.ts';
 import { claimsAreOver } from '../store/barrier.ts';
+import { cancelOutdated, cancelRunsOf } from '../store/runs.ts';
+import {
+  type Changed,
+  changeTask,
+  type RecordedMiss,
+  recountRuns,
+  settleMiss,
+  stopReason,
+} from '../store/task-changes.ts';
 import type { Task } from '../store/task-row.ts';
 import { type TaskChange, updateTask } from '../store/tasks.ts';
 import { authorOf, type HttpContext, taskContext } from './context.ts';
@@ -38,10 +56,10 @@ export async function replaceTask(
 ): Promise<Task | null> {
   const given = unmask(input, current.definition);
   if (!given.ok) throw unprocessable(given.errors);
-  const read = readTask(current.id, given.value, taskContext(context, warnings));
+  const read = readTask(current.id, given.value, taskContext(context, warnings), current.definition);
   if (!read.ok) throw unprocessable(read.errors);
-  const wanted = keepAnchor(current.definition, read.value, input.schedule);
-  return write(context, request, current, wanted, input.status ?? null, 'updated');
+  const definition = keepAnchor(current.definition, read.value, input.schedule);
+  return write(context, request, current, { definition, status: input.status ?? null, catchUp: 'skip' }, 'updated');
 }
 
 /** The task with a merge patch applied; null when somebody else changed it meanwhile. Throws problems. */
@@ -79,42 +97,96 @@ function otherForm(stored: object, patch: Record<string, unknown>): object {
   return named.length === 0 || named.some((form) => form in schedule) ? stored : rest;
 }
 
-/** The task in another status; null when somebody else changed it meanwhile. Throws a 409 where the step is not allowed. */
-export async function setStatus(
+/** The task as started, with what `catchUp` makes up for; null when somebody else changed it meanwhile. Throws problems. */
+export async function startTask(
   context: HttpContext,
   request: FastifyRequest,
   current: Task,
-  status: TaskStatus,
+  catchUp: Misfire['policy'],
 ): Promise<Task | null> {
-  if (current.definition.status === status)
-    throw new ProblemError('illegal_transition', `the task is ${status} already`);
-  return write(context, request, current, current.definition, status, status === 'active' ? 'started' : 'stopped');
+  if (current.definition.status === 'active') throw alreadyIs('active');
+  return write(context, request, current, { definition: current.definition, status: 'active', catchUp }, 'started');
 }
+
+/** The task as stopped; null when somebody else changed it meanwhile. Throws problems. */
+export async function stopTask(
+  context: HttpContext,
+  request: FastifyRequest,
+  current: Task,
+  cancel: Cancelled,
+): Promise<Task | null> {
+  if (current.definition.status === 'stopped') throw alreadyIs('stopped');
+  const wish: Wish = { definition: current.definition, status: 'stopped', catchUp: 'skip' };
+  return write(context, request, current, wish, 'stopped', cancel);
+}
+
+const alreadyIs = (status: TaskStatus) => new ProblemError('illegal_transition', `the task is ${status} already`);
+
+/** Which runs a stop cancels. */
+type Cancelled = 'none' | 'pending' | 'all';
 
 async function write(
   context: HttpContext,
   request: FastifyRequest,
   current: Task,
-  wanted: TaskDefinition,
-  status: TaskStatus | null,
+  wish: Wish,
   type: TaskChange['type'],
+  cancel: Cancelled = 'pending',
 ): Promise<Task | null> {
   const { database, calendar, now } = context;
-  const revised = revise(current, wanted, status, now(), calendar);
-  if (!revised.ok) {
-    const { fault } = revised;
-    throw fault.kind === 'meaningless'
-      ? unprocessable(fault.errors)
-      : new ProblemError('illegal_transition', fault.detail);
+  const before = current.definition;
+  const author = authorOf(request);
+  if (isPlainChange(before, wish)) {
+    const definition = { ...wish.definition, status: before.status };
+    if (isDeepStrictEqual(definition, before)) return current;
+    const written = await updateTask(database.pool, current, { type, definition, activeFrom: null }, author, now());
+    return written && afterChange(context, current, { ...written, missed: null, made: 0 });
   }
-  const { revision } = revised;
-  if (isDeepStrictEqual(revision.definition, current.definition)) return current;
-  const written = await updateTask(database.pool, current, { type, ...revision }, authorOf(request), now());
-  if (!written) return null;
+  const decide = (task: Task, moment: Moment) => revise(task, wish, moment, calendar);
+  const answer = await changeTask(database, current, type, decide, author);
+  if (!answer.ok) {
+    if (answer.why.stale) return null;
+    const { fault } = answer.why;
+    throw fault.kind === 'meaningless' ? unprocessable(fault.errors) : new ProblemError(fault.kind, fault.detail);
+  }
+  const { changed } = answer;
+  const task = await afterChange(context, current, changed);
+  if (before.maxRuns === null && task.definition.maxRuns !== null) await recountRuns(database, task.uid);
+  if (task.generation === current.generation || before.status !== 'active') return task;
+  // A clock that is behind must not make them older than the change.
+  const at = Math.max(now(), changed.at);
+  if (task.definition.status === 'stopped' && cancel !== 'none') {
+    const { cancelled, aborting } = await cancelRunsOf(database.pool, task.uid, cancel, stopReason, at);
+    context.metrics.cancelled('stop', cancelled + aborting);
+    if (aborting > 0) context.signal('cancel');
+  } else if (task.definition.status === 'active') {
+    const isDue = (instant: number) => staysDue(task, instant, calendar);
+    context.metrics.cancelled('change', await cancelOutdated(database.pool, task.uid, isDue, at));
+  }
+  return task;
+}
+
+/** Makes a change hold before it is answered: nothing that could not see it is under way any more. */
+async function afterChange(
+  context: HttpContext,
+  before: Task,
+  { task, missed, made }: Pick<Changed, 'task' | 'missed' | 'made'>,
+): Promise<Task> {
+  const { database } = context;
   // Before waiting: whoever staged its next run can let go of it in time.
   context.signal('tasks');
   await claimsAreOver(database, () => context.pause(2));
+  if (missed) await settleCut(context, missed);
+  const { hooks } = task.definition;
   // What waited for a limit may start now.
-  if (gateOf(current.definition) !== gateOf(wanted)) context.signal('waiting');
-  return written.task;
+  if (made > 0 || gateOf(before.definition) !== gateOf(task.definition)) {
+    context.signal('waiting');
+    if (made > 0 && hooks?.before) context.signal('checks');
+  }
+  return task;
+}
+
+/** Corrects what a change recorded as missed by the runs that claims made meanwhile. */
+export function settleCut({ database, calendar }: HttpContext, missed: RecordedMiss): Promise<void> {
+  return settleMiss(database.pool, missed, (open) => missLeft(missed.before, open, missed.miss, calendar));
 }

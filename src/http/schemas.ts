@@ -3,7 +3,8 @@
 import { Type } from 'typebox';
 import { errorKinds, runStatuses, triggers } from '../domain/run.ts';
 import { httpMethods, longestUrl, mostHeaders, mostSuccessStatuses } from '../domain/target.ts';
-import { backoffs, misfirePolicies, overlaps, retryKinds, taskStatuses } from '../domain/task.ts';
+import { backoffs, misfirePolicies, overlaps, retryKinds } from '../domain/task.ts';
+import { taskStatuses } from '../domain/task-states.ts';
 import { policyFields, shownPolicies } from './policy-schemas.ts';
 import { ScheduleInput, warningList } from './schedule-schemas.ts';
 import {

@@ -72,13 +72,16 @@ export const planColumn = `json_build_object('taskId', t.id, 'version', t.versio
 export const policyColumns = `replace(t.gate, '${ownTask}', t.uid::text) as gate, t.policies #> '{hooks,before}' is not null as checked,
   nullif(t.policies ? 'hooks', false) as hooked`;
 
-/** The due occurrences whose task still is what the timetable believed: stopped or changed ones drop out here. */
+/**
+ * The due occurrences whose task still is what the timetable believed: stopped or changed ones drop out here. A task may have
+ * been completed by a later occurrence of the same generation.
+ */
 const liveText = `
   select d.run_id, d.scheduled_for, d.known_version, t.uid, t.version, t.overlap, t.priority, t.retry, t.max_runs, t.claimed, ${policyColumns},
     case when t.version <> d.known_version then ${planColumn} end as plan
   from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::integer[])
     as d(run_id, uid, generation, scheduled_for, known_version)
-  join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and ${isNotDeleted}`;
+  join tasks t on t.uid = d.uid and t.generation = d.generation and t.status <> 'stopped' and ${isNotDeleted}`;
 
 /**
  * Inserts the runs of what `live` selects, task by task: two claims also wait for each other's lanes, whichever instants
@@ -114,14 +117,15 @@ const answerText = (left: string) => `
   ) each
   where not won or waits or plan is not null or "left" is not null or (select count(*) from live) < cardinality($1::uuid[])`;
 
-const claimText = `with live as (${liveText}), won as (${insertText}) ${answerText('null::integer')}`;
+/** A task that has got a `maxRuns` meanwhile drops out too: it has to be counted. */
+const claimText = `with live as (${liveText} and t.max_runs is null), won as (${insertText}) ${answerText('null::integer')}`;
 
 /** The same for tasks with `maxRuns`: their rows are locked, so that two replicas cannot spend the same remainder. */
 const claimLimitedText = `
   with locked as (${liveText} order by t.uid for update of t),
   live as (
     select * from (select *, row_number() over (partition by uid order by scheduled_for) as place from locked) ranked
-    where place <= max_runs - claimed
+    where place <= coalesce(max_runs - claimed, 2147483647)
   ),
   won as (${insertText}),
   counted as (

@@ -2,14 +2,14 @@
 
 import { type Claimer, claimOccurrences, type Due, leftOver } from './claims.ts';
 import type { Queryable } from './database.ts';
-import { recordOverlaps } from './overlaps.ts';
+import { meetOverlaps } from './overlaps.ts';
 import { completeTasks } from './tasks.ts';
 
 const insertBatch = 1_000;
 
 /**
  * Inserts runs that wait to be taken for occurrences that nobody claimed, oldest first, with those that overlap recorded
- * as such and tasks whose `maxRuns` are used up completed. Gives back how many were inserted.
+ * as such and tasks whose `maxRuns` are used up completed. To be called in a transaction. Gives back how many were inserted.
  */
 export async function insertDue(
   db: Queryable,
@@ -29,19 +29,20 @@ export async function insertDue(
         if (spent.size > 0)
           await completeTasks(
             db,
-            batch.filter(({ runId }) => spent.has(runId)),
+            batch.filter(({ runId }) => spent.has(runId)).map((item) => ({ ...item, spent: true })),
             now,
           );
         // What is made up for waits in line: it overlaps nothing.
-        const lost = new Set(
+        const lost = new Map(
           trigger === 'catch_up'
             ? []
-            : claims.filter(({ won, overlap }) => !won && overlap !== 'allow').map(({ runId }) => runId),
+            : claims.flatMap(({ won, overlap, runId }) => (won || overlap === 'allow' ? [] : [[runId, overlap]])),
         );
         if (lost.size > 0)
-          await recordOverlaps(
+          await meetOverlaps(
             db,
             batch.filter(({ runId }) => lost.has(runId)),
+            ({ runId }) => lost.get(runId) === 'replace',
             claimer,
           );
         batch = leftOver(batch, claims);

@@ -1,7 +1,7 @@
 /** The history of runs: reading it page by page, cancelling, and letting the oldest go. */
 
 import { and, desc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
-import { leastRunId } from '../domain/occurrence.ts';
+import { instantOfRunId, leastRunId } from '../domain/occurrence.ts';
 import { isOver, type RunStatus, type Trigger } from '../domain/run.ts';
 import { cancelledAttempts } from './attempt-records.ts';
 import type { Database, Queryable } from './database.ts';
@@ -204,6 +204,35 @@ export async function cancelRunsOf(
   });
   const aborting = rows.filter(({ status }) => status === 'running').length;
   return { cancelled: waiting + rows.length - aborting, aborting };
+}
+
+/**
+ * Cancels the waiting runs of a task's occurrences that never began and, by `isDue` of their instants, are none any more.
+ * Gives back how many.
+ */
+export async function cancelOutdated(
+  db: Queryable,
+  uid: number,
+  isDue: (instant: number) => boolean,
+  now: number,
+): Promise<number> {
+  const waiting = `status = 'pending' and attempt = 0 and trigger in ('schedule', 'catch_up')`;
+  const { rows } = await db.query<{ id: string }>({
+    name: 'waiting-of',
+    text: `select id from runs where task_uid = $1 and ${waiting}`,
+    values: [uid],
+  });
+  const outdated = rows.map(({ id }) => id).filter((id) => !isDue(instantOfRunId(id)));
+  if (outdated.length === 0) return 0;
+  const { rowCount } = await db.query({
+    name: 'cancel-outdated',
+    text: `
+      update runs set status = 'cancelled', finished_at = $2, lane = null, reason = 'task changed', error_kind = 'cancelled',
+        error_message = 'cancelled before it started'
+      where id = any($1::uuid[]) and ${waiting}`,
+    values: [outdated, new Date(now).toISOString()],
+  });
+  return rowCount ?? 0;
 }
 
 /** Which of its running runs a replica was asked to abort. */

@@ -23,7 +23,8 @@ import { errorKinds, runStatuses, triggers } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { Misfire, Retry } from '../domain/task.ts';
-import { overlaps, taskStatuses } from '../domain/task.ts';
+import { overlaps } from '../domain/task.ts';
+import { taskStatuses } from '../domain/task-states.ts';
 
 /** A 64-bit transaction id, kept as text: it is only handed back to Postgres. */
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });

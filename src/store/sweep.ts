@@ -5,7 +5,7 @@ import type { Due } from './claims.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
 import { insertDue } from './insert-due.ts';
 import { isNotDeleted } from './task-row.ts';
-import { completeTasks } from './tasks.ts';
+import { completeTasks, type ExhaustedTask } from './tasks.ts';
 
 /** Occurrences that did not fire: the first, the last (epoch milliseconds) and how many. */
 export type Miss = {
@@ -24,7 +24,7 @@ export type SweepWork = {
   caughtUp: readonly (Due & { limited: boolean })[];
   misses: readonly Miss[];
   /** Tasks that have no occurrence after these. */
-  exhausted: readonly { uid: number; generation: number }[];
+  exhausted: readonly ExhaustedTask[];
 };
 
 /** The instant up to which every occurrence has its row or its recorded miss, in epoch milliseconds. */
@@ -51,12 +51,27 @@ export function sweepOnce(
     if (watermark === undefined) return { watermark: await readWatermark(db), inserted: 0 };
     if (horizon <= watermark) return { watermark, inserted: 0 };
     const work = await find(db, watermark);
+    await holdTasks(db, work);
     const inserted =
       (await insertDue(db, work.inTime, 'schedule', now)) + (await insertDue(db, work.caughtUp, 'catch_up', now));
     await recordMisses(db, work.misses, now);
     if (work.exhausted.length > 0) await completeTasks(db, work.exhausted, now);
     await db.query('update cluster set watermark = $1, swept_by = $2', [new Date(horizon).toISOString(), sweeper]);
     return { watermark: horizon, inserted };
+  });
+}
+
+/**
+ * Locks the tasks that something is written for. A change that came first is seen by what is written afterwards; one that
+ * comes later waits, and finds the watermark and the misses of this sweep.
+ */
+async function holdTasks(db: Queryable, { inTime, caughtUp, misses }: SweepWork): Promise<void> {
+  const uids = new Set([...inTime, ...caughtUp, ...misses].map(({ uid }) => uid));
+  if (uids.size === 0) return;
+  await db.query({
+    name: 'hold-tasks',
+    text: 'select from tasks where uid = any($1::bigint[]) order by uid for no key update',
+    values: [[...uids]],
   });
 }
 

@@ -1,7 +1,8 @@
 /** Tasks in Postgres: create, read, change, delete. Every change leaves its event in the same statement. */
 
 import { gateOf, ownTask } from '../domain/limits.ts';
-import type { TaskDefinition, TaskStatus } from '../domain/task.ts';
+import type { TaskDefinition } from '../domain/task.ts';
+import type { TaskStatus } from '../domain/task-states.ts';
 import type { Queryable } from './database.ts';
 import { type Author, describeChange } from './events.ts';
 import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './task-row.ts';
@@ -66,6 +67,8 @@ export type TaskChange = {
   definition: TaskDefinition;
   /** Set when occurrences change; null keeps them. */
   activeFrom: number | null;
+  /** How many occurrences count for `maxRuns`; kept when not given. */
+  claimed?: number;
 };
 
 /**
@@ -93,7 +96,7 @@ export async function updateTask(
           starts_at = g.starts_at, ends_at = g.ends_at, max_runs = g.max_runs, jitter_ms = g.jitter_ms,
           priority = g.priority, policies = g.policies, gate = g.gate, status = g.status, version = t.version + 1, updated_at = $4,
           generation = t.generation + case when $5::timestamptz is null then 0 else 1 end,
-          claimed = case when $5::timestamptz is null then t.claimed else 0 end,
+          claimed = coalesce($11, t.claimed),
           active_from = coalesce($5, t.active_from), changed_in = pg_current_xact_id()
         from given g
         where t.uid = $2 and t.version = $3 and t.deleted_at is null
@@ -117,6 +120,7 @@ export async function updateTask(
       author.requestId,
       JSON.stringify(describeChange(task.definition, change.definition)),
       gateOf(task.definition) !== gateOf(change.definition),
+      change.claimed ?? null,
     ],
   });
   const row = rows[0];
@@ -148,23 +152,31 @@ export async function deleteTask(
   return row ? { uid: Number(row.uid), changedIn: row.changed_in } : null;
 }
 
+/**
+ * A task that has nothing left to come: of its schedule, in this generation, or (`spent`) of what `maxRuns` allows, which
+ * is looked at again because it may have been raised.
+ */
+export type ExhaustedTask = { uid: number; generation: number; spent?: boolean };
+
 /** Marks tasks as completed where they still are of the generation whose last occurrence was claimed. */
-export async function completeTasks(
-  db: Queryable,
-  items: readonly { uid: number; generation: number }[],
-  now: number,
-): Promise<void> {
+export async function completeTasks(db: Queryable, items: readonly ExhaustedTask[], now: number): Promise<void> {
   await db.query({
     name: 'complete-tasks',
     text: `
       with made as (
         update tasks t set status = 'completed', version = version + 1, updated_at = $3, changed_in = pg_current_xact_id()
-        from (select * from unnest($1::bigint[], $2::integer[]) as g(uid, generation) order by uid) g
+        from (select * from unnest($1::bigint[], $2::integer[], $4::boolean[]) as g(uid, generation, spent) order by uid) g
         where t.uid = g.uid and t.generation = g.generation and t.status = 'active' and ${isNotDeleted}
+          and (not g.spent or t.claimed >= t.max_runs)
         returning t.uid
       )
       insert into task_events (task_uid, type, at, actor) select uid, 'completed', $3, 'scheduler' from made`,
-    values: [items.map((item) => item.uid), items.map((item) => item.generation), new Date(now).toISOString()],
+    values: [
+      items.map((item) => item.uid),
+      items.map((item) => item.generation),
+      new Date(now).toISOString(),
+      items.map((item) => item.spent === true),
+    ],
   });
 }
 

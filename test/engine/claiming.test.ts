@@ -12,7 +12,13 @@ test('keeps the plans of tasks that are due again soon, and of no others', async
   const plans = createLruCache<number, Plan>(10);
   const prepared: string[] = [];
   const claim = createClaiming({
-    ...{ db: store.db, time: { now: () => t0 }, attempts: { inHand: () => new Set<string>() }, lock: noLock, plans },
+    ...{
+      database: store.database,
+      time: { now: () => t0 },
+      attempts: { inHand: () => new Set<string>() },
+      lock: noLock,
+      plans,
+    },
     ...{ lease: { id: () => owner, held: () => true }, lockTtlMs: 10_000, prepare: ({ url }) => prepared.push(url) },
     ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {} },
   });

@@ -11,7 +11,7 @@ import { createTimetable } from '../../src/engine/timetable.ts';
 import { noLock, type OccurrenceLock } from '../../src/locks/lock.ts';
 import type { Plan } from '../../src/store/claims.ts';
 import { claimOccurrences } from '../../src/store/claims.ts';
-import type { Queryable } from '../../src/store/database.ts';
+import type { Database } from '../../src/store/database.ts';
 import { type TakenRun, takeInterrupted } from '../../src/store/dispatch.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { createClock } from '../clock.ts';
@@ -61,7 +61,7 @@ function start(
   const time = createDatabaseTime(clock);
   const lease = { id: () => owner, held: () => true };
   const claim = createClaiming({
-    ...{ db: { query } as unknown as Queryable, time, attempts, lease, lock, lockTtlMs: 10_000, plans },
+    ...{ database: { pool: { query } } as unknown as Database, time, attempts, lease, lock, lockTtlMs: 10_000, plans },
     ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {}, prepare() {} },
   });
   const stager = { takeIn: () => [], first: () => null, take() {}, oldest: () => Infinity };

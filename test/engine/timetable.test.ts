@@ -159,7 +159,7 @@ describe('the timetable', () => {
     for (let uid = 0; uid < 5; uid++) timetable.put(at(uid, t0), t0 - 1);
     timetable.put(at(5, t0 + 1_000, { priority: 9 }), t0 - 1);
     timetable.put(at(6, t0 + 500), t0 - 1);
-    timetable.adjust(6, { priority: 6, misfire: patient });
+    timetable.adjust(6, { priority: 6, misfire: patient, limited: false });
     timetable.put(at(7, t0 + 45_000, { priority: 9 }), t0 - 1);
     const uids = (limit: number) => timetable.takeDue(t0 + 50_000, limit).due.map(({ entry }) => entry.uid);
     expect(uids(2)).toEqual([5, 6]);
@@ -171,8 +171,8 @@ describe('the timetable', () => {
   test('carries a changed priority in what it gives out', () => {
     const timetable = createTimetable();
     timetable.put(every(1, 100), t0 - 1);
-    timetable.adjust(1, { priority: 9, misfire: patient });
-    timetable.adjust(7, { priority: 9, misfire: patient });
+    timetable.adjust(1, { priority: 9, misfire: patient, limited: false });
+    timetable.adjust(7, { priority: 9, misfire: patient, limited: false });
     expect(timetable.takeDue(t0, 1).due[0]?.entry.priority).toBe(9);
   });
 

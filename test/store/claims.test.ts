@@ -131,10 +131,10 @@ describe('claiming', () => {
     expect(await claimOccurrences(store.db, [gone], claimer(), false)).toEqual([]);
   });
 
-  test('takes nothing of a task that was stopped, changed, completed or deleted a moment ago', async () => {
-    const [stopped, changed, completed, deleted, live] = (await makeTasks(
+  test('takes nothing of a task that was stopped, changed or deleted a moment ago, or has a limit now', async () => {
+    const [stopped, changed, limited, deleted, live] = (await makeTasks(
       store.db,
-      ['stale-stopped', 'stale-changed', 'stale-completed', 'stale-deleted', 'stale-live'],
+      ['stale-stopped', 'stale-changed', 'stale-limited', 'stale-deleted', 'stale-live'],
       { overlap: 'allow' },
     )) as [Task, Task, Task, Task, Task];
     await updateTask(
@@ -151,15 +151,27 @@ describe('claiming', () => {
       author,
       t0,
     );
-    await completeTasks(store.db, [completed], t0);
+    await updateTask(
+      store.db,
+      limited,
+      { type: 'updated', definition: { ...limited.definition, maxRuns: 5 }, activeFrom: null },
+      author,
+      t0,
+    );
     await deleteTask(store.db, deleted.id, null, author, t0);
-    const batch = [stopped, changed, completed, deleted, live].map((task) => dueOf(task, 1));
+    const batch = [stopped, changed, limited, deleted, live].map((task) => dueOf(task, 1));
     const claims = await claimOccurrences(store.db, batch, claimer(), false);
     expect(claims.map(({ runId }) => runId)).toEqual([dueOf(live, 1).runId]);
-    for (const task of [stopped, changed, completed, deleted]) expect(await runsOf(store.db, task.uid)).toEqual([]);
+    for (const task of [stopped, changed, limited, deleted]) expect(await runsOf(store.db, task.uid)).toEqual([]);
     // The new generation is claimed as usual.
     const again = await claimOccurrences(store.db, [dueOf({ ...changed, generation: 2 }, 1)], claimer(), false);
     expect(again).toMatchObject([{ won: true }]);
+  });
+
+  test('takes what is left of a task that a later occurrence of the same generation has completed', async () => {
+    const task = await makeTask(store.db, 'overtaken', { overlap: 'allow' });
+    await completeTasks(store.db, [task], t0);
+    expect(await claimOccurrences(store.db, [dueOf(task, 1)], claimer(), false)).toMatchObject([{ won: true }]);
   });
 
   test('the same occurrence again, whoever asks, changes nothing', async () => {

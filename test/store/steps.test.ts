@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { timeOrderedId } from '../../src/domain/occurrence.ts';
 import { isOver, runStatuses, runSteps } from '../../src/domain/run.ts';
-import { taskStatuses, taskSteps } from '../../src/domain/task.ts';
+import { taskStatuses, taskSteps } from '../../src/domain/task-states.ts';
 import { violatedConstraint } from '../../src/store/failure.ts';
 import { makeTask, openStore, plantRun, type Store, t0 } from './store.ts';
 

@@ -7,7 +7,7 @@ import { cancelRun, findRun, listRuns, type Run, uidsOf } from '../../store/runs
 import { findTask } from '../../store/tasks.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { untilLaneFree } from '../lane.ts';
-import { makeManualRun } from '../manual-run.ts';
+import { makeManualRun, tellManualRun } from '../manual-run.ts';
 import { decodeCursor, sendPage, upTo, uuidText } from '../paging.ts';
 import { instantParameter } from '../parameters.ts';
 import { notFound, ProblemError } from '../problems.ts';
@@ -147,11 +147,12 @@ export function runRoutes(app: App, context: HttpContext): void {
       if (!isOver(run.status)) throw new ProblemError('illegal_transition', `the run is still ${run.status}`);
       const task = await findTask(database.pool, run.taskId);
       const target = task?.uid === run.taskUid ? { uid: task.uid, overlap: task.definition.overlap } : null;
-      const runId =
+      const made =
         target &&
-        (await untilLaneFree(() => makeManualRun(context, database.pool, target, 'retry', authorOf(request))));
-      if (runId === null) throw new ProblemError('illegal_transition', 'the task of this run has been deleted');
-      context.signal(task?.definition.hooks?.before ? 'checks' : 'waiting');
+        (await untilLaneFree(() => makeManualRun(context, { ...target, trigger: 'retry' }, authorOf(request))));
+      if (made === null) throw new ProblemError('illegal_transition', 'the task of this run has been deleted');
+      tellManualRun(context, made, task?.definition.hooks?.before != null);
+      const { runId } = made;
       const stored = await findRun(database, runId);
       return reply
         .code(202)

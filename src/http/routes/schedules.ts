@@ -5,7 +5,7 @@ import { describeSchedule } from '../../domain/describe.ts';
 import { parseDuration } from '../../domain/duration.ts';
 import { formatInstant } from '../../domain/instant.ts';
 import { compileSchedule, instantsAfter, readSchedule } from '../../domain/schedule.ts';
-import { defaultMisfire } from '../../domain/task.ts';
+import { activeFromFor, defaultMisfire } from '../../domain/task.ts';
 import type { Warning } from '../../domain/warning.ts';
 import type { App, HttpContext } from '../context.ts';
 import { instantParameter } from '../parameters.ts';
@@ -55,7 +55,9 @@ export function scheduleRoutes(app: App, { calendar, now, turns }: HttpContext):
       );
       if (!read.ok) throw unprocessable(read.errors);
       const compiled = compileSchedule(read.value, calendar);
-      const next = compiled === null ? [] : await inTurns(instantsAfter(compiled, from), body.count ?? 5, turns);
+      // As for a new task: a single instant that has just passed still counts.
+      const after = activeFromFor(read.value, from);
+      const next = compiled === null ? [] : await inTurns(instantsAfter(compiled, after), body.count ?? 5, turns);
       return {
         canonical: read.value,
         description: describeSchedule(read.value),

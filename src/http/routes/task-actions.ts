@@ -5,20 +5,18 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { formatInstant } from '../../domain/instant.ts';
 import { type Misfire, misfirePolicies } from '../../domain/task.ts';
-import type { Queryable } from '../../store/database.ts';
 import { oncePerKey } from '../../store/idempotency.ts';
-import { cancelRunsOf, findRun, lastRuns } from '../../store/runs.ts';
+import { findRun, lastRuns } from '../../store/runs.ts';
 import type { Task } from '../../store/task-row.ts';
-import { catchUpSince } from '../catch-up.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { keyedRequest } from '../idempotency.ts';
 import { untilLaneFree } from '../lane.ts';
 import { liveTask } from '../live-task.ts';
-import { makeManualRun } from '../manual-run.ts';
+import { type ManualRun, makeManualRun, makeManualRunIn, tellManualRun } from '../manual-run.ts';
 import { instantParameter } from '../parameters.ts';
 import { etagOf } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { setStatus, triesOf } from '../revisions.ts';
+import { startTask, stopTask, triesOf } from '../revisions.ts';
 import { choice, closed, countQuery, instantQuery, taskIdParams } from '../schemas.ts';
 import { nextRuns, runView, taskView } from '../views.ts';
 
@@ -49,7 +47,7 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
               choice(misfirePolicies, {
                 default: 'skip',
                 description:
-                  'What becomes of the occurrences since it was stopped: none, the last, or the last `misfire.limit`.',
+                  'What of the time since it was stopped is made up for: nothing, the last occurrence, or the last `misfire.limit`. 409 where nothing is left to come.',
               }),
             ),
           }),
@@ -60,12 +58,8 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
     async (request, reply) => {
       const { catchUp = 'skip' } = (request.body ?? {}) as { catchUp?: Misfire['policy'] };
       for await (const _ of triesOf(context)) {
-        const stopped = await liveTask(context, request);
-        const task = await setStatus(context, request, stopped, 'active');
-        if (!task) continue;
-        if (await catchUpSince(context, stopped, task, catchUp))
-          context.signal(task.definition.hooks?.before ? 'checks' : 'waiting');
-        return view(task, reply);
+        const task = await startTask(context, request, await liveTask(context, request), catchUp);
+        if (task) return view(task, reply);
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
     },
@@ -95,14 +89,8 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
     async (request, reply) => {
       const { cancel = 'pending' } = (request.body ?? {}) as { cancel?: 'none' | 'pending' | 'all' };
       for await (const _ of triesOf(context)) {
-        const task = await setStatus(context, request, await liveTask(context, request), 'stopped');
-        if (!task) continue;
-        if (cancel !== 'none') {
-          const { cancelled, aborting } = await cancelRunsOf(db, task.uid, cancel, 'task stopped', now());
-          context.metrics.cancelled('stop', cancelled + aborting);
-          if (aborting > 0) context.signal('cancel');
-        }
-        return view(task, reply);
+        const task = await stopTask(context, request, await liveTask(context, request), cancel);
+        if (task) return view(task, reply);
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
     },
@@ -133,25 +121,24 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
     async (request, reply) => {
       const task = await liveTask(context, request);
       const keyed = keyedRequest(request, `trigger ${task.uid}`);
-      const make = async (client: Queryable) => {
-        const { uid, definition } = task;
-        const runId = await makeManualRun(
-          context,
-          client,
-          { uid, overlap: definition.overlap },
-          'manual',
-          authorOf(request),
-        );
-        if (runId === null) throw notFound(`task "${task.id}"`);
-        return { answer: { runId }, remember: true };
+      const asked = { uid: task.uid, overlap: task.definition.overlap, trigger: 'manual' as const };
+      let made: ManualRun | null = null;
+      const answer = (run: ManualRun | null) => {
+        if (run === null) throw notFound(`task "${task.id}"`);
+        made = run;
+        return { answer: { runId: run.runId }, remember: true };
       };
       const outcome = await untilLaneFree(async () =>
-        keyed === null ? { kind: 'done' as const, ...(await make(db)) } : oncePerKey(database, keyed, now(), make),
+        keyed === null
+          ? { kind: 'done' as const, ...answer(await makeManualRun(context, asked, authorOf(request))) }
+          : oncePerKey(database, keyed, now(), async (client) =>
+              answer(await makeManualRunIn(context, client, asked, authorOf(request))),
+            ),
       );
       if (outcome.kind === 'mismatch')
         throw new ProblemError('idempotency_mismatch', 'this Idempotency-Key came with another body before');
       if (outcome.kind === 'replayed') reply.header('idempotency-replayed', 'true');
-      context.signal(task.definition.hooks?.before ? 'checks' : 'waiting');
+      if (made !== null) tellManualRun(context, made, task.definition.hooks?.before != null);
       const { runId } = outcome.answer;
       const wait = waitAsked(request.headers.prefer);
       const waiting = wait > 0 ? waitForEnd(runId, wait * 1_000, request, reply) : null;

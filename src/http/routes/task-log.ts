@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import type { Misfire } from '../../domain/task.ts';
+import type { CutReason } from '../../domain/task-change.ts';
 import { listEvents, type TaskEvent } from '../../store/events.ts';
 import { uidsOf } from '../../store/runs.ts';
 import type { App, HttpContext } from '../context.ts';
@@ -81,7 +82,10 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
           to: Type.String({ format: 'date-time', description: 'The last of them.' }),
           count: Type.Integer(),
           policy: Type.String(),
-          reason: Type.String(),
+          reason: Type.String({
+            description:
+              '`stopped`, `changed` or `deleted` where the task was before they started; otherwise what misfire.policy says.',
+          }),
           recordedAt: instant,
         }),
       ),
@@ -91,6 +95,12 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
 }
 
 function missView({ at, changes }: TaskEvent) {
-  const { from, to, count, policy } = changes as { from: string; to: string; count: number; policy: Misfire['policy'] };
-  return { from, to, count, policy, reason: missReasons[policy], recordedAt: at };
+  const { from, to, count, policy, reason } = changes as {
+    from: string;
+    to: string;
+    count: number;
+    policy: Misfire['policy'];
+    reason?: CutReason;
+  };
+  return { from, to, count, policy, reason: reason ?? missReasons[policy], recordedAt: at };
 }

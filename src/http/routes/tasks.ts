@@ -2,19 +2,23 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { type TaskInput, type TaskStatus, taskStatuses } from '../../domain/task.ts';
+import type { Unaccounted } from '../../domain/cut.ts';
+import type { TaskInput } from '../../domain/task.ts';
+import { cutByDeletion } from '../../domain/task-change.ts';
+import { type TaskStatus, taskStatuses } from '../../domain/task-states.ts';
 import type { Warning } from '../../domain/warning.ts';
 import { claimsAreOver } from '../../store/barrier.ts';
 import { cancelRunsOf, lastRuns } from '../../store/runs.ts';
+import { removeTask } from '../../store/task-changes.ts';
 import type { Task } from '../../store/task-row.ts';
-import { deleteTask, findTask, insertTasks, listTasks } from '../../store/tasks.ts';
+import { findTask, insertTasks, listTasks } from '../../store/tasks.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { liveTask } from '../live-task.ts';
 import { creationOf, newTask, sendCreation } from '../new-task.ts';
 import { decodeCursor, largestPage, sendPage } from '../paging.ts';
 import { checkIfMatch, etagOf, isKnown } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { patchTask, replaceTask, triesOf } from '../revisions.ts';
+import { patchTask, replaceTask, settleCut, triesOf } from '../revisions.ts';
 import { choice, closed, cursorQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
 import type { Validation } from '../validation.ts';
 import { taskView } from '../views.ts';
@@ -191,13 +195,15 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       const current = await liveTask(context, request);
       checkIfMatch(request, current);
       const version = request.headers['if-match'] === undefined ? null : current.version;
-      const gone = await deleteTask(db, id, version, authorOf(request), now());
+      const cut = (task: Task, open: Unaccounted) => cutByDeletion(task, open, calendar).miss;
+      const gone = await removeTask(database, id, version, cut, authorOf(request));
       if (!gone)
         throw version === null
           ? notFound(`task "${id}"`)
           : new ProblemError('precondition_failed', 'the task has changed');
       context.signal('tasks');
       await claimsAreOver(database, () => context.pause(2));
+      if (gone.missed) await settleCut(context, gone.missed);
       const { cancelled } = await cancelRunsOf(db, gone.uid, 'pending', 'task deleted', now());
       context.metrics.cancelled('delete', cancelled);
       return reply.code(204).send();

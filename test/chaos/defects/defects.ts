@@ -83,7 +83,7 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/store/claims.js',
-        find: "join tasks t on t.uid = d.uid and t.generation = d.generation and t.status = 'active' and",
+        find: "join tasks t on t.uid = d.uid and t.generation = d.generation and t.status <> 'stopped' and",
         put: 'join tasks t on t.uid = d.uid and d.generation is not null and',
       },
     ],
