@@ -50,6 +50,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit,
     serverFactory: (handler) => door.serve(handler),
+    // The door answers what is no request.
+    clientErrorHandler() {},
     rewriteUrl: ({ url = '/' }) => withoutBase(readTarget(url).path, basePath),
     genReqId: (request) => requestIdOf(request.headers, context),
     // Idle connections must not hold up a shutdown.
