@@ -30,6 +30,7 @@ import { createValidation } from './validation.ts';
 import { writeAnswer } from './write-answer.ts';
 
 const bodyLimit = 256 * 1024;
+const largeBody = 8 * 1024;
 const pathOptions = { maxParamLength: 256, ignoreTrailingSlash: true };
 
 /** The application, ready to listen. */
@@ -120,6 +121,9 @@ export async function buildApp(context: HttpContext): Promise<App> {
     });
   });
   app.addHook('preValidation', async (request) => {
+    // What is made of a large body takes milliseconds: one at a time. Small ones do not wait.
+    const length = request.headers['content-length'] ?? (request.body === undefined ? 0 : Infinity);
+    if (Number(length) > largeBody) await context.turns.take();
     const { anyText } = request.routeOptions.config;
     const faults = faultsInText({
       ...(anyText ? {} : { body: request.body }),
