@@ -31,6 +31,7 @@ import type { Settings } from './settings.ts';
 import { readCluster } from './store/cluster.ts';
 import { openDatabase } from './store/database.ts';
 import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
+import { createFullDiskAlarm } from './store/full-disk.ts';
 import { checkpoint, maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
 import { endReplicas } from './store/replicas.ts';
@@ -71,6 +72,7 @@ export async function startService({
 }: ServiceOptions): Promise<Service> {
   const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, clock, onFatal) : null;
   const connection = embedded?.connection ?? { connectionString: settings.databaseUrl as string };
+  const fullDisk = createFullDiskAlarm(clock.monotonic, log);
   const open: OpenPool = (applicationName, maxConnections, timeoutMs, indexScansOnly = false) =>
     openDatabase({
       connection,
@@ -80,10 +82,14 @@ export async function startService({
       indexScansOnly,
       log,
       clock,
+      onError: fullDisk.note,
       random: Math.random,
     });
   // Its one session must not be shared while the schema changes: before the pool and before the first request.
-  if (embedded) await migrate(connection);
+  if (embedded)
+    await migrate(connection).catch(async (error: Error) => {
+      throw new Error((await embedded.fault()) ?? error.message, { cause: error });
+    });
   const pools = embedded ? onePool(open, clock) : separatePools(open, stagedBatches);
   const { api, other } = pools;
 
@@ -142,8 +148,11 @@ export async function startService({
     signal: (what) => signals.send(what),
     runWaiters,
     async faults() {
-      const engineFaults = engine?.faults() ?? { postgres: 'not reached since the start' };
-      return closing ? { ...engineFaults, shutdown: 'the replica is shutting down' } : engineFaults;
+      const found: Record<string, string> = { ...(engine?.faults() ?? { postgres: 'not reached since the start' }) };
+      const full = (await embedded?.fault()) ?? fullDisk.fault();
+      if (full !== null) found.disk = full;
+      if (closing) found.shutdown = 'the replica is shutting down';
+      return found;
     },
     started: () => engine !== null,
     draining: () => closing,

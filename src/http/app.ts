@@ -3,7 +3,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyRequest, LogController } from 'fastify';
-import { isBadData, isUnavailable } from '../store/failure.ts';
+import { isBadData, isDiskFull, isUnavailable } from '../store/failure.ts';
 import { authHook } from './auth-hook.ts';
 import type { App, HttpContext } from './context.ts';
 import { createAllowedMethods } from './door/allowed-methods.ts';
@@ -29,6 +29,7 @@ import { faultsInText } from './storable-text.ts';
 import { createValidation } from './validation.ts';
 import { writeAnswer } from './write-answer.ts';
 
+const diskFull = 'the disk of the database is full: nothing can be written until there is room on it';
 const bodyLimit = 256 * 1024;
 const largeBody = 8 * 1024;
 const pathOptions = { maxParamLength: 256, ignoreTrailingSlash: true };
@@ -203,7 +204,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
 function asProblem(error: FastifyError): ProblemError {
   if (error instanceof ProblemError) return error;
   if (isUnavailable(error))
-    return new ProblemError('unavailable', 'the database cannot be reached right now', {
+    return new ProblemError('unavailable', isDiskFull(error) ? diskFull : 'the database cannot be reached right now', {
       headers: { 'retry-after': '1' },
     });
   // The guard of texts should have refused it: this is the net below.

@@ -21,6 +21,8 @@ export type DatabaseOptions = {
   timeoutMs: number;
   log: Logger;
   clock: Clock;
+  /** Hears of every error of a statement. */
+  onError?: (error: unknown) => void;
   /** An even share in [0, 1): spreads the second tries of those who got in each other's way. */
   random: () => number;
 };
@@ -74,12 +76,18 @@ const longestPauseMs = 20;
  * changed nothing, whatever it was, and can be tried again. On a pool that is a statement by itself; a statement of a
  * transaction fails the whole of it, and `inTransaction` begins anew.
  */
-function createRetry({ clock, random, log }: Pick<DatabaseOptions, 'clock' | 'random' | 'log'>): Retry {
+function createRetry({
+  clock,
+  random,
+  log,
+  onError,
+}: Pick<DatabaseOptions, 'clock' | 'random' | 'log' | 'onError'>): Retry {
   return async (work) => {
     for (let tries = 1; ; tries++) {
       try {
         return await work();
       } catch (error) {
+        onError?.(error);
         if (!isRolledBack(error) || tries === mostTries) throw error;
         log.info({ err: error, tries }, 'Postgres rolled a statement back to let others go on; trying again');
         await new Promise<void>((resume) => clock.after(random() * longestPauseMs * 2 ** tries, resume));

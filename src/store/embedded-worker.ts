@@ -33,12 +33,18 @@ async function serve(db: PGlite, path: string): Promise<void> {
   await server.stop();
 }
 
+/** The file system of PGlite throws what has a number and no words. */
+function reasonOf(error: unknown): string {
+  const { message, code, errno } = error as NodeJS.ErrnoException;
+  return message || String(code ?? errno ?? error);
+}
+
 try {
   const db = await PGlite.create({ dataDir: folder });
   if (socket !== null) await serve(db, socket);
   await db.close();
   say({ kind: 'stopped' });
 } catch (error) {
-  say({ kind: 'failed', reason: (error as Error).message });
+  say({ kind: 'failed', reason: reasonOf(error) });
 }
 parentPort?.close();

@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts';
 import { ok, type Result } from '../errors.ts';
 import type { WorkerInput, WorkerMessage } from './embedded-worker.ts';
 import { guardFolder, guardNames } from './folder-guard.ts';
+import { fullDiskOf, whyUnwritable } from './full-disk.ts';
 
 export type EmbeddedStore = {
   /**
@@ -16,6 +17,8 @@ export type EmbeddedStore = {
    * prepared statements are common to all connections, and a long statement of one can be cut in two by another's.
    */
   connection: { host: string; port: number; user: string; database: string };
+  /** Why nothing can be written just now, as a sentence; null when it can. */
+  fault(): Promise<string | null>;
   /** Closes the data and gives the folder back. */
   stop(): Promise<void>;
 };
@@ -78,11 +81,15 @@ export async function startEmbedded({
       thread = startThread({ folder: data, socket: join(socketFolder, `.s.PGSQL.${socketPort}`) });
       const reason = await thread.begun;
       if (reason === null) {
-        void thread.ended.then(die);
+        void thread.ended.then(async (why) => {
+          if (!over) die((await whyUnwritable(folder)) ?? why);
+        });
         const connection = { host: socketFolder, port: socketPort, user: 'postgres', database: 'postgres' };
-        return ok({ connection, stop: close });
+        return ok({ connection, fault: () => fullDiskOf(folder), stop: close });
       }
       await close();
+      const unwritable = await whyUnwritable(folder);
+      if (unwritable !== null) return failure(unwritable);
       return failure(
         `the data in ${folder} cannot be opened (${reason}): put a copy of it back, or move ${data} away to start with none`,
       );
@@ -177,7 +184,12 @@ async function makeData(folder: string, data: string): Promise<string | null> {
   const thread = startThread({ folder: unfinished, socket: null });
   const reason = await thread.begun;
   await thread.end();
-  if (reason !== null) return `the data cannot be made in ${folder}: ${reason}`;
+  if (reason !== null) {
+    const unwritable = await whyUnwritable(folder);
+    // What was made of it would keep the disk full.
+    await rm(unfinished, { recursive: true, force: true });
+    return unwritable ?? `the data cannot be made in ${folder}: ${reason}`;
+  }
   await rename(unfinished, data);
   return null;
 }

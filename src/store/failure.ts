@@ -55,6 +55,15 @@ export function isBadData(error: unknown): boolean {
   return false;
 }
 
+/** Whether the disk of the store is full (SQLSTATE 53100). */
+export function isDiskFull(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as { code?: unknown };
+    if (code === '53100' || code === 'ENOSPC' || code === 'EDQUOT') return true;
+  }
+  return false;
+}
+
 /** The name of the constraint that refused a write, or null. */
 export function violatedConstraint(error: unknown): string | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
