@@ -7,11 +7,14 @@ import { atFileEnd } from '../services/file-end.ts';
 import { startProgram } from '../services/process.ts';
 import { newFolder, said, startReady } from './ready.ts';
 
+/** Of the system, not of this project. */
+const [mount, unmount] = ['mount', 'umount'] as const;
+
 /** A disk of so many MiB, in memory. Linux, and root. */
 async function smallDisk(size: number): Promise<string> {
   const folder = await newFolder();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'none', folder], { stdio: 'ignore' });
-  atFileEnd(async () => void execFileSync('umount', ['-l', folder]));
+  execFileSync(mount, ['-t', 'tmpfs', '-o', `size=${size}m`, 'none', folder], { stdio: 'ignore' });
+  atFileEnd(async () => void execFileSync(unmount, ['-l', folder]));
   return folder;
 }
 const canMount = await smallDisk(1).then(
