@@ -96,8 +96,8 @@ function mayBecomeInterim(bytes: Buffer): boolean {
 
 const start = 'HTTP/1.x 1';
 
-/** Where the head at the beginning of the bytes ends; -1 when it does not. */
+/** Where the head at the beginning of the bytes ends, by an empty line (RFC 9112 §2.2: CR is optional); -1 when it does not. */
 function endOfHead(bytes: Buffer): number {
-  const end = bytes.indexOf('\r\n\r\n');
-  return end < 0 ? -1 : end + 4;
+  const ends = [bytes.indexOf('\n\r\n') + 3, bytes.indexOf('\n\n') + 2].filter((end) => end > 2);
+  return ends.length === 0 ? -1 : Math.min(...ends);
 }

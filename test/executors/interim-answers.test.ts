@@ -11,6 +11,7 @@ const interim = {
   '199': 'HTTP/1.1 199\r\n\r\n',
   '103 after 100': `HTTP/1.1 100 Continue\r\n\r\n${hints}`,
   '100 of HTTP/1.0': 'HTTP/1.0 100 Continue\r\n\r\n',
+  '100 with bare line feeds': 'HTTP/1.1 100 Continue\nx: y\n\n',
   many: 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(10_000),
 };
 

@@ -66,3 +66,23 @@ test('a dot at the end of a name is not part of the server name', async () => {
   const outcome = await call({ url: url.replace(host, `${host}.`) }, {}, { resolve });
   expect([outcome.status, seen.map(({ servername }) => servername)]).toEqual(['succeeded', [host]]);
 });
+
+test('a reused TLS connection that ends instead of an answer costs nothing either', async () => {
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  server.removeAllListeners('secureConnection');
+  let calls = 0;
+  server.on('secureConnection', (socket: TLSSocket) => {
+    socket.on('error', () => {});
+    socket.on('data', () => {
+      if (++calls === 2) socket.destroy();
+      else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    });
+  });
+  const { execute, close } = startExecutor({ resolve });
+  for (const attempt of [1, 2]) {
+    const outcome = await execute(attemptOn({ url }, { attempt })).outcome;
+    expect([attempt, outcome.status, outcome.error]).toEqual([attempt, 'succeeded', null]);
+  }
+  expect(calls).toBe(3);
+  close();
+});
