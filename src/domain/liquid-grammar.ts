@@ -2,8 +2,8 @@
 
 import { type Output, type Token, TokenKind } from 'liquidjs';
 
-/** Names that may stand first, and what may follow them; null = nothing. */
-const known: Record<string, readonly string[] | null> = {
+/** Names that may stand first, and what may follow them: null = nothing, `any` = what the value may have. */
+const known: Record<string, readonly string[] | 'any' | null> = {
   scheduledFor: null,
   attempt: null,
   runId: null,
@@ -11,6 +11,7 @@ const known: Record<string, readonly string[] | null> = {
   trigger: null,
   task: ['id', 'name', 'labels'],
   previous: ['id', 'status', 'scheduledFor', 'finishedAt'],
+  input: 'any',
 };
 
 /** The members of Liquid's tokens that are looked at. */
@@ -57,11 +58,16 @@ function faultInAccess({ variable, props = [] }: AnyToken, names: string[]): str
   if (!Object.hasOwn(known, name)) return `knows no "${name}", only ${Object.keys(known).join(', ')}`;
   names.push(name);
   const members = known[name];
+  if (members === 'any') return faultInMembers(props.slice(1), names);
   if (second !== undefined && !(isPlain(second) && members?.includes(String(second.content)))) {
     const only = members == null ? '' : `, only ${members.map((member) => `${name}.${member}`).join(', ')}`;
     return `knows no "${name}.${isPlain(second) ? String(second.content) : '[…]'}"${only}`;
   }
-  for (const token of more) {
+  return faultInMembers(more, names);
+}
+
+function faultInMembers(members: readonly AnyToken[], names: string[]): string | null {
+  for (const token of members) {
     const fault = isPlain(token) ? null : faultIn(token, names);
     if (fault !== null) return fault;
   }

@@ -1,7 +1,18 @@
 /** The life of a run: its words, and the one table of allowed steps. */
 
+import type { Trace } from './trace.ts';
+
 export const triggers = ['schedule', 'manual', 'catch_up', 'retry'] as const;
 export type Trigger = (typeof triggers)[number];
+
+/** What the request that asked for a run said of it. */
+export type RunOrigin = {
+  /** The caller's word for what made it ask; null where it gave none. */
+  source: string | null;
+  requestId: string | null;
+  /** The trace that the request belongs to; null where it named none. */
+  trace: Trace | null;
+};
 
 export const runStatuses = [
   'pending',
@@ -49,6 +60,8 @@ export type StartedRun = {
   runId: string;
   attempt: number;
   trigger: Trigger;
+  /** Null for a run that no request asked for. */
+  origin: RunOrigin | null;
   latenessMs: number | null;
 };
 

@@ -26,6 +26,8 @@ export type TemplateVariables = {
   task: { id: string; name: string; labels: Record<string, string> };
   /** The task's last run before this one that is over; null when there is none. */
   previous: PreviousRun | null;
+  /** What the request that asked for the run gave it to work on; null for none. */
+  input: unknown;
 };
 
 export type PreviousRun = { id: string; status: string; scheduledFor: string; finishedAt: string };

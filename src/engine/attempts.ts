@@ -106,6 +106,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       runId: run.runId,
       attempt: run.attempt,
       trigger: run.trigger,
+      origin: run.origin,
       latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
     });
     void entry.attempt.outcome.then((outcome) => {
@@ -133,7 +134,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   }
 
   function execute(
-    { runId, attempt, scheduledFor, trigger, plan, firstStartedAt }: TakenRun,
+    { runId, attempt, scheduledFor, trigger, plan, firstStartedAt, origin, input }: TakenRun,
     rank: number,
   ): StartedAttempt {
     const { taskId, target, policies } = plan;
@@ -154,6 +155,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       timeoutMs,
       fallback: policies?.fallback ?? null,
       about: plan.about,
+      origin,
+      input,
       acceptsLater,
       atMostOnce: plan.retry.maxAttempts === 1,
       signing: policies?.signing?.secret ?? null,
@@ -205,6 +208,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       runId: run.runId,
       attempt: run.attempt,
       trigger: run.trigger,
+      origin: run.origin,
       status: settlement.status,
       error: settlement.error,
       durationMs: settlement.finishedAt - startedAt,

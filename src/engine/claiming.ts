@@ -14,7 +14,7 @@ import {
   withoutRun,
 } from '../store/claims.ts';
 import { type Database, inTransaction, type Queryable } from '../store/database.ts';
-import { type TakenRun, takeInterrupted } from '../store/dispatch.ts';
+import { type TakenRun, takeInterrupted, unasked } from '../store/dispatch.ts';
 import { meetOverlaps } from '../store/overlaps.ts';
 import type { ExhaustedTask } from '../store/tasks.ts';
 import type { Attempts } from './attempts.ts';
@@ -117,7 +117,16 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
         }
         const { uid, scheduledFor } = item;
         const known = plan ?? (item.plan as Plan);
-        begin({ runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', firstStartedAt: null, plan: known });
+        begin({
+          runId,
+          uid,
+          attempt: 1,
+          scheduledFor,
+          trigger: 'schedule',
+          firstStartedAt: null,
+          plan: known,
+          ...unasked,
+        });
       } else if (overlap !== 'allow') {
         overlapping.push(item);
         if (overlap === 'replace') replacing.add(item);

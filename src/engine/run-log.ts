@@ -1,7 +1,7 @@
 /** Counts the attempts of runs and writes their log lines: which of them, what stands in them, how many a second. */
 
 import type { EndedRun, StartedRun } from '../domain/run.ts';
-import { traceIdOf } from '../domain/trace.ts';
+import { traceOfRun } from '../domain/trace.ts';
 import type { Logger } from '../log.ts';
 
 /** `none`: no line of a run. `failures`: the end of runs that failed, timed out or were lost. `all`: start and end of each. */
@@ -49,19 +49,29 @@ export function observeRuns({ log, mode, count, after }: RunObserverOptions): Ru
   }
 
   return {
-    started: mode === 'all' ? (run) => write('info', { ...run, traceId: traceIdOf(run.runId) }, 'run started') : null,
+    started: mode === 'all' ? (run) => write('info', fieldsOf(run), 'run started') : null,
     ended(ended) {
       count(ended);
       const isRetry = ended.status === 'retrying';
       const isFailure = failures.includes(ended.status);
       if (mode === 'none' || (mode === 'failures' && !isFailure && !isRetry)) return;
-      const { error, taskId, runId, attempt, trigger, status, durationMs, latenessMs } = ended;
+      const { error, status, durationMs } = ended;
       const fields = {
-        ...{ taskId, runId, attempt, trigger, status, durationMs, latenessMs },
-        traceId: traceIdOf(runId),
+        ...fieldsOf(ended),
+        ...{ status, durationMs },
         ...(error ? { err: { type: error.kind, message: error.message } } : {}),
       };
       write(isFailure ? 'warn' : 'info', fields, isRetry ? 'attempt failed, another follows' : 'run ended');
     },
+  };
+}
+
+/** What stands in every line of a run. */
+function fieldsOf({ taskId, runId, attempt, trigger, latenessMs, origin }: StartedRun) {
+  return {
+    ...{ taskId, runId, attempt, trigger, latenessMs },
+    traceId: traceOfRun(runId, origin?.trace)?.traceId,
+    ...(origin?.requestId ? { requestId: origin.requestId } : {}),
+    ...(origin?.source ? { triggerSource: origin.source } : {}),
   };
 }

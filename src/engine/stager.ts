@@ -5,7 +5,7 @@ import { occurrenceRunId } from '../domain/occurrence.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Claim, Due, Plan } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
-import type { TakenRun } from '../store/dispatch.ts';
+import { type TakenRun, unasked } from '../store/dispatch.ts';
 import { type StagedClaim, stageClaim } from '../store/staged-claims.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Lease } from './lease.ts';
@@ -193,7 +193,7 @@ export function createStager(options: StagerOptions): Stager {
     }
     const runs = kept.map(({ entry: { uid } }): TakenRun => {
       const { runId, scheduledFor, plan } = members.get(uid) as Member;
-      return { runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', firstStartedAt: null, plan };
+      return { runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', firstStartedAt: null, plan, ...unasked };
     });
     // Their tasks have been stopped or changed meanwhile.
     const dropped = new Set(claim.claims.filter(({ won }) => won).map(({ runId }) => runId));

@@ -1,6 +1,6 @@
 /** The contract between the engine and the code that calls one kind of target. */
 
-import type { ErrorKind, Trigger } from '../domain/run.ts';
+import type { ErrorKind, RunOrigin, Trigger } from '../domain/run.ts';
 import type { HttpTarget } from '../domain/target.ts';
 
 /** One attempt to make. Instants are epoch milliseconds. */
@@ -10,6 +10,10 @@ export type Attempt = {
   attempt: number;
   scheduledFor: number;
   trigger: Trigger;
+  /** What the request that asked for the run said of it; absent or null where none did. */
+  origin?: RunOrigin | null;
+  /** The JSON text that the request gave the run to work on; absent or null where it gave none. */
+  input?: string | null;
   target: HttpTarget;
   /** Total time the attempt may take, in milliseconds: connecting, sending and reading the answer. */
   timeoutMs: number;

@@ -1,6 +1,7 @@
 /** What a target is sent: the request line, headers and body of one attempt. */
 
 import type { HttpMethod, HttpTarget } from '../domain/target.ts';
+import { traceOfRun } from '../domain/trace.ts';
 import type { Attempt } from './executor.ts';
 import type { Signer } from './signature.ts';
 
@@ -63,7 +64,7 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
   const id = messageId ?? runId;
   const scheduledFor = sender.formatInstant(attempt.scheduledFor);
   const body = prepared.describesRun
-    ? JSON.stringify({ taskId, runId, attempt: attempt.attempt, scheduledFor, trigger })
+    ? (attempt.input ?? JSON.stringify({ taskId, runId, attempt: attempt.attempt, scheduledFor, trigger }))
     : prepared.body;
   const headers = prepared.headers.concat('x-task-id', taskId, 'idempotency-key', id);
   // A message about a run is none of its attempts, and must not be taken for one.
@@ -77,9 +78,10 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
       'x-deadline', sender.formatDeadline(Math.floor(sender.now() + leftMs)),
     );
   if (attempt.token !== null) headers.push('x-run-token', attempt.token);
-  const traceId = runId.replaceAll('-', '');
-  // The attempts of a run share a trace (W3C Trace Context §3.2); "01" asks targets that sample by their caller to record it.
-  if (/^[0-9a-f]{32}$/.test(traceId)) headers.push('traceparent', `00-${traceId}-${sender.nextSpanId()}-01`);
+  if (attempt.origin?.source) headers.push('x-trigger-source', headerText(attempt.origin.source));
+  // The attempts of a run share a trace.
+  const trace = traceOfRun(runId, attempt.origin?.trace);
+  if (trace !== null) headers.push('traceparent', `00-${trace.traceId}-${sender.nextSpanId()}-${trace.flags}`);
   const signer = sender.signerFor(attempt.signing ?? null);
   if (signer !== null) {
     const seconds = Math.floor(sender.now() / 1000);
@@ -102,6 +104,11 @@ export function createSpanIds(randomBytes: (size: number) => Buffer): () => stri
     used += 8;
     return id === '0000000000000000' ? '0000000000000001' : id;
   };
+}
+
+/** Text as a header's value: what is not ASCII is percent-encoded, as UTF-8. */
+function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]+/gu, encodeURIComponent);
 }
 
 function inTurn(headers: ReadonlyMap<string, string>): string[] {

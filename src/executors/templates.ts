@@ -67,10 +67,14 @@ export function fillInTemplates(
   };
 }
 
-function variablesOf({ taskId, runId, attempt, scheduledFor, trigger, about }: Attempt, previous: PreviousRun | null) {
+function variablesOf(
+  { taskId, runId, attempt, scheduledFor, trigger, about, input }: Attempt,
+  previous: PreviousRun | null,
+) {
   const { name = taskId, labels = {} } = about ?? {};
   return {
     ...{ taskId, runId, attempt, trigger, previous },
+    input: input == null ? null : (JSON.parse(input) as unknown),
     scheduledFor: formatInstant(scheduledFor),
     task: { id: taskId, name, labels },
   };

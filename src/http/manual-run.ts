@@ -3,14 +3,15 @@
 import { timeOrderedId } from '../domain/occurrence.ts';
 import type { Overlap } from '../domain/task.ts';
 import { inTransaction, type Queryable } from '../store/database.ts';
-import { insertManualRun } from '../store/dispatch.ts';
+import { type AskedRun, insertManualRun } from '../store/dispatch.ts';
 import type { Author } from '../store/events.ts';
 import { holdReplacing, makeWay, type Replaced } from '../store/overlaps.ts';
 import type { HttpContext } from './context.ts';
 
 export type ManualRun = { runId: string; status: 'pending' | 'skipped'; replaced: Replaced | null };
 
-type Asked = { uid: number; overlap: Overlap; trigger: 'manual' | 'retry' };
+/** `scheduledFor` (epoch milliseconds) is the instant that the run is for; null for now. */
+type Asked = Omit<AskedRun, 'runId' | 'taskUid'> & { uid: number; overlap: Overlap; scheduledFor: number | null };
 
 /** The new run, or null when the task is gone. `tellManualRun` once it is committed. */
 export function makeManualRun(context: HttpContext, asked: Asked, author: Author): Promise<ManualRun | null> {
@@ -23,14 +24,14 @@ export function makeManualRun(context: HttpContext, asked: Asked, author: Author
 export async function makeManualRunIn(
   { now, random }: HttpContext,
   db: Queryable,
-  { uid, overlap, trigger }: Asked,
+  { uid, overlap, scheduledFor, ...asked }: Asked,
   author: Author,
 ): Promise<ManualRun | null> {
   if (overlap === 'replace') await holdReplacing(db, [uid]);
   const at = now();
-  const runId = timeOrderedId(at, random);
+  const runId = timeOrderedId(scheduledFor ?? at, random);
   const replaced = overlap === 'replace' ? await makeWay(db, [{ runId, uid }], at, true) : null;
-  const run = await insertManualRun(db, { runId, taskUid: uid, trigger }, author);
+  const run = await insertManualRun(db, { ...asked, runId, taskUid: uid }, author, at);
   return run && { runId, status: run.status, replaced };
 }
 

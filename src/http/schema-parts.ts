@@ -9,6 +9,8 @@ export const closed = (properties: Record<string, TSchema>, options: object = {}
 
 /** `null` stands for absent. */
 const nullable = (schema: object) => {
+  // A schema without a type takes null as it is.
+  if (!('type' in schema) && !('enum' in schema)) return Type.Unsafe(schema);
   const { type = [], enum: values, ...rest } = schema as { type?: string | string[]; enum?: unknown[] };
   return Type.Unsafe(values ? { enum: [...values, null], ...rest } : { type: [type, 'null'].flat(), ...rest });
 };

@@ -20,6 +20,7 @@ import {
   taskId,
   text,
 } from './schema-parts.ts';
+import { TriggerInput } from './trigger-input.ts';
 
 const TargetInput = Type.Unsafe({
   $id: 'TargetInput',
@@ -191,6 +192,9 @@ const Run = Type.Object(
     id: shown({ type: 'string', format: 'uuid' }),
     taskId: Type.String(),
     trigger: choice(triggers),
+    triggerSource: shown({ type: ['string', 'null'], description: 'What its caller gave as its source.' }),
+    input: shown({ description: 'What its caller gave it to work on; null when nothing.' }),
+    priority: Type.Integer(),
     scheduledFor: shownInstant,
     status: choice(runStatuses),
     attempt: Type.Integer(),
@@ -247,7 +251,7 @@ export const pageOf = (name: string) =>
   Type.Object({ items: Type.Array(Type.Ref(`${name}#`)), nextCursor: shown({ type: ['string', 'null'] }) });
 
 /** Every schema that has a name of its own. */
-export const namedSchemas = [ScheduleInput, TargetInput, TaskInput, NewTaskInput, Task, Run, Problem];
+export const namedSchemas = [ScheduleInput, TargetInput, TaskInput, NewTaskInput, TriggerInput, Task, Run, Problem];
 
 export const taskIdParams = closed({ id: shown(taskId) });
 export const limitQuery = Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 }));

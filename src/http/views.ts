@@ -7,6 +7,7 @@ import { nextOccurrence, occurrencesAfter, type Timing } from '../domain/occurre
 import type { Role } from '../domain/role.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import { type TaskDefinition, timingOf } from '../domain/task.ts';
+import { secondsPerPriority } from '../store/claims.ts';
 import type { LastRun, Run } from '../store/runs.ts';
 import type { Task } from '../store/task-row.ts';
 import { roleAllows } from './actor.ts';
@@ -82,6 +83,9 @@ export function runView(run: Run) {
     id: run.id,
     taskId: run.taskId,
     trigger: run.trigger,
+    triggerSource: run.origin?.source ?? null,
+    input: run.input ?? null,
+    priority: priorityOf(run),
     scheduledFor: shown(run.scheduledFor),
     status: run.status,
     attempt: run.attempt,
@@ -102,6 +106,11 @@ export function runView(run: Run) {
     progress: run.progress ?? null,
     heartbeatDueAt: shown(run.heartbeatDue),
   };
+}
+
+/** A step of priority is a head start of ten seconds among runs that wait. */
+function priorityOf({ dueAt, rank }: Run): number {
+  return Math.round((dueAt.getTime() - rank.getTime()) / (secondsPerPriority * 1_000));
 }
 
 /** The finished attempts, and the one under way. An only attempt is told by the run itself. */

@@ -1,7 +1,7 @@
 /** Waiting runs: putting one in, and taking those whose time has come. */
 
 import { instantOfRunId } from '../domain/occurrence.ts';
-import type { Trigger } from '../domain/run.ts';
+import type { RunOrigin, Trigger } from '../domain/run.ts';
 import { type Plan, planColumn, policyColumns, secondsPerPriority } from './claims.ts';
 import type { Queryable } from './database.ts';
 import type { Author } from './events.ts';
@@ -17,7 +17,14 @@ export type TakenRun = {
   /** When the run's first attempt started; null while there was none before this one. */
   firstStartedAt: number | null;
   plan: Plan;
+  /** Null for a run that no request asked for, like `input`. */
+  origin: RunOrigin | null;
+  /** JSON text. */
+  input: string | null;
 };
+
+/** Of a run that no request asked for. */
+export const unasked = { origin: null, input: null } as const;
 
 export type Taken = {
   runs: TakenRun[];
@@ -95,7 +102,8 @@ export function isNextInLine(r: string): string {
 }
 
 /** The select list of a run `r` and its task `t` that makes a `TakenRow`. */
-export const takenColumns = `r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, r.started_at, ${planColumn} as plan`;
+export const takenColumns = `r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, r.started_at, r.origin,
+  r.input::text as input, ${planColumn} as plan`;
 
 export type TakenRow = {
   id: string;
@@ -104,6 +112,8 @@ export type TakenRow = {
   scheduled_for: Date;
   trigger: Trigger;
   started_at: Date | null;
+  origin: RunOrigin | null;
+  input: string | null;
   plan: Plan;
 };
 
@@ -116,24 +126,39 @@ export function takenRun(row: TakenRow): TakenRun {
     trigger: row.trigger,
     firstStartedAt: row.attempt > 1 && row.started_at ? row.started_at.getTime() : null,
     plan: row.plan,
+    origin: row.origin,
+    input: row.input,
   };
 }
 
+/** A run that a request asks for. */
+export type AskedRun = {
+  /** A UUIDv7 of the instant that it is for. */
+  runId: string;
+  taskUid: number;
+  trigger: 'manual' | 'retry';
+  origin: RunOrigin;
+  /** JSON text; null for none. */
+  input: string | null;
+  /** Null for the task's. */
+  priority: number | null;
+};
+
 /**
- * Inserts a run asked for by hand: `pending`, or queued or `skipped` when the task's last run is still live and it
- * forbids overlap. Null when there is no such live task. `runId` is a UUIDv7 of the
- * instant it is for.
+ * Inserts a run that a request asks for at `now` (epoch milliseconds): `pending`, or queued or `skipped` when the task's
+ * last run is still live and it forbids overlap. Null when there is no such live task.
  */
 export async function insertManualRun(
   db: Queryable,
-  run: { runId: string; taskUid: number; trigger: 'manual' | 'retry' },
+  run: AskedRun,
   author: Author,
+  now: number,
 ): Promise<{ status: 'pending' | 'skipped' } | null> {
   const { rows } = await db.query<{ status: 'pending' | 'skipped' }>({
     name: 'insert-manual-run',
     text: `
       with task as (
-        select t.uid, t.overlap, t.priority, (t.retry->>'maxAttempts')::smallint as max_attempts, ${policyColumns}
+        select t.uid, t.overlap, coalesce($7::smallint, t.priority) as priority, (t.retry->>'maxAttempts')::smallint as max_attempts, ${policyColumns}
         from tasks t where t.uid = $2 and t.deleted_at is null
       ), place as (
         select task.*, case
@@ -144,14 +169,15 @@ export async function insertManualRun(
         from task
       ), noted as (
         insert into task_events (task_uid, type, at, actor, request_id, changes)
-        select uid, 'triggered', $4, $5, $6, jsonb_build_object('runId', $1::uuid, 'trigger', $3::text) from task
+        select uid, 'triggered', $10, $5, $6, jsonb_strip_nulls(jsonb_build_object('runId', $1::uuid, 'trigger', $3::text,
+          'triggerSource', $8::jsonb -> 'source')) from task
       )
       insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at,
-        finished_at, reason, gate, check_due, hooked)
-      select $1::uuid, uid, $3::text::run_trigger, case lane when 2 then 'skipped' else 'pending' end::run_status, $4, $4,
-        $4::timestamptz - priority * interval '${secondsPerPriority} seconds', nullif(lane, 2), 0, max_attempts, $4,
-        case lane when 2 then $4::timestamptz end, case lane when 2 then 'overlap' end, gate,
-        case when checked and lane is distinct from 2 then $4::timestamptz end, hooked
+        finished_at, reason, gate, check_due, hooked, origin, input)
+      select $1::uuid, uid, $3::text::run_trigger, case lane when 2 then 'skipped' else 'pending' end::run_status, $4, $10,
+        $10::timestamptz - priority * interval '${secondsPerPriority} seconds', nullif(lane, 2), 0, max_attempts, $10,
+        case lane when 2 then $10::timestamptz end, case lane when 2 then 'overlap' end, gate,
+        case when checked and lane is distinct from 2 then $10::timestamptz end, hooked, $8, $9
       from place
       returning status`,
     values: [
@@ -161,6 +187,10 @@ export async function insertManualRun(
       new Date(instantOfRunId(run.runId)).toISOString(),
       author.actor,
       author.requestId,
+      run.priority,
+      JSON.stringify(run.origin),
+      run.input,
+      new Date(now).toISOString(),
     ],
   });
   return rows[0] ?? null;

@@ -3,7 +3,7 @@
 import { formatDuration, parseDuration } from '../domain/duration.ts';
 import { writeExactJson } from '../domain/exact-json.ts';
 import { formatInstant, parseInstant } from '../domain/instant.ts';
-import type { EndedRun, ErrorKind, Trigger } from '../domain/run.ts';
+import type { EndedRun, ErrorKind, RunOrigin, Trigger } from '../domain/run.ts';
 import { verdictOf } from '../domain/verdict.ts';
 import { type Plan, planColumn } from './claims.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
@@ -15,6 +15,7 @@ export type OpenAttempt = {
   runId: string;
   attempt: number;
   trigger: Trigger;
+  origin: RunOrigin | null;
   owner: string;
   firstStartedAt: number;
   /** When this attempt started. */
@@ -38,6 +39,7 @@ type OpenRow = {
   id: string;
   attempt: number;
   trigger: Trigger;
+  origin: RunOrigin | null;
   owner: string;
   started_at: Date;
   http_status: number | null;
@@ -47,7 +49,7 @@ type OpenRow = {
   plan: Plan;
 };
 
-const openColumns = `r.id, r.attempt, r.trigger, r.owner, r.started_at, r.http_status, r.output, r.truncated,
+const openColumns = `r.id, r.attempt, r.trigger, r.origin, r.owner, r.started_at, r.http_status, r.output, r.truncated,
   case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${planColumn} as plan`;
 
 /** How long the target of a run under way may be silent, in milliseconds; a minute where the task no longer says. */
@@ -108,10 +110,11 @@ export async function takeHeartbeat(
 export type SilentAttempt = EndedRun & { retryAt: number | null };
 
 /** What is told of an attempt whose end is written down. */
-export function endedRun({ runId, attempt, trigger, startedAt, plan }: OpenAttempt, end: Settlement): EndedRun {
+export function endedRun({ runId, attempt, trigger, origin, startedAt, plan }: OpenAttempt, end: Settlement): EndedRun {
   const { status, error, finishedAt } = end;
   const { taskId } = plan;
-  return { taskId, runId, attempt, trigger, status, error, durationMs: finishedAt - startedAt, latenessMs: null };
+  const about = { taskId, runId, attempt, trigger, origin };
+  return { ...about, status, error, durationMs: finishedAt - startedAt, latenessMs: null };
 }
 
 /** Ends at most `limit` attempts that were not heard of in time as timed out. */
@@ -147,6 +150,7 @@ function openOf(row: OpenRow): OpenAttempt {
     runId: row.id,
     attempt: row.attempt,
     trigger: row.trigger,
+    origin: row.origin,
     owner: row.owner,
     firstStartedAt,
     startedAt: (row.last && parseInstant(row.last.startedAt)) ?? firstStartedAt,

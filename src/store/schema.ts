@@ -19,7 +19,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { EventHook, Policies } from '../domain/policies.ts';
-import { errorKinds, runStatuses, triggers } from '../domain/run.ts';
+import { errorKinds, type RunOrigin, runStatuses, triggers } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { Misfire, Retry } from '../domain/task.ts';
@@ -115,6 +115,10 @@ export const runs = pgTable(
     errorKind: errorKind('error_kind'),
     errorMessage: text('error_message'),
     reason: text('reason'),
+    /** What the request that asked for the run said of it; null for occurrences. */
+    origin: jsonb('origin').$type<RunOrigin>(),
+    /** What the request gave the run to work on, as it was sent. */
+    input: json('input').$type<unknown>(),
     /** Every finished attempt; null while or when the only one can be read off the run itself. */
     attempts: jsonb('attempts').$type<StoredAttempt[]>(),
     cancelRequested: boolean('cancel_requested').notNull().default(false),

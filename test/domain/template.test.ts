@@ -16,6 +16,7 @@ const variables: TemplateVariables = {
     scheduledFor: '2026-11-30T01:00:00.000Z',
     finishedAt: '2026-11-30T01:00:09.000Z',
   },
+  input: { a: { b: ['x'] } },
 };
 const read = (target: object) =>
   readTemplatedTarget({ template: true, url: 'http://a.example/', ...target }, '#/target');

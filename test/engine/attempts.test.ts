@@ -4,7 +4,7 @@ import type { DatabaseTime } from '../../src/engine/database-time.ts';
 import type { PendingParting, PendingSettlement, Settler } from '../../src/engine/settler.ts';
 import type { Outcome } from '../../src/executors/executor.ts';
 import type { Plan } from '../../src/store/claims.ts';
-import type { TakenRun } from '../../src/store/dispatch.ts';
+import { type TakenRun, unasked } from '../../src/store/dispatch.ts';
 import { settle } from '../clock.ts';
 
 const plan = {
@@ -48,7 +48,17 @@ function start(maxConcurrent: number, outcome: Outcome = fine) {
   });
   const begin = (runId: string, scheduled?: Scheduled, change: Partial<TakenRun> = {}) =>
     attempts.start(
-      { runId, uid: 1, attempt: 1, scheduledFor: 0, trigger: 'schedule', firstStartedAt: null, plan, ...change },
+      {
+        runId,
+        uid: 1,
+        attempt: 1,
+        scheduledFor: 0,
+        trigger: 'schedule',
+        firstStartedAt: null,
+        plan,
+        ...unasked,
+        ...change,
+      },
       'me',
       scheduled,
     );

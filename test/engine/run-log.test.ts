@@ -7,6 +7,7 @@ const run: EndedRun = {
   runId: '01939000-0000-8000-8000-000000000007',
   attempt: 1,
   trigger: 'schedule',
+  origin: null,
   status: 'succeeded',
   durationMs: 87,
   latenessMs: 4,
@@ -61,8 +62,7 @@ describe('LOG_RUNS', () => {
 
   test('all writes the start and the end of each', () => {
     const { started, ended, lines } = observe('all');
-    const { taskId, runId, attempt, trigger, latenessMs } = run;
-    started?.({ taskId, runId, attempt, trigger, latenessMs });
+    started?.(run);
     ended(run);
     expect(lines.map(({ level, message }) => `${level} ${message}`)).toEqual(['info run started', 'info run ended']);
     expect(lines[1]?.fields).not.toHaveProperty('err');
@@ -72,6 +72,16 @@ describe('LOG_RUNS', () => {
     const { started, ended, lines, counted } = observe('none');
     ended(failed);
     expect([started, lines, counted]).toEqual([null, [], [failed]]);
+  });
+});
+
+test('a line names the request that asked for the run, and its trace', () => {
+  const { ended, lines } = observe('failures');
+  const trace = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', flags: '00' };
+  ended({ ...failed, trigger: 'manual', origin: { source: 'deploy-42', requestId: 'q-1', trace } });
+  expect(lines[0]?.fields).toMatchObject({
+    ...{ trigger: 'manual', triggerSource: 'deploy-42', requestId: 'q-1' },
+    traceId: trace.traceId,
   });
 });
 

@@ -9,7 +9,7 @@ import { cancelRunsOf } from '../../src/store/runs.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { deleteTask, updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
-import { author, dueOf, makeTask, openStore, type RunRow, readRun, runsOf, type Store, t0 } from './store.ts';
+import { asked, author, dueOf, makeTask, openStore, type RunRow, readRun, runsOf, type Store, t0 } from './store.ts';
 
 const takeWaiting = async (...given: Parameters<typeof take>) => (await take(...given)).runs;
 
@@ -30,7 +30,7 @@ const checkDue = async (id: string) =>
 /** A run by hand of a task whose runs are checked. */
 async function waitingRun(task: Pick<Task, 'uid'>, at = t0): Promise<string> {
   const runId = runIdAt(at);
-  await insertManualRun(store.db, { runId, taskUid: task.uid, trigger: 'manual' }, author);
+  await insertManualRun(store.db, { ...asked, runId, taskUid: task.uid, trigger: 'manual' }, author, at);
   return runId;
 }
 const goesOn = (runId: string, until: number) => ({ runId, until, askAgainAt: null, skipReason: null });

@@ -9,6 +9,7 @@ import type { Task } from '../../src/store/task-row.ts';
 import { deleteTask, updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
 import {
+  asked,
   author,
   dueOf,
   makeTask,
@@ -42,12 +43,14 @@ describe('taking waiting runs', () => {
   test('gives what the attempt needs, and makes the run ours', async () => {
     const task = await makeTask(store.db, 'take', { overlap: 'queue', timeout: '4s' });
     const runId = runIdAt(t0);
-    await insertManualRun(store.db, { runId, taskUid: task.uid, trigger: 'manual' }, author);
+    await insertManualRun(store.db, { ...asked, runId, taskUid: task.uid, trigger: 'manual' }, author, t0);
     const owner = randomUUID();
     const { target, retry } = task.definition;
     expect(await takeWaiting(store.db, owner, 10, t0)).toEqual([
       {
         runId,
+        origin: asked.origin,
+        input: null,
         uid: task.uid,
         attempt: 1,
         scheduledFor: t0,
@@ -108,7 +111,7 @@ describe('taking waiting runs', () => {
           for (const [priority, age] of waiting) {
             const runId = runIdAt(t0 - age);
             const { uid } = tasks[priority] as Task;
-            await insertManualRun(store.db, { runId, taskUid: uid, trigger: 'manual' }, author);
+            await insertManualRun(store.db, { ...asked, runId, taskUid: uid, trigger: 'manual' }, author, t0 - age);
             ranks.set(runId, -age - priority * 10_000);
           }
           const order = [...ranks.values()].sort((a, b) => a - b);
@@ -151,7 +154,7 @@ describe('taking waiting runs', () => {
     await recordOverlaps(store.db, [dueOf(task, 1)], claimer());
     await finish(dueOf(task, 0).runId);
     const manual = runIdAt(t0);
-    await insertManualRun(store.db, { runId: manual, taskUid: other.uid, trigger: 'manual' }, author);
+    await insertManualRun(store.db, { ...asked, runId: manual, taskUid: other.uid, trigger: 'manual' }, author, t0);
     const rival = await store.database.pool.connect();
     await rival.query('begin');
     await claimOccurrences(rival, [dueOf(task, 2)], claimer(), false);
@@ -196,14 +199,16 @@ describe('taking waiting runs', () => {
 
 describe('a run asked for by hand', () => {
   const trigger = (task: Pick<Task, 'uid'>, kind: 'manual' | 'retry' = 'manual') =>
-    insertManualRun(store.db, { runId: runIdAt(t0), taskUid: task.uid, trigger: kind }, author);
+    insertManualRun(store.db, { ...asked, runId: runIdAt(t0), taskUid: task.uid, trigger: kind }, author, t0);
   const states = async (task: Task) => (await runsOf(store.db, task.uid)).map(({ status, lane }) => [status, lane]);
 
   test('waits to be taken, with the rank of its task, and leaves an event', async () => {
     const task = await makeTask(store.db, 'manual', { priority: 9, retry: { maxAttempts: 3 } });
     const runId = runIdAt(t0 + 7);
-    const run = { runId, taskUid: task.uid, trigger: 'retry' as const };
-    expect(await insertManualRun(store.db, run, { actor: 'eve', requestId: 'r-1' })).toEqual({ status: 'pending' });
+    const run = { ...asked, runId, taskUid: task.uid, trigger: 'retry' as const };
+    expect(await insertManualRun(store.db, run, { actor: 'eve', requestId: 'r-1' }, t0 + 7)).toEqual({
+      status: 'pending',
+    });
     expect(await readRun(store.db, runId)).toMatchObject({
       trigger: 'retry',
       status: 'pending',

@@ -9,7 +9,7 @@ import { countGated, forgetGates, type GatedTake, takeGated } from '../../src/st
 import type { Task } from '../../src/store/task-row.ts';
 import { updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';
-import { author, dueOf, makeTask, openStore, readRun, runsOf, type Store, t0, waitForBlocked } from './store.ts';
+import { asked, author, dueOf, makeTask, openStore, readRun, runsOf, type Store, t0, waitForBlocked } from './store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -33,7 +33,7 @@ async function ask({ uid }: Pick<Task, 'uid'>, count = 1, from = t0 - 1_000): Pr
   const ids: string[] = [];
   for (let place = 0; place < count; place++) {
     const runId = runIdAt(from + place);
-    await insertManualRun(store.db, { runId, taskUid: uid, trigger: 'manual' }, author);
+    await insertManualRun(store.db, { ...asked, runId, taskUid: uid, trigger: 'manual' }, author, from + place);
     ids.push(runId);
   }
   return ids;

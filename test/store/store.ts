@@ -156,3 +156,6 @@ export async function waitForBlocked(db: Queryable, count: number): Promise<void
     { what: `${count} statements to wait for a lock` },
   );
 }
+
+/** What a request says of a run when it says nothing. */
+export const asked = { origin: { source: null, requestId: null, trace: null }, input: null, priority: null };

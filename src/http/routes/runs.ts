@@ -12,6 +12,7 @@ import { decodeCursor, sendPage, upTo, uuidText } from '../paging.ts';
 import { instantParameter } from '../parameters.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { choice, closed, cursorQuery, instantQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
+import { originOf } from '../trigger-input.ts';
 import { runView } from '../views.ts';
 
 const filters = {
@@ -147,9 +148,15 @@ export function runRoutes(app: App, context: HttpContext): void {
       if (!isOver(run.status)) throw new ProblemError('illegal_transition', `the run is still ${run.status}`);
       const task = await findTask(database.pool, run.taskId);
       const target = task?.uid === run.taskUid ? { uid: task.uid, overlap: task.definition.overlap } : null;
+      const asked = {
+        trigger: 'retry' as const,
+        origin: originOf(request, run.origin?.source ?? null),
+        input: run.input == null ? null : JSON.stringify(run.input),
+        priority: null,
+        scheduledFor: null,
+      };
       const made =
-        target &&
-        (await untilLaneFree(() => makeManualRun(context, { ...target, trigger: 'retry' }, authorOf(request))));
+        target && (await untilLaneFree(() => makeManualRun(context, { ...target, ...asked }, authorOf(request))));
       if (made === null) throw new ProblemError('illegal_transition', 'the task of this run has been deleted');
       tellManualRun(context, made, task?.definition.hooks?.before != null);
       const { runId } = made;

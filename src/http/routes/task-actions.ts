@@ -18,6 +18,7 @@ import { etagOf } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { startTask, stopTask, triesOf } from '../revisions.ts';
 import { choice, closed, countQuery, instantQuery, taskIdParams } from '../schemas.ts';
+import { readTrigger } from '../trigger-input.ts';
 import { nextRuns, runView, taskView } from '../views.ts';
 
 const longestWaitSeconds = 60;
@@ -114,14 +115,14 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
           ),
         }),
         params: taskIdParams,
-        body: Type.Optional(closed({})),
+        body: Type.Optional(Type.Ref('TriggerInput#')),
         response: { 202: Type.Ref('Run#') },
       },
     },
     async (request, reply) => {
       const task = await liveTask(context, request);
       const keyed = keyedRequest(request, `trigger ${task.uid}`);
-      const asked = { uid: task.uid, overlap: task.definition.overlap, trigger: 'manual' as const };
+      const asked = { uid: task.uid, overlap: task.definition.overlap, ...readTrigger(request, now()) };
       let made: ManualRun | null = null;
       const answer = (run: ManualRun | null) => {
         if (run === null) throw notFound(`task "${task.id}"`);
