@@ -33,6 +33,6 @@ test.each([
     const [body, code] = [stdout.slice(0, stdout.lastIndexOf('\n')), stdout.slice(stdout.lastIndexOf('\n') + 1)];
     expect(Number(code), `${here}\n${body}`).toBeLessThan(300);
     if (body !== '') JSON.parse(body);
-    if (command.includes('/trigger')) expect(JSON.parse(body).status).toBe('succeeded');
+    if (command.includes('prefer: wait')) expect(JSON.parse(body).status).toBe('succeeded');
   }
 });

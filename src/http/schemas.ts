@@ -253,6 +253,10 @@ export const pageOf = (name: string) =>
 /** Every schema that has a name of its own. */
 export const namedSchemas = [ScheduleInput, TargetInput, TaskInput, NewTaskInput, TriggerInput, Task, Run, Problem];
 
+/** A query parameter that may be repeated: any of its values. */
+export const choices = (values: readonly string[]) =>
+  Type.Optional(Type.Array(choice(values), { maxItems: values.length }));
+
 export const taskIdParams = closed({ id: shown(taskId) });
 export const limitQuery = Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 }));
 export const cursorQuery = Type.Optional(Type.String({ maxLength: 512 }));

@@ -1,6 +1,7 @@
 /** The history of runs: reading it page by page, cancelling, and letting the oldest go. */
 
 import { and, desc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { unionAll } from 'drizzle-orm/pg-core';
 import { instantOfRunId, leastRunId } from '../domain/occurrence.ts';
 import { isOver, type RunStatus, type Trigger } from '../domain/run.ts';
 import { cancelledAttempts } from './attempt-records.ts';
@@ -14,8 +15,9 @@ export type Run = typeof runs.$inferSelect & { taskId: string };
 /** Which runs a list shows: all conditions hold. Instants are epoch milliseconds. */
 export type RunFilter = {
   taskId: string | null;
-  status: RunStatus | null;
-  trigger: Trigger | null;
+  /** Any of these; none for all. */
+  statuses: readonly RunStatus[];
+  triggers: readonly Trigger[];
   /** Scheduled at or after. */
   from: number | null;
   /** Scheduled before. */
@@ -53,19 +55,27 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Run[]> 
     if (uids.length === 0) return [];
     conditions.push(uids.length === 1 ? eq(runs.taskUid, uids[0] as number) : inArray(runs.taskUid, uids));
   }
-  // Literals, not parameters: a partial index serves only a condition that the planner can read.
-  if (filter.status !== null) conditions.push(sql`${runs.status} = ${sql.raw(`'${filter.status}'`)}`);
-  if (filter.trigger !== null) conditions.push(sql`${runs.trigger} = ${sql.raw(`'${filter.trigger}'`)}`);
   if (filter.from !== null) conditions.push(gte(runs.id, leastRunId(filter.from)));
   if (filter.to !== null) conditions.push(lt(runs.id, leastRunId(filter.to)));
   if (filter.before !== null) conditions.push(lt(runs.id, filter.before));
-  const page = db.orm
-    .select({ id: runs.id })
-    .from(runs)
-    .where(and(...conditions))
-    .orderBy(desc(runs.id))
-    .limit(filter.limit)
-    .as('page');
+  // One page for each kind that is asked for, then the newest of them all: a partial index serves only one status or trigger,
+  // and only as a literal that the planner can read.
+  const kinds = kindsOf(filter).map((kind) =>
+    db.orm
+      .select({ id: runs.id })
+      .from(runs)
+      .where(and(...conditions, ...kind))
+      .orderBy(desc(runs.id))
+      .limit(filter.limit),
+  );
+  const [first, second, ...others] = kinds as [(typeof kinds)[0], ...typeof kinds];
+  const page = (
+    second
+      ? unionAll(first, second, ...others)
+          .orderBy(desc(runs.id))
+          .limit(filter.limit)
+      : first
+  ).as('page');
   const rows = await db.orm
     .select(selection)
     .from(page)
@@ -73,6 +83,14 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Run[]> 
     .innerJoin(tasks, eq(tasks.uid, runs.taskUid))
     .orderBy(desc(runs.id));
   return rows.map((row) => ({ ...row.run, taskId: row.taskId }));
+}
+
+/** The conditions of each pair of a status and a trigger that the filter names. */
+function kindsOf({ statuses, triggers }: RunFilter): SQL[][] {
+  const literals = (column: typeof runs.status | typeof runs.trigger, values: readonly string[]) =>
+    values.length === 0 ? [[]] : [...new Set(values)].map((value) => [sql`${column} = ${sql.raw(`'${value}'`)}`]);
+  const byTrigger = literals(runs.trigger, triggers);
+  return literals(runs.status, statuses).flatMap((status) => byTrigger.map((trigger) => [...status, ...trigger]));
 }
 
 /** The numbers of every task, live or deleted, that has or had this id. */

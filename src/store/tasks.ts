@@ -182,8 +182,10 @@ export async function completeTasks(db: Queryable, items: readonly ExhaustedTask
 
 /** Which tasks a list shows: all conditions hold. */
 export type TaskFilter = {
-  status: TaskStatus | null;
-  labels: Record<string, string>;
+  /** Any of these; none for all. */
+  statuses: readonly TaskStatus[];
+  /** Names and values. A task has one of the values of each name. */
+  labels: readonly (readonly [name: string, value: string])[];
   /** Part of the id or the name, whatever its case. */
   q: string | null;
   /** Only ids after this one. */
@@ -195,6 +197,8 @@ export type TaskFilter = {
 
 /** Live tasks in the order of their ids, at most `limit`, and whether more follow. */
 export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ items: Task[]; more: boolean }> {
+  const labels = new Map<string, string[]>();
+  for (const [name, value] of filter.labels) labels.set(name, [...(labels.get(name) ?? []), value]);
   const pattern = filter.q === null ? null : `%${filter.q.replace(/[\\%_]/g, '\\$&')}%`;
   const { rows } = await db.query<TaskRow & { found: number }>({
     name: 'list-tasks',
@@ -202,8 +206,10 @@ export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ it
       with page as (
         select * from tasks
       where deleted_at is null
-        and ($1::task_status is null or status = $1)
+        and (cardinality($1::task_status[]) = 0 or status = any($1))
         and ($2::jsonb = '{}' or labels @> $2)
+        and not exists (
+          select from jsonb_each($7::jsonb) as wanted(name, options) where not coalesce(options ? (labels ->> name), false))
         and ($3::text is null or id ilike $3 or name ilike $3)
         and ($4::text is null or id > $4 collate "C")
         order by id limit $5
@@ -215,7 +221,20 @@ export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ it
       )
       select ${taskColumns('page')}, found::integer from page join measured using (id)
       where place < $5 and (place = 1 or bytes <= $6) order by id`,
-    values: [filter.status, JSON.stringify(filter.labels), pattern, filter.after, filter.limit + 1, filter.largest],
+    values: [
+      filter.statuses,
+      // What has to be there comes from the index.
+      JSON.stringify(
+        Object.fromEntries(
+          [...labels].flatMap(([name, [value, other]]) => (other === undefined ? [[name, value]] : [])),
+        ),
+      ),
+      pattern,
+      filter.after,
+      filter.limit + 1,
+      filter.largest,
+      JSON.stringify(Object.fromEntries([...labels].filter(([, values]) => values.length > 1))),
+    ],
   });
   return { items: rows.map(taskOf), more: (rows[0]?.found ?? 0) > rows.length };
 }

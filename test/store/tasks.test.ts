@@ -20,7 +20,7 @@ beforeAll(async () => {
   store = await openStore();
 });
 
-const everything: TaskFilter = { status: null, labels: {}, q: null, after: null, limit: 1_000, largest: 1_000_000 };
+const everything: TaskFilter = { statuses: [], labels: [], q: null, after: null, limit: 1_000, largest: 1_000_000 };
 const list = async (filter: Partial<TaskFilter>) =>
   (await listTasks(store.db, { ...everything, ...filter })).items.map(({ id }) => id);
 const eventsOf = async ({ uid }: Pick<Task, 'uid'>) =>
@@ -229,10 +229,22 @@ describe('the list of tasks', () => {
     await makeTask(store.db, 'f-3', { labels: { team: 'x' } });
     await makeTask(store.db, 'f-4', { labels: { team: 'x' } });
     await deleteTask(store.db, 'f-4', null, author, t0);
-    expect(await list({ labels: { team: 'x' } })).toEqual(['f-1', 'f-2', 'f-3']);
-    expect(await list({ labels: { team: 'x', tier: '2' } })).toEqual(['f-2']);
-    expect(await list({ labels: { team: 'x' }, status: 'active' })).toEqual(['f-1', 'f-3']);
-    expect(await list({ labels: { team: 'x' }, q: 'f-3', status: 'stopped' })).toEqual([]);
+    const team = ['team', 'x'] as const;
+    expect(await list({ labels: [team] })).toEqual(['f-1', 'f-2', 'f-3']);
+    expect(await list({ labels: [team, ['tier', '2']] })).toEqual(['f-2']);
+    expect(await list({ labels: [team], statuses: ['active'] })).toEqual(['f-1', 'f-3']);
+    expect(await list({ labels: [team], q: 'f-3', statuses: ['stopped'] })).toEqual([]);
+  });
+
+  test('takes any of several statuses, and any of several values of one label', async () => {
+    await makeTask(store.db, 'a-1', { labels: { kind: 'any', tier: '1' } });
+    await makeTask(store.db, 'a-2', { labels: { kind: 'any', tier: '2' }, status: 'stopped' });
+    await makeTask(store.db, 'a-3', { labels: { kind: 'any', tier: '3' } });
+    await makeTask(store.db, 'a-4', { labels: { kind: 'any' } });
+    const kind = ['kind', 'any'] as const;
+    expect(await list({ labels: [kind], statuses: ['active', 'stopped'] })).toEqual(['a-1', 'a-2', 'a-3', 'a-4']);
+    expect(await list({ labels: [kind, ['tier', '1'], ['tier', '2']] })).toEqual(['a-1', 'a-2']);
+    expect(await list({ labels: [kind, ['tier', '1'], ['tier', '9']], statuses: ['stopped'] })).toEqual([]);
   });
 });
 

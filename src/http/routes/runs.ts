@@ -11,23 +11,23 @@ import { makeManualRun, tellManualRun } from '../manual-run.ts';
 import { decodeCursor, sendPage, upTo, uuidText } from '../paging.ts';
 import { instantParameter } from '../parameters.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { choice, closed, cursorQuery, instantQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
+import { choices, closed, cursorQuery, instantQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
 import { originOf } from '../trigger-input.ts';
 import { runView } from '../views.ts';
 
 const filters = {
   limit: limitQuery,
   cursor: cursorQuery,
-  status: Type.Optional(choice(runStatuses)),
-  trigger: Type.Optional(choice(triggers)),
+  status: choices(runStatuses),
+  trigger: choices(triggers),
   from: instantQuery,
   to: instantQuery,
 };
 type Query = {
   limit: number;
   cursor?: string;
-  status?: RunStatus;
-  trigger?: Trigger;
+  status?: RunStatus[];
+  trigger?: Trigger[];
   from?: string;
   to?: string;
   task?: string;
@@ -42,8 +42,8 @@ export function runRoutes(app: App, context: HttpContext): void {
     const query = request.query as Query;
     const found = await listRuns(database, {
       taskId,
-      status: query.status ?? null,
-      trigger: query.trigger ?? null,
+      statuses: query.status ?? [],
+      triggers: query.trigger ?? [],
       from: instantParameter('from', query.from),
       to: instantParameter('to', query.to),
       before: decodeCursor(query.cursor, uuidText),

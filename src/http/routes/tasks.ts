@@ -19,7 +19,7 @@ import { decodeCursor, largestPage, sendPage } from '../paging.ts';
 import { checkIfMatch, etagOf, isKnown } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { patchTask, replaceTask, settleCut, triesOf } from '../revisions.ts';
-import { choice, closed, cursorQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
+import { choices, closed, cursorQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
 import type { Validation } from '../validation.ts';
 import { taskView } from '../views.ts';
 
@@ -42,7 +42,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         querystring: closed({
           limit: limitQuery,
           cursor: cursorQuery,
-          status: Type.Optional(choice(taskStatuses)),
+          status: choices(taskStatuses),
           label: Type.Optional(
             Type.Array(
               Type.Unsafe<string>({
@@ -63,16 +63,13 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       const query = request.query as {
         limit: number;
         cursor?: string;
-        status?: TaskStatus;
+        status?: TaskStatus[];
         label?: string[];
         q?: string;
       };
-      const labels = Object.fromEntries(
-        (query.label ?? []).map((label) => [label.split(':', 1)[0], label.slice(label.indexOf(':') + 1)]),
-      );
       const found = await listTasks(db, {
-        status: query.status ?? null,
-        labels,
+        statuses: query.status ?? [],
+        labels: (query.label ?? []).map(readLabel),
         q: query.q || null,
         after: decodeCursor(query.cursor, /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
         limit: query.limit,
@@ -209,4 +206,10 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       return reply.code(204).send();
     },
   );
+}
+
+/** `name:value`; the value may hold colons. */
+function readLabel(text: string): [name: string, value: string] {
+  const colon = text.indexOf(':');
+  return [text.slice(0, colon), text.slice(colon + 1)];
 }
