@@ -19,9 +19,6 @@ const triggerSource = {
   examples: ['deploy-42'],
 };
 
-/** Of start and stop too. */
-export const sourceField = { triggerSource };
-
 export const TriggerInput = Type.Unsafe(
   closedFields(
     {
