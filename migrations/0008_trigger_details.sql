@@ -1,2 +1,2 @@
 ALTER TABLE "runs" ADD COLUMN "origin" jsonb;--> statement-breakpoint
-ALTER TABLE "runs" ADD COLUMN "input" json;
+ALTER TABLE "runs" ADD COLUMN "input" text;

@@ -2,6 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { writeExactJson } from '../domain/exact-json.ts';
 import { parseInstant } from '../domain/instant.ts';
 import type { RunOrigin } from '../domain/run.ts';
 import { readTraceparent } from '../domain/trace.ts';
@@ -62,7 +63,7 @@ export function readTrigger(request: FastifyRequest, now: number) {
   return {
     trigger: 'manual' as const,
     origin: originOf(request, body.triggerSource ?? null),
-    input: input == null ? null : JSON.stringify(input),
+    input: input == null ? null : writeExactJson(input),
     priority,
     scheduledFor: at,
   };

@@ -84,7 +84,7 @@ export function runView(run: Run) {
     taskId: run.taskId,
     trigger: run.trigger,
     triggerSource: run.origin?.source ?? null,
-    input: run.input ?? null,
+    input: run.input === null ? null : alreadyJson(run.input),
     priority: priorityOf(run),
     scheduledFor: shown(run.scheduledFor),
     status: run.status,

@@ -102,8 +102,8 @@ export function isNextInLine(r: string): string {
 }
 
 /** The select list of a run `r` and its task `t` that makes a `TakenRow`. */
-export const takenColumns = `r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, r.started_at, r.origin,
-  r.input::text as input, ${planColumn} as plan`;
+export const takenColumns = `r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, r.started_at, r.origin, r.input,
+  ${planColumn} as plan`;
 
 export type TakenRow = {
   id: string;

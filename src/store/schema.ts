@@ -117,8 +117,8 @@ export const runs = pgTable(
     reason: text('reason'),
     /** What the request that asked for the run said of it; null for occurrences. */
     origin: jsonb('origin').$type<RunOrigin>(),
-    /** What the request gave the run to work on, as it was sent. */
-    input: json('input').$type<unknown>(),
+    /** What the request gave the run to work on: JSON text, to the last digit as it was sent. */
+    input: text('input'),
     /** Every finished attempt; null while or when the only one can be read off the run itself. */
     attempts: jsonb('attempts').$type<StoredAttempt[]>(),
     cancelRequested: boolean('cancel_requested').notNull().default(false),

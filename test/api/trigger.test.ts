@@ -43,6 +43,19 @@ test('its source, input and priority are kept on the run and reach the target', 
   expect(call.headers).toMatchObject({ 'x-trigger-source': 'deploy-42', 'content-type': 'application/json' });
 });
 
+test('its input arrives and is shown to the last digit', async () => {
+  await manualTask('exact');
+  const input = '{"id":12345678901234567890,"price":1.10,"__proto__":{"a":1}}';
+  const answer = await fetch(`${api.url}/tasks/exact/trigger`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: `{"input":${input}}`,
+  });
+  expect(await answer.text()).toContain(`"input":${input}`);
+  const call = await poll(async () => target.requests.find(({ path }) => path === '/exact'), { what: 'the call' });
+  expect(call.body).toBe(input);
+});
+
 test('a run that nobody asked for so has none of it', async () => {
   await manualTask('plain');
   for (const body of [{}, { triggerSource: null, input: null, priority: null, scheduledFor: null }]) {

@@ -151,7 +151,7 @@ export function runRoutes(app: App, context: HttpContext): void {
       const asked = {
         trigger: 'retry' as const,
         origin: originOf(request, run.origin?.source ?? null),
-        input: run.input == null ? null : JSON.stringify(run.input),
+        input: run.input,
         priority: null,
         scheduledFor: null,
       };
