@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { systemClock } from './clock.ts';
 import { parseAddressRules } from './executors/address-rules.ts';
+import { parseProxy } from './executors/proxy-choice.ts';
 import { parseSigningSecrets } from './executors/signature.ts';
 import { createLogger } from './log.ts';
 import { createSecrets } from './secrets.ts';
@@ -22,6 +23,7 @@ function fail(sentence: string): never {
 function readAll() {
   return readSettings(process.env, (path) => readFileSync(path, 'utf8'), {
     addressRules: parseAddressRules,
+    proxyUrl: parseProxy,
     signingSecrets: parseSigningSecrets,
   });
 }

@@ -12,6 +12,7 @@ import { createOriginBreakers } from './engine/origin-breakers.ts';
 import { observeRuns } from './engine/run-log.ts';
 import { createHttpExecutor } from './executors/http.ts';
 import { createSystemResolver } from './executors/names/system-resolver.ts';
+import { createProxyChoice } from './executors/proxy-choice.ts';
 import { createTargetFilter } from './executors/target-filter.ts';
 import { fillInTemplates } from './executors/templates.ts';
 import { warmUp } from './executors/warm-up.ts';
@@ -112,6 +113,7 @@ export async function startService({
   };
   const executor = createHttpExecutor({
     ...calling,
+    proxyOf: settings.proxies && createProxyChoice(settings.proxies),
     onPostponed: () => metrics.postponed('origin_full'),
     onSaturated(origin, isSaturated) {
       if (isSaturated) log.warn({ origin }, 'calls to this origin do not end: more are made only as they do');

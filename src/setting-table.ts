@@ -1,7 +1,7 @@
 /** The table of all settings: name, default, meaning, and how each is read. */
 
 import type { KeyObject } from 'node:crypto';
-import type { Result } from './errors.ts';
+import { ok, type Result } from './errors.ts';
 import { basePath, type HostName, hostNames, origins } from './setting-door.ts';
 import { redisAddress } from './setting-redis.ts';
 import {
@@ -24,6 +24,8 @@ import {
 export type SettingParsers = {
   /** CIDRs and hosts, as text per rule. */
   addressRules: Parse<string[]>;
+  /** The URL of a proxy; a fault repeats nothing of it. */
+  proxyUrl: Parse<string>;
   /** `whsec_…` secrets, newest first; a fault repeats none of them. */
   signingSecrets: Parse<KeyObject[]>;
 };
@@ -214,6 +216,12 @@ export const settingTable = {
     'TARGET_DNS_SERVERS',
     'Name servers for the hosts of targets, as addresses with or without a port. Absent: those of `/etc/resolv.conf`.',
     addresses(8),
+    null,
+  ),
+  targetProxy: secret(
+    'TARGET_PROXY',
+    'URL of the proxy that targets and hooks are called through, `http://user:password@host:port`, or `env` for what `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say. A target may name another one. The proxy and what is behind it are held to `TARGET_DENY` and `TARGET_ALLOW`.',
+    (input, parsers) => (input.trim() === 'env' ? ok('env') : parsers.proxyUrl(input.trim())),
     null,
   ),
   signingSecrets: secret(

@@ -6,6 +6,8 @@ import { isLoopback } from './setting-values.ts';
 
 /** All settings, frozen. Durations in milliseconds; null = not set. */
 export type Settings = Readonly<SettingValues> & {
+  /** The proxies that targets are called through; null = none. */
+  readonly proxies: Readonly<{ http: string | null; https: string | null; none: string }> | null;
   /** No auth is configured: everyone who gets through is admin. */
   readonly open: boolean;
   /** Sentences to be logged at start. */
@@ -36,10 +38,12 @@ export function readSettings(
   const isSet = (name: string) => present(env[name]) !== null || present(env[`${name}_FILE`]) !== null;
   const open = !['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'].some(isSet);
   faults.push(...contradictions(settings, isSet, open));
+  const proxies = proxiesOf(settings.targetProxy ?? null, env, parsers, faults);
   if (faults.length > 0) return { ok: false, errors: faults };
   return ok(
     Object.freeze({
       ...(values as SettingValues),
+      proxies,
       open,
       warnings: Object.freeze(warnings(values as SettingValues, open)),
     }),
@@ -76,6 +80,32 @@ function textOf(
     faults.push(`${name}_FILE: the file ${JSON.stringify(path)} cannot be read (${code})`);
     return null;
   }
+}
+
+/** One proxy for all, or those that the environment names as for other programs; `faults` takes what is wrong with these. */
+function proxiesOf(
+  targetProxy: string | null,
+  env: Environment,
+  parsers: SettingParsers,
+  faults: string[],
+): Settings['proxies'] {
+  if (targetProxy === null) return null;
+  if (targetProxy !== 'env') return { http: targetProxy, https: targetProxy, none: '' };
+  const named = (...names: string[]): string | null => {
+    const name = names.flatMap((each) => [each.toLowerCase(), each]).find((each) => present(env[each]) !== null);
+    if (name === undefined) return null;
+    const given = (env[name] as string).trim();
+    // Many leave the scheme out.
+    const parsed = parsers.proxyUrl(given.includes('://') ? given : `http://${given}`);
+    if (parsed.ok) return parsed.value;
+    faults.push(...parsed.errors.map((error) => `${name} (read because TARGET_PROXY is env) ${error}`));
+    return null;
+  };
+  return {
+    http: named('HTTP_PROXY', 'ALL_PROXY'),
+    https: named('HTTPS_PROXY', 'ALL_PROXY'),
+    none: present(env.no_proxy) ?? present(env.NO_PROXY) ?? '',
+  };
 }
 
 function present(value: string | undefined): string | null {

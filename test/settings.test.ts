@@ -3,13 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { defaultDeniedTargets, parseAddressRules } from '../src/executors/address-rules.ts';
+import { parseProxy } from '../src/executors/proxy-choice.ts';
 import { parseSigningSecrets } from '../src/executors/signature.ts';
 import { type Definition, settingTable } from '../src/setting-table.ts';
 import { isLoopback } from '../src/setting-values.ts';
 import { type Environment, readSettings, type Settings } from '../src/settings.ts';
 import { renderSettingsTable, settingsBegin, settingsEnd } from './settings-markdown.ts';
 
-const parsers = { addressRules: parseAddressRules, signingSecrets: parseSigningSecrets };
+const parsers = { addressRules: parseAddressRules, proxyUrl: parseProxy, signingSecrets: parseSigningSecrets };
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
 const keyList = `ci:operator:${sha256('ci-key')}`;
 

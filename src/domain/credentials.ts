@@ -1,8 +1,8 @@
 /** Credentials in what a task calls: which values they are, hidden behind a mask, and put back where the mask comes back. */
 
 import { type FieldError, ok, type Result } from '../errors.ts';
+import { pointerPart } from './field.ts';
 import { isObject } from './merge-patch.ts';
-import { pointerPart } from './target.ts';
 
 /** Stands for a value that is not shown. No header can hold it: its characters are not Latin-1. */
 const mask = '••••••';
@@ -13,23 +13,30 @@ const credentialNames =
 const credentialValues = /^(bearer|basic|digest|negotiate|apikey|token)\s+\S|^whsec_|^eyJ[\w-]+\./i;
 
 /** Whether the value of a header (its name in lower case) is a credential. */
-function isCredential(name: string, value: string): boolean {
+export function isCredential(name: string, value: string): boolean {
   return credentialNames.test(name) || credentialValues.test(value);
 }
 
-/** All that is called has this form: targets, fallbacks, hooks. `tls.key` is a private key in PEM. */
-type Call = { headers: Record<string, string>; tls?: { key?: string | null } | null };
+/** All that is called has this form: targets, fallbacks, hooks. `tls.key` is a private key in PEM, `proxy` a URL with or without a password. */
+type Call = { headers: Record<string, string>; tls?: { key?: string | null } | null; proxy?: string };
 
 /** The same call without its credentials; the call itself where it has none. */
 function maskCall<T extends Call>(call: T): T {
-  const { headers, tls } = call;
+  const { headers, tls, proxy } = call;
+  const shownProxy = proxy && maskUrl(proxy);
   const hidden = Object.entries(headers).filter(([name, value]) => isCredential(name, value));
-  if (hidden.length === 0 && tls?.key == null) return call;
+  if (hidden.length === 0 && tls?.key == null && shownProxy === proxy) return call;
   return {
     ...call,
     headers: { ...headers, ...Object.fromEntries(hidden.map(([name]) => [name, mask])) },
     ...(tls?.key == null ? {} : { tls: { ...tls, key: mask } }),
+    ...(shownProxy === undefined ? {} : { proxy: shownProxy }),
   };
+}
+
+/** A URL with the mask for its password; for its user name where that stands alone, because then it is a token. */
+function maskUrl(url: string): string {
+  return url.replace(/^(\w+:\/\/)(?:([^/@]*?:)[^/]*|[^/]+)@/, `$1$2${mask}@`);
 }
 
 /** The parts of a definition that may hold credentials. */
@@ -82,10 +89,17 @@ export function unmask<T extends Given>(input: T, stored: Definition | null): Re
       for (const name of Object.keys(headers))
         headers = member(headers, name, kept?.headers[name.toLowerCase()], `${pointer}/headers`);
     const tls = member(given.tls, 'key', kept?.tls?.key, `${pointer}/tls`);
+    let { proxy } = given;
+    if (typeof proxy === 'string' && proxy.includes(mask)) {
+      // With another host beside the mask it would send the password there.
+      if (kept?.proxy !== undefined && proxy === maskUrl(kept.proxy)) proxy = kept.proxy;
+      else missing(`${pointer}/proxy`);
+    }
     return {
       ...given,
       ...('headers' in given ? { headers } : {}),
       ...('tls' in given ? { tls } : {}),
+      ...('proxy' in given ? { proxy } : {}),
     };
   };
 

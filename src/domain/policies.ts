@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FieldError } from '../errors.ts';
 import { formatDuration, readDuration } from './duration.ts';
 import { signingSecretFaults } from './signing-secret.ts';
-import type { HttpTarget } from './target.ts';
+import { type HttpTarget, refusedAddresses } from './target.ts';
 import { readTemplatedTarget } from './template.ts';
 
 /** At most `limit` runs at once of all tasks that name the key. */
@@ -92,8 +92,7 @@ export function readPolicies(
       errors.push(...read.errors);
       return null;
     }
-    const refusal = read.value.url === before?.url ? null : refusesUrl(read.value.url);
-    if (refusal !== null) errors.push({ pointer: `${pointer}/url`, detail: refusal });
+    errors.push(...refusedAddresses(read.value, before, pointer, refusesUrl));
     return read.value;
   };
   const hook = (name: keyof Hooks, given: HookInput | null | undefined): BeforeHook | null => {

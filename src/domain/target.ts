@@ -1,7 +1,12 @@
 /** What a run calls: the shape of a target as it is stored and echoed, and what a client may ask for. */
 
 import { type FieldError, fault, ok, type Result } from '../errors.ts';
-import { ExactNumber, holdsExactNumber, parseExactJson, writeExactJson } from './exact-json.ts';
+import { faultInJson, isRecord, pointerPart, type Refuse } from './field.ts';
+import { storedBody } from './stored-body.ts';
+import { readSuccess, type SuccessRule } from './success.ts';
+import { type BodyType, bodyTypes, checkBody } from './target-body.ts';
+import { faultInProxy } from './target-proxy.ts';
+import { readTls, type TargetTls } from './target-tls.ts';
 
 export const httpMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export type HttpMethod = (typeof httpMethods)[number];
@@ -19,23 +24,33 @@ export type HttpTarget = {
   bodyText?: string;
   /** Which answers are a success: `2xx` classes or single codes such as `404`. */
   successStatus: string[];
+  /** What the body of such an answer must be like besides; absent = anything. */
+  success?: SuccessRule;
+  /** Whether an answer that points elsewhere is followed there; absent = "none". */
+  redirect?: Redirect;
+  /** How `body` becomes bytes; absent = as the content type says, JSON where it says nothing. */
+  bodyType?: BodyType;
+  /** URL of the proxy to call it through, "none" for none whatever settings say; absent = as settings say. */
+  proxy?: string;
+  tls?: TargetTls;
   /** Whether `{{ … }}` in url, headers and body is filled in for each attempt; absent = no. */
   template?: true;
 };
+
+export const redirects = ['none', 'follow'] as const;
+export type Redirect = (typeof redirects)[number];
 
 export const longestUrl = 2048;
 export const mostHeaders = 64;
 /** Names, values and separators together, in bytes: what common servers still accept. */
 export const largestHeaders = 16 * 1024;
 export const mostSuccessStatuses = 20;
-const deepestBody = 64;
 
 /** Headers that belong to the connection (RFC 9110 §7.6.1), or that decide where the message ends or goes. */
 const connectionHeaders: readonly string[] = [
   'connection',
   'content-length',
   'expect',
-  'host',
   'keep-alive',
   'te',
   'trailer',
@@ -65,7 +80,7 @@ export function readTarget(input: unknown, pointer = '#/target'): Result<HttpTar
   if (typeof input === 'string') return readTarget({ url: input }, pointer);
   if (!isRecord(input)) return fault(pointer, 'must be a URL or an object with one');
   const errors: FieldError[] = [];
-  const refuse = (path: string, detail: string) => void errors.push({ pointer: `${pointer}${path}`, detail });
+  const refuse: Refuse = (path, detail) => void errors.push({ pointer: `${pointer}${path}`, detail });
 
   if ((input.type ?? 'http') !== 'http') refuse('/type', 'must be "http"');
   const method = httpMethods.find((known) => known === (input.method ?? 'POST'));
@@ -77,9 +92,18 @@ export function readTarget(input: unknown, pointer = '#/target'): Result<HttpTar
   const headers = readHeaders(input.headers ?? {}, isTemplate, refuse);
   const body = input.body ?? undefined;
   if (body !== undefined && (method === 'GET' || method === 'HEAD')) refuse('/body', `must be absent for ${method}`);
-  const bodyFault = faultInBody(body, 0);
+  const bodyFault = faultInJson(body);
   if (bodyFault !== null) refuse('/body', bodyFault);
+  const bodyType = oneOf(bodyTypes, input.bodyType, '/bodyType', refuse);
+  if (bodyFault === null) checkBody({ body, bodyType, headers }, isTemplate, refuse);
   const successStatus = readSuccessStatus(input.successStatus ?? ['2xx'], refuse);
+  const success = readSuccess(input.success, refuse);
+  if (success !== undefined && method === 'HEAD')
+    refuse('/success', 'must be absent for HEAD: there is no body to judge');
+  const redirect = oneOf(redirects, input.redirect, '/redirect', refuse);
+  const proxy = readProxyField(input.proxy, refuse);
+  const tls = readTls(input.tls, refuse);
+  if (tls !== undefined && /^http:/i.test(url)) refuse('/tls', 'says nothing about an http URL; call https');
 
   if (errors.length > 0 || method === undefined) return { ok: false, errors };
   return ok({
@@ -89,23 +113,48 @@ export function readTarget(input: unknown, pointer = '#/target'): Result<HttpTar
     headers,
     ...(body === undefined ? {} : storedBody(body)),
     successStatus,
+    ...(success === undefined ? {} : { success }),
+    ...(redirect === undefined ? {} : { redirect }),
+    ...(bodyType === undefined ? {} : { bodyType }),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(tls === undefined ? {} : { tls }),
     ...(isTemplate ? { template: true } : {}),
   });
 }
 
-/** How a body is kept: whoever does not look at its text still finds a plain value. */
-export function storedBody(body: unknown): Pick<HttpTarget, 'body' | 'bodyText'> {
-  if (!holdsExactNumber(body)) return { body };
-  return { body: JSON.parse(JSON.stringify(body)), bodyText: writeExactJson(body) };
+function oneOf<const T extends string>(
+  known: readonly T[],
+  input: unknown,
+  path: string,
+  refuse: Refuse,
+): T | undefined {
+  if (input === undefined || input === null) return undefined;
+  return known.find((one) => one === input) ?? refuse(path, `must be one of ${known.join(', ')}`);
 }
 
-/** The body of a target with its exact numbers: what `storedBody` was given. */
-export function exactBody({ body, bodyText }: Pick<HttpTarget, 'body' | 'bodyText'>): unknown {
-  const read = bodyText === undefined ? null : parseExactJson(bodyText, 2 * deepestBody);
-  return read?.ok ? read.value : body;
+function readProxyField(input: unknown, refuse: Refuse): string | undefined {
+  if (input === undefined || input === null) return undefined;
+  if (typeof input !== 'string') return refuse('/proxy', 'must be a string');
+  const detail = input === 'none' ? null : faultInProxy(input);
+  return detail === null ? input : refuse('/proxy', detail);
 }
 
-type Refuse = (path: string, detail: string) => void;
+/**
+ * Every address that settings refuse among those that a target names, with its pointer below `pointer`. What stands in
+ * `before`, as it is stored, is not asked about again: settings may have changed since.
+ */
+export function refusedAddresses(
+  target: HttpTarget,
+  before: Pick<HttpTarget, 'url' | 'proxy'> | null | undefined,
+  pointer: string,
+  refusesUrl: (url: string) => string | null,
+): FieldError[] {
+  return (['url', 'proxy'] as const).flatMap((name) => {
+    const url = target[name];
+    const detail = url === undefined || url === before?.[name] ? null : refusesUrl(url);
+    return detail === null ? [] : [{ pointer: `${pointer}/${name}`, detail }];
+  });
+}
 
 /** The text with something harmless in place of every `{{ … }}`. */
 export function withoutTemplates(text: string): string {
@@ -168,12 +217,15 @@ function faultInHeader(name: string, value: string | null): string | null {
   if (connectionHeaders.includes(name) || name.startsWith('proxy-'))
     return 'is a header of the connection, which Punctual manages';
   if (ownHeaders.includes(name) || name.startsWith('webhook-')) return 'is a header that Punctual sends itself';
-  return value === null ? 'must be a string' : faultInHeaderValue(value);
+  return value === null ? 'must be a string' : faultInHeaderValue(name, value);
 }
 
 /** What is wrong with the value of a header, or null (RFC 9110 §5.5, without obsolete line folding). */
-export function faultInHeaderValue(value: string): string | null {
+export function faultInHeaderValue(name: string, value: string): string | null {
   if (!/^[\t\x20-\x7e\xa0-\xff]*$/.test(value)) return 'must consist of printable Latin-1 characters on one line';
+  // RFC 9110 §7.2: a name or address, and perhaps a port. Which server is connected to is the URL's business alone.
+  if (name === 'host' && !/^([\w.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(value))
+    return 'must be a host name or address, with a port or without';
   return null;
 }
 
@@ -186,31 +238,4 @@ function readSuccessStatus(input: unknown, refuse: Refuse): string[] {
       refuse(`/successStatus/${index}`, 'must be a class such as "2xx" or a status such as "404"');
   });
   return [...new Set(rules.filter((rule) => typeof rule === 'string'))];
-}
-
-/** Refuses what the store cannot hold (Postgres' jsonb knows neither NUL nor half a surrogate pair) or would choke on. */
-function faultInBody(value: unknown, depth: number): string | null {
-  if (typeof value === 'string')
-    return /\0|\p{Cs}/u.test(value) ? 'must not contain NUL characters or broken surrogate pairs' : null;
-  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return null;
-  if (depth === deepestBody) return `must not be nested deeper than ${deepestBody} levels`;
-  for (const [key, member] of Object.entries(value)) {
-    const detail = faultInBody(key, 0) ?? faultInBody(member, depth + 1);
-    if (detail !== null) return detail;
-  }
-  return null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A member's name as part of a URI-fragment JSON pointer (RFC 6901 §3 and §6). */
-export function pointerPart(name: string): string {
-  return encodeURIComponent(
-    name
-      .replace(/\p{Cs}/gu, '\uFFFD')
-      .replaceAll('~', '~0')
-      .replaceAll('/', '~1'),
-  );
 }

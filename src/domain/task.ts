@@ -9,7 +9,7 @@ import { formatInstant, parseInstant } from './instant.ts';
 import { nextOccurrence, type Timing } from './occurrence.ts';
 import { type Policies, type PoliciesInput, readPolicies } from './policies.ts';
 import { compileSchedule, readSchedule, type Schedule, type ScheduleContext } from './schedule.ts';
-import type { HttpTarget } from './target.ts';
+import { type HttpTarget, refusedAddresses } from './target.ts';
 import type { TaskStatus } from './task-states.ts';
 import { readTemplatedTarget } from './template.ts';
 import type { Warn } from './warning.ts';
@@ -156,10 +156,7 @@ export function readTask(
     ? ok(wantedTarget as HttpTarget)
     : readTemplatedTarget(wantedTarget, '#/target');
   if (!target.ok) errors.push(...target.errors);
-  else if (target.value.url !== stored?.target.url) {
-    const refusal = context.refusesUrl(target.value.url);
-    if (refusal !== null) errors.push({ pointer: '#/target/url', detail: refusal });
-  }
+  else errors.push(...refusedAddresses(target.value, stored?.target, '#/target', context.refusesUrl));
   const overlap = input.overlap ?? 'skip';
   const read = readPolicies(
     { ...input, fallback: input.fallback == null ? null : withTemplate(input.fallback, input.template) },

@@ -2,19 +2,19 @@
 
 import { type FieldError, ok, type Result } from '../errors.ts';
 import { ExactNumber } from './exact-json.ts';
+import { pointerPart } from './field.ts';
 import { compileLiquid, type LiquidEncoding, liquidBudget, liquidMessage, liquidValues } from './liquid.ts';
+import { exactBody, storedBody } from './stored-body.ts';
 import {
-  exactBody,
   faultInHeaderValue,
   faultInUrl,
   type HttpTarget,
   headerSize,
   largestHeaders,
-  pointerPart,
   readTarget,
-  storedBody,
   withoutTemplates,
 } from './target.ts';
+import { faultInEncoded } from './target-body.ts';
 
 /** What a template may name. Instants are RFC 3339. */
 export type TemplateVariables = {
@@ -116,7 +116,7 @@ export function compileTemplates(target: HttpTarget, pointer: string, tried = fa
         for (const [name, render] of headers) {
           field = `headers/${name}`;
           const value = render(values).trim();
-          const detail = faultInHeaderValue(value);
+          const detail = faultInHeaderValue(name, value);
           if (detail !== null) return refused(detail);
           rendered.headers[name] = value;
           size += headerSize(name, value);
@@ -125,6 +125,8 @@ export function compileTemplates(target: HttpTarget, pointer: string, tried = fa
         if (size > largestHeaders) return refused(`must be at most ${largestHeaders} bytes together`);
         field = 'body';
         if (body !== null) Object.assign(rendered, storedBody(body(values)));
+        const faultOfBody = faultInEncoded(rendered);
+        if (faultOfBody !== null) return refused(faultOfBody);
         if (body !== null && Buffer.byteLength(rendered.bodyText ?? JSON.stringify(rendered.body)) > largestBody)
           return refused('is longer than 256 KiB');
         return ok(rendered);

@@ -1,27 +1,33 @@
 /** What is kept of a target's answer: its beginning, whatever it sends. */
 
-/** How much of an answer is read before the connection is cut, in bytes. */
-export const readLimit = 1024 * 1024;
+import { charsetOf, decoderOf } from './charset.ts';
+
+/** How much of an answer is read before the connection is cut, in bytes. Up to there it is read and dropped, so that the target can end. */
+export const readLimit = 8 * 1024 * 1024;
+/** How much of an answer can be judged, in bytes; also the most that a compressed one may become. */
+export const judgeLimit = 1024 * 1024;
 /** How much of what is read is kept, in bytes. */
 export const keepLimit = 16 * 1024;
 
-/** The beginning of an answer's body. `received` counts all bytes that came. */
-export type Answer = { bytes: Buffer | null; kept: number; received: number };
+/** The beginning of an answer's body, up to `limit` bytes. `received` counts all bytes that came. */
+export type Answer = { bytes: Buffer | null; kept: number; received: number; limit: number };
 
 export function emptyAnswer(): Answer {
-  return { bytes: null, kept: 0, received: 0 };
+  return { bytes: null, kept: 0, received: 0, limit: keepLimit };
 }
 
 /** Takes the next chunk in; false when the answer is longer than anybody should read. */
 export function takeChunk(answer: Answer, chunk: Buffer): boolean {
+  const { limit } = answer;
   answer.received += chunk.length;
   if (answer.bytes === null) {
     answer.bytes = chunk;
-    answer.kept = Math.min(chunk.length, keepLimit);
-  } else if (answer.kept < keepLimit) {
-    // One buffer of full size: a target that sends single bytes must not cost an object for each.
-    if (answer.bytes.length < keepLimit) {
-      const whole = Buffer.allocUnsafeSlow(keepLimit);
+    answer.kept = Math.min(chunk.length, limit);
+  } else if (answer.kept < limit) {
+    // Few buffers, each of twice the size: a target that sends single bytes must not cost an object for each.
+    const wanted = Math.min(limit, answer.kept + chunk.length);
+    if (answer.bytes.length < wanted || answer.bytes.length < keepLimit) {
+      const whole = Buffer.allocUnsafeSlow(Math.min(limit, Math.max(keepLimit, 2 * wanted)));
       answer.bytes.copy(whole, 0, 0, answer.kept);
       answer.bytes = whole;
     }
@@ -30,21 +36,27 @@ export function takeChunk(answer: Answer, chunk: Buffer): boolean {
   return answer.received <= readLimit;
 }
 
-/** Whether more came than is kept. */
+/** Whether more came than the first 16 KiB, which are all that is stored. */
 export function isTruncated(answer: Answer): boolean {
-  return answer.received > answer.kept;
+  return answer.received > Math.min(answer.kept, keepLimit);
 }
 
 /**
- * The kept bytes as text: UTF-8, with U+FFFD for what is not, and for NUL, which Postgres text cannot hold.
+ * The first `limit` bytes as text in the charset of the content type: UTF-8 where it names none, or none that is known.
+ * U+FFFD stands for what is not in the charset, and for NUL, which Postgres text cannot hold.
  * A code point cut by the limit, or by a connection that broke off, is left out.
  */
-export function answerText(answer: Answer, isComplete: boolean): string {
+export function answerText(
+  answer: Answer,
+  isComplete: boolean,
+  contentType: string | null = null,
+  limit = keepLimit,
+): string {
   if (answer.bytes === null) return '';
-  const bytes = answer.bytes.subarray(0, answer.kept);
+  const bytes = answer.bytes.subarray(0, Math.min(answer.kept, limit));
+  const isWhole = isComplete && answer.received === bytes.length;
+  const charset = charsetOf(bytes, contentType);
   const text =
-    isComplete && !isTruncated(answer)
-      ? bytes.toString('utf8')
-      : new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true });
+    isWhole && charset === 'utf-8' ? bytes.toString('utf8') : decoderOf(charset).decode(bytes, { stream: !isWhole });
   return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
 }

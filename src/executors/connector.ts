@@ -1,7 +1,6 @@
 /** Opens sockets to one origin, to addresses that the target filter allows and to no others. */
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import { refusedCode } from './http-outcome.ts';
 import { connectFirst, type ResolvedAddress } from './race.ts';
@@ -24,12 +23,11 @@ export type Connector = (
 export type ConnectorOptions = { clock: Clock; filter: TargetFilter; resolve: ResolveHost };
 
 /**
- * A connector for the sockets of one origin, which share the TLS session. The addresses that the filter saw are the ones
- * connected to, so a name that changes its answer between the two gains nothing.
+ * A connector for the sockets of one origin, without TLS. The addresses that the filter saw are the ones connected to, so a
+ * name that changes its answer between the two gains nothing.
  * There is no timeout: the caller's deadline ends the attempt to connect.
  */
 export function createConnector({ clock, filter, resolve }: ConnectorOptions): Connector {
-  let session: Buffer | undefined;
   /** That of the last connection: an address family that leads nowhere need not be tried first each time. */
   let family = 0;
   /** Counts sockets: they are spread over the addresses of a host. */
@@ -52,21 +50,7 @@ export function createConnector({ clock, filter, resolve }: ConnectorOptions): C
     return addresses.filter(({ address }) => filter.refusesAddress(host, address) === null);
   }
 
-  function secure(hostname: string, socket: Socket): TLSSocket {
-    return connectTls({
-      socket,
-      host: hostname,
-      // RFC 6066 §3 allows neither a literal address nor a dot at the end.
-      servername: isIP(hostname) === 0 ? hostname.replace(/\.$/, '') : '',
-      ALPNProtocols: ['http/1.1'],
-      ...(session === undefined ? {} : { session }),
-    }).on('session', (latest) => {
-      session = latest;
-    });
-  }
-
   return ({ protocol, hostname, port }, report) => {
-    const isSecure = protocol === 'https:';
     let isOver = false;
     let giveUp = () => {};
     const settle = (error: Error | null, socket: Socket | null) => {
@@ -77,14 +61,7 @@ export function createConnector({ clock, filter, resolve }: ConnectorOptions): C
 
     function reached(error: Error | null, socket: Socket | null): void {
       if (socket !== null) family = isIP(socket.remoteAddress ?? '') || family;
-      if (socket === null || !isSecure) {
-        settle(error, socket);
-        return;
-      }
-      const secured = secure(hostname, socket);
-      giveUp = () => secured.destroy();
-      // Stays for the socket's life: an error after the report is the HTTP client's to see, but must never be unhandled.
-      secured.on('error', (failure) => settle(failure, null)).once('secureConnect', () => settle(null, secured));
+      settle(error, socket);
     }
 
     permitted(hostname)
@@ -94,7 +71,7 @@ export function createConnector({ clock, filter, resolve }: ConnectorOptions): C
           clock,
           open: (host) =>
             connectTcp({
-              ...{ host, port: Number(port || (isSecure ? 443 : 80)) },
+              ...{ host, port: Number(port || (protocol === 'https:' ? 443 : 80)) },
               ...{ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 },
             }),
           addresses: inTurn(addresses, family, opened++),
@@ -133,6 +110,7 @@ function rotated<T>(list: T[], turn: number): T[] {
   return [...list.slice(from), ...list.slice(0, from)];
 }
 
-function refused(message: string): Error {
+/** The error with which a connector refuses what the filter forbids. */
+export function refused(message: string): Error {
   return Object.assign(new Error(message), { code: refusedCode });
 }

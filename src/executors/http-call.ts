@@ -2,7 +2,8 @@
 
 import type { Dispatcher } from 'undici';
 import type { Clock, Timer } from '../clock.ts';
-import { takeChunk } from './answer.ts';
+import { judgeLimit, keepLimit, takeChunk } from './answer.ts';
+import { encodingsOf } from './decoding.ts';
 import type { Attempt, Outcome } from './executor.ts';
 import {
   answeredOutcome,
@@ -11,44 +12,73 @@ import {
   isWholeWithoutBody,
   nothingReceived,
   parseRetryAfter,
+  type Received,
   timedOutOutcome,
 } from './http-outcome.ts';
-import type { HttpRequest } from './http-request.ts';
+import type { HttpRequest, PreparedTarget } from './http-request.ts';
+import { judgeAnswer } from './judged-answer.ts';
+import type { Judge } from './judging.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import { postponedOutcome } from './postponed.ts';
 
 const ended = new Error('the attempt is over');
 
+export type CallOptions = {
+  clock: Clock;
+  lanes: Lanes;
+  judge: Judge;
+  attempt: Attempt;
+  target: PreparedTarget;
+  /** Called once, when a connection is free, with the milliseconds left: what depends on the time is made as late as possible. */
+  buildRequest(leftMs: number): HttpRequest;
+  /** Monotonic milliseconds. */
+  deadline: number;
+  /** Called once, with what came back. */
+  report(outcome: Outcome, received: Received): void;
+};
+
 /**
- * Makes the call and reports its outcome once, through `report` and never by throwing. `buildRequest` is called once,
- * when a connection is free, with the milliseconds left: what depends on the time is made as late as possible. A call whose
+ * Makes the call and reports its outcome once, through `report` and never by throwing. A call whose
  * reused connection broke before any byte of an answer is sent once more, as it was, on a new one, unless it is to be sent
  * at most once. The returned function ends the call early as cancelled, for the reason given. Once reported, the connection
  * of an unfinished call is cut. Where no connection becomes free for it, it is postponed: a target that was not called has not failed.
  */
-export function startCall(
-  clock: Clock,
-  lanes: Lanes,
-  attempt: Attempt,
-  buildRequest: (leftMs: number) => HttpRequest,
-  isSuccess: (status: number) => boolean,
-  report: (outcome: Outcome) => void,
-): (message: string) => void {
-  const deadline = clock.monotonic() + attempt.timeoutMs;
+export function startCall({
+  clock,
+  lanes,
+  judge,
+  attempt,
+  target,
+  buildRequest,
+  deadline,
+  report,
+}: CallOptions): (message: string) => void {
   const received = nothingReceived();
   let isOver = false;
   let hasEntered = false;
   let lane: Lane | null = null;
   let request: HttpRequest | null = null;
   let withdraw: (() => void) | null = null;
-  let timer: Timer = clock.after(attempt.timeoutMs, checkDeadline);
+  let timer: Timer = clock.after(Math.max(0, Math.ceil(deadline - clock.monotonic())), checkDeadline);
 
   function end(outcome: Outcome): void {
     if (isOver) return;
     isOver = true;
     timer.cancel();
-    report(outcome);
+    report(outcome, received);
+  }
+
+  /** All is there that is read of the answer. */
+  function complete(): void {
+    received.isWhole = true;
+    if (received.encodings === null && target.success === null) {
+      end(answeredOutcome(received, target.isSuccess, attempt.acceptsLater));
+      return;
+    }
+    judgeAnswer(received, target, attempt.acceptsLater, judge, () => !isOver).then(end, (error) =>
+      end(brokenOutcome(received, error)),
+    );
   }
 
   function stop(outcome: Outcome): void {
@@ -77,29 +107,40 @@ export function startCall(
     onRequestStart() {
       lane?.started();
     },
-    onResponseStart(_controller, status, headers) {
+    onResponseStart({ rawHeaders }, status, headers) {
       if (status < 200 || isOver) return;
       received.status = status;
-      const { 'retry-after': retryAfter, date } = headers;
+      const { 'retry-after': retryAfter, date, location } = headers;
       if (typeof retryAfter === 'string')
         received.retryAfterMs = parseRetryAfter(retryAfter, typeof date === 'string' ? date : null, clock.now());
+      if (typeof location === 'string') received.location = location;
+      const contentType = headers['content-type'];
+      if (typeof contentType === 'string') received.contentType = contentType;
+      received.encodings = encodingsOf(headers['content-encoding']);
+      if (received.encodings !== null || target.success !== null) received.answer.limit = judgeLimit;
+      received.hasLongHeaders = sizeOf(rawHeaders) > keepLimit;
     },
     onResponseData(_controller, chunk) {
-      if (!isOver && !takeChunk(received.answer, chunk))
-        stop(answeredOutcome(received, isSuccess, attempt.acceptsLater));
+      if (isOver || received.isWhole || takeChunk(received.answer, chunk)) return;
+      complete();
+      lane?.destroy(ended);
     },
     onResponseEnd() {
       leave(true);
-      end(answeredOutcome(received, isSuccess, attempt.acceptsLater));
+      if (!received.isWhole) complete();
     },
     onResponseError(_controller, error) {
-      // The client is still amid its own bookkeeping for the connection that broke.
+      if (received.isWhole) {
+        leave(false);
+        return;
+      }
       if (!isOver && !attempt.atMostOnce && lane?.failedOnReuse()) {
+        // The client is still amid its own bookkeeping for the connection that broke.
         queueMicrotask(send);
         return;
       }
       leave(false);
-      if (isWholeWithoutBody(received, error)) end(answeredOutcome(received, isSuccess, attempt.acceptsLater));
+      if (isWholeWithoutBody(received, error)) complete();
       else end(brokenOutcome(received, error));
     },
   };
@@ -129,4 +170,11 @@ export function startCall(
   withdraw = lanes.enter(begin, (pauseMs) => end(postponedOutcome(pauseMs, 'origin_full')), attempt.rank);
 
   return (message) => stop(cancelledOutcome(received, message));
+}
+
+/** Names and values in turn, with what stands between them. */
+function sizeOf(headers: unknown): number {
+  let size = 0;
+  if (Array.isArray(headers)) for (const part of headers) size += part.length + 2;
+  return size;
 }

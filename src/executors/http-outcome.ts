@@ -6,12 +6,35 @@ import { type Answer, answerText, emptyAnswer, isTruncated } from './answer.ts';
 import type { Outcome } from './executor.ts';
 
 /** What came back so far; `status` is null until the headers were complete. */
-export type Received = { status: number | null; answer: Answer; retryAfterMs: number | null };
+export type Received = {
+  status: number | null;
+  answer: Answer;
+  retryAfterMs: number | null;
+  contentType: string | null;
+  /** What is to be undone to read the body, in that order; null for nothing. */
+  encodings: readonly string[] | null;
+  /** Where else the answer points. */
+  location: string | null;
+  /** Headers beyond 16 KiB are not what anybody reads either. */
+  hasLongHeaders: boolean;
+  /** The answer came to its end, or to where nobody reads on. */
+  isWhole: boolean;
+};
 
 /** The code of the error with which a connector refuses what the target filter forbids. */
 export const refusedCode = 'TARGET_REFUSED';
 
+const proxyCode = 'PROXY_FAILED';
+
+/** The error of a proxy that does not let a call through: by the status of its answer, or because it cannot be reached. */
+export function proxyError(status: number | null, cause?: unknown): Error {
+  return Object.assign(new Error('the proxy failed', { cause }), { code: proxyCode, status });
+}
+
 const unavailableStatuses: readonly number[] = [502, 503, 504];
+
+/** 300 leaves a choice, 304 and 305 mean something else, and 306 nothing (RFC 9110 §15.4). */
+const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 
 /** What a target answers that does not want to be asked again: unassigned at IANA, and used so by QStash. */
 const doNotRetry = 489;
@@ -33,6 +56,23 @@ export function answeredOutcome(
   const hint = status >= 300 && status < 400 ? '; redirects are not followed' : '';
   const kind = unavailableStatuses.includes(status) ? 'unavailable' : 'rejected';
   return outcome('failed', received, true, { kind, message: `the target answered ${status}${hint}` });
+}
+
+/** The outcome of an answer whose status is a success and whose body is none, for the reason given. */
+export function wrongBodyOutcome(received: Received, detail: string): Outcome {
+  const message = `the target answered ${received.status}, but its body ${detail}`;
+  return outcome('failed', received, true, { kind: 'rejected', message });
+}
+
+/** The outcome of an answer that points to where it cannot be followed. */
+export function lostOutcome(received: Received, detail: string): Outcome {
+  const message = `the target answered ${received.status}, ${detail}`;
+  return outcome('failed', received, true, { kind: 'rejected', message });
+}
+
+/** Whether an answer of this status says where to go on. */
+export function isRedirect(status: number | null): boolean {
+  return status !== null && redirectStatuses.includes(status);
 }
 
 /** The outcome of an attempt that reached its deadline. */
@@ -59,7 +99,16 @@ export function isWholeWithoutBody({ status }: Received, error: Error): boolean 
 
 /** What is known of an answer before the first byte of it. */
 export function nothingReceived(): Received {
-  return { status: null, answer: emptyAnswer(), retryAfterMs: null };
+  return {
+    status: null,
+    answer: emptyAnswer(),
+    retryAfterMs: null,
+    contentType: null,
+    encodings: null,
+    location: null,
+    hasLongHeaders: false,
+    isWhole: false,
+  };
 }
 
 /**
@@ -76,15 +125,16 @@ export function parseRetryAfter(value: string, date: string | null, now: number)
 
 function outcome(
   status: Outcome['status'],
-  { status: httpStatus, answer, retryAfterMs }: Received,
+  { status: httpStatus, answer, retryAfterMs, contentType, encodings, hasLongHeaders }: Received,
   isComplete: boolean,
   error: Outcome['error'],
 ): Outcome {
   return {
     status,
     httpStatus,
-    output: httpStatus === null ? null : answerText(answer, isComplete),
-    truncated: isTruncated(answer),
+    // What is still compressed is no text.
+    output: httpStatus === null ? null : encodings !== null ? '' : answerText(answer, isComplete, contentType),
+    truncated: hasLongHeaders || isTruncated(answer),
     error,
     retryAfterMs: error === null ? null : retryAfterMs,
     isFinal: httpStatus === doNotRetry,
@@ -99,6 +149,7 @@ type SystemError = Error & { code?: string; syscall?: string; address?: string; 
 function describeFailure(error: unknown): { kind: ErrorKind; message: string } {
   if (!(error instanceof Error)) return { kind: 'internal', message: 'unexpected failure' };
   const { code = error.name, syscall } = error as SystemError;
+  if (code === proxyCode) return describeProxy(error as Error & { status: number | null });
   if (code === refusedCode) return { kind: 'rejected', message: error.message };
   if (syscall === 'getaddrinfo')
     return { kind: 'unavailable', message: `could not resolve ${(error as SystemError).hostname}: ${code}` };
@@ -106,8 +157,7 @@ function describeFailure(error: unknown): { kind: ErrorKind; message: string } {
     return { kind: 'internal', message: `no file descriptor left for a connection: ${code}` };
   if (error instanceof AggregateError || syscall === 'connect')
     return { kind: 'unavailable', message: `could not connect: ${connectFailures(error).join(', ')}` };
-  if (code === 'UND_ERR_HEADERS_OVERFLOW')
-    return { kind: 'rejected', message: "the answer's headers are longer than 16 KiB" };
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return { kind: 'rejected', message: "the answer's headers are too long" };
   const isParserError = error.name === 'HTTPParserError';
   if (closedCodes.includes(code) || (isParserError && error.message.includes('Invalid EOF')))
     return { kind: 'unavailable', message: 'the connection was closed before the answer was complete' };
@@ -116,6 +166,15 @@ function describeFailure(error: unknown): { kind: ErrorKind; message: string } {
     return { kind: 'unavailable', message: `the connection broke before the answer was complete: ${code}` };
   if (isTlsCode(code)) return { kind: 'unavailable', message: `could not connect securely: ${code}` };
   return { kind: 'internal', message: `unexpected failure: ${code}` };
+}
+
+function describeProxy({ status, cause }: Error & { status: number | null }): { kind: ErrorKind; message: string } {
+  if (status === null) {
+    const { kind, message } = describeFailure(cause);
+    return { kind, message: `at the proxy: ${message}` };
+  }
+  const kind = unavailableStatuses.includes(status) ? 'unavailable' : 'rejected';
+  return { kind, message: `the proxy answered ${status}` };
 }
 
 /** Each address that was tried, with what happened there. */

@@ -1,14 +1,16 @@
 /** What a target is sent: the request line, headers and body of one attempt. */
 
+import { type SuccessTest, successTest } from '../domain/success.ts';
 import type { HttpMethod, HttpTarget } from '../domain/target.ts';
+import { defaultContentType, encodeBody } from '../domain/target-body.ts';
 import { traceOfRun } from '../domain/trace.ts';
 import type { Attempt } from './executor.ts';
+import { type Route, type Router, routeHeaders } from './route.ts';
 import type { Signer } from './signature.ts';
 
 /** All that is the same for every call of one target. */
 export type PreparedTarget = {
-  origin: string;
-  path: string;
+  route: Route;
   method: HttpMethod;
   /** Names and values in turn. */
   headers: string[];
@@ -16,9 +18,22 @@ export type PreparedTarget = {
   body: Buffer | null;
   describesRun: boolean;
   isSuccess(status: number): boolean;
+  /** Of the body of such an answer; null for any. */
+  success: SuccessTest | null;
+  followsRedirects: boolean;
+  /** As the target has them, for where its answers point to. */
+  ownProxy: HttpTarget['proxy'];
+  ownTls: HttpTarget['tls'];
 };
 
-export type HttpRequest = { path: string; method: HttpMethod; headers: string[]; body: Buffer | string | null };
+export type HttpRequest = {
+  path: string;
+  method: HttpMethod;
+  headers: string[];
+  body: Buffer | string | null;
+  /** The same for all calls on a connection: else the HTTP client takes it from `Host`, and connects again where that differs. */
+  servername: string;
+};
 
 /** What the headers of a call are made of besides the attempt. */
 export type Sender = {
@@ -35,26 +50,29 @@ export type Sender = {
 const describingMethods: readonly HttpMethod[] = ['POST', 'PUT', 'PATCH'];
 
 /** Does once per target what need not be done per call. Throws when the URL is none. */
-export function prepareTarget(target: HttpTarget, version: string): PreparedTarget {
-  const url = new URL(target.url);
-  const body = ownBody(target);
+export function prepareTarget(target: HttpTarget, version: string, router: Router): PreparedTarget {
+  const route = router.routeTo(new URL(target.url), target.proxy, target.tls);
+  const body = encodeBody(target);
   const describesRun = body === null && describingMethods.includes(target.method);
   const headers = new Map([
     ['accept', '*/*'],
-    // An answer is kept as it comes, so a compressed one would be of no use and could be a bomb.
+    // Of an answer 16 KiB are kept: to compress it would be work for both sides and gain nothing.
     ['accept-encoding', 'identity'],
     ['user-agent', `punctual/${version}`],
   ]);
-  if (body !== null || describesRun) headers.set('content-type', 'application/json');
+  if (body !== null || describesRun) headers.set('content-type', defaultContentType(body === null ? {} : target));
   for (const [name, value] of Object.entries(target.headers)) headers.set(name, value);
   return {
-    origin: url.origin,
-    path: url.pathname + url.search,
+    route,
     method: target.method,
-    headers: inTurn(headers),
+    headers: inTurn(headers).concat(routeHeaders(route)),
     body,
     describesRun,
-    isSuccess: successTest(target.successStatus),
+    isSuccess: statusTest(target.successStatus),
+    success: target.success === undefined ? null : successTest(target.success),
+    followsRedirects: target.redirect === 'follow',
+    ownProxy: target.proxy,
+    ownTls: target.tls,
   };
 }
 
@@ -88,7 +106,8 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
     headers.push('webhook-id', id, 'webhook-timestamp', String(seconds));
     headers.push('webhook-signature', signer(id, seconds, body ?? ''));
   }
-  return { path: prepared.path, method: prepared.method, headers, body };
+  const { path, servername } = prepared.route;
+  return { path, method: prepared.method, headers, body, servername };
 }
 
 /** Span ids of 16 hexadecimal digits, made of random bytes fetched in bulk because each fetch costs a microsecond. */
@@ -117,17 +136,6 @@ function inTurn(headers: ReadonlyMap<string, string>): string[] {
   return list;
 }
 
-function ownBody(target: HttpTarget): Buffer | null {
-  if (target.body === undefined) return null;
-  const isRaw = typeof target.body === 'string' && !isJson(target.headers['content-type'] ?? 'application/json');
-  return Buffer.from(isRaw ? String(target.body) : (target.bodyText ?? JSON.stringify(target.body)));
-}
-
-function isJson(contentType: string): boolean {
-  const mediaType = (contentType.split(';')[0] ?? '').trim().toLowerCase();
-  return mediaType.endsWith('/json') || mediaType.endsWith('+json');
-}
-
-function successTest(rules: readonly string[]): (status: number) => boolean {
+function statusTest(rules: readonly string[]): (status: number) => boolean {
   return (status) => rules.includes(`${Math.floor(status / 100)}xx`) || rules.includes(String(status));
 }

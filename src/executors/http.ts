@@ -1,16 +1,23 @@
 /** The executor that calls HTTP targets. */
 
+import { createHmac } from 'node:crypto';
 import type { Clock, Timer } from '../clock.ts';
 import { type BagItem, createBag } from '../domain/bag.ts';
 import { createInstantFormat } from '../domain/instant.ts';
 import type { HttpTarget } from '../domain/target.ts';
-import type { ResolveHost } from './connector.ts';
+import type { ProxyChoice } from '../domain/target-proxy.ts';
+import { createConnector, type ResolveHost } from './connector.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
 import { startCall } from './http-call.ts';
-import { brokenOutcome, cancelledOutcome, nothingReceived } from './http-outcome.ts';
+import { brokenOutcome, cancelledOutcome, nothingReceived, type Received } from './http-outcome.ts';
 import { buildRequest, createSpanIds, type PreparedTarget, prepareTarget, type Sender } from './http-request.ts';
+import { createJudge } from './judging.ts';
 import { createLanes, type Lanes } from './lanes.ts';
+import { followRedirects, type StartHop } from './redirects.ts';
+import { createRouter, type Route } from './route.ts';
+import { createSecured } from './secured.ts';
 import type { TargetFilter } from './target-filter.ts';
+import { createTunnel } from './tunnel.ts';
 
 export type HttpExecutorOptions = {
   clock: Clock;
@@ -30,6 +37,10 @@ export type HttpExecutorOptions = {
   /** All of an origin's sockets are taken by calls that do not end; or that is over. */
   onSaturated(origin: string, isSaturated: boolean): void;
   resolve: ResolveHost;
+  /** The proxy of targets that name none; absent = they are called directly. */
+  proxyOf?: ProxyChoice | null;
+  /** Where the module of the judging thread is; default: beside this one. */
+  judgeScript?: URL;
 };
 
 export type HttpExecutor = {
@@ -37,7 +48,7 @@ export type HttpExecutor = {
   execute: Executor;
   /** Does ahead what is the same for every call of a target, and keeps it as long as the target; nothing where its URL is none. */
   prepare(target: HttpTarget): void;
-  /** Scheme, host and port of where a target is; its URL as it stands where that is none, which only a call of it tells. */
+  /** Scheme, host and port of where a target is, and what else sets its connections apart; its URL as it stands where that is none, which only a call of it tells. */
   originOf(target: HttpTarget): string;
   /** Ends all calls as cancelled and closes all connections. Later calls are cancelled at once. */
   close(): void;
@@ -45,15 +56,15 @@ export type HttpExecutor = {
 
 type Call = BagItem & { cancel: (message: string) => void };
 
-/** Origins kept with nothing to do: how long in milliseconds, and how many. */
-const idleOriginMs = 60_000;
-const idleOrigins = 1024;
+/** Routes kept with nothing to do: how long in milliseconds, and how many. */
+const idleRouteMs = 60_000;
+const idleRoutes = 1024;
 
 const givenUp = 'the attempt was cancelled';
 const shutDown = 'the replica is shutting down';
 const closing = new Error('the executor is closed');
 
-/** Makes an executor with connections of its own. It follows no redirect. A target gets an attempt twice only as `startCall` says. */
+/** Makes an executor with connections of its own. A target gets an attempt twice only as `startCall` says. */
 export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   const { clock, filter, version, random, maxConnectionsPerOrigin } = options;
   const connecting = { clock, filter, resolve: options.resolve };
@@ -64,8 +75,14 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     formatInstant: createInstantFormat(),
     formatDeadline: createInstantFormat(),
   };
+  const unsigned: Sender = { ...sender, signerFor: () => null };
+  const marks = options.randomBytes(32);
+  const router = createRouter(options.proxyOf ?? null, (text) =>
+    createHmac('sha256', marks).update(text).digest('hex').slice(0, 32),
+  );
+  const judge = createJudge(clock, options.judgeScript ?? new URL('./judge-worker.js', import.meta.url));
   const preparedTargets = new WeakMap<HttpTarget, PreparedTarget>();
-  const origins = new Map<string, Lanes>();
+  const routes = new Map<string, Lanes>();
   const calls = createBag<Call>();
   let sweeper: Timer | null = null;
   let isClosed = false;
@@ -75,40 +92,70 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
 
   function prepared(target: HttpTarget): PreparedTarget {
     if (lastPrepared === null || lastTarget !== target) {
-      lastPrepared = preparedTargets.get(target) ?? prepareTarget(target, version);
+      lastPrepared = preparedTargets.get(target) ?? prepareTarget(target, version, router);
       lastTarget = target;
     }
     return lastPrepared;
   }
 
-  function lanesTo(origin: string): Lanes {
-    let lanes = origins.get(origin);
+  function lanesTo({ key, origin, proxy, tls }: Route): Lanes {
+    let lanes = routes.get(key);
     if (lanes === undefined) {
-      if (origins.size >= idleOrigins) forgetIdle(0);
+      if (routes.size >= idleRoutes) forgetIdle(0);
       lanes = createLanes(origin, maxConnectionsPerOrigin, {
-        ...connecting,
+        clock,
         random,
-        onSaturated: (isSaturated) => options.onSaturated(origin, isSaturated),
+        connector: createSecured(proxy === null ? createConnector(connecting) : createTunnel(proxy, connecting), tls),
+        onSaturated: (isSaturated) => options.onSaturated(key, isSaturated),
       });
-      origins.set(origin, lanes);
-      sweeper ??= clock.after(idleOriginMs, sweep);
+      routes.set(key, lanes);
+      sweeper ??= clock.after(idleRouteMs, sweep);
     }
     return lanes;
   }
 
   function forgetIdle(longerThanMs: number): void {
     const now = clock.monotonic();
-    for (const [origin, lanes] of origins) {
+    for (const [key, lanes] of routes) {
       const since = lanes.idleSince();
       if (since === null || now - since < longerThanMs) continue;
-      origins.delete(origin);
+      routes.delete(key);
       lanes.destroy(closing);
     }
   }
 
   function sweep(): void {
-    forgetIdle(idleOriginMs);
-    sweeper = origins.size > 0 ? clock.after(idleOriginMs, sweep) : null;
+    forgetIdle(idleRouteMs);
+    sweeper = routes.size > 0 ? clock.after(idleRouteMs, sweep) : null;
+  }
+
+  function start(
+    target: PreparedTarget,
+    attempt: Attempt,
+    from: Sender,
+    deadline: number,
+    report: (outcome: Outcome, received: Received) => void,
+  ): (message: string) => void {
+    const request = (leftMs: number) => buildRequest(target, attempt, from, leftMs);
+    return startCall({
+      clock,
+      lanes: lanesTo(target.route),
+      judge,
+      attempt,
+      target,
+      buildRequest: request,
+      deadline,
+      report,
+    });
+  }
+
+  /** Starts the calls of an attempt that follows redirects: all before one deadline, and what proves who calls for its own origin. */
+  function hopsOf(attempt: Attempt): StartHop {
+    const deadline = clock.monotonic() + attempt.timeoutMs;
+    return ({ target, isForeign }, report) =>
+      isForeign
+        ? start(target, { ...attempt, token: null }, unsigned, deadline, report)
+        : start(target, attempt, sender, deadline, report);
   }
 
   function execute(attempt: Attempt): StartedAttempt {
@@ -124,8 +171,9 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
       };
       try {
         const target = prepared(attempt.target);
-        const request = (leftMs: number) => buildRequest(target, attempt, sender, leftMs);
-        call.cancel = startCall(clock, lanesTo(target.origin), attempt, request, target.isSuccess, report);
+        call.cancel = target.followsRedirects
+          ? followRedirects(target, router, hopsOf(attempt), report)
+          : start(target, attempt, sender, clock.monotonic() + attempt.timeoutMs, report);
         if (!isOver) calls.add(call);
       } catch (error) {
         resolve(brokenOutcome(nothingReceived(), error));
@@ -141,7 +189,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     },
     originOf(target) {
       try {
-        return prepared(target).origin;
+        return prepared(target).route.key;
       } catch {
         return target.url;
       }
@@ -149,10 +197,11 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     close() {
       isClosed = true;
       sweeper?.cancel();
+      judge.close();
       // Each takes itself out.
       for (const { cancel } of [...calls.items()]) cancel(shutDown);
-      for (const lanes of origins.values()) lanes.destroy(closing);
-      origins.clear();
+      for (const lanes of routes.values()) lanes.destroy(closing);
+      routes.clear();
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Takes interim answers (1xx) out of what a connection reads, because the HTTP client breaks the connection at some of them. */
 
 import type { Socket } from 'node:net';
-import { readLimit } from './answer.ts';
+import { judgeLimit } from './answer.ts';
 import { refusedCode } from './http-outcome.ts';
 
 /** What is known of the answer to the call on a connection. */
@@ -46,7 +46,7 @@ export function skipInterimAnswers(socket: Socket): AnswerWatch {
         return null;
       }
       skipped += end;
-      if (skipped > readLimit) {
+      if (skipped > judgeLimit) {
         fail(refusedCode, 'the target sent more than 1 MiB of interim answers');
         return null;
       }

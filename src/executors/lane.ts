@@ -28,6 +28,9 @@ const longestLifeMs = 60_000;
 /** Common servers close a connection after a second or two without a call. A call that may not be repeated keeps clear of that. */
 const longestIdleAtMostOnceMs = 500;
 
+/** Of an answer, in bytes: more than anybody sends in good faith, and few enough to be taken apart in some milliseconds. */
+const longestHeaders = 128 * 1024;
+
 const lost = new Error('no connection was made');
 
 /** A lane to `origin` (`http://host:port`). It connects with its first call, and again whenever its connection is gone. */
@@ -40,7 +43,7 @@ export function openLane(origin: string, connector: Connector): OwnedLane {
   let isReused = false;
   const client = new Client(origin, {
     pipelining: 1,
-    maxHeaderSize: 16 * 1024,
+    maxHeaderSize: longestHeaders,
     // The caller's one deadline covers all of it.
     headersTimeout: 0,
     bodyTimeout: 0,

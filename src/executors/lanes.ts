@@ -1,7 +1,7 @@
 /** The connections to one origin: a few while it answers quickly, more while it is slow, and a queue before them. */
 
-import type { Timer } from '../clock.ts';
-import { type ConnectorOptions, createConnector } from './connector.ts';
+import type { Clock, Timer } from '../clock.ts';
+import type { Connector } from './connector.ts';
 import { type Lane, type OwnedLane, openLane } from './lane.ts';
 import { createPatience, patienceMs } from './patience.ts';
 
@@ -35,7 +35,10 @@ const lost = new Error('the connection is of no further use');
 type Caller = { start: (lane: Lane) => void; refuse: (pauseMs: number) => void };
 type Waiting = { caller: Caller | null; since: number; rank: number };
 
-export type LanesOptions = ConnectorOptions & {
+export type LanesOptions = {
+  clock: Clock;
+  /** What the lanes connect with. */
+  connector: Connector;
   /** A random number in [0, 1). */
   random: () => number;
   /** All lanes are taken by calls that do not end, so that nobody is left to wait for one; or that is over. */
@@ -44,8 +47,7 @@ export type LanesOptions = ConnectorOptions & {
 
 /** The lanes of one origin (`http://host:port`), at most `most` of them in use at once. */
 export function createLanes(origin: string, most: number, options: LanesOptions): Lanes {
-  const { clock } = options;
-  const connector = createConnector(options);
+  const { clock, connector } = options;
   const fewest = Math.min(initialLanes, most);
   const patience = createPatience({ ...options, monotonic: clock.monotonic, most, onChange: options.onSaturated });
   const free: OwnedLane[] = [];

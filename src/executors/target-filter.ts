@@ -12,6 +12,8 @@ export type TargetFilter = {
   refusesHost(host: string): string | null;
   /** Looks at an address about to be connected to; `host` is the name it was resolved from, or the address itself. */
   refusesAddress(host: string, address: string): string | null;
+  /** Looks at a host name that a proxy is to resolve, because nobody here can. */
+  refusesUnresolved(host: string): string | null;
 };
 
 /**
@@ -41,6 +43,10 @@ export function createTargetFilter(rules: { deny: readonly string[]; allow: read
   return {
     refusesHost,
     refusesAddress,
+    refusesUnresolved(host) {
+      const name = canonicalName(host);
+      return allow.isEmpty || allow.matchesHost(name) ? null : outside(`host ${name}`);
+    },
     refusesUrl(url) {
       if (!URL.canParse(url)) return null;
       const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');

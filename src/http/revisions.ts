@@ -5,7 +5,8 @@ import type { FastifyRequest } from 'fastify';
 import { matchHeaderNames, unmask } from '../domain/credentials.ts';
 import { gateOf } from '../domain/limits.ts';
 import { isObject, mergePatch } from '../domain/merge-patch.ts';
-import { exactBody, type HttpTarget } from '../domain/target.ts';
+import { exactBody } from '../domain/stored-body.ts';
+import type { HttpTarget } from '../domain/target.ts';
 import { type Misfire, readTask, type TaskDefinition, type TaskInput } from '../domain/task.ts';
 import {
   isPlainChange,

@@ -20,6 +20,7 @@ import {
   taskId,
   text,
 } from './schema-parts.ts';
+import { targetFields } from './target-fields.ts';
 import { TriggerInput } from './trigger-input.ts';
 
 const TargetInput = Type.Unsafe({
@@ -44,6 +45,7 @@ const TargetInput = Type.Unsafe({
         patternHint: 'must be a class such as "2xx" or a code such as "204"',
       },
     },
+    ...targetFields,
     template: {
       type: 'boolean',
       description: 'Fill in `{{ scheduledFor }}`, `{{ attempt }}`, `{{ task.labels.x }}` … in url, headers and body.',
@@ -140,6 +142,7 @@ const Task = Type.Object(
       headers: Type.Record(Type.String(), Type.String()),
       body: Type.Optional(shown({})),
       successStatus: Type.Array(Type.String()),
+      ...Object.fromEntries(Object.entries(targetFields).map(([name, field]) => [name, Type.Optional(shown(field))])),
       template: Type.Optional(Type.Boolean()),
     }),
     timeout: Type.String(),

@@ -1,6 +1,6 @@
 /** The one guard for text that reaches Postgres, which knows neither NUL nor half of a surrogate pair. */
 
-import { pointerPart } from '../domain/target.ts';
+import { pointerPart } from '../domain/field.ts';
 import type { FieldError } from '../errors.ts';
 
 const unstorable = /\0|\p{Cs}/u;

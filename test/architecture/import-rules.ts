@@ -41,6 +41,7 @@ const edges: Record<string, readonly string[]> = {
 const packages: Record<string, readonly string[]> = {
   croner: ['domain'],
   liquidjs: ['domain'],
+  re2js: ['domain'],
   cockatiel: ['executors'],
   cronstrue: ['domain'],
   ioredis: ['locks'],

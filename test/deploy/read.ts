@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { parseAddressRules } from '../../src/executors/address-rules.ts';
+import { parseProxy } from '../../src/executors/proxy-choice.ts';
 import { parseSigningSecrets } from '../../src/executors/signature.ts';
 import { type Definition, settingTable } from '../../src/setting-table.ts';
 import { type Environment, readSettings, type Settings } from '../../src/settings.ts';
@@ -86,6 +87,7 @@ export const settingNames = new Map(
 export function settingsOf(environment: Environment, readFile: (path: string) => string = () => ''): Settings {
   const read = readSettings(environment, readFile, {
     addressRules: parseAddressRules,
+    proxyUrl: parseProxy,
     signingSecrets: parseSigningSecrets,
   });
   if (!read.ok) throw new Error(read.errors.join('\n'));

@@ -35,7 +35,7 @@ test('what is not UTF-8, and NUL, become the replacement character', () => {
   expect(answerText(answer, false)).toBe('a\uFFFD\uFFFDb');
 });
 
-test('reading goes on to 1 MiB and no further', () => {
+test('reading goes on to 8 MiB and no further', () => {
   const answer = emptyAnswer();
   const chunk = Buffer.alloc(readLimit / 4);
   expect([1, 2, 3, 4].map(() => takeChunk(answer, chunk))).toEqual([true, true, true, true]);

@@ -53,12 +53,12 @@ test.each([
   expect(outcome).toMatchObject({ status: 'timed_out', httpStatus, error: { kind: 'timeout', message } });
 });
 
-test('of an endless body 16 KiB are kept, about 1 MiB is read and the connection is cut', async () => {
+test('of an endless body 16 KiB are kept, about 8 MiB are read and the connection is cut', async () => {
   const { outcome, sent } = await callHostile(endlessBody());
   expect(outcome).toMatchObject({ status: 'succeeded', httpStatus: 200, truncated: true, error: null });
   expect(outcome.output).toBe('a'.repeat(16 * 1024));
   // What lay in the buffers of both sides when the connection was cut comes on top.
-  expect(sent).toBeGreaterThan(mebibyte);
+  expect(sent).toBeGreaterThan(8 * mebibyte);
   expect(sent).toBeLessThan(32 * mebibyte);
 });
 
@@ -113,22 +113,21 @@ test('bytes after the answer do not become the answer of the next call', async (
   expect(outcomes[1]?.output).not.toBe('smuggled');
 });
 
-test('a compressed answer is kept as the bytes it is', async () => {
-  const bomb = gzipSync(Buffer.alloc(32 * mebibyte));
+test('a compressed bomb makes no more than what is kept', async () => {
+  const bomb = gzipSync(Buffer.alloc(32 * mebibyte, 'a'));
   target.setBehaviour(gzipBomb(bomb));
   const outcome = await call({ url: target.url });
-  expect(outcome).toMatchObject({ status: 'succeeded', truncated: true });
-  expect(outcome.output?.length).toBeLessThanOrEqual(16 * 1024);
+  expect(outcome).toMatchObject({ status: 'succeeded', truncated: true, output: 'a'.repeat(16 * 1024) });
   expect(target.requests[0]?.headers['accept-encoding']).toBe('identity');
 });
 
 test('memory stays flat however much targets send', async () => {
   target.setBehaviour(endlessBody());
   const { execute } = startExecutor();
-  const round = () => Promise.all(Array.from({ length: 20 }, () => execute(attemptOn({ url: target.url })).outcome));
+  const round = () => Promise.all(Array.from({ length: 10 }, () => execute(attemptOn({ url: target.url })).outcome));
   await round();
   const before = process.memoryUsage();
-  for (let count = 0; count < 5; count++) for (const { truncated } of await round()) expect(truncated).toBe(true);
+  for (let count = 0; count < 2; count++) for (const { truncated } of await round()) expect(truncated).toBe(true);
   const after = process.memoryUsage();
   const grown = after.heapUsed + after.external - before.heapUsed - before.external;
   expect(grown).toBeLessThan(150 * mebibyte);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createConnector } from '../../src/executors/connector.ts';
 import type { Lane } from '../../src/executors/lane.ts';
 import { createLanes } from '../../src/executors/lanes.ts';
 import { createTargetFilter } from '../../src/executors/target-filter.ts';
@@ -16,8 +17,11 @@ function setUp(most: number) {
   const changes: boolean[] = [];
   const lanes = createLanes(target.url, most, {
     clock,
-    filter: createTargetFilter({ deny: [], allow: [] }),
-    resolve: () => Promise.reject(new Error('no name is looked up')),
+    connector: createConnector({
+      clock,
+      filter: createTargetFilter({ deny: [], allow: [] }),
+      resolve: () => Promise.reject(new Error('no name is looked up')),
+    }),
     random: () => 0,
     onSaturated: (isSaturated) => changes.push(isSaturated),
   });

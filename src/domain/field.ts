@@ -1,0 +1,35 @@
+/** What reading the members of an input has in common: JSON values, names in pointers, and how faults are noted. */
+
+import { ExactNumber } from './exact-json.ts';
+
+export const deepestJson = 64;
+
+/** Notes what is wrong with the member of a target at `path`. */
+export type Refuse = (path: string, detail: string) => undefined;
+
+/** Refuses what the store cannot hold (Postgres' jsonb knows neither NUL nor half a surrogate pair) or would choke on. */
+export function faultInJson(value: unknown, depth = 0): string | null {
+  if (typeof value === 'string')
+    return /\0|\p{Cs}/u.test(value) ? 'must not contain NUL characters or broken surrogate pairs' : null;
+  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return null;
+  if (depth === deepestJson) return `must not be nested deeper than ${deepestJson} levels`;
+  for (const [key, member] of Object.entries(value)) {
+    const detail = faultInJson(key) ?? faultInJson(member, depth + 1);
+    if (detail !== null) return detail;
+  }
+  return null;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
+}
+
+/** A member's name as part of a URI-fragment JSON pointer (RFC 6901 §3 and §6). */
+export function pointerPart(name: string): string {
+  return encodeURIComponent(
+    name
+      .replace(/\p{Cs}/gu, '\uFFFD')
+      .replaceAll('~', '~0')
+      .replaceAll('/', '~1'),
+  );
+}
