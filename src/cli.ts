@@ -65,7 +65,15 @@ async function serve(settings: Settings): Promise<void> {
     log.fatal(reason);
     process.exit(1);
   };
-  service = await startService({ settings, secrets, clock: systemClock, log, version, onFatal });
+  service = await startService({
+    settings,
+    secrets,
+    clock: systemClock,
+    log,
+    version,
+    tz: process.versions.tz ?? null,
+    onFatal,
+  });
 }
 
 const command = process.argv[2] ?? 'serve';

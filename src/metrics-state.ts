@@ -10,6 +10,8 @@ export type GaugeState = {
   clockOffsetMs: number;
   /** Whether the database's clock says something that is not believed. */
   clockJumped: boolean;
+  /** The versions of time zone data: this replica's, and each one of a live replica. */
+  zones: { own: string | null; newest: string | null; outdated: boolean; versions: readonly (string | null)[] };
   /** The circuits that are not closed. */
   breakers: readonly { origin: string; state: 'open' | 'half_open' }[];
   dependencies: Record<string, boolean>;
@@ -60,5 +62,24 @@ export function registerStateGauges(registry: Registry, state: () => GaugeState)
     'scheduler_clock_jumped',
     "1 while nothing is fired because the database's clock jumped by more than a minute",
     (now) => (now.clockJumped ? 1 : 0),
+  );
+  new Gauge({
+    name: 'scheduler_tz_info',
+    help: "The version of this replica's time zone data, always 1",
+    labelNames: ['version'],
+    registers,
+    collect() {
+      this.set({ version: state().zones.own ?? 'unknown' }, 1);
+    },
+  });
+  gauge(
+    'scheduler_tz_versions',
+    'Different versions of time zone data among the live replicas; more than 1 is an alarm',
+    (now) => now.zones.versions.length,
+  );
+  gauge(
+    'scheduler_tz_outdated',
+    '1 while another replica has newer time zone data: tasks in a time zone are left to it',
+    (now) => (now.zones.outdated ? 1 : 0),
   );
 }

@@ -44,6 +44,8 @@ export type ServiceOptions = {
   clock: Clock;
   log: Logger;
   version: string;
+  /** The version of the time zone data; null where it is not known. */
+  tz: string | null;
   /** Something that cannot be mended from inside: the process should end. */
   onFatal: (reason: string) => void;
 };
@@ -69,6 +71,7 @@ export async function startService({
   clock,
   log,
   version,
+  tz,
   onFatal,
 }: ServiceOptions): Promise<Service> {
   const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, clock, onFatal) : null;
@@ -157,6 +160,10 @@ export async function startService({
       return found;
     },
     started: () => engine !== null,
+    olderZones() {
+      const zones = engine?.state().zones;
+      return zones?.outdated ? zones : null;
+    },
     draining: () => closing,
     attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
     runEnded: runs.ended,
@@ -215,7 +222,7 @@ export async function startService({
             (calls) => log.debug({ calls }, 'warmed up'),
             (error) => log.debug({ err: error }, 'could not warm up'),
           ),
-        identity: { version, host: hostname(), pid: process.pid },
+        identity: { version, tz, host: hostname(), pid: process.pid },
       });
       if (embedded)
         upkeep = startLoop({
@@ -245,7 +252,7 @@ export async function startService({
     port: settings.port,
     listenTextResolver: (address) => `accepting connections at ${address}`,
   });
-  log.info({ url, version, store: embedded ? 'embedded' : 'postgres', redis: redis !== null }, 'listening');
+  log.info({ url, version, tz, store: embedded ? 'embedded' : 'postgres', redis: redis !== null }, 'listening');
   return {
     url,
     async stop() {

@@ -145,6 +145,7 @@ test('gauges of the state are read at each scrape', async () => {
     leaseRemainingMs: 7_500,
     clockOffsetMs: -20,
     clockJumped: true,
+    zones: { own: '2025b', newest: '2025c', outdated: true, versions: ['2025c', '2025b'] },
     breakers: [],
     dependencies: { postgres: true, redis: false },
   };
@@ -155,6 +156,9 @@ test('gauges of the state are read at each scrape', async () => {
   expect(first.get('scheduler_lease_remaining_seconds')).toBe(7.5);
   expect(first.get('scheduler_clock_offset_seconds')).toBe(-0.02);
   expect(first.get('scheduler_clock_jumped')).toBe(1);
+  expect(first.get('scheduler_tz_info{version="2025b"}')).toBe(1);
+  expect(first.get('scheduler_tz_versions')).toBe(2);
+  expect(first.get('scheduler_tz_outdated')).toBe(1);
   expect(first.get('dependencies_up{dependency="postgres"}')).toBe(1);
   expect(first.get('dependencies_up{dependency="redis"}')).toBe(0);
   state.running = 0;

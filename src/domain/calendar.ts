@@ -20,7 +20,7 @@ import { isListedYear, nextInYears, yearOf } from './cron-years.ts';
 import { latestInstant } from './instant.ts';
 import { createLruCache } from './lru-cache.ts';
 import { countWallTimes } from './wall-count.ts';
-import { openZone, unknownZone, type Zone, zoneNamed } from './zone.ts';
+import { isFixedOffset, openZone, unknownZone, type Zone, zoneNamed } from './zone.ts';
 
 /** A pattern in a zone, shared by all schedules that have it. */
 export type CompiledCron = {
@@ -30,6 +30,8 @@ export type CompiledCron = {
   count(after: number, upTo: number): number;
   /** The first change of the clock in (after, upTo] that leaves out a time of the pattern, or null (see `firstLeftOut`). */
   leftOut(after: number, upTo: number): number | null;
+  /** Whether its instants depend on time zone data: they may be others on a replica with another version of it. */
+  zoned: boolean;
 };
 
 export type Calendar = {
@@ -105,6 +107,7 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
       const made = {
         next: remembering((after) => compute(nextWall, zone, after)),
         count: (after: number, upTo: number) => count(countWall, zone, asked(after), asked(upTo)),
+        zoned: !isFixedOffset(timezone),
         leftOut: (after: number, upTo: number) => firstLeftOut(countWall, zone, asked(after), asked(upTo)),
       };
       compiled.set(key, made);

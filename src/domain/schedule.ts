@@ -237,6 +237,11 @@ export function compileSchedule(schedule: Schedule, calendar: Calendar): Compile
   return { kind: 'manual' };
 }
 
+/** Whether its instants depend on time zone data. */
+export function isZoned(schedule: CompiledSchedule): boolean {
+  return schedule.kind === 'cron' && schedule.cron.zoned;
+}
+
 /** The first instant strictly after `after` (epoch milliseconds), or null. The one function behind all others. */
 export function nextInstant(schedule: CompiledSchedule, after: number): number | null {
   switch (schedule.kind) {

@@ -29,6 +29,11 @@ export function zoneNamed(name: string): string | null {
   }
 }
 
+/** Whether a canonical or given name stands for UTC or a fixed offset: no zone data can change what it means. */
+export function isFixedOffset(name: string): boolean {
+  return /^(?:(?:Etc\/)?(?:UTC|UCT|GMT(?:[+-]?0)?|Universal|Zulu|Greenwich)|Etc\/GMT[+-]\d{1,2})$/i.test(name);
+}
+
 /** What to say of a name that is no zone's: a known zone with nearly the same name, or the last part of one. */
 export function unknownZone(name: string): string {
   const sentence = `"${name}" is not a time zone that this system knows`;

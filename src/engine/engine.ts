@@ -33,6 +33,7 @@ import { createStrayStep } from './strays.ts';
 import { createSweepStep } from './sweeper.ts';
 import { createTakeoverStep } from './takeover.ts';
 import { createTimetable } from './timetable.ts';
+import { createZoneAlarmStep } from './zone-alarm.ts';
 
 export type EngineOptions = {
   clock: Clock;
@@ -63,7 +64,7 @@ export type EngineOptions = {
   historyRetentionMs: number;
   /** The timetable is full for the first time. */
   onLoaded: () => void;
-  identity: { version: string; host: string; pid: number };
+  identity: { version: string; tz: string | null; host: string; pid: number };
 };
 
 export type Engine = {
@@ -85,7 +86,7 @@ export function startEngine(options: EngineOptions): Engine {
   const { clock, time, log, metrics, calendar, db } = options;
   const timetable = createTimetable();
   const journal = createJournal();
-  const share = createShare();
+  const share = createShare(options.identity.tz);
   const settler = createSettler(db.claims.pool, clock, log, () => attempts.callsWait());
   const loops = new Map<string, Loop>();
   let firing: Firing | null = null;
@@ -163,6 +164,7 @@ export function startEngine(options: EngineOptions): Engine {
       log,
       calendar,
       timetable,
+      mayClaim: share.mayClaim,
       watermark: () => readWatermark(db.other.pool),
       onChange: () => firing?.scheduler.wake(),
       onExhausted: (task) => completer.add([task]),
@@ -195,6 +197,7 @@ export function startEngine(options: EngineOptions): Engine {
     loop('takeover', createTakeoverStep(recovery));
     loop('strays', createStrayStep(recovery));
     loop('clock', createClockAlarmStep({ clock, time, log }));
+    loop('zones', createZoneAlarmStep({ clock, log, zones: share.zones }));
     loop(
       'heartbeats',
       createHeartbeatStep({
@@ -206,18 +209,8 @@ export function startEngine(options: EngineOptions): Engine {
     const retentionMs = options.historyRetentionMs;
     loop('housekeeping', createHousekeepingStep({ db: db.other.pool, time, retentionMs, lease }));
     firing = startFiring({
-      ...{
-        db,
-        clock,
-        time,
-        log,
-        timetable,
-        attempts,
-        lease: believed,
-        lock: options.lock,
-        isOwn: share.isOwn,
-        journal,
-      },
+      ...{ db, clock, time, log, timetable, attempts, journal, lease: believed, lock: options.lock },
+      ...{ isOwn: share.isOwn, mayClaim: share.mayClaim },
       ...{ stagedBatches: options.stagedBatches, maxConcurrent: options.maxConcurrent, prepare: options.prepare },
       onClaims(outcome, count) {
         metrics.claims(outcome, count);
@@ -240,6 +233,7 @@ export function startEngine(options: EngineOptions): Engine {
       lease: believed,
       timetable,
       journal,
+      hasNewestZones: () => share.mayClaim(true),
       followedUntil: () => followedUntil,
       oldestOpen: firing.scheduler.oldestOpen,
       onFound(repaired, missed) {
@@ -293,6 +287,7 @@ export function startEngine(options: EngineOptions): Engine {
       leaseRemainingMs: lease.remainingMs(),
       clockOffsetMs: time.offset(),
       clockJumped: time.doubt() !== null,
+      zones: share.zones(),
       breakers: options.breakers(),
       loaded,
     }),

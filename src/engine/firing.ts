@@ -15,6 +15,7 @@ import type { Lease } from './lease.ts';
 import type { LoopOptions } from './loop.ts';
 import { createPrefetchStep } from './prefetcher.ts';
 import { type Scheduler, type SchedulerOptions, startScheduler } from './scheduler.ts';
+import type { Share } from './share.ts';
 import { createStager } from './stager.ts';
 import type { Timetable } from './timetable.ts';
 
@@ -28,7 +29,8 @@ export type FiringOptions = Pick<ClaimingOptions, 'onExhausted' | 'onReplaced' |
   attempts: Attempts;
   lease: Pick<Lease, 'id' | 'held'>;
   lock: OccurrenceLock;
-  isOwn: (uid: number) => boolean;
+  isOwn: Share['isOwn'];
+  mayClaim: Share['mayClaim'];
   journal: Journal;
   /** How many batches may be staged at once, each on its connection. */
   stagedBatches: number;

@@ -1,7 +1,9 @@
 /** Moves what is due from the timetable to the backlog, as much as there is room for. */
 
+import { isZoned } from '../domain/schedule.ts';
 import type { Backlog, Waiting } from './backlog.ts';
 import type { Journal } from './journal.ts';
+import type { Share } from './share.ts';
 import type { Stager } from './stager.ts';
 import type { Timetable } from './timetable.ts';
 
@@ -21,7 +23,7 @@ export type IntakeOptions = {
   journal: Journal;
   backlog: Backlog;
   /** Whether this replica is the one to claim a task's occurrences first. */
-  isOwn: (uid: number) => boolean;
+  isOwn: Share['isOwn'];
   /** What need not be claimed. */
   staged: Pick<Stager, 'takeIn' | 'first'>;
   /** Whether calls of this replica are waiting to be made. */
@@ -57,7 +59,7 @@ export function createIntake({ timetable, journal, backlog, isOwn, staged, calls
     const { due, missed } = timetable.takeDue(now, limit, rank);
     journal.add(due, missed);
     for (const each of due) {
-      if (isOwn(each.entry.uid)) backlog.add(each);
+      if (isOwn(each.entry.uid, isZoned(each.entry.timing.schedule))) backlog.add(each);
       else defer(each);
     }
     return due.length + missed.length === limit;

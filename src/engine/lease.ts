@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
-import { giveUpLease, lastKnownTime, type ReplicaState, renewLease } from '../store/replicas.ts';
+import { giveUpLease, lastKnownTime, type Peer, type ReplicaState, renewLease } from '../store/replicas.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { startLoop } from './loop.ts';
 
@@ -30,8 +30,8 @@ export type LeaseOptions = {
   /** What the replica's row shows besides its id. */
   state: () => Omit<ReplicaState, 'id'>;
   onHeld: (id: string) => void;
-  /** These other replicas fire too, as of now. */
-  onPeers: (own: string, peers: readonly string[]) => void;
+  /** These other replicas live too, as of now. */
+  onPeers: (own: string, peers: readonly Peer[]) => void;
   /** The lease is no longer to be believed: whatever runs in its name must stop now. */
   onLost: () => void;
   /** The database's clock jumped by so many milliseconds. */

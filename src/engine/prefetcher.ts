@@ -1,11 +1,13 @@
 /** Reads the plans of what is due in a moment, so that claims need not bring them when everybody waits for them. */
 
 import type { LruCache } from '../domain/lru-cache.ts';
+import { isZoned } from '../domain/schedule.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import { type Plan, readPlans } from '../store/claims.ts';
 import type { Queryable } from '../store/database.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Lease } from './lease.ts';
+import type { Share } from './share.ts';
 import type { Timetable } from './timetable.ts';
 
 export type PrefetcherOptions = {
@@ -14,7 +16,7 @@ export type PrefetcherOptions = {
   timetable: Pick<Timetable, 'dueBy' | 'next'>;
   plans: LruCache<number, Plan>;
   /** Whether this replica is the one to claim a task's occurrences first. */
-  isOwn: (uid: number) => boolean;
+  isOwn: Share['isOwn'];
   lease: Pick<Lease, 'held'>;
   /** Does for a target what can be done before it is called. */
   prepare: (target: HttpTarget) => void;
@@ -38,7 +40,7 @@ export function createPrefetchStep(options: PrefetcherOptions): () => Promise<nu
     if (!lease.held() || timetable.next() <= now) return everyMs;
     const wanted = timetable
       .dueBy(now + aheadMs, most)
-      .filter(({ uid }) => !plans.has(uid) && isOwn(uid))
+      .filter(({ uid, timing }) => !plans.has(uid) && isOwn(uid, isZoned(timing.schedule)))
       .map(({ uid }) => uid);
     for (let start = 0; start < wanted.length; start += batchSize) {
       // Those that are gone leave the timetable by themselves.

@@ -2,7 +2,7 @@
 
 import type { Calendar } from '../domain/calendar.ts';
 import { type MisfireRule, misfireRule } from '../domain/misfire.ts';
-import { compileSchedule } from '../domain/schedule.ts';
+import { compileSchedule, isZoned } from '../domain/schedule.ts';
 import type { Misfire } from '../domain/task.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
@@ -19,6 +19,8 @@ export type ReconcilerOptions = {
   watermark: () => Promise<number>;
   /** The timetable changed. */
   onChange: () => void;
+  /** Whether this replica decides what becomes of a task whose instants depend, or do not, on time zone data. */
+  mayClaim: (zoned: boolean) => boolean;
   /** A task has no occurrence left: all it had are written down. */
   onExhausted: (task: ExhaustedTask) => void;
   onDeleted: (taskId: string) => void;
@@ -60,7 +62,8 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
       { uid, id, generation, priority, limited, timing, misfire: ruleOf(task.misfire) },
       after,
     );
-    if (!occurs && schedule.kind !== 'manual') options.onExhausted({ uid, generation });
+    if (!occurs && schedule.kind !== 'manual' && options.mayClaim(isZoned(schedule)))
+      options.onExhausted({ uid, generation });
   }
 
   function follow(task: TaskTiming | InactiveTask): void {

@@ -1,6 +1,7 @@
 /** The scheduler: one timer for the earliest instant, all that is due taken as batches, as many as there are slots. */
 
 import type { Clock, Timer } from '../clock.ts';
+import { isZoned } from '../domain/schedule.ts';
 import type { Logger } from '../log.ts';
 import type { TakenRun } from '../store/dispatch.ts';
 import type { ExhaustedTask } from '../store/tasks.ts';
@@ -12,6 +13,7 @@ import { createIntake } from './intake.ts';
 import type { Journal } from './journal.ts';
 import type { Lease } from './lease.ts';
 import { rankOf } from './rank.ts';
+import type { Share } from './share.ts';
 import type { StagedBatch, Stager } from './stager.ts';
 import type { DueOccurrence, Timetable } from './timetable.ts';
 
@@ -40,7 +42,9 @@ export type SchedulerOptions = {
   claim: ClaimBatch;
   stager: Pick<Stager, 'takeIn' | 'first' | 'take' | 'oldest'>;
   /** Whether this replica is the one to claim a task's occurrences first; the others follow when it does not. */
-  isOwn: (uid: number) => boolean;
+  isOwn: Share['isOwn'];
+  /** Whether it may claim them at all; what it may not, those sweep that may. */
+  mayClaim: Share['mayClaim'];
   journal: Journal;
   /** Counts what became of occurrences, but for those of `claim`. */
   onClaims: (outcome: 'staged' | 'failed', count: number) => void;
@@ -163,7 +167,10 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   /** What has waited beyond its grace is left to the sweep, which knows what is to become of it. */
   function inGrace(batch: Waiting[]): Waiting[] {
     const now = time.now();
-    return batch.filter(({ entry, instant, doubtful }) => doubtful || instant >= now - entry.misfire.graceMs);
+    return batch.filter(
+      ({ entry, instant, doubtful }) =>
+        doubtful || (instant >= now - entry.misfire.graceMs && options.mayClaim(isZoned(entry.timing.schedule))),
+    );
   }
 
   function commit({ due, commit }: StagedBatch): void {

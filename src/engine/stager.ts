@@ -2,6 +2,7 @@
 
 import type { LruCache } from '../domain/lru-cache.ts';
 import { occurrenceRunId } from '../domain/occurrence.ts';
+import { isZoned } from '../domain/schedule.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Claim, Due, Plan } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
@@ -10,6 +11,7 @@ import { type StagedClaim, stageClaim } from '../store/staged-claims.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Lease } from './lease.ts';
 import { rankOf } from './rank.ts';
+import type { Share } from './share.ts';
 import type { DueOccurrence, Entry, Timetable } from './timetable.ts';
 
 /** Staged occurrences whose instant has come. */
@@ -42,7 +44,7 @@ export type StagerOptions = {
   timetable: Pick<Timetable, 'dueBy' | 'takeOne'>;
   plans: LruCache<number, Plan>;
   /** Whether this replica is the one to claim a task's occurrences first. */
-  isOwn: (uid: number) => boolean;
+  isOwn: Share['isOwn'];
   lease: Pick<Lease, 'id' | 'held'>;
   lock: OccurrenceLock;
   lockTtlMs: number;
@@ -106,8 +108,8 @@ export function createStager(options: StagerOptions): Stager {
   }
 
   /** Whether it will be due soon enough, late enough, and needs nothing but a call. */
-  function isPlain({ key, limited, uid }: Entry, now: number): boolean {
-    if (key < now + leastLeadMs || limited || byUid.has(uid) || !isOwn(uid)) return false;
+  function isPlain({ key, limited, uid, timing }: Entry, now: number): boolean {
+    if (key < now + leastLeadMs || limited || byUid.has(uid) || !isOwn(uid, isZoned(timing.schedule))) return false;
     return plans.get(uid)?.policies === null;
   }
 

@@ -5,7 +5,7 @@ import { instantOfRunId, occurrenceRunId, uidOfRunId } from '../domain/occurrenc
 import type { Logger } from '../log.ts';
 import type { Due } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
-import { occurredRuns, type SweepWork, sweepOnce } from '../store/sweep.ts';
+import { occurredRuns, readWatermark, type SweepWork, sweepOnce } from '../store/sweep.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Journal } from './journal.ts';
 import type { Lease } from './lease.ts';
@@ -18,6 +18,8 @@ export type SweeperOptions = {
   lease: Pick<Lease, 'id' | 'held'>;
   timetable: Pick<Timetable, 'next'>;
   journal: Journal;
+  /** Whether this replica's time zone data is the newest: what was due and missed is decided by that alone. */
+  hasNewestZones: () => boolean;
   /** Every change committed before this instant is in the timetable. */
   followedUntil: () => number;
   /** See `Scheduler.oldestOpen`. */
@@ -45,6 +47,11 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
 
   return async () => {
     if (!lease.held()) return everyMs;
+    if (!options.hasNewestZones()) {
+      // Others sweep. What it was given stays known until then: they may go.
+      journal.forget(await readWatermark(database.pool));
+      return everyMs;
+    }
     const now = time.now();
     const horizon = horizonOf(now);
     let repaired = 0;

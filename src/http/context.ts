@@ -35,6 +35,8 @@ export type HttpContext = {
   faults: () => Promise<Record<string, string>>;
   /** Whether the store has been reached since the start, and has its schema. */
   started: () => boolean;
+  /** The versions of time zone data here and of a replica that has newer data; null where none has. */
+  olderZones: () => { own: string | null; newest: string | null } | null;
   /** Whether this replica is on its way out: it still answers, and asks clients to reconnect elsewhere. */
   draining: () => boolean;
   /** The attempt that a token of this run was made for; null when it is none. */

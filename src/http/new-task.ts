@@ -8,6 +8,7 @@ import type { Warning } from '../domain/warning.ts';
 import type { Task } from '../store/task-row.ts';
 import type { NewTask } from '../store/tasks.ts';
 import { authorOf, type HttpContext, taskContext } from './context.ts';
+import { warnOfOldZones } from './old-zones.ts';
 import { etagOf } from './preconditions.ts';
 import { ProblemError, unprocessable } from './problems.ts';
 import { taskView } from './views.ts';
@@ -26,6 +27,7 @@ export function newTask(
   const read = readTask(taskId, given.value, taskContext(context, warnings));
   if (!read.ok) throw unprocessable(read.errors);
   const definition = read.value;
+  warnOfOldZones(context, definition.schedule, warnings);
   const activeFrom = activeFromFor(definition.schedule, now());
   const occurs = definition.status === 'active' ? checkOccurs(definition, activeFrom, calendar) : null;
   if (occurs?.ok === false) throw unprocessable(occurs.errors);

@@ -32,6 +32,7 @@ import {
 import type { Task } from '../store/task-row.ts';
 import { type TaskChange, updateTask } from '../store/tasks.ts';
 import { authorOf, type HttpContext, taskContext } from './context.ts';
+import { warnOfOldZones } from './old-zones.ts';
 import { invalidField, ProblemError, unprocessable } from './problems.ts';
 import { TaskInput as TaskInputSchema } from './schemas.ts';
 import type { Validation } from './validation.ts';
@@ -59,6 +60,7 @@ export async function replaceTask(
   if (!given.ok) throw unprocessable(given.errors);
   const read = readTask(current.id, given.value, taskContext(context, warnings), current.definition);
   if (!read.ok) throw unprocessable(read.errors);
+  warnOfOldZones(context, read.value.schedule, warnings);
   const definition = keepAnchor(current.definition, read.value, input.schedule);
   return write(context, request, current, { definition, status: input.status ?? null, catchUp: 'skip' }, 'updated');
 }

@@ -5,6 +5,8 @@ import type { Queryable } from './database.ts';
 export type ReplicaState = {
   id: string;
   version: string;
+  /** The version of its time zone data, such as 2025c; null where it is not known. */
+  tz: string | null;
   host: string;
   pid: number;
   running: number;
@@ -15,24 +17,28 @@ export type ReplicaState = {
   breakers: readonly object[];
 };
 
+/** Another live replica; only one that fires claims what is due. */
+export type Peer = Pick<ReplicaState, 'id' | 'tz' | 'firing'>;
+
 /**
  * Renews (or takes) the lease of one replica for `ttlMs` from now by the database's clock, which is the answer, in epoch
- * milliseconds with a fraction, with the ids of all other live replicas that fire.
+ * milliseconds with a fraction, with all other live replicas.
  */
 export async function renewLease(
   db: Queryable,
   replica: ReplicaState,
   ttlMs: number,
-): Promise<{ nowMs: number; peers: string[] }> {
-  const { rows } = await db.query<{ now_ms: number; peers: string[] }>({
+): Promise<{ nowMs: number; peers: Peer[] }> {
+  const { rows } = await db.query<{ now_ms: number; peers: Peer[] }>({
     name: 'renew-lease',
     text: `
-      insert into replicas (id, version, host, pid, started_at, heartbeat_at, lease_until, running, tasks_loaded, firing, breakers)
-      values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp(), clock_timestamp() + $5 * interval '1 millisecond', $6, $7, $8, $9)
+      insert into replicas (id, version, host, pid, started_at, heartbeat_at, lease_until, running, tasks_loaded, firing, breakers, tz)
+      values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp(), clock_timestamp() + $5 * interval '1 millisecond', $6, $7, $8, $9, $10)
       on conflict (id) do update set heartbeat_at = excluded.heartbeat_at, lease_until = excluded.lease_until,
         running = excluded.running, tasks_loaded = excluded.tasks_loaded, firing = excluded.firing, breakers = excluded.breakers
       returning extract(epoch from clock_timestamp())::float8 * 1000 as now_ms,
-        array(select p.id::text from replicas p where p.firing and p.lease_until > clock_timestamp() and p.id <> $1) as peers`,
+        coalesce((select jsonb_agg(jsonb_build_object('id', p.id, 'tz', p.tz, 'firing', p.firing))
+          from replicas p where p.lease_until > clock_timestamp() and p.id <> $1), '[]') as peers`,
     values: [
       replica.id,
       replica.version,
@@ -43,6 +49,7 @@ export async function renewLease(
       replica.tasksLoaded,
       replica.firing,
       JSON.stringify(replica.breakers),
+      replica.tz,
     ],
   });
   const [row] = rows;
@@ -85,6 +92,7 @@ export async function forgetDeadReplicas(db: Queryable, now: number): Promise<vo
 export type LiveReplica = {
   id: string;
   version: string;
+  tz: string | null;
   host: string;
   pid: number;
   startedAt: Date;
@@ -98,7 +106,7 @@ export type LiveReplica = {
 /** Every replica whose lease is running, oldest first. The one that swept last has the duty `sweep`. */
 export async function listReplicas(db: Queryable): Promise<LiveReplica[]> {
   const { rows } = await db.query<LiveReplica>(`
-    select id, version, host, pid, started_at as "startedAt", heartbeat_at as "heartbeatAt", running,
+    select id, version, tz, host, pid, started_at as "startedAt", heartbeat_at as "heartbeatAt", running,
       tasks_loaded as "tasksLoaded",
       case when id = (select swept_by from cluster) then array['sweep'] else '{}' end as duties, breakers
     from replicas where lease_until > clock_timestamp() order by started_at, id`);

@@ -214,6 +214,8 @@ export const replicas = pgTable('replicas', {
   /** One incarnation of one process. */
   id: uuid('id').primaryKey(),
   version: text('version').notNull(),
+  /** The version of its time zone data, such as 2025c; null where it is not known. */
+  tz: text('tz'),
   host: text('host').notNull(),
   pid: integer('pid').notNull(),
   startedAt: instant('started_at').notNull(),

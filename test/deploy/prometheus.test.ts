@@ -41,6 +41,7 @@ describe('Prometheus', () => {
         'PunctualTakeovers',
         'PunctualSweepRepairs',
         'PunctualClockJumped',
+        'PunctualZoneDataDiffers',
         'PunctualEventLoopLag',
         'PunctualRunsFail',
       ]),
@@ -87,6 +88,7 @@ describe('Prometheus', () => {
       leaseRemainingMs: 0,
       clockOffsetMs: 0,
       clockJumped: false,
+      zones: { own: '2025c', newest: '2025c', outdated: false, versions: ['2025c'] },
       breakers: [],
       dependencies: { postgres: true },
     }));

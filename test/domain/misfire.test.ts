@@ -64,7 +64,7 @@ describe('a long outage', () => {
   function observed(expression: string, timezone: string) {
     const compiled = createCalendar().compile(expression, timezone);
     if (!compiled.ok) throw new Error(expression);
-    const { next, count, leftOut } = compiled.value;
+    const { next, count, leftOut, zoned } = compiled.value;
     const asked = { next: 0, count: 0 };
     const schedule: CompiledSchedule = {
       kind: 'cron',
@@ -78,6 +78,7 @@ describe('a long outage', () => {
           return count(after, upTo);
         },
         leftOut,
+        zoned,
       },
     };
     return { schedule, asked };

@@ -31,6 +31,7 @@ function start(
   isOwn: (uid: number) => boolean = () => true,
   lock: OccurrenceLock = noLock,
   busy = { calls: false, free: 100, running: 0 },
+  mayClaim: (zoned: boolean) => boolean = () => true,
 ) {
   const clock = createClock(t0);
   const owner = randomUUID();
@@ -66,7 +67,19 @@ function start(
   });
   const stager = { takeIn: () => [], first: () => null, take() {}, oldest: () => Infinity };
   const scheduler = startScheduler({
-    ...{ clock, time, log: silent, timetable, attempts, lease, claim, stager, isOwn, journal: createJournal() },
+    ...{
+      clock,
+      time,
+      log: silent,
+      timetable,
+      attempts,
+      lease,
+      claim,
+      stager,
+      isOwn,
+      mayClaim,
+      journal: createJournal(),
+    },
     ...{ onClaims() {}, onExhausted() {} },
   });
   /** Lets the scheduler work for some seconds of its own time. */
@@ -213,6 +226,24 @@ describe('an occurrence of another replica', () => {
     await pass(1_000);
     expect(started).toEqual([]);
     expect(await runsOf(store.db, foreign.uid)).toMatchObject([{ status: 'running', owner }]);
+  });
+
+  test('is not claimed at all where it is not for this replica to decide, and does not hold up the sweep', async () => {
+    const task = await makeTask(store.db, 'in-a-zone');
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass, scheduler } = start(
+      [task],
+      passOn,
+      '1s',
+      plans,
+      undefined,
+      undefined,
+      undefined,
+      () => false,
+    );
+    await pass(1_000);
+    expect(started).toEqual([]);
+    expect(scheduler.oldestOpen()).toBe(Infinity);
   });
 
   test('is claimed in the end where a lock is held by nobody who lives', async () => {

@@ -43,6 +43,7 @@ describe('the sweep', () => {
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => entry.key },
       journal,
+      hasNewestZones: () => true,
       followedUntil: () => t0 + 20_000,
       oldestOpen: () => Infinity,
       onFound: (_repaired, missed) => void found.push(missed),
@@ -58,5 +59,33 @@ describe('the sweep', () => {
     expect(rows.map(({ changes }) => changes)).toEqual([
       { from: instant(1), to: instant(7), count: 7, policy: 'fire_once' },
     ]);
+  });
+
+  test('is left to replicas with newer time zone data, and not forgotten before they have swept it', async () => {
+    const journal = createJournal();
+    const entry = { uid: 1 } as unknown as Entry;
+    const { rows } = await store.db.query<{ watermark: Date }>('select watermark from cluster');
+    const watermark = rows[0]?.watermark.getTime() as number;
+    journal.add(
+      [-1, 1].map((away) => ({ entry, instant: watermark + away, nextAt: Infinity })),
+      [],
+    );
+    const step = createSweepStep({
+      database: store.database,
+      time: { now: () => watermark + 100_000 } as never,
+      log: silent,
+      lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
+      timetable: { next: () => Infinity },
+      journal,
+      hasNewestZones: () => false,
+      followedUntil: () => Infinity,
+      oldestOpen: () => Infinity,
+      onFound: () => expect.unreachable(),
+      onWaiting: () => expect.unreachable(),
+    });
+    await step();
+    const { rows: after } = await store.db.query<{ watermark: Date }>('select watermark from cluster');
+    expect(after[0]?.watermark.getTime()).toBe(watermark);
+    expect(journal.within(0, Infinity).due.map(({ instant }) => instant)).toEqual([watermark + 1]);
   });
 });

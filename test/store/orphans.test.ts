@@ -13,7 +13,16 @@ beforeAll(async () => {
 });
 beforeEach(() => store.db.query('truncate runs, replicas'));
 
-const state = { version: '1', host: 'here', pid: 1, running: 0, tasksLoaded: 0, firing: false, breakers: [] };
+const state = {
+  version: '1',
+  tz: '2025c',
+  host: 'here',
+  pid: 1,
+  running: 0,
+  tasksLoaded: 0,
+  firing: false,
+  breakers: [],
+};
 const renew = (id: string, ttlMs: number) => renewLease(store.db, { ...state, id }, ttlMs);
 const databaseNow = async () => {
   const { rows } = await store.db.query<{ now: number }>(

@@ -16,7 +16,16 @@ beforeAll(async () => {
 });
 beforeEach(() => store.db.query('truncate replicas, cluster'));
 
-const state = { version: '1', host: 'here', pid: 1, running: 0, tasksLoaded: 0, firing: false, breakers: [] };
+const state = {
+  version: '1',
+  tz: '2025c',
+  host: 'here',
+  pid: 1,
+  running: 0,
+  tasksLoaded: 0,
+  firing: false,
+  breakers: [],
+};
 const renew = async (id: string, ttlMs: number) => (await renewLease(store.db, { ...state, id }, ttlMs)).nowMs;
 const databaseNow = async () => {
   const { rows } = await store.db.query<{ now: number }>(
@@ -77,16 +86,18 @@ describe('a lease', () => {
     expect(await listReplicas(store.db)).toEqual([]);
   });
 
-  test('tells who else fires, as long as they live', async () => {
+  test('tells who else lives, and which of them fire', async () => {
     const [own, other, idle, dead] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
     const peers = async (id: string, ttlMs: number, firing: boolean) =>
       (await renewLease(store.db, { ...state, id, firing }, ttlMs)).peers;
     expect(await peers(other, 60_000, true)).toEqual([]);
     await peers(idle, 60_000, false);
     await peers(dead, -1, true);
-    expect(await peers(own, 60_000, true)).toEqual([other]);
-    expect(await peers(other, 60_000, false)).toEqual([own]);
-    expect(await peers(own, 60_000, true)).toEqual([]);
+    const peer = (id: string, firing: boolean) => ({ id, tz: '2025c', firing });
+    const others = [peer(other, true), peer(idle, false)];
+    expect(await peers(own, 60_000, true)).toEqual(expect.arrayContaining(others));
+    expect(await peers(other, 60_000, false)).toHaveLength(2);
+    expect(await peers(own, 60_000, true)).toContainEqual(peer(other, false));
   });
 
   test('is forgotten an hour after its end, not before', async () => {

@@ -7,6 +7,7 @@ import { timingOf } from '../../domain/task.ts';
 import { insertBackfill } from '../../store/backfill.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { liveTask } from '../live-task.ts';
+import { refuseOldZones } from '../old-zones.ts';
 import { instantParameter } from '../parameters.ts';
 import { notFound, unprocessable } from '../problems.ts';
 import { closed, taskIdParams } from '../schemas.ts';
@@ -54,6 +55,7 @@ export function backfillRoutes(app: App, context: HttpContext): void {
       if (end <= start) throw unprocessable([{ pointer: '#/to', detail: 'must lie after from' }]);
       if (end > now()) throw unprocessable([{ pointer: '#/to', detail: 'must not lie in the future' }]);
       const { uid, id, definition } = await liveTask(context, request);
+      refuseOldZones(context, definition.schedule);
       const timing = timingOf(uid, definition, start - 1, calendar);
       if (timing === null || 'manual' in definition.schedule)
         throw unprocessable([{ pointer: '#/from', detail: 'the task has no schedule that could give occurrences' }]);

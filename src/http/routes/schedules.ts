@@ -8,13 +8,15 @@ import { compileSchedule, instantsAfter, readSchedule } from '../../domain/sched
 import { activeFromFor, defaultMisfire } from '../../domain/task.ts';
 import type { Warning } from '../../domain/warning.ts';
 import type { App, HttpContext } from '../context.ts';
+import { warnOfOldZones } from '../old-zones.ts';
 import { instantParameter } from '../parameters.ts';
 import { unprocessable } from '../problems.ts';
 import { taskId } from '../schema-parts.ts';
 import { closed, countQuery, warningList } from '../schemas.ts';
 import { inTurns } from '../turns.ts';
 
-export function scheduleRoutes(app: App, { calendar, now, turns }: HttpContext): void {
+export function scheduleRoutes(app: App, context: HttpContext): void {
+  const { calendar, now, turns } = context;
   app.post(
     '/schedules/preview',
     {
@@ -54,6 +56,7 @@ export function scheduleRoutes(app: App, { calendar, now, turns }: HttpContext):
         calendar,
       );
       if (!read.ok) throw unprocessable(read.errors);
+      warnOfOldZones(context, read.value, warnings);
       const compiled = compileSchedule(read.value, calendar);
       // As for a new task: a single instant that has just passed still counts.
       const after = activeFromFor(read.value, from);

@@ -83,6 +83,10 @@ export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => 
               Type.Object({
                 id: Type.String(),
                 version: Type.String(),
+                tz: Type.Union([Type.String(), Type.Null()], {
+                  description:
+                    'The version of its time zone data. Where they differ, only the newest fire tasks in a zone.',
+                }),
                 host: Type.String(),
                 pid: Type.Integer(),
                 startedAt: Type.String({ format: 'date-time' }),

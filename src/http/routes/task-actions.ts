@@ -13,6 +13,7 @@ import { keyedRequest } from '../idempotency.ts';
 import { untilLaneFree } from '../lane.ts';
 import { liveTask } from '../live-task.ts';
 import { type ManualRun, makeManualRun, makeManualRunIn, tellManualRun } from '../manual-run.ts';
+import { refuseOldZones } from '../old-zones.ts';
 import { instantParameter } from '../parameters.ts';
 import { etagOf } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
@@ -59,8 +60,18 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
     async (request, reply) => {
       const { catchUp = 'skip' } = (request.body ?? {}) as { catchUp?: Misfire['policy'] };
       for await (const _ of triesOf(context)) {
+<<<<<<< HEAD
         const task = await startTask(context, request, await liveTask(context, request), catchUp);
         if (task) return view(task, reply);
+=======
+        const stopped = await liveTask(context, request);
+        if (catchUp !== 'skip') refuseOldZones(context, stopped.definition.schedule);
+        const task = await setStatus(context, request, stopped, 'active');
+        if (!task) continue;
+        if (await catchUpSince(context, stopped, task, catchUp))
+          context.signal(task.definition.hooks?.before ? 'checks' : 'waiting');
+        return view(task, reply);
+>>>>>>> 9ecf214 (Leave tasks in a zone to the replicas with the newest time zone data)
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
     },
