@@ -28,7 +28,7 @@ describe('what is due in a moment', () => {
         next: () => t0 + 1,
         dueBy(instant) {
           asked.push(instant);
-          return tasks.map(({ uid }) => ({ uid }) as Entry);
+          return tasks.map(({ uid }) => ({ uid, timing: { schedule: { kind: 'manual' } } }) as Entry);
         },
       },
       plans,

@@ -60,18 +60,10 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
     async (request, reply) => {
       const { catchUp = 'skip' } = (request.body ?? {}) as { catchUp?: Misfire['policy'] };
       for await (const _ of triesOf(context)) {
-<<<<<<< HEAD
-        const task = await startTask(context, request, await liveTask(context, request), catchUp);
-        if (task) return view(task, reply);
-=======
         const stopped = await liveTask(context, request);
         if (catchUp !== 'skip') refuseOldZones(context, stopped.definition.schedule);
-        const task = await setStatus(context, request, stopped, 'active');
-        if (!task) continue;
-        if (await catchUpSince(context, stopped, task, catchUp))
-          context.signal(task.definition.hooks?.before ? 'checks' : 'waiting');
-        return view(task, reply);
->>>>>>> 9ecf214 (Leave tasks in a zone to the replicas with the newest time zone data)
+        const task = await startTask(context, request, stopped, catchUp);
+        if (task) return view(task, reply);
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
     },
