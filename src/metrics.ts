@@ -90,11 +90,11 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
   });
   const givenUp = new Counter({
     name: 'http_connections_given_up_total',
-    help: 'Connections ended by the service: pipelining without end, answers unread, too many connections, or no HTTP',
+    help: 'Connections ended by the service: pipelining without end, answers unread, bodies unsent, too many, or no HTTP',
     labelNames: ['reason'],
     registers,
   });
-  for (const reason of ['pipelining', 'unread', 'crowded', 'malformed']) givenUp.inc({ reason }, 0);
+  for (const reason of ['pipelining', 'unread', 'unsent', 'crowded', 'malformed']) givenUp.inc({ reason }, 0);
   const refusedCredentials = new Counter({
     name: 'http_credentials_refused_total',
     help: 'Requests turned away for their credentials: missing, invalid, without a role, or not to be checked just now',

@@ -10,6 +10,7 @@ import { createAllowedMethods } from './door/allowed-methods.ts';
 import { readTarget, withoutBase } from './door/base-path.ts';
 import { createDoor } from './door/door.ts';
 import { addDoorHooks, pathOf } from './door/hooks.ts';
+import { securityHeaders } from './door/security-headers.ts';
 import { createFailedLogins } from './failed-logins.ts';
 import { readJsonBody } from './json-body.ts';
 import { contract, localReference } from './openapi.ts';
@@ -61,14 +62,11 @@ export async function buildApp(context: HttpContext): Promise<App> {
     // While the replica drains it answers like before: its own readiness tells balancers to go elsewhere.
     return503OnClosing: false,
     routerOptions: pathOptions,
-    frameworkErrors: (error, request, reply) => {
-      const { code } = error as FastifyError;
-      const problem = new ProblemError(
-        code === 'FST_ERR_BAD_URL' ? 'not_found' : 'malformed',
-        'the URL cannot be read',
-      );
-      reply.raw.writeHead(problemTable[problem.code].status, { 'content-type': 'application/problem+json' });
-      reply.raw.end(JSON.stringify(problemOf(problem, request)));
+    frameworkErrors: (_error, request, reply) => {
+      const problem = problemOf(new ProblemError('malformed', 'the URL cannot be read'), request);
+      const headers = { 'content-type': 'application/problem+json', 'x-request-id': request.id };
+      reply.raw.writeHead(problem.status, { ...headers, ...Object.fromEntries(securityHeaders('')) });
+      reply.raw.end(JSON.stringify(problem));
     },
   });
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../services/poll.ts';
 import { startTarget } from '../target.ts';
@@ -94,4 +95,59 @@ test('those who wait for the end of a run hold no place, and are woken when it c
   for (const release of held) release();
   const runs = await Promise.all(waiting);
   expect(runs.map(({ status }) => status)).toEqual(Array(20).fill('succeeded'));
+});
+
+test('answers that nobody reads are given up, also where many are asked for', { timeout: 60_000 }, async () => {
+  // More than a connection holds on the way: the contract again and again.
+  const readers = await Promise.all(Array.from({ length: 30 }, () => connectTo(api.url)));
+  const [quiet, ...sending] = readers as [Socket, ...Socket[]];
+  const closed = new Promise((resolve) => quiet.once('close', resolve));
+  for (const socket of readers) {
+    socket.pause();
+    socket.write(get('/docs/static/swagger-ui-bundle.js').repeat(60));
+  }
+  for (let i = 0; i < 10; i++) await api.http.get('/tasks').expect(200);
+  // Those who keep sending are noticed too: each byte is a sign of life, but none of reading.
+  await poll(
+    async () => {
+      for (const socket of sending) if (!socket.destroyed) socket.write('\r\n');
+      return sending.every((socket) => socket.destroyed);
+    },
+    { what: 'the end of them', withinMs: 45_000, everyMs: 500 },
+  );
+  quiet.resume();
+  await closed;
+  await api.http.get('/tasks').expect(200);
+});
+
+test('more connections than there may be end the longest silent, and never the one that asks', {
+  timeout: 60_000,
+}, async () => {
+  const silent: Socket[] = [];
+  for (let i = 0; i < 11; i++)
+    silent.push(...(await Promise.all(Array.from({ length: 100 }, () => connectTo(api.url)))));
+  for (const socket of silent) socket.resume();
+  await api.http.get('/tasks').expect(200);
+  await poll(async () => silent.filter((socket) => socket.destroyed).length >= 76, { what: 'the first to be closed' });
+  expect(silent.slice(-900).some((socket) => socket.destroyed)).toBe(false);
+});
+
+test('a caller has so many who wait; the rest is answered at once, and says so', { timeout: 60_000 }, async () => {
+  const target = await startTarget();
+  const held: (() => void)[] = [];
+  target.setBehaviour((response) => held.push(() => response.end()));
+  await api.createManual('hanging', { target: target.url, overlap: 'allow' });
+  const asked: Promise<Response>[] = [];
+  for (let i = 1; i <= 65; i++) {
+    asked.push(fetch(`${api.url}/tasks/hanging/trigger`, { method: 'POST', headers: { prefer: 'wait=50' } }));
+    await target.waitFor((requests) => requests.length === i);
+  }
+  const last = await (asked.pop() as Promise<Response>);
+  expect([last.status, last.headers.get('preference-applied')]).toEqual([202, null]);
+  await api.http.get('/tasks').expect(200);
+  for (const release of held) release();
+  for (const answer of await Promise.all(asked)) {
+    expect([answer.status, answer.headers.get('preference-applied')]).toEqual([202, 'wait=50']);
+    expect(((await answer.json()) as Body).status).toBe('succeeded');
+  }
 });

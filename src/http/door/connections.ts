@@ -31,7 +31,7 @@ export type Connection = {
   last: Buffer | null;
 };
 
-export type GiveUpReason = 'pipelining' | 'unread' | 'crowded' | 'malformed';
+export type GiveUpReason = 'pipelining' | 'unread' | 'unsent' | 'crowded' | 'malformed';
 
 export type ConnectionsOptions = {
   clock: Clock;
@@ -47,11 +47,16 @@ export type ConnectionsOptions = {
 
 /** Requests of one connection that may wait behind the one under way. */
 const mostWaiting = 64;
-/** An answer of which the client reads nothing for so long is given up. */
+/** A connection on which nothing moves for so long while an answer is to be read is given up, in milliseconds. */
 const stalledMs = 10_000;
-/** Unread answers beyond these are given up sooner: they are held in memory. */
+/** An answer must be read by then, whatever else the client does meanwhile. */
+const longestReadMs = 30_000;
+const checkMs = 1_000;
+/** Unread answers beyond these are given up sooner, in milliseconds: they are held in memory. */
 const mostUnread = 64;
 const soonerMs = 2_000;
+/** What bodies on their way may take in memory; beyond this those that take longer than `soonerMs` are given up. */
+const mostBodyBytes = 128 * 1024 * 1024;
 /** For so long a client may read the last answer before the connection is gone. */
 const lingerMs = 1_000;
 
@@ -61,6 +66,10 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
   const silent = new Set<Connection>();
   /** Answers handed over and not yet read, with their instants by the monotonic clock. */
   const unread = new Map<Visit, number>();
+  /** Bodies on their way, the oldest first, and what they may take together. */
+  const bodies = new Map<Visit, { bytes: number; since: number }>();
+  let bodyBytes = 0;
+  let isChecking = false;
 
   function giveUp(connection: Connection, reason: GiveUpReason): void {
     onGivenUp(reason);
@@ -79,7 +88,11 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     // Whatever becomes of the answers: no place outlives its connection.
     socket.once('close', () => {
       connection.queue.length = 0;
-      if (connection.active) leave(connection.active);
+      if (connection.active) {
+        leave(connection.active);
+        unread.delete(connection.active);
+        bodyIsHere(connection.active);
+      }
       all.delete(socket);
       silent.delete(connection);
     });
@@ -112,6 +125,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     const { connection } = visit;
     leave(visit);
     unread.delete(visit);
+    bodyIsHere(visit);
     if (connection.active !== visit) return;
     connection.active = null;
     const next = connection.queue.shift();
@@ -127,6 +141,23 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     }
     socket.end(bytes);
     clock.after(lingerMs, () => socket.destroy());
+  }
+
+  function check(): void {
+    isChecking = unread.size > 0;
+    if (!isChecking) return;
+    clock.after(checkMs, check);
+    const before = clock.monotonic() - longestReadMs;
+    for (const [visit, since] of unread) {
+      if (since > before) break;
+      unread.delete(visit);
+      giveUp(visit.connection, 'unread');
+    }
+  }
+
+  function bodyIsHere(visit: Visit): void {
+    bodyBytes -= bodies.get(visit)?.bytes ?? 0;
+    bodies.delete(visit);
   }
 
   function leave(visit: Visit): void {
@@ -146,20 +177,37 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
       visit.leave = giveBack;
       silent.delete(visit.connection);
     },
-    /** An answer is about to be written, as a whole or (`isStream`) bit by bit. */
-    handOver(visit: Visit, isStream: boolean): void {
+    /** An answer is about to be written: the rest is the client's. */
+    handOver(visit: Visit): void {
       const { socket } = visit.connection;
       socket.setTimeout(stalledMs);
-      if (isStream) return;
       leave(visit);
       const now = clock.monotonic();
       unread.set(visit, now);
+      if (!isChecking) check();
       for (const [oldest, since] of unread) {
         if (unread.size <= mostUnread || now - since < soonerMs) break;
         unread.delete(oldest);
         giveUp(oldest.connection, 'unread');
       }
     },
+    /**
+     * A body is on its way, which takes up to so many bytes of memory. False when those of others take too much, and none of
+     * them is so slow that it can be given up.
+     */
+    awaitBody(visit: Visit, bytes: number): boolean {
+      const now = clock.monotonic();
+      for (const [oldest, { since }] of bodies) {
+        if (bodyBytes + bytes <= mostBodyBytes || now - since < soonerMs) break;
+        bodyIsHere(oldest);
+        giveUp(oldest.connection, 'unsent');
+      }
+      if (bodyBytes + bytes > mostBodyBytes) return false;
+      bodyBytes += bytes;
+      bodies.set(visit, { bytes, since: now });
+      return true;
+    },
+    bodyIsHere,
     /** What came is no request; `bytes` say so as soon as what came before it is answered. */
     broken(socket: Socket, bytes: Buffer): void {
       const connection = all.get(socket);

@@ -38,8 +38,8 @@ export type Door = {
   goOn(request: IncomingMessage): void;
   /** Gives back the place of a request that only waits from now on. */
   leave(request: IncomingMessage): void;
-  /** The answer is written from now on, as a whole or bit by bit. */
-  handOver(request: IncomingMessage, isStream: boolean): void;
+  /** The answer is written from now on. */
+  handOver(request: IncomingMessage): void;
   /** For how long no place has come back while all were taken, in milliseconds. */
   stuckForMs(): number;
 };
@@ -53,6 +53,8 @@ const checkMs = 1_000;
 const maxHeaderBytes = 16 * 1024;
 /** 503s that are written in 50 ms: a few percent of a core. */
 const shedPerPeriod = 50;
+/** No route reads more. */
+const largestBody = 4 * 1024 * 1024;
 const fewestConnections = 1_024;
 
 export function createDoor(options: DoorOptions): Door {
@@ -79,10 +81,11 @@ export function createDoor(options: DoorOptions): Door {
     visits.set(request, visit);
     const known = hasCredentials(request);
     if (!isWatched(request.url ?? '/', basePath)) {
-      // A body that is still under way holds no place.
-      const giveBack = hasBody(request) ? null : places.take(known);
+      const bytes = bodyBytes(request);
+      // A body that is still on its way holds no place.
+      const giveBack = bytes > 0 ? null : places.take(known);
       if (giveBack) connections.entered(visit, giveBack);
-      else if (places.full(known)) {
+      else if (places.full(known) || !connections.awaitBody(visit, bytes)) {
         budget(() => shed(visit));
         return;
       }
@@ -168,6 +171,7 @@ export function createDoor(options: DoorOptions): Door {
     },
     enter(request) {
       const visit = visits.get(request);
+      if (visit) connections.bodyIsHere(visit);
       if (!visit || visit.leave || isWatched(request.url ?? '/', basePath)) return true;
       const giveBack = places.take(hasCredentials(request));
       if (giveBack) connections.entered(visit, giveBack);
@@ -184,9 +188,9 @@ export function createDoor(options: DoorOptions): Door {
       const visit = visits.get(request);
       if (visit) connections.leave(visit);
     },
-    handOver(request, isStream) {
+    handOver(request) {
       const visit = visits.get(request);
-      if (visit) connections.handOver(visit, isStream);
+      if (visit) connections.handOver(visit);
     },
     stuckForMs: places.stuckForMs,
   };
@@ -196,10 +200,10 @@ function hasCredentials({ headers }: IncomingMessage): boolean {
   return headers.authorization !== undefined || 'x-api-key' in headers || 'x-run-token' in headers;
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
-  return (
-    headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0' || 'expect' in headers
-  );
+/** What the body of a request may take; 0 where there is none. */
+function bodyBytes({ headers }: IncomingMessage): number {
+  if (headers['transfer-encoding'] !== undefined) return largestBody;
+  return Math.min(Number(headers['content-length'] ?? 0), largestBody);
 }
 
 function isWatched(url: string, basePath: string): boolean {

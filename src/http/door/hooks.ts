@@ -1,6 +1,5 @@
 /** What the application asks of every request before its route does, and adds to every answer. */
 
-import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.ts';
 import { ProblemError } from '../problems.ts';
@@ -61,14 +60,14 @@ export function addDoorHooks(app: App, door: Door, methods: AllowedMethods, sett
         headers: { 'retry-after': '1' },
       });
   });
-  app.addHook('onSend', async (request, reply, payload) => {
+  app.addHook('onSend', async (request, reply) => {
     const headers = securityHeaders(request.routeOptions.url ?? '');
     for (const [name, value] of headers) if (!reply.hasHeader(name)) reply.header(name, value);
     for (const name of settings.basePath === '' ? [] : ['location', 'link']) {
       const link = reply.getHeader(name);
       if (typeof link === 'string') reply.header(name, withBase(link, settings.basePath));
     }
-    door.handOver(request.raw, payload instanceof Readable);
+    door.handOver(request.raw);
   });
 }
 
