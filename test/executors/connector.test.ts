@@ -34,3 +34,14 @@ test('a target that does not finish the TLS handshake is left when the call is o
   expect((await attempt.outcome).status).toBe('cancelled');
   await poll(async () => server.sockets.size === 0, { what: 'the connection to be closed' });
 });
+
+test('the family that led somewhere is tried first from then on', async ({ skip }) => {
+  const four = await startRaw((socket) => socket.end(closing), '127.0.0.1');
+  const { execute } = startExecutor({ resolve: resolvedTo('::1', '127.0.0.1') });
+  const attempt = attemptOn({ url: `http://billing.test:${four.port}/` });
+  expect((await execute(attempt).outcome).status).toBe('succeeded');
+  const six = await startRaw((socket) => socket.end(closing), '::1', four.port).catch(() => null);
+  if (six === null) return skip('this machine has no ::1');
+  expect((await execute(attempt).outcome).status).toBe('succeeded');
+  expect([four.connections(), six.connections()]).toEqual([2, 0]);
+});

@@ -4,6 +4,7 @@ import { defaultDeniedTargets, parseAddressRules } from '../../src/executors/add
 import { createTargetFilter } from '../../src/executors/target-filter.ts';
 import { startTarget, type Target } from '../target.ts';
 import { attemptOn, call, resolvedTo, startExecutor } from './harness.ts';
+import { startRaw } from './raw-server.ts';
 
 const byDefault = createTargetFilter({ deny: defaultDeniedTargets, allow: [] });
 const refusesUrl = (deny: string[], allow: string[], url: string) =>
@@ -241,12 +242,13 @@ describe('when calling', () => {
       { addresses: found('::1'), late: Promise.resolve(found('127.0.0.2', '127.0.0.1')) },
       { addresses: found('::1'), late: Promise.resolve(found('127.0.0.2')) },
     ];
+    const refused = await startRaw((socket) => socket.end(), '127.0.0.2', target.port);
     const ends: unknown[] = [];
     for (const answer of answers) {
       const resolve = () => Promise.resolve(answer);
       ends.push((await call({ url: `http://billing.test:${target.port}/` }, {}, { filter, resolve })).status);
     }
-    expect(ends).toEqual(['succeeded', 'succeeded', 'failed']);
+    expect([ends, refused.connections()]).toEqual([['succeeded', 'succeeded', 'failed'], 0]);
   });
 
   test('a name that changes its address between connections is looked at each time', async () => {

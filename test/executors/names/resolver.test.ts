@@ -157,7 +157,11 @@ describe('an answer', () => {
     await clock.advance(1_000);
     const gone = ask('billing.example');
     await failAll('ENOTFOUND');
-    expect(gone.code).toBe('ENOTFOUND');
+    const again = ask('billing.example');
+    await clock.advance(1_000);
+    const later = ask('billing.example');
+    await failAll('ESERVFAIL');
+    expect([gone.code, again.code, later.addresses]).toEqual(['ENOTFOUND', 'ENOTFOUND', undefined]);
   });
 
   test('is kept of so many names, and those used longest ago are forgotten', async () => {
