@@ -26,6 +26,7 @@ import { createLocalSignals, createRedisSignals, type Signal, type Signals } fro
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { type OpenPool, onePool, separatePools } from './replica/pools.ts';
+import { templateTrials } from './replica/quarantine.ts';
 import type { Secrets } from './secrets.ts';
 import { isLoopback } from './setting-values.ts';
 import type { Settings } from './settings.ts';
@@ -195,7 +196,15 @@ export async function startService({
       if (settings.redisUrl !== null && redis)
         signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
       tokens = createRunTokens(cluster.secret);
-      const execute = fillInTemplates(executor.execute, (runId) => previousRun(other.pool, runId));
+      const trials = templateTrials({
+        database: other,
+        calendar,
+        clock,
+        log,
+        process: randomUUID(),
+        onChange: () => signals.send('tasks'),
+      });
+      const execute = fillInTemplates(executor.execute, (runId) => previousRun(other.pool, runId), trials);
       engine = startEngine({
         clock,
         time,

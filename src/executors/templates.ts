@@ -5,66 +5,84 @@ import type { HttpTarget } from '../domain/target.ts';
 import { compileTemplates, type PreviousRun, type TargetTemplates } from '../domain/template.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
 import { cancelledOutcome, nothingReceived } from './http-outcome.ts';
+import type { Trials } from './trials.ts';
 
 /**
  * `execute` for targets without templates as it is; for those with, once they are filled in. `previousOf` gives the task's
- * last run before one that is over; it is asked only where a template names it.
+ * last run before one that is over; it is asked only where a template names it. What a target needs once is kept as long as
+ * the target itself: its first attempt goes by way of `trials`.
  */
 export function fillInTemplates(
   execute: Executor,
   previousOf: (runId: string) => Promise<PreviousRun | null>,
+  trials: Trials,
 ): Executor {
-  const compiled = new WeakMap<HttpTarget, TargetTemplates | string>();
-
-  function templatesOf(target: HttpTarget): TargetTemplates | string {
-    let found = compiled.get(target);
-    if (found === undefined) {
-      const result = compileTemplates(target, '#/target');
-      // They were checked when the task was written, perhaps by another version.
-      found = result.ok ? result.value : result.errors.map(({ detail }) => detail).join('; ');
-      compiled.set(target, found);
-    }
-    return found;
-  }
+  const proven = new WeakMap<HttpTarget, TargetTemplates>();
 
   function call(attempt: Attempt, templates: TargetTemplates, previous: PreviousRun | null): StartedAttempt {
     const target = templates.render(variablesOf(attempt, previous));
     return target.ok ? execute({ ...attempt, target: target.value }) : ended(notFilledIn(target.errors));
   }
 
-  /** The previous run is looked up first; cancelling does not wait for that. */
-  function callAfter(attempt: Attempt, templates: TargetTemplates): StartedAttempt {
-    let started: StartedAttempt | null = null;
-    let isCancelled = false;
-    let giveUp = () => {};
-    const outcome = new Promise<Outcome>((resolve) => {
-      giveUp = () => resolve(cancelledOutcome(nothingReceived(), 'the attempt was cancelled'));
-      previousOf(attempt.runId).then(
-        (previous) => {
-          if (isCancelled) return;
-          started = call(attempt, templates, previous);
-          resolve(started.outcome);
-        },
-        (error: Error) =>
-          resolve(failed({ kind: 'internal', message: `the previous run could not be read: ${error.message}` }, false)),
-      );
-    });
-    return {
-      outcome,
-      cancel() {
-        isCancelled = true;
-        if (started === null) giveUp();
-        else started.cancel();
-      },
-    };
+  /** Templates were checked when the task was written, but perhaps by another version, or not by us. */
+  function firstCall(attempt: Attempt, previous: PreviousRun | null): StartedAttempt {
+    const compiled = compileTemplates(attempt.target, '#/target');
+    if (!compiled.ok) return ended(notFilledIn(compiled.errors.map(({ detail }) => detail).join('; ')));
+    const started = call(attempt, compiled.value, previous);
+    proven.set(attempt.target, compiled.value);
+    return started;
   }
 
   return (attempt) => {
-    if (!attempt.target.template) return execute(attempt);
-    const templates = templatesOf(attempt.target);
-    if (typeof templates === 'string') return ended(notFilledIn(templates));
-    return templates.usesPrevious ? callAfter(attempt, templates) : call(attempt, templates, null);
+    const { target, taskId, runId } = attempt;
+    if (!target.template) return execute(attempt);
+    const templates = proven.get(target);
+    if (templates && !templates.usesPrevious) return call(attempt, templates, null);
+    return later((start) => {
+      const fill = (previous: PreviousRun | null) => {
+        if (templates) start(() => call(attempt, templates, previous));
+        else
+          trials.run(
+            taskId,
+            () => start(() => firstCall(attempt, previous)),
+            () => start(() => ended(notFilledIn('the process died twice while it was filled in'))),
+          );
+      };
+      if (!mayUsePrevious(target)) return fill(null);
+      previousOf(runId).then(fill, ({ message }: Error) => {
+        const error = { kind: 'internal', message: `the previous run could not be read: ${message}` } as const;
+        start(() => ended(failed(error, false)));
+      });
+    });
   };
+}
+
+/** An attempt that begins when `prepare` starts it; cancelling does not wait for that. */
+function later(prepare: (start: (begin: () => StartedAttempt) => void) => void): StartedAttempt {
+  let started: StartedAttempt | null = null;
+  let isCancelled = false;
+  let giveUp = () => {};
+  const outcome = new Promise<Outcome>((resolve) => {
+    giveUp = () => resolve(cancelledOutcome(nothingReceived(), 'the attempt was cancelled'));
+    prepare((begin) => {
+      if (isCancelled) return;
+      started = begin();
+      resolve(started.outcome);
+    });
+  });
+  return {
+    outcome,
+    cancel() {
+      isCancelled = true;
+      if (started === null) giveUp();
+      else started.cancel();
+    },
+  };
+}
+
+/** Asked before the templates are understood: that belongs to what is tried. */
+function mayUsePrevious({ url, headers, body }: HttpTarget): boolean {
+  return JSON.stringify([url, headers, body]).includes('previous');
 }
 
 function variablesOf(

@@ -150,6 +150,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
 
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = asProblem(error);
+    // The guard of texts should have refused it: this is the net below.
+    if (isBadData(error)) request.log.warn({ err: error }, 'Postgres refused a value that a client sent');
     if (problem.code === 'internal')
       request.log.error({ err: error, method: request.method, url: request.url }, 'a request failed');
     if (problem.code === 'unavailable')
@@ -205,7 +207,6 @@ function asProblem(error: FastifyError): ProblemError {
     return new ProblemError('unavailable', isDiskFull(error) ? diskFull : 'the database cannot be reached right now', {
       headers: { 'retry-after': '1' },
     });
-  // The guard of texts should have refused it: this is the net below.
   if (isBadData(error)) return new ProblemError('malformed', 'a value in the request cannot be stored');
   switch (error.statusCode) {
     case 413:

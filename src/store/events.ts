@@ -70,6 +70,22 @@ export async function listEvents(
   };
 }
 
+/** Adds to a task's log what is no change of its definition. `at` is in epoch milliseconds. */
+export async function noteEvent(
+  db: Queryable,
+  uid: number,
+  type: string,
+  { actor, requestId }: Author,
+  changes: Record<string, unknown>,
+  at: number,
+): Promise<void> {
+  await db.query({
+    name: 'note-event',
+    text: 'insert into task_events (task_uid, type, at, actor, request_id, changes) values ($1, $2, $3, $4, $5, $6)',
+    values: [uid, type, new Date(at).toISOString(), actor, requestId, JSON.stringify(changes)],
+  });
+}
+
 /** Events that come with every run or miss; all others tell who changed the task, and stay as long as it does. */
 const passing = `('missed', 'triggered', 'backfilled', 'hook_failed', 'run_cancelled')`;
 

@@ -210,6 +210,19 @@ export const deliveries = pgTable(
   (t) => [index('deliveries_due').on(t.dueAt)],
 );
 
+/** Templates that a process is filling in for the first time. What is left of one is older than that takes: it died of it. */
+export const templateTrials = pgTable(
+  'template_trials',
+  {
+    taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
+    process: uuid('process').notNull(),
+    /** Of which definition: a change or a start of the task makes it another one. */
+    definition: text('definition').notNull(),
+    at: instant('at').notNull().default(sql`now()`),
+  },
+  (t) => [primaryKey({ columns: [t.taskUid, t.process] })],
+);
+
 export const replicas = pgTable('replicas', {
   /** One incarnation of one process. */
   id: uuid('id').primaryKey(),

@@ -23,7 +23,7 @@ const edges: Record<string, readonly string[]> = {
     'log',
     'metrics',
   ],
-  replica: ['store', 'domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
+  replica: ['store', 'executors', 'domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
   http: ['domain', 'store', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
   engine: ['domain', 'store', 'locks', 'executors', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
   store: ['domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { PreviousRun } from '../../src/domain/template.ts';
 import type { Attempt, StartedAttempt } from '../../src/executors/executor.ts';
 import { fillInTemplates } from '../../src/executors/templates.ts';
+import type { Trials } from '../../src/executors/trials.ts';
 import { startTarget } from '../target.ts';
 import { attemptOn, startExecutor } from './harness.ts';
 
@@ -12,6 +13,8 @@ const previous: PreviousRun = {
   finishedAt: '2026-11-30T01:00:09.000Z',
 };
 const dead = 'http://127.0.0.1:9/';
+
+const atOnce: Trials = { run: (_, fill) => fill() };
 
 /** An executor that only notes what it is asked, behind one that fills in. */
 function create(previousOf: (runId: string) => Promise<PreviousRun | null> = async () => previous) {
@@ -27,6 +30,7 @@ function create(previousOf: (runId: string) => Promise<PreviousRun | null> = asy
       asked.push(runId);
       return previousOf(runId);
     },
+    atOnce,
   );
   return { execute, calls, asked, started };
 }
@@ -57,7 +61,7 @@ test('a target gets what is known of its attempt, and the previous run is not lo
 test('the previous run is looked up where a template names it, and the call is the one that is made', async () => {
   const target = await startTarget();
   const { execute } = startExecutor();
-  const filling = fillInTemplates(execute, async () => previous);
+  const filling = fillInTemplates(execute, async () => previous, atOnce);
   const url = `${target.url}/{{ previous.status }}`;
   const { outcome } = filling(attemptOn({ url, template: true, body: '{{ previous.finishedAt }}' }));
   expect(await outcome).toMatchObject({ status: 'succeeded' });

@@ -1,0 +1,64 @@
+/** Keeps this process from dying of a template again and again: stops the task that two processes have died of. */
+
+import type { Clock } from '../clock.ts';
+import type { Calendar } from '../domain/calendar.ts';
+import { missLeft, revise } from '../domain/task-change.ts';
+import { createTrials, type Trials } from '../executors/trials.ts';
+import type { Logger } from '../log.ts';
+import { claimsAreOver } from '../store/barrier.ts';
+import type { Database } from '../store/database.ts';
+import { noteEvent } from '../store/events.ts';
+import { cancelRunsOf } from '../store/runs.ts';
+import { changeTask, settleMiss, stopReason } from '../store/task-changes.ts';
+import { findTask } from '../store/tasks.ts';
+import { beginTrials, endTrials } from '../store/template-trials.ts';
+
+type QuarantineOptions = {
+  database: Database;
+  calendar: Calendar;
+  clock: Clock;
+  log: Logger;
+  /** This process, a UUID. */
+  process: string;
+  /** Definitions changed. */
+  onChange: () => void;
+};
+
+const by = { actor: 'scheduler', requestId: null };
+const reason = 'the process died twice while the template of this task was filled in';
+
+/** Trials that are noted in the database. */
+export function templateTrials(options: QuarantineOptions): Trials {
+  const { database, log, process } = options;
+  return createTrials({
+    begin: (taskIds, atMost) => beginTrials(database.pool, taskIds, process, atMost),
+    end: (taskIds) => endTrials(database.pool, taskIds, process),
+    async quarantine(taskId) {
+      log.error({ taskId }, `task stopped: ${reason}`);
+      await stopTask(taskId, options);
+    },
+    onError: (error) => log.warn({ err: error }, 'the first use of a template could not be noted'),
+  });
+}
+
+/** Stops the active task of this id as a stop by hand does, and notes why. A start lifts it. */
+async function stopTask(taskId: string, { database, calendar, clock, onChange }: QuarantineOptions): Promise<void> {
+  const task = await findTask(database.pool, taskId);
+  if (task?.definition.status !== 'active') return;
+  const wish = { definition: task.definition, status: 'stopped', catchUp: 'skip' } as const;
+  const answer = await changeTask(
+    database,
+    task,
+    'stopped',
+    (held, moment) => revise(held, wish, moment, calendar),
+    by,
+  );
+  // Somebody else has changed it: then it is tried anew.
+  if (!answer.ok) return;
+  const { at, missed } = answer.changed;
+  await noteEvent(database.pool, task.uid, 'quarantined', by, { reason }, at);
+  onChange();
+  await claimsAreOver(database, () => new Promise((resume) => clock.after(2, resume)));
+  if (missed) await settleMiss(database.pool, missed, (open) => missLeft(missed.before, open, missed.miss, calendar));
+  await cancelRunsOf(database.pool, task.uid, 'pending', stopReason, at);
+}
