@@ -30,6 +30,8 @@ export type Moment = {
   counted: number;
   /** Waiting runs that the last stop cancelled before they began: their instants. */
   cancelled: readonly number[];
+  /** When the task was stopped last, or null: what came up to then was recorded by the stop. */
+  stoppedAt: number | null;
 };
 
 /** Why an occurrence that was due may not start any more. */
@@ -171,14 +173,14 @@ function caughtUp(
   { definition }: Standing,
   old: Timing | null,
   policy: Misfire['policy'],
-  { open, cancelled }: Moment,
+  { open, cancelled, stoppedAt }: Moment,
 ): { cut: Cut; again: number[] } {
   if (policy === 'skip' || old === null) return { cut: nothing, again: [] };
   const decision = decideMisfires(old, { ...misfireRule(definition.misfire), policy }, open.after, open.upTo, open.ran);
   const most = policy === 'fire_once' ? 1 : definition.misfire.limit;
   const chosen = new Set([...(decision?.fire ?? []), ...cancelled].sort((a, b) => a - b).slice(-most));
   const fire = (decision?.fire ?? []).filter((instant) => chosen.has(instant));
-  const miss = missedIn(old, open, fire);
+  const miss = missedIn(old, { ...open, after: Math.max(open.after, stoppedAt ?? open.after) }, fire);
   return { cut: { inTime: [], caughtUp: fire, miss }, again: cancelled.filter((instant) => chosen.has(instant)) };
 }
 

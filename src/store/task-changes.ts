@@ -139,8 +139,8 @@ async function ranIn(db: Queryable, uid: number, after: number, upTo: number): P
 }
 
 /** What counts over the whole life of the task, and what its last stop cancelled before it began. */
-async function readLife(db: Queryable, { uid }: Task): Promise<Pick<Moment, 'counted' | 'cancelled'>> {
-  const { rows } = await db.query<{ counted: number; cancelled: string[] }>({
+async function readLife(db: Queryable, { uid }: Task): Promise<Pick<Moment, 'counted' | 'cancelled' | 'stoppedAt'>> {
+  const { rows } = await db.query<{ counted: number; cancelled: string[]; stopped_at: Date | null }>({
     name: 'life-of-task',
     text: `
       with stop as (
@@ -155,11 +155,11 @@ async function readLife(db: Queryable, { uid }: Task): Promise<Pick<Moment, 'cou
             and (trigger in ('schedule', 'catch_up') or trigger = 'retry' and created_at > scheduled_for)
             and finished_at >= (select at from stop)
           order by id
-        ) as cancelled`,
+        ) as cancelled, (select at from stop) as stopped_at`,
     values: [uid],
   });
-  const { counted = 0, cancelled = [] } = rows[0] ?? {};
-  return { counted, cancelled: cancelled.map(instantOfRunId) };
+  const { counted = 0, cancelled = [], stopped_at: stoppedAt = null } = rows[0] ?? {};
+  return { counted, cancelled: cancelled.map(instantOfRunId), stoppedAt: stoppedAt?.getTime() ?? null };
 }
 
 /** Why a stop cancels a run. */

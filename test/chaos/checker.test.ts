@@ -20,6 +20,7 @@ const miss = (from: number, to: number, count: number, at = second(to) + 5_000) 
   to: second(to),
   count,
   exact: true,
+  cut: false,
 });
 
 describe('the checker', () => {
@@ -30,6 +31,19 @@ describe('the checker', () => {
   describe('finds', () => {
     test('an occurrence that has neither a run nor a recorded miss', () => {
       expect(kindsAfter((history) => forgetRun(history, 15))).toEqual(['missing']);
+    });
+    test('an occurrence that was lost because its task was changed just after it', () => {
+      // The stop comes at 40.49 s.
+      expect(kindsAfter((history) => forgetRun(history, 40))).toEqual(['lost at a change']);
+    });
+    test('nothing lost where the change has recorded it, though it was not late', () => {
+      const recorded = (cut: boolean) =>
+        kindsAfter((history) => {
+          forgetRun(history, 40);
+          history.final.misses.push({ ...miss(40, 40, 1, second(40) + 495), cut });
+        });
+      expect(recorded(true)).toEqual([]);
+      expect(recorded(false)).toEqual(['wrong miss']);
     });
     test('nothing missing where the miss is recorded', () => {
       expect(

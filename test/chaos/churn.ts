@@ -1,5 +1,6 @@
 /** Clients at work while things break: tasks created, changed, stopped, started, deleted, and triggered by hand. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from './client.ts';
 import type { ChaosSchedule, ChaosTask } from './history.ts';
 import type { Random } from './random.ts';
@@ -55,17 +56,27 @@ export function startChurn(
     if (ok === true) own.push({ task: base, stopped: false, busy: false });
   }
 
+  /** Waits until a moment before or after the next instant: a change is to come when its task is being claimed. */
+  async function untilDue(schedule: ChaosSchedule): Promise<void> {
+    const at = now();
+    const everyMs = 'everyMs' in schedule ? schedule.everyMs : 1_000;
+    const anchorMs = 'everyMs' in schedule ? schedule.anchorMs : 0;
+    const instant = 'atMs' in schedule ? schedule.atMs : anchorMs + Math.ceil((at - anchorMs) / everyMs) * everyMs;
+    await sleep(Math.min(2_000, Math.max(0, instant + random.integer(-8, 12) - at)));
+  }
+
   async function step(): Promise<void> {
     const free = own.filter(({ busy }) => !busy);
     const kept = free.length > 8 || (free.length > 0 && random.share() < 0.5) ? random.pick(free) : null;
     if (kept === null) return create(null);
     kept.busy = true;
     const { task } = kept;
+    if (random.share() < 0.5) await untilDue(task.schedule);
     const once = 'atMs' in task.schedule;
     const choice = random.share();
     const forget = () => own.splice(own.indexOf(kept), 1);
     if (kept.stopped && choice < 0.7) {
-      const { ok } = await client.start(task);
+      const { ok } = await client.start(task, random.pick(['skip', 'fire_once', 'fire_all']));
       if (ok === true) kept.stopped = false;
       else if (ok === null) forget();
     } else if (choice < 0.3) {

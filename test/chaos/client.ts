@@ -8,7 +8,7 @@ export type Client = {
   create(task: ChaosTask): Promise<RequestRecord>;
   change(task: ChaosTask): Promise<RequestRecord>;
   stop(task: ChaosTask, cancel: 'none' | 'pending'): Promise<RequestRecord>;
-  start(task: ChaosTask): Promise<RequestRecord>;
+  start(task: ChaosTask, catchUp?: 'skip' | 'fire_once' | 'fire_all'): Promise<RequestRecord>;
   remove(task: ChaosTask): Promise<RequestRecord>;
   trigger(task: ChaosTask, wait: number): Promise<RequestRecord>;
   read(task: ChaosTask): Promise<RequestRecord>;
@@ -124,7 +124,11 @@ export function createClient(
         schedule: task.schedule,
       }),
     stop: (task, cancel) => lookAfter(task, ask('stop', task, ['POST', `${path(task)}/stop`, { cancel }], { cancel })),
-    start: (task) => ask('start', task, ['POST', `${path(task)}/start`, null], { schedule: task.schedule }),
+    start: (task, catchUp = 'skip') =>
+      ask('start', task, ['POST', `${path(task)}/start`, { catchUp }], {
+        schedule: task.schedule,
+        catchUp: catchUp !== 'skip',
+      }),
     remove: (task) => lookAfter(task, ask('delete', task, ['DELETE', path(task), null])),
     trigger: (task, wait) =>
       ask(

@@ -4,7 +4,14 @@ import type { ChaosSchedule, RequestRecord } from './history.ts';
 import type { Oracle } from './occurrences.ts';
 
 /** A change of what is due, in doubt from `sentAt` to `answeredAt`; for ever where nobody knows whether it was made. */
-type Change = { sentAt: number; answeredAt: number; schedule: ChaosSchedule | null; known: boolean };
+type Change = {
+  sentAt: number;
+  answeredAt: number;
+  schedule: ChaosSchedule | null;
+  known: boolean;
+  /** A start that makes up for the time since the stop. */
+  catchUp: boolean;
+};
 
 export type TaskHistory = {
   incarnation: string;
@@ -16,6 +23,8 @@ export type TaskHistory = {
 export type Expected = {
   /** Without a row or a recorded miss it is lost. */
   must: Set<number>;
+  /** Those of them that only a change just after them could have lost. */
+  beforeChange: Set<number>;
   /** A run for any other instant is a phantom. */
   may: Set<number>;
 };
@@ -42,6 +51,7 @@ export function taskHistories(
       answeredAt: ok === null ? Infinity : databaseTime(request.answeredAt),
       schedule: kind === 'stop' || kind === 'delete' ? null : (request.schedule ?? null),
       known: ok === true,
+      catchUp: request.catchUp === true,
     });
   }
   return histories;
@@ -49,7 +59,8 @@ export function taskHistories(
 
 /**
  * What must and may have been due for a task in (from, to]. `settledBy` tells by when an occurrence has fired unless
- * something is wrong: a change that is made before that may drop it, for then it is not due any more.
+ * something is wrong. A change that is made before that may keep it from running, but has to leave a miss: it loses
+ * nothing that was due before it was asked for. Two clocks are compared, which differ by `errorMs` at most.
  */
 export function expectedOf(
   { changes }: TaskHistory,
@@ -57,19 +68,28 @@ export function expectedOf(
   from: number,
   to: number,
   settledBy: (instant: number) => number,
+  errorMs: number,
 ): Expected {
   const must = new Set<number>();
+  const beforeChange = new Set<number>();
   const may = new Set<number>();
-  changes.forEach(({ sentAt, answeredAt, schedule, known }, place) => {
+  changes.forEach(({ sentAt, answeredAt, schedule, known, catchUp }, place) => {
     if (schedule === null) return;
+    if (catchUp) {
+      const active = changes.slice(0, place).findLast((change) => change.schedule !== null);
+      const since = Math.max(from, active?.sentAt ?? from);
+      for (const instant of oracle.instants(schedule, since, Math.min(to, answeredAt))) may.add(instant);
+    }
     // Until the next change that is known to have been made; those in between only put things in doubt.
     const later = changes.slice(place + 1);
     const end = Math.min(to, later.find((change) => change.known)?.answeredAt ?? Infinity);
-    const doubt = Math.min(to, ...later.map((change) => change.sentAt));
+    const doubt = Math.min(Infinity, ...later.map((change) => change.sentAt)) - errorMs;
     for (const instant of oracle.instants(schedule, Math.max(from, sentAt - behindMs), end)) {
       may.add(instant);
-      if (known && instant > answeredAt && settledBy(instant) < doubt) must.add(instant);
+      if (!known || instant <= answeredAt + errorMs || instant >= doubt || settledBy(instant) >= to) continue;
+      must.add(instant);
+      if (settledBy(instant) >= doubt) beforeChange.add(instant);
     }
   });
-  return { must, may };
+  return { must, beforeChange, may };
 }

@@ -38,6 +38,8 @@ export type RequestRecord = {
   status: number | null;
   ok: boolean | null;
   replica: number;
+  /** For `start`: whether the time since the stop is made up for. */
+  catchUp?: boolean;
   /** From then on, for `create`, `change` and `start`. */
   schedule?: ChaosSchedule;
   /** For `trigger`: what was answered. */
@@ -129,7 +131,16 @@ export type RunRow = {
   attempts: { attempt: number; status: string }[] | null;
 };
 
-export type MissRow = { uid: number; at: number; from: number; to: number; count: number; exact: boolean };
+/** `cut`: recorded because its task was stopped, changed or deleted, not because it was late. */
+export type MissRow = {
+  uid: number;
+  at: number;
+  from: number;
+  to: number;
+  count: number;
+  exact: boolean;
+  cut: boolean;
+};
 
 /** Counters of one replica as `/metrics` told them at the end. */
 export type MetricsRecord = {

@@ -11,7 +11,7 @@ const crons: readonly (readonly [string, string])[] = [
   ['*/5 * * * * MON-SUN', 'Australia/Lord_Howe'],
   ['0,7,14,21,28,35,42,49,56 * * * * *', 'UTC'],
   ['* * * * * * *', 'Pacific/Auckland'],
-  ['10/10 * * * * *', 'America/St_Johns'],
+  ['10-59/10 * * * * *', 'America/St_Johns'],
   ['*/15 * * * * *', 'Africa/Casablanca'],
   ['* * * * *', 'America/Sao_Paulo'],
   ['30 * * * * *', 'Europe/Dublin'],

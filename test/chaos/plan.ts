@@ -73,6 +73,8 @@ export type Plan = {
   limits: Limits;
   /** Without Redis when the replicas start. */
   redisAtStart: boolean;
+  /** `MAX_CONCURRENT_RUNS`; null for the default. */
+  slots: number | null;
   /** What the database's clock is to say when the load begins, instead of the truth: epoch milliseconds. */
   databaseSays: number | null;
 };
@@ -101,6 +103,7 @@ export type PlanSketch = {
   limits?: Partial<Limits>;
   churnPerSecond?: number;
   redisAtStart?: boolean;
+  slots?: number;
   databaseSays?: number | null;
 };
 
@@ -118,6 +121,7 @@ export function makePlan(name: string, sketch: PlanSketch, seed: number, pace: P
     faults: sketch.faults ?? [],
     limits: { ...generous, ...sketch.limits },
     redisAtStart: sketch.redisAtStart ?? true,
+    slots: sketch.slots ?? null,
     databaseSays: sketch.databaseSays ?? null,
   };
 }

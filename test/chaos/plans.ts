@@ -109,6 +109,8 @@ export const sketches: Record<string, (seed: number) => PlanSketch> = {
     limits: { lateMs: 60_000 },
   }),
   churn: () => ({ churnPerSecond: 20, limits: { misses: false, failures: false } }),
+  // Occurrences wait for a slot while their tasks are changed.
+  'churn-saturated': () => ({ churnPerSecond: 20, slots: 8, limits: { lateMs: 60_000 } }),
   'churn-without-redis': () => ({
     churnPerSecond: 20,
     faults: [at(0, { kind: 'redis', how: 'kill', for: whole })],

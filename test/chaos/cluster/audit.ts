@@ -63,11 +63,12 @@ export async function readTables(
   const events = await query<{
     uid: number;
     at: number;
-    changes: { from: string; to: string; count: number; exact?: boolean };
+    changes: { from: string; to: string; count: number; exact?: boolean; reason?: string };
   }>(`select task_uid::float8 as uid, ${ms('at')} as at, changes from task_events where type = 'missed'`);
   const misses = events.map(({ uid, at, changes }) => ({
     ...{ uid, at, from: Date.parse(changes.from), to: Date.parse(changes.to), count: changes.count },
     exact: changes.exact !== false,
+    cut: changes.reason !== undefined,
   }));
   const owners = await query<{ id: string }>('select id from replicas where lease_until > clock_timestamp()');
   return { tasks, runs, misses, liveOwners: owners.map(({ id }) => id) };

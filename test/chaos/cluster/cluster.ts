@@ -108,6 +108,7 @@ export async function startCluster(plan: Plan, tools: Tools, notes: string[]): P
         REDIS_URL: wire.redis.url,
         LEASE_TTL: `${plan.leaseMs}ms`,
         TARGET_DENY: 'none',
+        ...(plan.slots !== null && { MAX_CONCURRENT_RUNS: String(plan.slots) }),
       };
       if (needsClock && library !== null) {
         await writeFile(clockFile(replica), '+0');

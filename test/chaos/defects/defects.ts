@@ -222,6 +222,19 @@ export const defects: Defect[] = [
     verdicts: ['missing'],
   },
   {
+    name: 'change-forgets',
+    what: 'what a change does about occurrences that were due and have no run',
+    replacements: [
+      {
+        file: 'dist/domain/cut.js',
+        find: 'return { inTime, caughtUp, miss: missedIn(timing, within, [...inTime, ...caughtUp]) };',
+        put: 'return { inTime: [], caughtUp: [], miss: null };',
+      },
+    ],
+    plan: 'churn-saturated',
+    verdicts: ['lost at a change'],
+  },
+  {
     name: 'skip-fires-once',
     what: 'the misfire policy `skip`',
     replacements: [{ file: 'dist/domain/misfire.js', find: "policy === 'skip' ? 0 :", put: "policy === 'skip' ? 1 :" }],

@@ -6,6 +6,7 @@ import { createOracle, type Oracle } from '../occurrences.ts';
 
 export type VerdictKind =
   | 'missing'
+  | 'lost at a change'
   | 'wrong miss'
   | 'double run'
   | 'too many runs'
@@ -63,13 +64,13 @@ export function calmFrom({ plan, faultUntil }: History): number {
   return faultUntil + plan.leaseMs + 6_000;
 }
 
-/** An occurrence that is late by more than this in calm times may be dropped by a change without a word. */
+/** An occurrence that is late by no more than this in calm times may be on its way. */
 const changeSlackMs = 5_000;
 const terminal = new Set(['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'lost']);
 
 export const isTerminal = (status: string | null): boolean => status !== null && terminal.has(status);
 
-const nothing: Expected = { must: new Set(), may: new Set() };
+const nothing: Expected = { must: new Set(), beforeChange: new Set(), may: new Set() };
 
 export function openCase(history: History): Case {
   const sharpest = [...history.offsets].sort((a, b) => a.most - a.least - (b.most - b.least))[0];
@@ -100,7 +101,8 @@ export function openCase(history: History): Case {
       row,
       definition: row.incarnation === null ? undefined : definitions.get(row.incarnation),
       history: known,
-      expected: () => (known ? remember(row.uid, () => expectedOf(known, oracle, from, to, settledBy)) : nothing),
+      expected: () =>
+        known ? remember(row.uid, () => expectedOf(known, oracle, from, to, settledBy, clockErrorMs)) : nothing,
       runs: grouped.get(row.uid) ?? [],
       misses: misses.get(row.uid) ?? [],
     };
