@@ -1,8 +1,8 @@
-CREATE TYPE "public"."error_kind" AS ENUM('timeout', 'unavailable', 'rejected', 'internal', 'cancelled', 'lost');--> statement-breakpoint
-CREATE TYPE "public"."overlap" AS ENUM('skip', 'queue', 'allow', 'replace');--> statement-breakpoint
-CREATE TYPE "public"."run_status" AS ENUM('pending', 'running', 'retrying', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'lost');--> statement-breakpoint
-CREATE TYPE "public"."run_trigger" AS ENUM('schedule', 'manual', 'catch_up', 'retry');--> statement-breakpoint
-CREATE TYPE "public"."task_status" AS ENUM('active', 'stopped', 'completed');--> statement-breakpoint
+CREATE TYPE "error_kind" AS ENUM('timeout', 'unavailable', 'rejected', 'internal', 'cancelled', 'lost');--> statement-breakpoint
+CREATE TYPE "overlap" AS ENUM('skip', 'queue', 'allow', 'replace');--> statement-breakpoint
+CREATE TYPE "run_status" AS ENUM('pending', 'running', 'retrying', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'lost');--> statement-breakpoint
+CREATE TYPE "run_trigger" AS ENUM('schedule', 'manual', 'catch_up', 'retry');--> statement-breakpoint
+CREATE TYPE "task_status" AS ENUM('active', 'stopped', 'completed');--> statement-breakpoint
 CREATE TABLE "cluster" (
 	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
 	"singleton" boolean DEFAULT true NOT NULL,

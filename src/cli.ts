@@ -36,8 +36,10 @@ function settingsOrExit(): Settings {
 }
 
 async function runMigrations(settings: Settings): Promise<void> {
-  if (settings.databaseUrl === null) fail('Set DATABASE_URL to say which database to migrate.');
-  await migrate(settings.databaseUrl);
+  const connectionString = settings.migrationDatabaseUrl ?? settings.databaseUrl;
+  if (connectionString === null) fail('Set DATABASE_URL to say which database to migrate.');
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat, version });
+  await migrate({ connectionString }, { clock: systemClock, log });
   process.stdout.write('The database is up to date.\n');
 }
 

@@ -11,12 +11,18 @@ import type { Settings } from './settings.ts';
 export type Secrets = {
   authenticate: Authenticator;
   signerFor: Signatures['signerFor'];
+  /** Of `DATABASE_URL` and `MIGRATION_DATABASE_URL`; empty where they are not set. */
+  database: StoreAddress;
+  owner: StoreAddress;
   /**
    * Reads all settings again and uses the keys and secrets in them from now on; a fault is logged, and the old ones stay.
    * Never throws.
    */
   readAgain(): void;
 };
+
+/** A connection string, and how to read it again when its credentials are refused: its file may hold others by then. */
+export type StoreAddress = { connectionString: string; readAgain: () => string };
 
 export type SecretsOptions = {
   settings: Settings;
@@ -30,7 +36,22 @@ export function createSecrets({ settings, readSettings, clock, log }: SecretsOpt
   const auth = createAuth(settings, clock, log);
   const signatures = createSignatures(settings.signingSecrets);
   let current = settings;
+
+  function storeAddress(name: 'databaseUrl' | 'migrationDatabaseUrl'): StoreAddress {
+    let last = settings[name] ?? '';
+    return {
+      connectionString: last,
+      readAgain() {
+        const read = readSettings();
+        last = (read.ok && read.value[name]) || last;
+        return last;
+      },
+    };
+  }
+
   return {
+    database: storeAddress('databaseUrl'),
+    owner: storeAddress('migrationDatabaseUrl'),
     authenticate: auth.authenticate,
     signerFor: signatures.signerFor,
     readAgain() {

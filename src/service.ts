@@ -25,14 +25,16 @@ import { createRedisLock } from './locks/redis-lock.ts';
 import { createLocalSignals, createRedisSignals, type Signal, type Signals } from './locks/signals.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import { type OpenPool, onePool, separatePools } from './replica/pools.ts';
+import { closePools, type OpenPool, onePool, separatePools } from './replica/pools.ts';
+import { prepareDatabase } from './replica/prepare-database.ts';
 import { templateTrials } from './replica/quarantine.ts';
 import type { Secrets } from './secrets.ts';
 import { isLoopback } from './setting-values.ts';
 import type { Settings } from './settings.ts';
-import { readCluster } from './store/cluster.ts';
+import { type Cluster, readCluster } from './store/cluster.ts';
 import { openDatabase } from './store/database.ts';
 import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
+import { describeFailure } from './store/failure.ts';
 import { createFullDiskAlarm } from './store/full-disk.ts';
 import { checkpoint, maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
@@ -61,8 +63,6 @@ export type Service = {
 
 const bootPatienceMs = 2_000;
 const partingMs = 1_000;
-/** Each keeps a connection for some hundred milliseconds around the instant of a herd. */
-const stagedBatches = 8;
 const upkeepEveryMs = 10 * 60_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
@@ -76,26 +76,23 @@ export async function startService({
   onFatal,
 }: ServiceOptions): Promise<Service> {
   const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, clock, onFatal) : null;
-  const connection = embedded?.connection ?? { connectionString: settings.databaseUrl as string };
+  const connection = embedded?.connection ?? secrets.database;
   const fullDisk = createFullDiskAlarm(clock.monotonic, log);
-  const open: OpenPool = (applicationName, maxConnections, timeoutMs, indexScansOnly = false) =>
+  const random = Math.random;
+  const open: OpenPool = (purpose, maxConnections, timeoutMs, indexScansOnly = false) =>
     openDatabase({
-      connection,
-      applicationName,
-      maxConnections,
-      timeoutMs,
-      indexScansOnly,
-      log,
-      clock,
+      ...{ connection, purpose, maxConnections, timeoutMs, indexScansOnly, log, clock, random },
       onError: fullDisk.note,
-      random: Math.random,
     });
   // Its one session must not be shared while the schema changes: before the pool and before the first request.
   if (embedded)
-    await migrate(connection).catch(async (error: Error) => {
+    await migrate(connection, { clock, log }).catch(async (error: Error) => {
       throw new Error((await embedded.fault()) ?? error.message, { cause: error });
     });
-  const pools = embedded ? onePool(open, clock) : separatePools(open, stagedBatches);
+  const { poolApi, poolClaims, poolEngine } = settings;
+  const pools = embedded
+    ? onePool(open, clock)
+    : separatePools(open, { api: poolApi, claims: poolClaims, engine: poolEngine });
   const { api, other } = pools;
 
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
@@ -138,6 +135,8 @@ export async function startService({
   let upkeep: Loop | null = null;
   let tokens: RunTokens | null = null;
   let closing = false;
+  /** Why Postgres could not be used yet. */
+  let missing: string | null = null;
   const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
   const receive = (signal: Signal) => (signal === 'over' ? runWaiters.look() : engine?.receive(signal));
   const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log);
@@ -154,7 +153,9 @@ export async function startService({
     signal: (what) => signals.send(what),
     runWaiters,
     async faults() {
-      const found: Record<string, string> = { ...(engine?.faults() ?? { postgres: 'not reached since the start' }) };
+      const found: Record<string, string> = {
+        ...(engine?.faults() ?? { postgres: `not reached since the start${missing ? `: ${missing}` : ''}` }),
+      };
       const full = (await embedded?.fault()) ?? fullDisk.fault();
       if (full !== null) found.disk = full;
       if (closing) found.shutdown = 'the replica is shutting down';
@@ -178,6 +179,22 @@ export async function startService({
     metricsNeedAuth: settings.metricsAuth === 'on',
   });
 
+  /** Null where only people can help: the process ends then. */
+  async function preparePostgres(): Promise<Cluster | null> {
+    const hasOwner = settings.migrationDatabaseUrl !== null;
+    const migration = hasOwner ? secrets.owner : connection;
+    try {
+      const prepared = await prepareDatabase({ pools, migration, hasOwner, clock, log });
+      missing = null;
+      if (prepared.ok) return prepared.value;
+      onFatal(`Punctual cannot start: ${prepared.errors}`);
+      return null;
+    } catch (error) {
+      missing = describeFailure(error);
+      throw new Error('Postgres cannot be used yet; trying again every second', { cause: error });
+    }
+  }
+
   // Postgres may come later than this process: until then it listens, is not ready, and tries again.
   const boot = startLoop({
     name: 'boot',
@@ -186,12 +203,8 @@ export async function startService({
     retryMs: 1_000,
     async step() {
       if (engine || closing) return 3_600_000;
-      if (!embedded)
-        await migrate(connection).catch((error: Error) => {
-          throw new Error('Postgres cannot be used yet; trying again every second', { cause: error });
-        });
-      const cluster = await readCluster(other.pool);
-      if (closing) return 3_600_000;
+      const cluster = embedded ? await readCluster(other.pool) : await preparePostgres();
+      if (cluster === null || closing) return 3_600_000;
       if (embedded) await endReplicas(other.pool);
       if (settings.redisUrl !== null && redis)
         signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
@@ -222,8 +235,7 @@ export async function startService({
         runs,
         signal: (signal) => signals.send(signal),
         maxConcurrent: settings.maxConcurrentRuns,
-        // The embedded store has no second session for a transaction that stays open.
-        stagedBatches: embedded ? 0 : stagedBatches,
+        stagedBatches: pools.stagedBatches,
         leaseTtlMs: settings.leaseTtlMs,
         historyRetentionMs: settings.historyRetentionMs,
         onLoaded: () =>
@@ -281,7 +293,7 @@ export async function startService({
       await upkeep?.stop();
       if (embedded)
         await checkpoint(other).catch((error) => log.warn({ err: error }, 'the last checkpoint of the store failed'));
-      await Promise.all([...new Set(Object.values(pools))].map((pool) => pool.close()));
+      await closePools(pools);
       await embedded?.stop();
       metrics.close();
     },

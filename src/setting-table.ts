@@ -15,9 +15,9 @@ import {
   keySetUrl,
   oneOf,
   type Parse,
+  postgresUrl,
   shareOrOff,
   text,
-  url,
 } from './setting-values.ts';
 
 /** What other layers know how to read: handed in, because a leaf imports no layer. */
@@ -89,9 +89,28 @@ export const settingTable = {
   port: setting('PORT', '8080', 'Port to listen on; `0` takes any free one.', integer(0, 65_535)),
   databaseUrl: secret(
     'DATABASE_URL',
-    'Postgres 14 or later. Absent: the embedded store in `DATA_DIR`, for one replica and without Redis.',
-    url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/database'),
+    'Postgres 14 or later; several hosts as `host1,host2`. Absent: the embedded store in `DATA_DIR`, for one replica and without Redis.',
+    postgresUrl,
     null,
+  ),
+  migrationDatabaseUrl: secret(
+    'MIGRATION_DATABASE_URL',
+    'The connection of the owner of the tables, used for migrations alone; `DATABASE_URL` when absent.',
+    postgresUrl,
+    null,
+  ),
+  poolApi: setting('POOL_API', '8', 'Connections to Postgres for API requests, per replica.', integer(1, 1_000)),
+  poolClaims: setting(
+    'POOL_CLAIMS',
+    '12',
+    'Connections for claims and outcomes; those beyond four are for herds that are written before they are due.',
+    integer(2, 1_000),
+  ),
+  poolEngine: setting(
+    'POOL_ENGINE',
+    '3',
+    'Connections for everything else but the lease, which has one.',
+    integer(2, 1_000),
   ),
   redisUrl: secret(
     'REDIS_URL',

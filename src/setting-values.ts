@@ -3,6 +3,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
 import { parseDuration } from './domain/duration.ts';
+import { readPostgresUrl } from './domain/postgres-url.ts';
 import { type Role, roles } from './domain/role.ts';
 import { ok, type Result } from './errors.ts';
 
@@ -87,21 +88,21 @@ export function isLoopback(address: string): boolean {
   return loopback.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** A URL of one of the given schemes, as text. */
-export function url(schemes: readonly string[], example: string): Parse<string> {
-  return (input) => {
-    const scheme = /^([a-z]+):\/\/[^\s]+$/i.exec(input)?.[1]?.toLowerCase();
-    // As pg reads it: user@/database with the host in the query names a Unix socket.
-    const readable = URL.canParse(input) || URL.canParse(input.replace('@/', '@socket/'));
-    return scheme !== undefined && schemes.includes(scheme) && readable
-      ? ok(input)
-      : refuse(`must be a URL such as ${example}`);
-  };
-}
+/** Where a Postgres is, as text; `readPostgresUrl` takes it apart. */
+export const postgresUrl: Parse<string> = (input) => {
+  const read = readPostgresUrl(input);
+  return read.ok ? ok(input) : read;
+};
+
+/** A web address, as text. */
+const webUrl: Parse<string> = (input) =>
+  /^https?:\/\/\S+$/i.test(input) && URL.canParse(input)
+    ? ok(input)
+    : refuse('must be a URL such as https://issuer.example/.well-known/jwks.json');
 
 /** Where a key set is fetched: http or https, without credentials, which `fetch` refuses. */
 export const keySetUrl: Parse<string> = (input) => {
-  const read = url(['https', 'http'], 'https://issuer.example/.well-known/jwks.json')(input);
+  const read = webUrl(input);
   const { username, password } = read.ok ? new URL(input) : { username: '', password: '' };
   return username === '' && password === '' ? read : refuse('holds credentials, which must not be part of it');
 };

@@ -1,5 +1,6 @@
 /** Reads the settings: the only reader of the environment. */
 
+import { readPostgresUrl } from './domain/postgres-url.ts';
 import { ok, type Result } from './errors.ts';
 import { type Definition, type SettingParsers, type SettingValues, settingTable } from './setting-table.ts';
 import { isLoopback } from './setting-values.ts';
@@ -127,6 +128,9 @@ function contradictions(settings: Partial<SettingValues>, isSet: (name: string) 
       faults.push(`${name} is set without JWT_SECRET or JWT_JWKS_URL: no token is ever read`);
   if (isSet('REDIS_URL') && !isSet('DATABASE_URL'))
     faults.push('REDIS_URL is set without DATABASE_URL: the embedded store serves one replica, which needs no Redis');
+  for (const name of ['MIGRATION_DATABASE_URL', 'POOL_API', 'POOL_CLAIMS', 'POOL_ENGINE'])
+    if (isSet(name) && !isSet('DATABASE_URL'))
+      faults.push(`${name} is set without DATABASE_URL: the embedded store has one session and one owner`);
   if (settings.metricsAuth === 'on' && open)
     faults.push('METRICS_AUTH is on, but no auth is set: set API_KEYS, JWT_SECRET or JWT_JWKS_URL too');
   if (open && settings.allowedHosts?.some(({ name }) => name === '*'))
@@ -150,6 +154,17 @@ function warnings(settings: SettingValues, open: boolean): string[] {
     found.push(
       'REDIS_URL is not set: replicas are kept off the same occurrence by Postgres alone, which costs speed but no correctness.',
     );
+  for (const [name, url] of [
+    ['DATABASE_URL', settings.databaseUrl],
+    ['MIGRATION_DATABASE_URL', settings.migrationDatabaseUrl],
+  ] as const) {
+    const read = url === null ? null : readPostgresUrl(url);
+    if (read?.ok && read.value.strictMode !== null)
+      found.push(
+        `sslmode=${read.value.strictMode} in ${name} is taken as verify-full: the server must have a certificate that is valid ` +
+          'for its name. no-verify encrypts without asking who it is; uselibpqcompat=true reads the modes as libpq does.',
+      );
+  }
   if (settings.jwtJwksUrl !== null && (settings.jwtIssuer === null || settings.jwtAudience === null))
     found.push(
       'JWT_ISSUER or JWT_AUDIENCE is not set: a token that the same issuer made for another service is let in too.',

@@ -6,33 +6,53 @@ import { oneAtATime } from '../store/one-at-a-time.ts';
 
 /** Opens at most `maxConnections` connections; a statement that takes longer than `timeoutMs` fails. */
 export type OpenPool = (
-  applicationName: string,
+  purpose: string,
   maxConnections: number,
   timeoutMs: number,
   indexScansOnly?: boolean,
 ) => Database;
 
 /** The firing path and the lease have connections of their own: no request can keep them waiting. */
-export type Pools = { api: Database; claims: Database; lease: Database; other: Database };
+export type Pools = {
+  api: Database;
+  claims: Database;
+  lease: Database;
+  other: Database;
+  /** How many connections they may have together. */
+  size: number;
+  /** How many transactions may stay open beside the other claims. */
+  stagedBatches: number;
+};
 
 /** An API request may wait this long for Postgres before it is answered with a 503. */
 const apiTimeoutMs = 1_500;
 const engineTimeoutMs = 5_000;
 const leaseTimeoutMs = 2_000;
 
-/** `stagedBatches` transactions may stay open beside the other claims. */
-export function separatePools(open: OpenPool, stagedBatches: number): Pools {
+/** Two claims, one of what is urgent, and the settler or the dispatcher. */
+const otherClaims = 4;
+
+export function separatePools(open: OpenPool, sizes: { api: number; claims: number; engine: number }): Pools {
   return {
-    api: open('punctual api', 8, apiTimeoutMs),
-    claims: open('punctual claims', 4 + stagedBatches, engineTimeoutMs, true),
-    lease: open('punctual lease', 1, leaseTimeoutMs),
-    other: open('punctual engine', 3, engineTimeoutMs, true),
+    api: open('api', sizes.api, apiTimeoutMs),
+    claims: open('claims', sizes.claims, engineTimeoutMs, true),
+    lease: open('lease', 1, leaseTimeoutMs),
+    other: open('engine', sizes.engine, engineTimeoutMs, true),
+    size: sizes.api + sizes.claims + sizes.engine + 1,
+    // Each keeps a connection for some hundred milliseconds around the instant of a herd.
+    stagedBatches: Math.max(0, sizes.claims - otherClaims),
   };
 }
 
-/** The embedded store has one session, which several connections would mix up. */
+/** The embedded store has one session, which several connections would mix up, and which no transaction may keep. */
 export function onePool(open: OpenPool, clock: Clock): Pools {
-  const pool = open('punctual', 1, engineTimeoutMs);
+  const pool = open('', 1, engineTimeoutMs);
   // What fires tasks waits for one statement of the API at most, however many requests there are.
-  return { api: oneAtATime(pool, apiTimeoutMs, clock), claims: pool, lease: pool, other: pool };
+  const api = oneAtATime(pool, apiTimeoutMs, clock);
+  return { api, claims: pool, lease: pool, other: pool, size: 1, stagedBatches: 0 };
+}
+
+/** Waits for what runs and closes every connection. */
+export async function closePools({ api, claims, lease, other }: Pools): Promise<void> {
+  await Promise.all([...new Set([api, claims, lease, other])].map((pool) => pool.close()));
 }

@@ -1,24 +1,24 @@
 /** Opens a pool of Postgres connections that can hang nobody: every wait on it is bounded. */
 
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { isRolledBack } from './failure.ts';
+import { isRolledBack, spoilsConnections } from './failure.ts';
+import { createPool } from './pool.ts';
+import { type Connection, createRoute } from './route.ts';
+import { prepareEmbedded, prepareSession } from './session.ts';
 
 export type DatabaseOptions = {
-  /** Where the server is: a connection string, or a socket folder of the embedded store. */
-  connection: { connectionString: string } | { host: string; port: number; user: string; database: string };
-  /** Shown in `pg_stat_activity`; the claims' pool is recognised by it. */
-  applicationName: string;
+  connection: Connection;
+  /** What the connections are for: shown in `pg_stat_activity`. */
+  purpose: string;
   maxConnections: number;
-  /**
-   * Only index scans, for statements that touch single rows of tables of any size: a plan made while a table was small is
-   * kept, and must not scan it when it has grown.
-   */
+  /** See `SessionLimits`. */
   indexScansOnly?: boolean;
-  /** How long connecting and each statement may take, in milliseconds. */
+  /** How long each statement may take, in milliseconds, and connecting where nothing else is said. */
   timeoutMs: number;
+  connectTimeoutMs?: number;
   log: Logger;
   clock: Clock;
   /** Hears of every error of a statement. */
@@ -39,24 +39,24 @@ export type Database = {
 };
 
 export function openDatabase(options: DatabaseOptions): Database {
-  const { timeoutMs } = options;
-  const pool = new pg.Pool({
-    ...options.connection,
-    application_name: options.applicationName,
-    max: options.maxConnections,
-    connectionTimeoutMillis: timeoutMs,
-    // The server gives up first, so that a statement that was too slow is known to have changed nothing.
-    statement_timeout: timeoutMs,
-    lock_timeout: timeoutMs,
-    idle_in_transaction_session_timeout: 10 * timeoutMs,
-    query_timeout: timeoutMs + 250,
-    idleTimeoutMillis: 60_000,
-    keepAlive: true,
-    // By itself the first probe comes after two hours.
-    keepAliveInitialDelayMillis: 10_000,
-    ...(options.indexScansOnly ? { options: '-c enable_seqscan=off -c jit=off' } : {}),
-    // The embedded store's one session outlives the connection: what the one before had prepared is still there.
-    ...('host' in options.connection && { onConnect: (client: pg.ClientBase) => client.query('deallocate all') }),
+  const { connection, timeoutMs, connectTimeoutMs = timeoutMs, indexScansOnly = false } = options;
+  const route = createRoute(connection);
+  const pool = createPool({
+    route,
+    clock: options.clock,
+    timeoutMs: connectTimeoutMs,
+    settings: {
+      application_name: `${route.applicationName} ${options.purpose}`.trim(),
+      max: options.maxConnections,
+      connectionTimeoutMillis: connectTimeoutMs,
+      query_timeout: timeoutMs + 250,
+      idleTimeoutMillis: 60_000,
+      keepAlive: true,
+      // By itself the first probe comes after two hours.
+      keepAliveInitialDelayMillis: 10_000,
+    },
+    prepare: (client) =>
+      'host' in connection ? prepareEmbedded(client) : prepareSession(client, { timeoutMs, indexScansOnly }),
   });
   // Without listeners the loss of a connection, idle or in a transaction, would end the process; a statement under way
   // rejects besides.
@@ -113,6 +113,7 @@ async function transact<T>(database: Database, work: (client: pg.PoolClient) => 
     await client.query('commit');
     return result;
   } catch (error) {
+    if (spoilsConnections(error)) broken = error as Error;
     await client.query('rollback').catch((failure: Error) => {
       broken = failure;
     });

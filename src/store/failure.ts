@@ -2,8 +2,14 @@
 
 import { DrizzleQueryError } from 'drizzle-orm';
 
-/** SQLSTATE classes and codes that mean "not now": connection lost, shutting down, out of resources, timed out. */
-const unavailableStates = /^(08|53|57P|57014|55P03|25P03|40)/;
+/** No connection could be had that can be used: whatever the reason is, it is none of the request's. */
+export class ConnectFailure extends Error {}
+
+/**
+ * SQLSTATE classes and codes that mean "not now": connection lost, credentials refused, no such database yet, out of
+ * resources, shutting down, timed out, a standby, or a pooler that does not know our statements any more.
+ */
+const unavailableStates = /^(08|28|3D000|53|57P|57014|55P03|25P03|25006|26000|42P05|40)/;
 const unavailableCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -23,6 +29,7 @@ const unavailableMessages = /timeout|Connection terminated|not queryable|pool af
 /** Whether the store could not be reached or could not answer in time, so that the same request may succeed later. */
 export function isUnavailable(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof ConnectFailure) return true;
     const code = (cause as { code?: unknown }).code;
     if (typeof code === 'string') {
       if (unavailableStates.test(code) || unavailableCodes.has(code)) return true;
@@ -32,6 +39,55 @@ export function isUnavailable(error: unknown): boolean {
     if (!(cause instanceof DrizzleQueryError) && unavailableMessages.test(cause.message)) return true;
   }
   return false;
+}
+
+/** Whether Postgres refuses the credentials, which may have been replaced meanwhile. */
+export function isRefused(error: unknown): boolean {
+  return /^28/.test(codeOf(error) ?? '');
+}
+
+/** Whether the role has no right to what was asked for. */
+export function isForbidden(error: unknown): boolean {
+  return codeOf(error) === '42501';
+}
+
+/**
+ * Whether no statement may go over this connection again, nor over those that were opened as long ago: the server
+ * has become a standby, is ending, or a pooler has mixed up what is prepared.
+ */
+export function spoilsConnections(error: unknown): boolean {
+  return /^(25006|57P0[1-5]|26000|42P05)$/.test(codeOf(error) ?? '');
+}
+
+const causes: readonly [RegExp, string][] = [
+  [/^25006$/, 'it is read-only'],
+  [/^28/, 'it refuses the credentials'],
+  [/^3D000$/, 'the database does not exist'],
+  [/^(26000|42P05)$/, 'what is prepared on its connections is mixed up: is there a pooler in transaction mode?'],
+  [/^53/, 'it is out of connections, memory or space'],
+  [/^57P03$/, 'it cannot take connections yet'],
+  [/^57P/, 'it is shutting down, or ended the session'],
+  [/^(57014|55P03|25P03)$/, 'a statement took too long'],
+  [/^42501$/, 'the role lacks a right'],
+  [/^(08|E[A-Z]+)/, 'it cannot be reached'],
+];
+
+/** For people: what is the matter with Postgres. With a code where there is one, and nothing secret. */
+export function describeFailure(error: unknown): string {
+  const code = codeOf(error);
+  const cause = causes.find(([codes]) => code !== null && codes.test(code))?.[1];
+  if (cause !== undefined) return `${cause} (${code})`;
+  if (code !== null) return `it answers with an error (${code})`;
+  return 'it does not answer in time';
+}
+
+/** The first code in the chain of causes. */
+function codeOf(error: unknown): string | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as { code?: unknown };
+    if (typeof code === 'string') return code;
+  }
+  return null;
 }
 
 /** Whether Postgres undid the whole statement or transaction so that others can go on: a deadlock, or no serial order. */

@@ -47,6 +47,7 @@ const packages: Record<string, readonly string[]> = {
   ioredis: ['locks'],
   'drizzle-orm': ['store'],
   pg: ['store'],
+  'pg-connection-string': ['store'],
   '@electric-sql/pglite': ['store'],
   '@electric-sql/pglite-socket': ['store'],
   fastify: ['http'],

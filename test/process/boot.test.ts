@@ -47,29 +47,23 @@ describe('until the schema is there, requests are put off and none fails', () =>
   });
 });
 
-test.skipIf(noPostgres)(
-  'a migration that waits for another does not keep SIGTERM from ending it',
-  { timeout: 60_000 },
-  async () => {
-    const { url } = await createDatabase();
-    const other = new pg.Client({ connectionString: url });
+describe.skipIf(noOwnPostgres)('a migration that waits for another', () => {
+  test('says for whom, and does not keep SIGTERM from ending it', { timeout: 60_000 }, async () => {
+    const { url } = await createPostgres();
+    const other = new pg.Client({ connectionString: url, application_name: 'somebody else' });
     other.on('error', () => {}); // What is asked of it rejects too.
     onTestFinished(() => other.end());
     await other.connect();
     await other.query('select pg_advisory_lock($1)', [migrationLock]);
     const replica = await startReplica({ env: { DATABASE_URL: url } });
-    await poll(
-      async () =>
-        (
-          await other.query(
-            `select from pg_stat_activity where application_name = 'punctual migrate' and wait_event_type = 'Lock'`,
-          )
-        ).rowCount === 1,
-      { what: 'the replica to wait for the lock' },
-    );
+    const said = await poll(() => replica.logs().find(({ msg }) => String(msg).includes('somebody else')), {
+      what: 'the replica to say for whom it waits',
+      withinMs: 20_000,
+    });
+    expect(said).toMatchObject({ level: 'warn', msg: expect.stringMatching(/waits for locks .* process \d+/) });
     expect(await replica.stop(15_000)).toBe(0);
-  },
-);
+  });
+});
 
 test.skipIf(noPostgres)('/readyz names each check that fails', { timeout: 60_000 }, async () => {
   const proxy = await createProxy((await createDatabase()).url);

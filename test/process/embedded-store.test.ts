@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { maintain } from '../../src/store/maintenance.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { migrateNow } from '../services/migrate.ts';
 import { newFolder } from './ready.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -22,11 +22,11 @@ async function openStore(timeoutMs = 10_000) {
   });
   if (!opened.ok) throw new Error(opened.errors);
   const { connection, stop } = opened.value;
-  await migrate(connection);
+  await migrateNow(connection);
   const log = pino({ level: 'silent' });
   const database = openDatabase({
     connection,
-    applicationName: 'test',
+    purpose: 'tests',
     maxConnections: 1,
     timeoutMs,
     log,

@@ -3,9 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { migrate } from '../../src/store/migrate.ts';
 import { startEmbedded } from './embedded.ts';
 import { atFileEnd } from './file-end.ts';
+import { migrateNow } from './migrate.ts';
 
 export type TestDatabase = {
   /** For `DATABASE_URL`. */
@@ -21,7 +21,7 @@ export async function createDatabase(): Promise<TestDatabase> {
   if (provided.kind === 'embedded') {
     const embedded = await startEmbedded();
     atFileEnd(() => embedded.close());
-    await migrate(embedded.url);
+    await migrateNow(embedded.url);
     return { url: embedded.url };
   }
   const { adminUrl, template } = provided;

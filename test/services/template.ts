@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { migrate } from '../../src/store/migrate.ts';
+import { migrateNow } from './migrate.ts';
 
 export type Template = {
   /** Its name, `punctual_test_<run>_template`; the clones share all but the last word. */
@@ -41,7 +41,7 @@ export async function createTemplate(adminUrl: string): Promise<Template> {
   await client.query(`CREATE DATABASE ${name}`);
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
-  await migrate(url.href);
+  await migrateNow(url.href);
   // A database that somebody is connected to cannot be cloned.
   await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
 

@@ -74,7 +74,7 @@ describe.skipIf(noPostgres)('a connection that is lost in a transaction', () => 
 
 describe.skipIf(noPostgres)('a connection of a pool', () => {
   test('is bounded in everything that it may wait for, and probed while it is idle', async () => {
-    const { pool } = openPool(store.url, 'punctual tests', 1_234);
+    const { pool } = openPool(store.url, 'tests', 1_234);
     const { rows } = await pool.query(`
       select current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock,
         current_setting('idle_in_transaction_session_timeout') as idle`);
@@ -88,7 +88,7 @@ describe.skipIf(noPostgres)('a connection of a pool', () => {
   });
 
   test('that waits for a lock for too long is refused by the server, and another is not', async () => {
-    const hasty = openPool(store.url, 'punctual tests', 100);
+    const hasty = openPool(store.url, 'tests', 100);
     const holder = await store.database.pool.connect();
     await holder.query('begin; lock table idempotency_keys');
     const client = await hasty.pool.connect();
@@ -101,7 +101,7 @@ describe.skipIf(noPostgres)('a connection of a pool', () => {
   });
 
   test('that is left idle in a transaction is ended by the server, and its locks with it', async () => {
-    const hasty = openPool(store.url, 'punctual tests', 150);
+    const hasty = openPool(store.url, 'tests', 150);
     const client = await hasty.pool.connect();
     await client.query('begin; lock table idempotency_keys');
     await new Promise((resolve) => client.once('end', resolve));

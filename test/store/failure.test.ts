@@ -52,7 +52,7 @@ describe.skipIf(noPostgres)('the store counts as unavailable', () => {
   });
 
   test('when a statement takes too long, or waits too long for a lock', async () => {
-    const hasty = openPool(store.url, 'punctual tests', 50);
+    const hasty = openPool(store.url, 'tests', 50);
     const slow = await failureOf(hasty.pool.query('select pg_sleep(30)'));
     expect(slow).toMatchObject({ code: expect.stringMatching(/57014|55P03/) });
     expect(isUnavailable(slow)).toBe(true);
@@ -88,11 +88,11 @@ describe.skipIf(noPostgres)('the store counts as unavailable', () => {
 
   test('when it does not answer at all: neither a statement nor a new connection', async () => {
     const proxy = await createProxy(store.url);
-    const database = openPool(proxy.url, 'punctual tests', 1_000);
+    const database = openPool(proxy.url, 'tests', 1_000);
     await database.pool.query('select 1');
     proxy.pause();
     expect(isUnavailable(await failureOf(database.pool.query('select 1')))).toBe(true);
-    const fresh = openPool(proxy.url, 'punctual tests', 1_000);
+    const fresh = openPool(proxy.url, 'tests', 1_000);
     expect(isUnavailable(await failureOf(fresh.pool.query('select 1')))).toBe(true);
     expect(isUnavailable(await failureOf(fresh.orm.select().from(runs)))).toBe(true);
     await proxy.cut();
@@ -100,7 +100,7 @@ describe.skipIf(noPostgres)('the store counts as unavailable', () => {
   });
 
   test('when every connection of the pool is in use for too long', async () => {
-    const crowded = openPool(store.url, 'punctual tests', 1_000);
+    const crowded = openPool(store.url, 'tests', 1_000);
     const clients = await Promise.all(Array.from({ length: 12 }, () => crowded.pool.connect()));
     expect(isUnavailable(await failureOf(crowded.pool.query('select 1')))).toBe(true);
     for (const client of clients) client.release();

@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api';
 import pg from 'pg';
 import { describe, expect, inject, test } from 'vitest';
-import { migrate } from '../../src/store/migrate.ts';
 import * as schema from '../../src/store/schema.ts';
 import { createDatabase } from '../services/database.ts';
 import { atFileEnd } from '../services/file-end.ts';
+import { migrateNow } from '../services/migrate.ts';
 import { noPostgres } from '../services/provided.ts';
 
 type Snapshot = ReturnType<typeof generateDrizzleJson>;
@@ -85,7 +85,7 @@ describe('the migrations and the schema that drizzle sees', () => {
 describe.skipIf(noPostgres)('migrating', () => {
   test('an empty database from several replicas at the same moment succeeds everywhere, and happens once', async () => {
     const url = await emptyDatabase();
-    await Promise.all(Array.from({ length: 4 }, () => migrate(url)));
+    await Promise.all(Array.from({ length: 4 }, () => migrateNow(url)));
     const journal = await readJson<{ entries: unknown[] }>('meta/_journal.json');
     const applied = await withClient(url, async (client) => {
       const { rows } = await client.query<{ count: number }>('select count(*)::integer from schema_migrations');
@@ -97,12 +97,14 @@ describe.skipIf(noPostgres)('migrating', () => {
   test('again changes nothing', async () => {
     const { url } = await createDatabase();
     const before = await describeTables(url);
-    await migrate(url);
+    await migrateNow(url);
     expect(await describeTables(url)).toEqual(before);
   });
 
   test('a database that cannot be reached is an error, not a wait', async () => {
-    await expect(migrate('postgres://nobody@127.0.0.1:1/none')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(migrateNow('postgres://nobody@127.0.0.1:1/none')).rejects.toMatchObject({
+      cause: { code: 'ECONNREFUSED' },
+    });
   });
 });
 
@@ -116,7 +118,7 @@ test('tasks restored from an older cluster count as changed now, and not for eve
          '9000000000000'`,
     );
   });
-  await migrate(url);
+  await migrateNow(url);
   await withClient(url, async (client) => {
     const { rows } = await client.query('select changed_in < pg_current_xact_id() as past from tasks');
     expect(rows).toEqual([{ past: true }]);

@@ -13,11 +13,11 @@ beforeAll(async () => {
   store = await openStore();
 });
 
-const applicationName = 'claims that wait';
+const applicationName = 'punctual claims that wait';
 const owner = randomUUID();
 const stage = (tasks: readonly Task[]): Promise<StagedClaim> =>
   stageClaim(
-    openPool(store.url, applicationName),
+    openPool(store.url, 'claims that wait'),
     tasks.map((task) => dueOf(task, 1)),
     { owner, now: t0 + 1_000, trigger: 'schedule' },
   );

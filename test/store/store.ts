@@ -33,10 +33,10 @@ export async function openStore(): Promise<Store> {
 }
 
 /** One more pool on the same database. */
-export function openPool(url: string, applicationName = 'punctual tests', timeoutMs = 20_000): Database {
+export function openPool(url: string, purpose = 'tests', timeoutMs = 20_000): Database {
   const database = openDatabase({
     connection: { connectionString: url },
-    applicationName,
+    purpose,
     // All connections to the embedded store share one session.
     maxConnections: noPostgres ? 1 : 12,
     timeoutMs,

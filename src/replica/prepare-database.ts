@@ -1,0 +1,81 @@
+/** Makes sure of the database before a replica begins: that it can be used, has this version's schema, and gives the rights. */
+
+import type { Clock } from '../clock.ts';
+import { ok, type Result } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { type Cluster, readCluster } from '../store/cluster.ts';
+import { isForbidden } from '../store/failure.ts';
+import { forgetFuture, MigrationBlocked, migrate, missingMigrations } from '../store/migrate.ts';
+import type { Connection } from '../store/route.ts';
+import { checkDatabase, checkSessions } from '../store/suitability.ts';
+import type { Pools } from './pools.ts';
+
+export type PrepareOptions = {
+  pools: Pools;
+  /** Of the owner of the tables, who alone may change them. */
+  migration: Connection;
+  /** Whether it is another one than the replica's own. */
+  hasOwner: boolean;
+  clock: Clock;
+  log: Logger;
+};
+
+/**
+ * The cluster of the database, or a sentence where only people can help. Rejects where Postgres cannot be used now: to be
+ * tried again.
+ */
+export async function prepareDatabase(options: PrepareOptions): Promise<Result<Cluster, string>> {
+  const { pools, migration, hasOwner, clock, log } = options;
+  const db = pools.other.pool;
+  const sessions = await checkSessions(pools.other, [pools.lease, pools.api]);
+  if (!sessions.ok) return sessions;
+  const database = await checkDatabase(db);
+  if (!database.ok) return database;
+  try {
+    const missing = (await missingMigrations(db)).length;
+    if (missing > 0) {
+      log.info({ migrations: missing }, 'bringing the database up to date');
+      const migrated = await migrateAs(migration, hasOwner, { clock, log });
+      if (!migrated.ok) return migrated;
+      if ((await missingMigrations(db)).length > 0)
+        return refuse(
+          'MIGRATION_DATABASE_URL leads to another database or schema than DATABASE_URL: their search_path must be the same',
+        );
+    }
+    await forgetFuture(db);
+    const cluster = await readCluster(db);
+    if (sessions.value.pooled)
+      log.info(
+        { connections: pools.size },
+        'Postgres is reached through a pooler in session mode: its pool must have room for the connections of all replicas',
+      );
+    return ok(cluster);
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    return refuse(
+      `the role of DATABASE_URL lacks a right (${(error as Error).message}): it needs SELECT, INSERT, UPDATE and DELETE on all ` +
+        'tables in the schema, and USAGE of the schema',
+    );
+  }
+}
+
+async function migrateAs(
+  migration: Connection,
+  hasOwner: boolean,
+  options: { clock: Clock; log: Logger },
+): Promise<Result<void, string>> {
+  try {
+    await migrate(migration, options);
+    return ok(undefined);
+  } catch (error) {
+    if (error instanceof MigrationBlocked) return refuse(`the database cannot be migrated: ${error.message}`);
+    if (!isForbidden(error)) throw error;
+    const setting = hasOwner ? 'MIGRATION_DATABASE_URL' : 'DATABASE_URL';
+    return refuse(
+      `the database must be migrated, and the role of ${setting} may not do that (${(error as Error).message}): ` +
+        'set MIGRATION_DATABASE_URL to the connection of the owner of the tables, or run the command migrate with it',
+    );
+  }
+}
+
+const refuse = (sentence: string): { ok: false; errors: string } => ({ ok: false, errors: sentence });

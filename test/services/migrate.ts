@@ -1,0 +1,13 @@
+/** Migrates a database of the tests as a replica does. */
+
+import { systemClock } from '../../src/clock.ts';
+import { createLogger } from '../../src/log.ts';
+import { type MigrateOptions, migrate } from '../../src/store/migrate.ts';
+import type { Connection } from '../../src/store/route.ts';
+
+const log = createLogger({ level: 'silent', format: 'json', version: '0' });
+
+export function migrateNow(connection: string | Connection, options: Partial<MigrateOptions> = {}): Promise<void> {
+  const where = typeof connection === 'string' ? { connectionString: connection } : connection;
+  return migrate(where, { clock: systemClock, log, ...options });
+}
