@@ -77,7 +77,7 @@ export function createPool({ route, clock, timeoutMs, settings, prepare }: PoolO
       } catch (error) {
         const isWorthIt = route.turns() !== turns && tries <= route.size();
         if (isWorthIt && clock.monotonic() - startedAt < timeoutMs) continue;
-        throw new ConnectFailure(`Postgres cannot be used: ${(error as Error).message}`, { cause: error });
+        throw new ConnectFailure((error as Error).message, { cause: error });
       }
       if (isFit(client)) return client;
       client.release(true);
