@@ -89,10 +89,7 @@ export async function startService({
     await migrate(connection, { clock, log }).catch(async (error: Error) => {
       throw new Error((await embedded.fault()) ?? error.message, { cause: error });
     });
-  const { poolApi, poolClaims, poolEngine } = settings;
-  const pools = embedded
-    ? onePool(open, clock)
-    : separatePools(open, { api: poolApi, claims: poolClaims, engine: poolEngine });
+  const pools = embedded ? onePool(open, clock) : separatePools(open, settings);
   const { api, other } = pools;
 
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });

@@ -1,6 +1,7 @@
 /** The connections of one replica to Postgres, apart by what they are for. */
 
 import type { Clock } from '../clock.ts';
+import type { Settings } from '../settings.ts';
 import type { Database } from '../store/database.ts';
 import { oneAtATime } from '../store/one-at-a-time.ts';
 
@@ -32,15 +33,18 @@ const leaseTimeoutMs = 2_000;
 /** Two claims, one of what is urgent, and the settler or the dispatcher. */
 const otherClaims = 4;
 
-export function separatePools(open: OpenPool, sizes: { api: number; claims: number; engine: number }): Pools {
+export function separatePools(
+  open: OpenPool,
+  { poolApi, poolClaims, poolEngine }: Pick<Settings, 'poolApi' | 'poolClaims' | 'poolEngine'>,
+): Pools {
   return {
-    api: open('api', sizes.api, apiTimeoutMs),
-    claims: open('claims', sizes.claims, engineTimeoutMs, true),
+    api: open('api', poolApi, apiTimeoutMs),
+    claims: open('claims', poolClaims, engineTimeoutMs, true),
     lease: open('lease', 1, leaseTimeoutMs),
-    other: open('engine', sizes.engine, engineTimeoutMs, true),
-    size: sizes.api + sizes.claims + sizes.engine + 1,
+    other: open('engine', poolEngine, engineTimeoutMs, true),
+    size: poolApi + poolClaims + poolEngine + 1,
     // Each keeps a connection for some hundred milliseconds around the instant of a herd.
-    stagedBatches: Math.max(0, sizes.claims - otherClaims),
+    stagedBatches: Math.max(0, poolClaims - otherClaims),
   };
 }
 
