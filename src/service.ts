@@ -26,15 +26,14 @@ import { createLocalSignals, createRedisSignals, type Signal, type Signals } fro
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { closePools, type OpenPool, onePool, separatePools } from './replica/pools.ts';
-import { prepareDatabase } from './replica/prepare-database.ts';
+import { createPreparation } from './replica/prepare-database.ts';
 import { templateTrials } from './replica/quarantine.ts';
 import type { Secrets } from './secrets.ts';
 import { isLoopback } from './setting-values.ts';
 import type { Settings } from './settings.ts';
-import { type Cluster, readCluster } from './store/cluster.ts';
+import { readCluster } from './store/cluster.ts';
 import { openDatabase } from './store/database.ts';
 import { type EmbeddedStore, startEmbedded } from './store/embedded.ts';
-import { describeFailure } from './store/failure.ts';
 import { createFullDiskAlarm } from './store/full-disk.ts';
 import { checkpoint, maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
@@ -132,8 +131,10 @@ export async function startService({
   let upkeep: Loop | null = null;
   let tokens: RunTokens | null = null;
   let closing = false;
-  /** Why Postgres could not be used yet. */
-  let missing: string | null = null;
+  const preparation = createPreparation({
+    ...{ pools, clock, log, onFatal, own: connection },
+    owner: settings.migrationDatabaseUrl === null ? null : secrets.owner,
+  });
   const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
   const receive = (signal: Signal) => (signal === 'over' ? runWaiters.look() : engine?.receive(signal));
   const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log);
@@ -151,7 +152,7 @@ export async function startService({
     runWaiters,
     async faults() {
       const found: Record<string, string> = {
-        ...(engine?.faults() ?? { postgres: `not reached since the start${missing ? `: ${missing}` : ''}` }),
+        ...(engine?.faults() ?? { postgres: preparation.fault() }),
       };
       const full = (await embedded?.fault()) ?? fullDisk.fault();
       if (full !== null) found.disk = full;
@@ -176,22 +177,6 @@ export async function startService({
     metricsNeedAuth: settings.metricsAuth === 'on',
   });
 
-  /** Null where only people can help: the process ends then. */
-  async function preparePostgres(): Promise<Cluster | null> {
-    const hasOwner = settings.migrationDatabaseUrl !== null;
-    const migration = hasOwner ? secrets.owner : connection;
-    try {
-      const prepared = await prepareDatabase({ pools, migration, hasOwner, clock, log });
-      missing = null;
-      if (prepared.ok) return prepared.value;
-      onFatal(`Punctual cannot start: ${prepared.errors}`);
-      return null;
-    } catch (error) {
-      missing = describeFailure(error);
-      throw new Error('Postgres cannot be used yet; trying again every second', { cause: error });
-    }
-  }
-
   // Postgres may come later than this process: until then it listens, is not ready, and tries again.
   const boot = startLoop({
     name: 'boot',
@@ -200,7 +185,7 @@ export async function startService({
     retryMs: 1_000,
     async step() {
       if (engine || closing) return 3_600_000;
-      const cluster = embedded ? await readCluster(other.pool) : await preparePostgres();
+      const cluster = embedded ? await readCluster(other.pool) : await preparation.prepare();
       if (cluster === null || closing) return 3_600_000;
       if (embedded) await endReplicas(other.pool);
       if (settings.redisUrl !== null && redis)

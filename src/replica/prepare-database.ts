@@ -4,28 +4,56 @@ import type { Clock } from '../clock.ts';
 import { ok, type Result } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type Cluster, readCluster } from '../store/cluster.ts';
-import { isForbidden } from '../store/failure.ts';
+import { describeFailure, isForbidden } from '../store/failure.ts';
 import { forgetFuture, MigrationBlocked, migrate, missingMigrations } from '../store/migrate.ts';
 import type { Connection } from '../store/route.ts';
 import { checkDatabase, checkSessions } from '../store/suitability.ts';
 import type { Pools } from './pools.ts';
 
-export type PrepareOptions = {
+export type PreparationOptions = {
   pools: Pools;
-  /** Of the owner of the tables, who alone may change them. */
-  migration: Connection;
-  /** Whether it is another one than the replica's own. */
-  hasOwner: boolean;
+  /** The replica's own connection. */
+  own: Connection;
+  /** That of the owner of the tables, who alone may change them; null where it is the same. */
+  owner: Connection | null;
   clock: Clock;
   log: Logger;
+  /** Only people can help: told how, in a sentence. */
+  onFatal: (reason: string) => void;
 };
 
-/**
- * The cluster of the database, or a sentence where only people can help. Rejects where Postgres cannot be used now: to be
- * tried again.
- */
-export async function prepareDatabase(options: PrepareOptions): Promise<Result<Cluster, string>> {
-  const { pools, migration, hasOwner, clock, log } = options;
+export type Preparation = {
+  /** The cluster of the database; null after `onFatal`. Rejects where Postgres cannot be used now: to be tried again. */
+  prepare(): Promise<Cluster | null>;
+  /** Why the last try failed. */
+  fault(): string;
+};
+
+export function createPreparation(options: PreparationOptions): Preparation {
+  let why: string | null = null;
+  return {
+    async prepare() {
+      try {
+        const prepared = await prepareDatabase(options);
+        if (prepared.ok) return prepared.value;
+        options.onFatal(`Punctual cannot start: ${prepared.errors}`);
+        return null;
+      } catch (error) {
+        why = describeFailure(error);
+        throw new Error('Postgres cannot be used yet; trying again every second', { cause: error });
+      }
+    },
+    fault: () => `not reached since the start${why ? `: ${why}` : ''}`,
+  };
+}
+
+async function prepareDatabase({
+  pools,
+  own,
+  owner,
+  clock,
+  log,
+}: PreparationOptions): Promise<Result<Cluster, string>> {
   const db = pools.other.pool;
   const sessions = await checkSessions(pools.other, [pools.lease, pools.api]);
   if (!sessions.ok) return sessions;
@@ -35,7 +63,7 @@ export async function prepareDatabase(options: PrepareOptions): Promise<Result<C
     const missing = (await missingMigrations(db)).length;
     if (missing > 0) {
       log.info({ migrations: missing }, 'bringing the database up to date');
-      const migrated = await migrateAs(migration, hasOwner, { clock, log });
+      const migrated = await migrateAs(owner ?? own, owner !== null, { clock, log });
       if (!migrated.ok) return migrated;
       if ((await missingMigrations(db)).length > 0)
         return refuse(
