@@ -99,7 +99,7 @@ function proxiesOf(
     // Many leave the scheme out.
     const parsed = parsers.proxyUrl(given.includes('://') ? given : `http://${given}`);
     if (parsed.ok) return parsed.value;
-    faults.push(...parsed.errors.map((error) => `${name} (read because TARGET_PROXY is env) ${error}`));
+    faults.push(...parsed.errors.map((error) => `TARGET_PROXY is env, but ${name} ${error}`));
     return null;
   };
   return {

@@ -182,6 +182,39 @@ describe('reading', () => {
     expect(settingsOf({ [name]: value })).toMatchObject(expected);
   });
 
+  test('TARGET_PROXY names one proxy, or has the usual variables read', () => {
+    const proxy = 'http://proxy.test:3128';
+    expect(settingsOf({}).proxies).toBeNull();
+    expect(settingsOf({ HTTP_PROXY: proxy }).proxies).toBeNull();
+    expect(settingsOf({ TARGET_PROXY: proxy }).proxies).toEqual({ http: proxy, https: proxy, none: '' });
+    expect(settingsOf({ TARGET_PROXY: 'env' }).proxies).toEqual({ http: null, https: null, none: '' });
+    expect(
+      settingsOf({
+        TARGET_PROXY: 'env',
+        HTTP_PROXY: 'ignored.test',
+        http_proxy: 'proxy.test:1',
+        HTTPS_PROXY: proxy,
+        NO_PROXY: 'a',
+      }).proxies,
+    ).toEqual({ http: 'http://proxy.test:1', https: proxy, none: 'a' });
+    expect(settingsOf({ TARGET_PROXY: 'env', all_proxy: proxy }).proxies).toMatchObject({ http: proxy, https: proxy });
+  });
+
+  test.each([
+    [{ TARGET_PROXY: 'socks5://user:hunter2@proxy' }, 'TARGET_PROXY must be'],
+    [{ TARGET_PROXY: 'proxy:3128' }, 'TARGET_PROXY must be'],
+    [
+      { TARGET_PROXY: 'env', HTTPS_PROXY: 'socks5://user:hunter2@proxy' },
+      'TARGET_PROXY is env, but HTTPS_PROXY must be',
+    ],
+  ])('%j is a fault that repeats no password', (env, sentence) => {
+    const result = read(env);
+    expect(result.ok).toBe(false);
+    if (result.ok) return;
+    expect(result.errors).toEqual([expect.stringContaining(sentence)]);
+    expect(result.errors[0]).not.toContain('hunter2');
+  });
+
   test('whatever the environment holds, the answer is settings or sentences, and never a throw', () => {
     const names = Object.values<Definition<unknown>>(settingTable).flatMap(({ name }) => [name, `${name}_FILE`]);
     fc.assert(

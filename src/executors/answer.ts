@@ -1,6 +1,6 @@
 /** What is kept of a target's answer: its beginning, whatever it sends. */
 
-import { charsetOf, decoderOf } from './charset.ts';
+import { charsetOf, decodeText } from './charset.ts';
 
 /** How much of an answer is read before the connection is cut, in bytes. Up to there it is read and dropped, so that the target can end. */
 export const readLimit = 8 * 1024 * 1024;
@@ -55,8 +55,6 @@ export function answerText(
   if (answer.bytes === null) return '';
   const bytes = answer.bytes.subarray(0, Math.min(answer.kept, limit));
   const isWhole = isComplete && answer.received === bytes.length;
-  const charset = charsetOf(bytes, contentType);
-  const text =
-    isWhole && charset === 'utf-8' ? bytes.toString('utf8') : decoderOf(charset).decode(bytes, { stream: !isWhole });
+  const text = decodeText(bytes, charsetOf(bytes, contentType), isWhole);
   return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
 }
