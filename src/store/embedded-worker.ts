@@ -13,6 +13,12 @@ export type WorkerInput = { folder: string; socket: string | null };
  */
 export type WorkerMessage = { kind: 'ready' } | { kind: 'failed'; reason: string } | { kind: 'stopped' };
 
+/**
+ * Postgres' usual 128 MiB of buffers become resident as soon as it starts, though the operating system keeps the same pages
+ * in its cache; and the other two count with a hundred sessions, where there is one.
+ */
+const small = ['shared_buffers=16MB', 'wal_buffers=512kB', 'max_connections=8'].flatMap((each) => ['-c', each]);
+
 const { folder, socket } = workerData as WorkerInput;
 const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
@@ -40,7 +46,7 @@ function reasonOf(error: unknown): string {
 }
 
 try {
-  const db = await PGlite.create({ dataDir: folder });
+  const db = await PGlite.create({ dataDir: folder, startParams: [...PGlite.defaultStartParams, ...small] });
   if (socket !== null) await serve(db, socket);
   await db.close();
   say({ kind: 'stopped' });

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { constants, lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import { ok, type Result } from '../errors.ts';
@@ -208,7 +209,15 @@ type Thread = {
   end(): Promise<void>;
 };
 
+/**
+ * How V8 runs threads that are started from now on; this one, whose heap is laid out, stays as it is. The young generation
+ * that a burst of calls needs is of no use to Postgres. Compiling its WebAssembly a second time, for speed, leaves 60 MB that
+ * the allocator does not give back; without it a statement takes about a third more CPU (measured).
+ */
+const threadFlags = ['--min-semi-space-size=1', '--max-semi-space-size=4', '--liftoff-only'];
+
 function startThread(input: WorkerInput): Thread {
+  for (const flag of threadFlags) setFlagsFromString(flag);
   const worker = new Worker(new URL('./embedded-worker.js', import.meta.url), { workerData: input });
   const ended = new Promise<string>((resolve) => {
     worker.once('error', (error) => resolve(error.message));
