@@ -43,7 +43,6 @@ const packages: Record<string, readonly string[]> = {
   liquidjs: ['domain'],
   re2js: ['domain'],
   cockatiel: ['executors'],
-  cronstrue: ['domain'],
   ioredis: ['locks'],
   'drizzle-orm': ['store'],
   pg: ['store'],
