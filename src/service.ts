@@ -4,6 +4,7 @@ import { randomFillSync, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from './clock.ts';
 import { createCalendar } from './domain/calendar.ts';
+import { createRunIds, type RunIds } from './domain/run-ids.ts';
 import { createRunTokens, type RunTokens } from './domain/run-token.ts';
 import { createDatabaseTime } from './engine/database-time.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
@@ -130,6 +131,7 @@ export async function startService({
   let engine: Engine | null = null;
   let upkeep: Loop | null = null;
   let tokens: RunTokens | null = null;
+  let runIds: RunIds | null = null;
   let closing = false;
   const preparation = createPreparation({
     ...{ pools, clock, log, onFatal, own: connection },
@@ -166,6 +168,7 @@ export async function startService({
     },
     draining: () => closing,
     attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
+    runIds: () => runIds as RunIds,
     runEnded: runs.ended,
     share: Math.random,
     random: (bytes) => randomFillSync(bytes),
@@ -191,12 +194,9 @@ export async function startService({
       if (settings.redisUrl !== null && redis)
         signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
       tokens = createRunTokens(cluster.secret);
+      runIds = createRunIds(cluster.runSalt);
       const trials = templateTrials({
-        database: other,
-        calendar,
-        clock,
-        log,
-        process: randomUUID(),
+        ...{ database: other, runIds, calendar, clock, log, process: randomUUID() },
         onChange: () => signals.send('tasks'),
       });
       const execute = fillInTemplates(executor.execute, (runId) => previousRun(other.pool, runId), trials);
@@ -214,6 +214,7 @@ export async function startService({
         breakers: () => breakers?.states() ?? [],
         callHook: executor.execute,
         tokens,
+        runIds,
         runs,
         signal: (signal) => signals.send(signal),
         maxConcurrent: settings.maxConcurrentRuns,

@@ -1,7 +1,9 @@
 /** The call that every contender but ours makes for a run: the same request as ours, through one undici Pool. */
 
 import { Pool } from 'undici';
-import { occurrenceRunId } from '../../src/domain/occurrence.ts';
+import { createRunIds } from '../../src/domain/run-ids.ts';
+
+const runIds = createRunIds('00000000-0000-0000-0000-000000000000');
 
 export type Calls = {
   /** Calls the target for occurrence `instant` of task `number`; resolves with the status when the answer is read. */
@@ -16,7 +18,7 @@ export function createCalls(targetUrl: string): Calls {
   const pool = new Pool(origin, { connections: sockets, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
   return {
     async call(number, instant) {
-      const runId = occurrenceRunId(number, instant);
+      const runId = runIds.of(number, instant);
       const scheduledFor = new Date(instant).toISOString();
       const taskId = `task-${number}`;
       const { statusCode, body } = await pool.request({

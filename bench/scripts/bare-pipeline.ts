@@ -5,10 +5,12 @@
 
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { occurrenceRunId } from '../../src/domain/occurrence.ts';
+import { createRunIds } from '../../src/domain/run-ids.ts';
 import { answerQuestions } from '../apparatus/answering.ts';
 import { createCalls } from '../contenders/calls.ts';
 import type { Work } from '../contenders/contender.ts';
+
+const runIds = createRunIds('00000000-0000-0000-0000-000000000000');
 
 const { DATABASE_URL = '', REDIS_URL = '', TARGET_URL = '' } = process.env;
 const batchSize = 500;
@@ -106,7 +108,7 @@ function begin(work: Work): void {
       while (batch.length < batchSize && place < total) {
         const { number, at } = occurrenceAt(work, place);
         if (at > now) break;
-        batch.push({ id: occurrenceRunId(number, at), number, instant: at });
+        batch.push({ id: runIds.of(number, at), number, instant: at });
         place++;
       }
       if (batch.length === 0) break;

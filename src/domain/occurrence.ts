@@ -1,4 +1,4 @@
-/** Occurrences: the instants at which one task is due, and the run id that each of them has. */
+/** Occurrences: the instants at which one task is due, and what run ids tell of instants. */
 
 import { type CompiledSchedule, nextInstant } from './schedule.ts';
 
@@ -97,25 +97,9 @@ function share(uid: number, instant: number): number {
   return (hash >>> 0) / 2 ** 32;
 }
 
-/**
- * The id of the run of one occurrence: a UUIDv8 (RFC 9562 §5.8) of 48 bits of instant and 74 bits of task uid, so that two
- * replicas make the same one, no two occurrences share one, and ids sort by instant like the UUIDv7 of manual runs.
- * `instant` is in epoch milliseconds, 0 … 2^48-1; `uid` an integer below 2^53.
- */
-export function occurrenceRunId(uid: number, instant: number): string {
-  const time = instant.toString(16).padStart(12, '0');
-  const tail = uid.toString(16).padStart(15, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-8000-8${tail.slice(0, 3)}-${tail.slice(3)}`;
-}
-
 /** The instant that a run id starts with, in epoch milliseconds. */
 export function instantOfRunId(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-}
-
-/** The uid of the task that the run id of an occurrence was made for. */
-export function uidOfRunId(id: string): number {
-  return Number.parseInt(id.slice(20, 23) + id.slice(24), 16);
 }
 
 /** The least run id that an instant (epoch milliseconds) can have: a bound for key ranges of history. */

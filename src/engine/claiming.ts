@@ -1,7 +1,7 @@
 /** One claim: asks the lock, writes the runs down, begins those that were won, and records what overlaps. */
 
 import type { LruCache } from '../domain/lru-cache.ts';
-import { occurrenceRunId } from '../domain/occurrence.ts';
+import type { RunIds } from '../domain/run-ids.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import {
@@ -29,6 +29,7 @@ export type ClaimingOptions = {
   lease: Pick<Lease, 'id' | 'held'>;
   lock: OccurrenceLock;
   lockTtlMs: number;
+  runIds: RunIds;
   /** The plans of the tasks that fired last and soon will again, so that Postgres need not send them with every claim. */
   plans: LruCache<number, Plan>;
   /** Does for a target what can be done before it is called again. */
@@ -151,7 +152,7 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
   }
 
   return async (batch, owner, slots, begin, defer) => {
-    const byRun = new Map(batch.map((waiting) => [occurrenceRunId(waiting.entry.uid, waiting.instant), waiting]));
+    const byRun = new Map(batch.map((waiting) => [options.runIds.of(waiting.entry.uid, waiting.instant), waiting]));
     const beginRun = (run: TakenRun) => begin(run, byRun.get(run.runId) as Waiting);
 
     const doubtful = [...byRun].filter(([, waiting]) => waiting.doubtful).map(([runId]) => runId);

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
+import type { RunIds } from '../domain/run-ids.ts';
 import type { RunTokens } from '../domain/run-token.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { BreakerState } from '../executors/breakers.ts';
@@ -51,6 +52,7 @@ export type EngineOptions = {
   /** Calls hooks: by no circuit breaker, for they have retries and bounds of their own. */
   callHook: Executor;
   tokens: RunTokens;
+  runIds: RunIds;
   /** Counts and logs. */
   runs: RunObserver;
   /** The circuits that are not closed. */
@@ -210,8 +212,8 @@ export function startEngine(options: EngineOptions): Engine {
     loop('housekeeping', createHousekeepingStep({ db: db.other.pool, time, retentionMs, lease }));
     firing = startFiring({
       ...{ db, clock, time, log, timetable, attempts, journal, lease: believed, lock: options.lock },
-      ...{ isOwn: share.isOwn, mayClaim: share.mayClaim },
-      ...{ stagedBatches: options.stagedBatches, maxConcurrent: options.maxConcurrent, prepare: options.prepare },
+      ...{ isOwn: share.isOwn, mayClaim: share.mayClaim, runIds: options.runIds, prepare: options.prepare },
+      ...{ stagedBatches: options.stagedBatches, maxConcurrent: options.maxConcurrent },
       onClaims(outcome, count) {
         metrics.claims(outcome, count);
         if (outcome === 'overlap') metrics.skipped('overlap', count);
@@ -234,6 +236,7 @@ export function startEngine(options: EngineOptions): Engine {
       timetable,
       journal,
       hasNewestZones: () => share.mayClaim(true),
+      runIds: options.runIds,
       followedUntil: () => followedUntil,
       oldestOpen: firing.scheduler.oldestOpen,
       onFound(repaired, missed) {

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { createLruCache } from '../domain/lru-cache.ts';
+import type { RunIds } from '../domain/run-ids.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Logger } from '../log.ts';
@@ -32,6 +33,7 @@ export type FiringOptions = Pick<ClaimingOptions, 'onExhausted' | 'onReplaced' |
   isOwn: Share['isOwn'];
   mayClaim: Share['mayClaim'];
   journal: Journal;
+  runIds: RunIds;
   /** How many batches may be staged at once, each on its connection. */
   stagedBatches: number;
   maxConcurrent: number;
@@ -54,10 +56,10 @@ const lockTtlMs = 10_000;
 const stagedBatchSize = 250;
 
 export function startFiring(options: FiringOptions): Firing {
-  const { db, time, timetable, lease, lock, isOwn, prepare } = options;
+  const { db, time, timetable, lease, lock, isOwn, prepare, runIds } = options;
   const plans = createLruCache<number, Plan>(plansKept);
   const stager = createStager({
-    ...{ database: db.claims, time, timetable, plans, isOwn, lease, lock, lockTtlMs },
+    ...{ database: db.claims, time, timetable, plans, isOwn, lease, lock, lockTtlMs, runIds },
     mostBatches: options.stagedBatches,
     batchSize: Math.min(stagedBatchSize, options.maxConcurrent),
     claiming: () => scheduler.claiming(),

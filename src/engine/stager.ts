@@ -1,7 +1,7 @@
 /** Stages herds: what is due at one instant in great number is claimed a moment before, so that only the calls remain. */
 
 import type { LruCache } from '../domain/lru-cache.ts';
-import { occurrenceRunId } from '../domain/occurrence.ts';
+import type { RunIds } from '../domain/run-ids.ts';
 import { isZoned } from '../domain/schedule.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Claim, Due, Plan } from '../store/claims.ts';
@@ -48,6 +48,7 @@ export type StagerOptions = {
   lease: Pick<Lease, 'id' | 'held'>;
   lock: OccurrenceLock;
   lockTtlMs: number;
+  runIds: RunIds;
   /** How many batches may be staged at once; each has a connection of its own. */
   mostBatches: number;
   batchSize: number;
@@ -132,7 +133,7 @@ export function createStager(options: StagerOptions): Stager {
     for (const { uid, generation } of entries) {
       const plan = plans.get(uid);
       if (plan === undefined) continue;
-      const runId = occurrenceRunId(uid, instant);
+      const runId = options.runIds.of(uid, instant);
       batch.members.set(uid, { runId, uid, generation, scheduledFor: instant, knownVersion: plan.version, plan });
       byUid.set(uid, batch);
     }

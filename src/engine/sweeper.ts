@@ -1,7 +1,8 @@
 /** The sweep: finds what was due and has no row, decides what was missed, and moves the watermark on. */
 
 import { decideMisfires } from '../domain/misfire.ts';
-import { instantOfRunId, occurrenceRunId, uidOfRunId } from '../domain/occurrence.ts';
+import { instantOfRunId } from '../domain/occurrence.ts';
+import type { RunIds } from '../domain/run-ids.ts';
 import type { Logger } from '../log.ts';
 import type { Due } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
@@ -20,6 +21,7 @@ export type SweeperOptions = {
   journal: Journal;
   /** Whether this replica's time zone data is the newest: what was due and missed is decided by that alone. */
   hasNewestZones: () => boolean;
+  runIds: RunIds;
   /** Every change committed before this instant is in the timetable. */
   followedUntil: () => number;
   /** See `Scheduler.oldestOpen`. */
@@ -36,7 +38,7 @@ const marginMs = 2_000;
 
 /** The step of the sweep's loop. Replicas take turns: a row lock lets one of them sweep at a time. */
 export function createSweepStep(options: SweeperOptions): () => Promise<number> {
-  const { database, time, log, lease, timetable, journal } = options;
+  const { database, time, log, lease, timetable, journal, runIds } = options;
 
   function horizonOf(now: number): number {
     const horizon = Math.min(now - marginMs, options.followedUntil(), timetable.next() - 1, options.oldestOpen() - 1);
@@ -63,12 +65,12 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
         const given = journal.within(watermark, horizon);
         if (given.due.length + given.missed.length === 0) return nothing;
         const present = await occurredRuns(db, watermark, horizon);
-        const hasRun = ({ uid }: Entry, instant: number) => present.has(occurrenceRunId(uid, instant));
+        const hasRun = ({ uid }: Entry, instant: number) => present.has(runIds.of(uid, instant));
         const found = given.due.filter(({ entry, instant }) => !hasRun(entry, instant));
         const late = found.filter(({ entry, instant }) => instant < now - entry.misfire.graceMs);
         const inTime = found.filter((due) => !late.includes(due));
         const stretches = stretchesOf(given.missed, late);
-        const ran = stretches.length > 0 ? instantsByTask(present) : none;
+        const ran = stretches.length > 0 ? instantsByTask(present, runIds) : none;
         const verdicts = stretches
           .map((stretch) => decide(stretch, watermark, ran.get(stretch.entry.uid) ?? []))
           .filter((verdict) => verdict !== null);
@@ -100,6 +102,10 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
     return everyMs;
   };
 
+  function dueOf({ uid, generation, limited }: Entry, instant: number): Due & { limited: boolean } {
+    return { runId: runIds.of(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0, limited };
+  }
+
   function decide({ entry, after, upTo }: Stretch, watermark: number, ran: readonly number[]) {
     const decision = decideMisfires(entry.timing, entry.misfire, Math.max(after, watermark), upTo, ran);
     return decision && { entry, ...decision };
@@ -112,19 +118,15 @@ const nothing: SweepWork = { inTime: [], caughtUp: [], misses: [], exhausted: []
 const none: ReadonlyMap<number, number[]> = new Map();
 
 /** The instants of runs by the uid of their task. */
-function instantsByTask(runIds: Iterable<string>): Map<number, number[]> {
+function instantsByTask(ids: Iterable<string>, runIds: RunIds): Map<number, number[]> {
   const byTask = new Map<number, number[]>();
-  for (const id of runIds) {
-    const uid = uidOfRunId(id);
+  for (const id of ids) {
+    const uid = runIds.uidOf(id);
     const instants = byTask.get(uid);
     if (instants) instants.push(instantOfRunId(id));
     else byTask.set(uid, [instantOfRunId(id)]);
   }
   return byTask;
-}
-
-function dueOf({ uid, generation, limited }: Entry, instant: number): Due & { limited: boolean } {
-  return { runId: occurrenceRunId(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0, limited };
 }
 
 /**

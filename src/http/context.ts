@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
 import type { Role } from '../domain/role.ts';
 import type { EndedRun } from '../domain/run.ts';
+import type { RunIds } from '../domain/run-ids.ts';
 import type { TaskContext } from '../domain/task.ts';
 import type { Warning } from '../domain/warning.ts';
 import type { Logger } from '../log.ts';
@@ -41,6 +42,8 @@ export type HttpContext = {
   draining: () => boolean;
   /** The attempt that a token of this run was made for; null when it is none. */
   attemptOf: (runId: string, token: string) => number | null;
+  /** How runs of occurrences are called in this cluster; known once it has started. */
+  runIds: () => RunIds;
   /** Counts and logs the end of an attempt. */
   runEnded: (run: EndedRun) => void;
   /** A random number in [0, 1). */

@@ -146,7 +146,7 @@ async function write(
     return written && afterChange(context, current, { ...written, missed: null, made: 0 });
   }
   const decide = (task: Task, moment: Moment) => revise(task, wish, moment, calendar);
-  const answer = await changeTask(database, current, type, decide, author);
+  const answer = await changeTask(database, context.runIds(), current, type, decide, author);
   if (!answer.ok) {
     if (answer.why.stale) return null;
     const { fault } = answer.why;

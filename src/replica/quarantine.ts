@@ -2,7 +2,8 @@
 
 import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
-import { missLeft, revise } from '../domain/task-change.ts';
+import type { RunIds } from '../domain/run-ids.ts';
+import { type Moment, missLeft, revise } from '../domain/task-change.ts';
 import { createTrials, type Trials } from '../executors/trials.ts';
 import type { Logger } from '../log.ts';
 import { claimsAreOver } from '../store/barrier.ts';
@@ -10,11 +11,13 @@ import type { Database } from '../store/database.ts';
 import { noteEvent } from '../store/events.ts';
 import { cancelRunsOf } from '../store/runs.ts';
 import { changeTask, settleMiss, stopReason } from '../store/task-changes.ts';
+import type { Task } from '../store/task-row.ts';
 import { findTask } from '../store/tasks.ts';
 import { beginTrials, endTrials } from '../store/template-trials.ts';
 
 type QuarantineOptions = {
   database: Database;
+  runIds: RunIds;
   calendar: Calendar;
   clock: Clock;
   log: Logger;
@@ -42,17 +45,15 @@ export function templateTrials(options: QuarantineOptions): Trials {
 }
 
 /** Stops the active task of this id as a stop by hand does, and notes why. A start lifts it. */
-async function stopTask(taskId: string, { database, calendar, clock, onChange }: QuarantineOptions): Promise<void> {
+async function stopTask(
+  taskId: string,
+  { database, runIds, calendar, clock, onChange }: QuarantineOptions,
+): Promise<void> {
   const task = await findTask(database.pool, taskId);
   if (task?.definition.status !== 'active') return;
   const wish = { definition: task.definition, status: 'stopped', catchUp: 'skip' } as const;
-  const answer = await changeTask(
-    database,
-    task,
-    'stopped',
-    (held, moment) => revise(held, wish, moment, calendar),
-    by,
-  );
+  const decide = (held: Task, moment: Moment) => revise(held, wish, moment, calendar);
+  const answer = await changeTask(database, runIds, task, 'stopped', decide, by);
   // Somebody else has changed it: then it is tried anew.
   if (!answer.ok) return;
   const { at, missed } = answer.changed;

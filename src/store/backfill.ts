@@ -1,6 +1,6 @@
 /** Runs for a past range of a task, made because somebody asked for them. */
 
-import { occurrenceRunId } from '../domain/occurrence.ts';
+import type { RunIds } from '../domain/run-ids.ts';
 import { insertRuns, policyColumns } from './claims.ts';
 import type { Queryable } from './database.ts';
 import type { Author } from './events.ts';
@@ -13,6 +13,7 @@ const batchSize = 1_000;
  */
 export async function insertBackfill(
   db: Queryable,
+  runIds: RunIds,
   uid: number,
   instants: readonly number[],
   author: Author,
@@ -36,7 +37,7 @@ export async function insertBackfill(
         select exists (select from live) as known, (select count(*)::integer from made) as made`,
       values: [
         uid,
-        batch.map((instant) => occurrenceRunId(uid, instant)),
+        batch.map((instant) => runIds.of(uid, instant)),
         batch.map((instant) => new Date(instant).toISOString()),
         new Date(now).toISOString(),
         author.actor,

@@ -2,13 +2,13 @@
 
 import type { Queryable } from './database.ts';
 
-/** `id` keeps the Redis keys of two databases apart; with `secret` the tokens of runs are made. */
-export type Cluster = { id: string; secret: string };
+/** `id` keeps the Redis keys of two databases apart; with `secret` the tokens of runs are made, with `runSalt` their ids. */
+export type Cluster = { id: string; secret: string; runSalt: string };
 
 /** This database's cluster, made by whoever asks first. */
 export async function readCluster(db: Queryable): Promise<Cluster> {
   await db.query('insert into cluster (watermark) values (clock_timestamp()) on conflict (singleton) do nothing');
-  const { rows } = await db.query<Cluster>('select id, secret from cluster');
+  const { rows } = await db.query<Cluster>('select id, secret, run_salt as "runSalt" from cluster');
   if (!rows[0]) throw new Error('the row of the cluster is missing');
   return rows[0];
 }

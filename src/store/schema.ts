@@ -266,6 +266,8 @@ export const cluster = pgTable('cluster', {
   watermark: instant('watermark').notNull(),
   /** Which incarnation moved it last. */
   sweptBy: uuid('swept_by'),
+  /** Makes the ids of runs others than those of every other cluster. Zeros where there were runs before there was a salt. */
+  runSalt: uuid('run_salt').notNull().default(sql`gen_random_uuid()`),
   /** What the tokens of runs are made with. */
   secret: text('secret').notNull().default(sql`gen_random_uuid()::text || gen_random_uuid()::text`),
 });

@@ -8,7 +8,8 @@
  */
 
 import type { Unaccounted } from '../domain/cut.ts';
-import { instantOfRunId, leastRunId, occurrenceRunId } from '../domain/occurrence.ts';
+import { instantOfRunId, leastRunId } from '../domain/occurrence.ts';
+import type { RunIds } from '../domain/run-ids.ts';
 import type { Moment, Revision } from '../domain/task-change.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
 import type { Author } from './events.ts';
@@ -47,6 +48,7 @@ export type Unchanged<F> = { stale: true } | { stale: false; fault: F };
  */
 export function changeTask<F>(
   database: Database,
+  runIds: RunIds,
   current: Task,
   type: TaskChange['type'],
   decide: (task: Task, moment: Moment) => { ok: true; revision: Revision } | { ok: false; fault: F },
@@ -65,7 +67,7 @@ export function changeTask<F>(
     const { uid, generation } = written.task;
     const due = (instants: readonly number[]) =>
       instants.map((instant) => ({
-        ...{ runId: occurrenceRunId(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0 },
+        ...{ runId: runIds.of(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0 },
         limited: definition.maxRuns !== null,
       }));
     const made =

@@ -4,7 +4,7 @@ import { createLruCache } from '../../src/domain/lru-cache.ts';
 import { createClaiming } from '../../src/engine/claiming.ts';
 import { noLock } from '../../src/locks/lock.ts';
 import type { Plan } from '../../src/store/claims.ts';
-import { makeTask, openStore, t0 } from '../store/store.ts';
+import { makeTask, openStore, runIds, t0 } from '../store/store.ts';
 
 test('keeps the plans of tasks that are due again soon, and of no others', async () => {
   const store = await openStore();
@@ -19,7 +19,12 @@ test('keeps the plans of tasks that are due again soon, and of no others', async
       lock: noLock,
       plans,
     },
-    ...{ lease: { id: () => owner, held: () => true }, lockTtlMs: 10_000, prepare: ({ url }) => prepared.push(url) },
+    ...{
+      lease: { id: () => owner, held: () => true },
+      lockTtlMs: 10_000,
+      runIds,
+      prepare: ({ url }) => prepared.push(url),
+    },
     ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {} },
   });
   const [minutely, daily, once] = [

@@ -15,7 +15,7 @@ import type { Database } from '../../src/store/database.ts';
 import { type TakenRun, takeInterrupted } from '../../src/store/dispatch.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { createClock } from '../clock.ts';
-import { dueOf, makeTask, openStore, runsOf, type Store, silent, t0 } from '../store/store.ts';
+import { dueOf, makeTask, openStore, runIds, runsOf, type Store, silent, t0 } from '../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -66,7 +66,16 @@ function start(
   const time = createDatabaseTime(clock);
   const lease = { id: () => owner, held: () => true };
   const claim = createClaiming({
-    ...{ database: { pool: { query } } as unknown as Database, time, attempts, lease, lock, lockTtlMs: 10_000, plans },
+    ...{
+      database: { pool: { query } } as unknown as Database,
+      time,
+      attempts,
+      lease,
+      lock,
+      lockTtlMs: 10_000,
+      runIds,
+      plans,
+    },
     ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {}, prepare() {} },
   });
   const stager = { takeIn: () => [], first: () => null, take() {}, oldest: () => Infinity };

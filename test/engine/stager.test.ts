@@ -8,7 +8,7 @@ import { noLock, type OccurrenceLock } from '../../src/locks/lock.ts';
 import { claimOccurrences, type Plan, readPlans } from '../../src/store/claims.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { noPostgres } from '../services/provided.ts';
-import { dueOf, makeTasks, openStore, type Store, t0 } from '../store/store.ts';
+import { dueOf, makeTasks, openStore, runIds, type Store, t0 } from '../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -62,6 +62,7 @@ async function herd(options: Herd = {}) {
     lease: { id: () => state.owner, held: () => state.held },
     lock: options.lock ?? noLock,
     lockTtlMs: 10_000,
+    runIds,
     mostBatches,
     batchSize: 50,
     claiming: () => (options.claiming ? options.claiming(tasks) : new Set()),

@@ -3,7 +3,7 @@ import { misfireRule } from '../../src/domain/misfire.ts';
 import { createJournal } from '../../src/engine/journal.ts';
 import { createSweepStep } from '../../src/engine/sweeper.ts';
 import type { Entry } from '../../src/engine/timetable.ts';
-import { makeTask, openStore, runsOf, type Store, silent, t0 } from '../store/store.ts';
+import { makeTask, openStore, runIds, runsOf, type Store, silent, t0 } from '../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -44,6 +44,7 @@ describe('the sweep', () => {
       timetable: { next: () => entry.key },
       journal,
       hasNewestZones: () => true,
+      runIds,
       followedUntil: () => t0 + 20_000,
       oldestOpen: () => Infinity,
       onFound: (_repaired, missed) => void found.push(missed),
@@ -77,6 +78,7 @@ describe('the sweep', () => {
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => Infinity },
       journal,
+      runIds,
       hasNewestZones: () => false,
       followedUntil: () => Infinity,
       oldestOpen: () => Infinity,

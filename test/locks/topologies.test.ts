@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { occurrenceRunId } from '../../src/domain/occurrence.ts';
+import { createRunIds } from '../../src/domain/run-ids.ts';
 import type { OccurrenceLock } from '../../src/locks/lock.ts';
 import { connectRedis } from '../../src/locks/redis.ts';
 import { createRedisLock } from '../../src/locks/redis-lock.ts';
@@ -50,7 +50,8 @@ function join(url: string, namespace = 'test') {
 /** The run ids of `count` tasks that are due at the same instant. */
 const runIds = (count: number) => {
   const instant = Date.UTC(2031, 0, 1) + Math.floor(Math.random() * 1e9);
-  return Array.from({ length: count }, (_, uid) => occurrenceRunId(uid + 1, instant));
+  const runIds = createRunIds(randomUUID());
+  return Array.from({ length: count }, (_, uid) => runIds.of(uid + 1, instant));
 };
 
 async function expectExclusive(one: OccurrenceLock, other: OccurrenceLock) {

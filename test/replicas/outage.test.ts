@@ -1,7 +1,7 @@
 import pg from 'pg';
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { occurrenceRunId } from '../../src/domain/occurrence.ts';
+import { createRunIds } from '../../src/domain/run-ids.ts';
 import { createDatabase } from '../services/database.ts';
 import { poll } from '../services/poll.ts';
 import { startReplica } from '../services/process.ts';
@@ -133,11 +133,14 @@ async function everySecond(id: string, env: Record<string, string>, client: Clie
     .expect(201);
   const next = Date.parse(body.nextRunAt) + 2_000;
   const instants = Array.from({ length: 10 }, (_, place) => next + place * 1_000);
-  const [{ uid }] = (await client.query('select uid from tasks')) as [{ uid: string }];
+  const [{ uid, salt }] = (await client.query('select uid, run_salt as salt from tasks, cluster')) as [
+    { uid: string; salt: string },
+  ];
+  const runIds = createRunIds(salt);
   return {
     replica,
     instants,
-    runIds: instants.map((instant) => occurrenceRunId(Number(uid), instant)),
+    runIds: instants.map((instant) => runIds.of(Number(uid), instant)),
     /** When all have their runs: the median, for a machine that stands still proves nothing, of their lateness in seconds. */
     async lateness() {
       const fired = async () => (await runsOf(client, id)).map(({ scheduled_for: at }) => at.getTime());

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { instantOfRunId, occurrenceRunId, timeOrderedId } from '../../src/domain/occurrence.ts';
+import { instantOfRunId, timeOrderedId } from '../../src/domain/occurrence.ts';
 import { isOver, type RunStatus, runStatuses, triggers } from '../../src/domain/run.ts';
 import {
   cancelRequests,
@@ -16,7 +16,7 @@ import {
 } from '../../src/store/runs.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { deleteTask } from '../../src/store/tasks.ts';
-import { author, makeTask, makeTasks, openStore, plantRun, readRun, type Store, t0 } from './store.ts';
+import { author, makeTask, makeTasks, openStore, plantRun, readRun, runIds, type Store, t0 } from './store.ts';
 
 let store: Store;
 let tasks: [Task, Task, Task];
@@ -33,7 +33,7 @@ const list = async (filter: Partial<RunFilter> = {}) =>
 /** One run of the task at so many seconds after `t0`. */
 async function plant(task: Task, second: number, run: Partial<Parameters<typeof plantRun>[1]> = {}): Promise<string> {
   const at = t0 + second * 1_000;
-  const id = occurrenceRunId(task.uid, at);
+  const id = runIds.of(task.uid, at);
   await plantRun(store.db, { id, uid: task.uid, at, status: 'succeeded', finished_at: new Date(at), ...run });
   return id;
 }

@@ -2,8 +2,8 @@
 
 import { systemClock } from '../../src/clock.ts';
 import { createCalendar } from '../../src/domain/calendar.ts';
-import { occurrenceRunId } from '../../src/domain/occurrence.ts';
 import type { RunStatus } from '../../src/domain/run.ts';
+import { createRunIds } from '../../src/domain/run-ids.ts';
 import { readTask, type TaskInput } from '../../src/domain/task.ts';
 import { createLogger } from '../../src/log.ts';
 import type { Due } from '../../src/store/claims.ts';
@@ -73,7 +73,7 @@ export function define(id: string, input: Partial<TaskInput> = {}) {
 /** The task's occurrence so many seconds after `t0`. */
 export function dueOf({ uid, generation }: Pick<Task, 'uid' | 'generation'>, second: number, knownVersion = 0): Due {
   const scheduledFor = t0 + second * 1_000;
-  return { runId: occurrenceRunId(uid, scheduledFor), uid, generation, scheduledFor, knownVersion };
+  return { runId: runIds.of(uid, scheduledFor), uid, generation, scheduledFor, knownVersion };
 }
 
 export type RunRow = {
@@ -159,3 +159,6 @@ export async function waitForBlocked(db: Queryable, count: number): Promise<void
 
 /** What a request says of a run when it says nothing. */
 export const asked = { origin: { source: null, requestId: null, trace: null }, input: null, priority: null };
+
+/** The ids of a cluster that exists nowhere else. */
+export const runIds = createRunIds('5eb0a1c2-0d3e-4f56-8798-a9bacbdcedfe');

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { occurrenceRunId } from '../../src/domain/occurrence.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import {
   completeTasks,
@@ -13,7 +12,7 @@ import {
 } from '../../src/store/tasks.ts';
 import { forgetTombstones } from '../../src/store/tombstones.ts';
 import { noPostgres } from '../services/provided.ts';
-import { author, define, makeTask, makeTasks, openStore, plantRun, type Store, t0 } from './store.ts';
+import { author, define, makeTask, makeTasks, openStore, plantRun, runIds, type Store, t0 } from './store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -262,7 +261,7 @@ describe('a deleted task', () => {
       [young, t0 + 10_000],
     ] as const)
       await deleteTask(store.db, id, null, author, at);
-    await plantRun(store.db, { id: occurrenceRunId(used.uid, t0), uid: used.uid, status: 'succeeded' });
+    await plantRun(store.db, { id: runIds.of(used.uid, t0), uid: used.uid, status: 'succeeded' });
     await forgetTombstones(store.db, t0 + 5_000, 1_000);
     const { rows } = await store.db.query<{ id: string }>(`select id from tasks where id like 't-%' order by id`);
     expect(rows.map(({ id }) => id)).toEqual(['t-live', 't-used', 't-young']);

@@ -63,7 +63,9 @@ export function backfillRoutes(app: App, context: HttpContext): void {
       const left = instants[limit];
       instants.splice(limit);
       const created =
-        instants.length === 0 ? 0 : await insertBackfill(database.pool, uid, instants, authorOf(request), now());
+        instants.length === 0
+          ? 0
+          : await insertBackfill(database.pool, context.runIds(), uid, instants, authorOf(request), now());
       if (created === null) throw notFound(`task "${id}"`);
       if (created > 0) context.signal(definition.hooks?.before ? 'checks' : 'waiting');
       return reply
