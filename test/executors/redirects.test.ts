@@ -132,14 +132,15 @@ const signer = createSigner(read.value);
 test('at another origin nothing arrives that proves who calls, nor on the way back', async () => {
   target.setBehaviour('/from', to(`${other.url}/mid`, 307));
   other.setBehaviour('/mid', to(`${target.url}/back`, 307));
+  target.setBehaviour('/back', to('/again', 307));
   const headers = { ...secrets, 'x-tenant': 'a' };
   const outcome = await follow('/from', { headers }, { token: 'run-token' }, { signerFor: () => signer });
   expect(outcome).toMatchObject({ status: 'succeeded' });
-  const [first, back] = target.requests;
+  const [first, back, again] = target.requests;
   const [foreign] = other.requests;
   expect(first?.headers).toMatchObject({ ...secrets, 'x-run-token': 'run-token' });
   expect(first?.headers).toHaveProperty('webhook-signature');
-  for (const request of [foreign, back]) {
+  for (const request of [foreign, back, again]) {
     for (const name of [...Object.keys(secrets), 'x-run-token', 'webhook-signature', 'webhook-id'])
       if (name !== 'host') expect(request?.headers).not.toHaveProperty(name);
     expect(request?.headers).toMatchObject({
