@@ -119,7 +119,7 @@ function yearsOf({ ranges }: CronPart): string {
   return and(
     ranges.map(({ from, to, step, open }) => {
       if (from === to) return String(from);
-      if (step === 1) return `${from} to ${to}`;
+      if (step === 1) return `${from} through ${to}`;
       return open ? `years divisible by ${step}` : `every ${ordinal(step)} year from ${from} to ${to}`;
     }),
   );
@@ -135,7 +135,7 @@ function listed(values: readonly number[], shown: (value: number) => string): st
   }
   return and(
     runs.flatMap((run) =>
-      run.length < 3 ? run.map(shown) : [`${shown(run[0] as number)} to ${shown(run.at(-1) as number)}`],
+      run.length < 3 ? run.map(shown) : [`${shown(run[0] as number)} through ${shown(run.at(-1) as number)}`],
     ),
   );
 }

@@ -14,7 +14,7 @@ test.each([
   ['@hourly', 'Every hour'],
   ['@weekly', 'At 00:00, on Sunday'],
   ['0 2 * * *', 'At 02:00'],
-  ['0 9,12,15 * * 1-5', 'At 09:00, 12:00 and 15:00, on Monday to Friday'],
+  ['0 9,12,15 * * 1-5', 'At 09:00, 12:00 and 15:00, on Monday through Friday'],
   ['30 15 10 * * *', 'At 10:15:30'],
   ['* * * * * *', 'Every second'],
   ['*/10 * * * * *', 'Every 10 seconds'],
@@ -29,11 +29,11 @@ test.each([
   ['0 */5 * * *', 'At 00:00, 05:00, 10:00, 15:00 and 20:00'],
   ['0 8-18/2 * * *', 'At 08:00, 10:00, 12:00, 14:00, 16:00 and 18:00'],
   ['5-59/15 * * * *', 'At minutes 5, 20, 35 and 50 of every hour'],
-  ['0 22-23,0-6 * * *', 'At minute 0 of hours 0 to 6, 22 and 23'],
+  ['0 22-23,0-6 * * *', 'At minute 0 of hours 0 through 6, 22 and 23'],
   ['0,*/5 * * * * *', 'Every 5 seconds'],
   // Either day, or both.
-  ['0 0 1,15 * 1-5', 'At 00:00, on days 1 and 15 of the month, or on Monday to Friday'],
-  ['0 0 1,15 * +1-5', 'At 00:00, on days 1 and 15 of the month, and only if that day is Monday to Friday'],
+  ['0 0 1,15 * 1-5', 'At 00:00, on days 1 and 15 of the month, or on Monday through Friday'],
+  ['0 0 1,15 * +1-5', 'At 00:00, on days 1 and 15 of the month, and only if that day is Monday through Friday'],
   ['0 0 13 * 5', 'At 00:00, on day 13 of the month, or on Friday'],
   ['0 12 */2 * MON', 'At 12:00, on every 2nd day from 1 to 31 of the month, and only if that day is Monday'],
   ['0 12 1-31/2 * MON', 'At 12:00, on every 2nd day from 1 to 31 of the month, or on Monday'],
@@ -46,7 +46,7 @@ test.each([
   ['0 0 L-3 * *', 'At 00:00, on the day 3 before the last day of the month'],
   ['0 0 1,15W * *', 'At 00:00, on day 1 of the month and the working day nearest to day 15 of the month'],
   ['0 0 1 NOV-DEC,JAN *', 'At 00:00, on day 1 of the month, in January, November and December'],
-  ['0 0 0 1 1 * 2027-2030', 'At 00:00, on day 1 of the month, in January, in 2027 to 2030'],
+  ['0 0 0 1 1 * 2027-2030', 'At 00:00, on day 1 of the month, in January, in 2027 through 2030'],
   ['0 0 0 29 2 * */4', 'At 00:00, on day 29 of the month, in February, in years divisible by 4'],
 ])('%s: %s', (cron, description) => {
   expect(describeSchedule({ cron, timezone: 'UTC' })).toBe(description);

@@ -71,14 +71,14 @@ function timesIn(text: string): Matches {
 
 const itemsIn = (text: string) => text.split(/, | and /);
 
-/** `minute 5`, `minutes 0 to 4 and 30`, `every 7th minute from 0 to 56`. */
+/** `minute 5`, `minutes 0 through 4 and 30`, `every 7th minute from 0 to 56`. */
 function numbersIn(text: string, unit: string): (value: number) => boolean {
   const [, nth, from, to] = new RegExp(`^every (\\d+)\\w+ ${unit} from (\\d+) to (\\d+)$`).exec(text) ?? [];
   if (nth !== undefined)
     return (value) => value >= Number(from) && value <= Number(to) && (value - Number(from)) % Number(nth) === 0;
   const [, list] = new RegExp(`^${unit}s? (\\d.*)$`).exec(text) ?? [];
   if (list === undefined) throw new Error(text);
-  return inRanges(itemsIn(list).map((item) => item.split(' to ').map(Number)));
+  return inRanges(itemsIn(list).map((item) => item.split(' through ').map(Number)));
 }
 
 const inRanges =
@@ -87,7 +87,7 @@ const inRanges =
     ranges.some(([from = 0, to = from]) => value >= from && value <= to);
 
 function monthsIn(text: string): Matches {
-  const is = inRanges(itemsIn(text).map((item) => item.split(' to ').map((name) => months.indexOf(name))));
+  const is = inRanges(itemsIn(text).map((item) => item.split(' through ').map((name) => months.indexOf(name))));
   return (date) => is(date.getUTCMonth() + 1);
 }
 
@@ -95,7 +95,7 @@ function yearsIn(text: string): Matches {
   const items = itemsIn(text).map((item): ((year: number) => boolean) => {
     const [, divisor] = /^years divisible by (\d+)$/.exec(item) ?? [];
     if (divisor !== undefined) return (year) => year % Number(divisor) === 0;
-    return item.startsWith('every') ? numbersIn(item, 'year') : inRanges([item.split(' to ').map(Number)]);
+    return item.startsWith('every') ? numbersIn(item, 'year') : inRanges([item.split(' through ').map(Number)]);
   });
   return (date) => items.some((is) => is(date.getUTCFullYear()));
 }
@@ -103,7 +103,7 @@ function yearsIn(text: string): Matches {
 function daysIn(text: string): Matches {
   // Lists of numbers belong to the days before "of the month", which ends each piece that has it.
   const pieces = text.match(
-    /(?:the [^,]*? of the month|days? [\d, and to]+ of the month|every \S+ day from \d+ to \d+ of the month|any day of the week|\w+day(?: to \w+day)?)/g,
+    /(?:the [^,]*? of the month|days? [\d, andthroug]+ of the month|every \S+ day from \d+ to \d+ of the month|any day of the week|\w+day(?: through \w+day)?)/g,
   );
   if (pieces === null || pieces.join('').length < text.replace(/, | and /g, '').length - 30) throw new Error(text);
   const all = pieces.map(dayIn);
@@ -144,6 +144,6 @@ function dayIn(piece: string): Matches {
     const is = numbersIn(piece.replace(/ of the month$/, ''), 'day');
     return (date) => is(date.getUTCDate());
   }
-  const [from = 0, to = from] = piece.split(' to ').map((day) => (days.indexOf(day) + 6) % 7);
+  const [from = 0, to = from] = piece.split(' through ').map((day) => (days.indexOf(day) + 6) % 7);
   return (date) => inRanges([[from, to]])((date.getUTCDay() + 6) % 7);
 }
