@@ -33,7 +33,13 @@ function rowOf(name: string, reports: readonly Report[]): string[] {
     String(sum(reports.map(({ runs }) => runs))),
     String(sum(reports.map(({ calls }) => calls))),
     String(sum(reports.map(({ duplicates }) => duplicates))),
-    String(sum(reports.map(({ verdicts }) => verdicts.filter(({ kind }) => kind === 'missing').length))),
+    String(
+      sum(
+        reports.map(
+          ({ verdicts }) => verdicts.filter(({ kind }) => kind === 'missing' || kind === 'lost at a change').length,
+        ),
+      ),
+    ),
     String(sum(reports.map(({ missed }) => missed))),
     greatest(calm.map(({ p99 }) => p99)),
     `${greatest(disturbed.map(({ p99 }) => p99))} / ${greatest(disturbed.map(({ max }) => max))}`,
