@@ -221,9 +221,11 @@ test('answers say what browsers may not do with them', async () => {
 });
 
 test('below BASE_PATH all is found, and links lead back there', { timeout: 60_000 }, async () => {
-  const below = await startApi({ BASE_PATH: '/punctual/' });
+  const below = await startApi({ BASE_PATH: '/punctual/', KEEP_ALIVE_TIMEOUT: '7s' });
   await below.http.get('/tasks').expect(404);
   await below.http.get('/punctualx/tasks').expect(404);
+  const health = await ask(below.url, 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  expect(health.headers['keep-alive']).toBe('timeout=7');
   await below.http.get('/docs/').expect(404);
   for (const path of ['/livez', '/readyz', '/healthz', '/metrics'])
     for (const prefix of ['', '/punctual']) await below.http.get(prefix + path).expect(200);
