@@ -82,6 +82,8 @@ function fieldErrorOf(error: ErrorObject): FieldError {
         pointer: below(error.params.additionalProperty),
         detail: detailOfUnknown(error.params.additionalProperty, (error.parentSchema ?? {}) as ClosedSchema),
       };
+    case 'const':
+      return { pointer: at, detail: `must be ${JSON.stringify(error.params.allowedValue)}, the only one known` };
     case 'maxLength':
       return { pointer: at, detail: `is too long: at most ${error.params.limit} characters` };
     case 'required':

@@ -127,6 +127,7 @@ describe('an error points at what is wrong', () => {
     [{ every: '5m' }, 'schedule.every'],
     [{ url: target }, 'target.url'],
     [{ maxAttempts: 3 }, 'retry.maxAttempts'],
+    [{ target: { type: 'grpc', url: target } }, '#/target/type must be "http", the only one known'],
     [{ shedule: '@daily' }, '#/shedule is not a known field; did you mean "schedule"?'],
     [{ retry: { maxAttempt: 3 } }, '#/retry/maxAttempt is not a known field; did you mean "maxAttempts"?'],
     [
