@@ -1,11 +1,12 @@
 /** The commands: reads the settings, starts one replica, answers signals, sets the exit code. */
 
 import { readFileSync } from 'node:fs';
+import { format } from 'node:util';
 import { systemClock } from './clock.ts';
 import { parseAddressRules } from './executors/address-rules.ts';
 import { parseProxy } from './executors/proxy-choice.ts';
 import { parseSigningSecrets } from './executors/signature.ts';
-import { createLogger } from './log.ts';
+import { createLogger, type Logger } from './log.ts';
 import { createSecrets } from './secrets.ts';
 import { type Service, startService } from './service.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -43,9 +44,18 @@ async function runMigrations(settings: Settings): Promise<void> {
   process.stdout.write('The database is up to date.\n');
 }
 
+/** Between the lines of the log no library writes text of its own. */
+function collectPlainText(log: Logger): void {
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => log.warn({ err: warning }, warning.message));
+  for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const)
+    console[method] = (...said: unknown[]) => log.warn(format(...said));
+}
+
 async function serve(settings: Settings): Promise<void> {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat, version });
   for (const warning of settings.warnings) log.warn(warning);
+  collectPlainText(log);
   let service: Service | null = null;
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {

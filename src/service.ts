@@ -139,7 +139,7 @@ export async function startService({
   });
   const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
   const receive = (signal: Signal) => (signal === 'over' ? runWaiters.look() : engine?.receive(signal));
-  const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log);
+  const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log, clock);
   let signals: Signals = createLocalSignals(receive);
 
   const app = await buildApp({

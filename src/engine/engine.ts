@@ -258,7 +258,9 @@ export function startEngine(options: EngineOptions): Engine {
     },
     faults() {
       const faults: Record<string, string> = {};
-      if (!lease.held()) faults.lease = 'not held: Postgres does not answer in time';
+      const trouble = lease.trouble();
+      if (trouble) faults.postgres = trouble;
+      if (!lease.held()) faults.lease = `not held: ${trouble ?? 'Postgres does not answer in time'}`;
       if (!loaded) faults.tasks = 'not loaded yet';
       const doubt = time.doubt();
       if (doubt) faults.clock = describeDoubt(doubt);

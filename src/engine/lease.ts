@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
+import { describeFailure } from '../store/failure.ts';
 import { giveUpLease, lastKnownTime, type Peer, type ReplicaState, renewLease } from '../store/replicas.ts';
 import type { DatabaseTime } from './database-time.ts';
 import { startLoop } from './loop.ts';
@@ -13,6 +14,8 @@ export type Lease = {
   id(): string;
   /** Whether this replica may still believe in its lease. */
   held(): boolean;
+  /** Why the last renewal failed; null where it did not. */
+  trouble(): string | null;
   /** Milliseconds for which it may. */
   remainingMs(): number;
   /** Renews it now rather than when it is time: what the replica's row shows has changed. */
@@ -48,6 +51,7 @@ export function holdLease(options: LeaseOptions): Lease {
   let held = false;
   let expiry: Timer | null = null;
   let remembered = false;
+  let trouble: string | null = null;
 
   function expire(): void {
     expiry = null;
@@ -77,7 +81,11 @@ export function holdLease(options: LeaseOptions): Lease {
       }
       const renewing = id;
       const askedAt = clock.monotonic();
-      const { nowMs, peers } = await renewLease(db, { id: renewing, ...options.state() }, ttlMs);
+      const { nowMs, peers } = await renewLease(db, { id: renewing, ...options.state() }, ttlMs).catch((error) => {
+        trouble = describeFailure(error);
+        throw error;
+      });
+      trouble = null;
       const receivedAt = clock.monotonic();
       const jump = time.observe(nowMs, askedAt, receivedAt);
       if (jump !== 0) options.onJump(jump);
@@ -100,6 +108,7 @@ export function holdLease(options: LeaseOptions): Lease {
 
   return {
     id: () => id,
+    trouble: () => trouble,
     held: () => held && clock.monotonic() < believedUntil,
     remainingMs: () => Math.max(0, held ? believedUntil - clock.monotonic() : 0),
     renew: loop.wake,

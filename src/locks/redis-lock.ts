@@ -31,6 +31,8 @@ export function createRedisLock(connection: RedisConnection, namespace: string, 
   const take: Take = (redis as unknown as { punctualTake: Take }).punctualTake.bind(redis);
   const tagOf = (key: string) => (clustered ? `${namespace}:${key.slice(-1)}` : namespace);
 
+  connection.watch('lock', () => take(1, `punctual:{${tagOf('0')}}:probe`, 'probe', 1));
+
   /** The places of the keys in the batch that share a tag. */
   function placesByTag(keys: readonly string[]): Map<string, number[]> {
     const byTag = new Map<string, number[]>();
@@ -46,7 +48,7 @@ export function createRedisLock(connection: RedisConnection, namespace: string, 
   return {
     async take(keys, owner, ttlMs) {
       const granted = keys.map(() => true);
-      if (!connection.up()) return granted;
+      if (!connection.up('lock')) return granted;
       const calls = [...placesByTag(keys)].map(async ([tag, places]) => {
         const names = places.map((place) => `punctual:{${tag}}:run:${keys[place]}`);
         try {

@@ -1,6 +1,7 @@
 /** Connects to Redis so that a dead server costs time-outs, never a queue of waiting calls. */
 
 import { Cluster, Redis } from 'ioredis';
+import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { RedisAddress } from '../setting-redis.ts';
 
@@ -8,8 +9,15 @@ export type RedisConnection = {
   redis: Redis | Cluster;
   /** Whether keys of one call have to share a slot. */
   clustered: boolean;
-  /** Whether the server can be asked right now. */
-  up(): boolean;
+  /** Whether the server can be asked right now, and refuses nothing of what is watched, or of `what` alone. */
+  up(what?: string): boolean;
+  /** What stands before every key and channel. */
+  prefix: string;
+  /**
+   * Asks, whenever there is a connection and every few seconds, whether something is allowed that is needed: where it is
+   * refused (a user without the right, a replica that is read-only), the server counts as away until it is not.
+   */
+  watch(what: string, ask: () => Promise<unknown>): void;
   close(): void;
 };
 
@@ -30,23 +38,72 @@ const common = {
 
 const pauseBeforeRetry = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000);
 
+/** How often it is asked whether what is needed is allowed, in milliseconds. */
+const watchEveryMs = 5_000;
+
 /** Connects, and again whenever the connection is lost. Never throws: until there is a connection, `up` is false. */
-export function connectRedis(address: RedisAddress, log: Logger): RedisConnection {
+export function connectRedis(address: RedisAddress, log: Logger, clock: Pick<Clock, 'after'>): RedisConnection {
   const redis = open(address);
+  /** What is refused, by what it is needed for. */
+  const refusals = new Map<string, string>();
+  const watches: { look: () => Promise<void>; end: () => void }[] = [];
   let failing = false;
-  redis.on('error', (error: Error) => {
-    if (!failing) log.warn({ err: error }, 'Redis cannot be reached: the fence in Postgres holds alone');
-    failing = true;
-  });
+  let closed = false;
+
+  const warn = (error: Error) => log.warn({ err: error }, 'Redis cannot be used: the fence in Postgres holds alone');
+
+  /** One line when it fails, and one when it works again. */
+  function tell(error: Error | null): void {
+    if (error && !failing) warn(error);
+    if (!error && failing) log.info('Redis is back');
+    failing = error !== null;
+  }
+
+  /** A refusal is told also where it has been failing: it is another reason, and stays. */
+  function note(what: string, error: Error | null): void {
+    if (error && refusals.size === 0) {
+      warn(error);
+      failing = true;
+    }
+    if (error) refusals.set(what, error.message);
+    else if (refusals.delete(what) && refusals.size === 0) tell(null);
+  }
+
+  redis.on('error', (error: Error) => tell(error));
   redis.on('ready', () => {
-    if (failing) log.info('Redis is back');
-    failing = false;
+    // What was refused may be so still: the answers to what is asked now will tell.
+    if (refusals.size === 0) tell(null);
+    for (const { look } of watches) void look();
   });
   return {
     redis,
     clustered: address.kind === 'cluster',
-    up: () => redis.status === 'ready',
-    close: () => redis.disconnect(),
+    prefix: redis.options.keyPrefix ?? '',
+    up: (what) => redis.status === 'ready' && (what === undefined ? refusals.size === 0 : !refusals.has(what)),
+    watch(what, ask) {
+      let timer: Timer | null = null;
+      let asking = false;
+      async function look(): Promise<void> {
+        if (asking || closed) return;
+        timer?.cancel();
+        asking = true;
+        if (redis.status === 'ready')
+          await ask().then(
+            () => note(what, null),
+            // A server that is slow, or gone, has refused nothing.
+            (error: Error) => error.name === 'ReplyError' && note(what, error),
+          );
+        asking = false;
+        if (!closed) timer = clock.after(watchEveryMs, look);
+      }
+      watches.push({ look, end: () => timer?.cancel() });
+      void look();
+    },
+    close() {
+      closed = true;
+      for (const { end } of watches) end();
+      redis.disconnect();
+    },
   };
 }
 

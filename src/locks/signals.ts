@@ -21,22 +21,28 @@ export function createLocalSignals(receive: (signal: Signal) => void): Signals {
   return { send: receive, close() {} };
 }
 
+const probe = 'probe';
+
+const quiet = (log: Logger) => log.child({}, { level: log.level === 'trace' ? 'trace' : 'error' });
+
 /** How often the subscription is asked for again, in milliseconds. */
 const checkMs = 2_000;
 
 /**
- * Signals by Redis publish and subscribe on `channel`; the sender gets its own without the detour. In a Cluster every
+ * Signals by Redis publish and subscribe on the channel `name`; the sender gets its own without the detour. In a Cluster every
  * node passes them on to all others, so it does not matter which one somebody is connected to.
  */
 export function createRedisSignals(
   address: RedisAddress,
   publisher: RedisConnection,
-  channel: string,
+  name: string,
   receive: (signal: Signal) => void,
   log: Logger,
   clock: Clock,
 ): Signals {
-  const subscriber = connectRedis(address, log);
+  // Of a server that is away, or refuses something, the other connection tells.
+  const subscriber = connectRedis(address, quiet(log), clock);
+  const channel = publisher.prefix + name;
   let timer: Timer | null = null;
   let unanswered = false;
 
@@ -62,12 +68,20 @@ export function createRedisSignals(
   }
 
   subscriber.redis.on('ready', subscribe);
-  subscriber.redis.on('message', (_channel: string, message: string) => receive(message as Signal));
+  publisher.watch('signals', async () => {
+    // Nobody takes it for a signal.
+    await publisher.redis.publish(channel, probe);
+    if (subscriber.up()) await subscriber.redis.subscribe(channel);
+  });
+  subscriber.redis.on(
+    'message',
+    (_channel: string, message: string) => message !== probe && receive(message as Signal),
+  );
   check();
   const unsent = new Set<Signal>();
 
   function publish(): void {
-    for (const signal of unsent) if (publisher.up()) publisher.redis.publish(channel, signal).catch(() => {}); // Lost signals are what the polls are for.
+    for (const signal of unsent) if (publisher.up('signals')) publisher.redis.publish(channel, signal).catch(() => {}); // Lost signals are what the polls are for.
     unsent.clear();
   }
 

@@ -26,7 +26,7 @@ const promises = `
   set default_transaction_isolation = 'read committed'; set default_transaction_deferrable = off;
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
-/** The server gives up first, so that a statement that was too slow is known to have changed nothing. */
+/** First of all, for what is set so far may be too short for the rest. The server gives up first, so that a statement that was too slow is known to have changed nothing. */
 const limits = ({ timeoutMs, indexScansOnly }: SessionLimits) => `
   set statement_timeout = ${timeoutMs}; set lock_timeout = ${timeoutMs};
   set idle_in_transaction_session_timeout = ${10 * timeoutMs}; set plan_cache_mode = auto
@@ -38,7 +38,7 @@ const limits = ({ timeoutMs, indexScansOnly }: SessionLimits) => `
  */
 export async function prepareSession(client: pg.ClientBase, wanted: SessionLimits): Promise<void> {
   const answers = (await client.query(
-    `${forms}; ${promises}; ${limits(wanted)}; select current_setting('transaction_read_only') as read_only`,
+    `${limits(wanted)}; ${forms}; ${promises}; select current_setting('transaction_read_only') as read_only`,
   )) as unknown as pg.QueryResult<{ read_only: string }>[];
   if (answers.at(-1)?.rows[0]?.read_only === 'on')
     throw Object.assign(new Error('cannot write: the server or the database is read-only'), { code: '25006' });

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { createDatabase } from '../services/database.ts';
+import { poll } from '../services/poll.ts';
+import type { Started } from '../services/process.ts';
+import { noPostgres } from '../services/provided.ts';
+import { createRedis, noOwnRedis } from '../services/redis.ts';
+import { askRedis } from '../services/redis-command.ts';
+import { startTarget } from '../target.ts';
+import { said, startReady } from './ready.ts';
+
+/** That Redis cannot be used; a machine that is busy may also be too late for a connection at the start. */
+const warnings = ({ logs }: Pick<Started, 'logs'>) =>
+  logs()
+    .filter(({ msg }) => /Redis cannot be used/.test(String(msg)))
+    .map((line) => JSON.stringify(line));
+
+describe.skipIf(noOwnRedis || noPostgres)('a Redis that refuses what is needed', () => {
+  test.each([
+    ['scripts', '~* &* +@all -@scripting', /NOPERM/],
+    ['channels', '~* resetchannels +@all', /NOPERM/],
+    ['keys', '~other:* &* +@all', /NOPERM/],
+    ['everything', '~* &* -@all', /NOPERM/],
+  ])(
+    '%s is told once, counts as away, and nothing else changes',
+    { timeout: 60_000 },
+    async (_what, rights, reason) => {
+      const redis = await createRedis();
+      await askRedis(redis.url, (admin) =>
+        admin.call('ACL', 'SETUSER', 'humble', 'on', '>secret', ...rights.split(' ')),
+      );
+      const address = new URL(redis.url);
+      [address.username, address.password] = ['humble', 'secret'];
+      const target = await startTarget();
+      const { url } = await createDatabase();
+      const replica = await startReady({ env: { DATABASE_URL: url, REDIS_URL: address.href, TARGET_DENY: 'none' } });
+      const up = async () =>
+        /^dependencies_up\{dependency="redis"\} (\d)/m.exec((await replica.http.get('/metrics')).text)?.[1];
+      await poll(async () => (await up()) === '0', { what: 'Redis to count as away' });
+      await replica.http.put('/tasks/plain').send({ schedule: '@every 200ms', target: target.url }).expect(201);
+      await poll(() => target.requests.length >= 3, { what: 'three runs' });
+      const told = replica
+        .logs()
+        .filter(({ level, msg }) => level === 'warn' && /Redis cannot be used/.test(String(msg)));
+      expect(told).toHaveLength(1);
+      expect(JSON.stringify(told)).toMatch(reason);
+      await askRedis(redis.url, (admin) => admin.call('ACL', 'SETUSER', 'humble', '~*', '&*', '+@all'));
+      await poll(async () => (await up()) === '1', { what: 'Redis to be back', withinMs: 20_000 });
+      expect(said(replica)).toEqual([]);
+      await replica.stop();
+    },
+  );
+
+  test('all but one prefix has all of it there, channels too', { timeout: 60_000 }, async () => {
+    const redis = await createRedis();
+    await askRedis(redis.url, (admin) =>
+      admin.call('ACL', 'SETUSER', 'humble', 'on', '>secret', 'resetchannels', '~mine:*', '&mine:*', '+@all'),
+    );
+    const address = new URL(redis.url);
+    [address.username, address.password] = ['humble', 'secret'];
+    address.searchParams.set('keyPrefix', 'mine:');
+    const { url } = await createDatabase();
+    const replica = await startReady({ env: { DATABASE_URL: url, REDIS_URL: address.href } });
+    await poll(
+      async () => /^dependencies_up\{dependency="redis"\} 1/m.test((await replica.http.get('/metrics')).text),
+      { what: 'Redis to be there' },
+    );
+    const channels = await poll(
+      async () => {
+        const found = (await askRedis(redis.url, (admin) => admin.call('PUBSUB', 'CHANNELS'))) as string[];
+        return found.length > 0 && found;
+      },
+      { what: 'a channel' },
+    );
+    expect(channels).toEqual([expect.stringMatching(/^mine:punctual:/)]);
+    expect(warnings(replica).filter((line) => /NOPERM/.test(line))).toEqual([]);
+    await replica.stop();
+  });
+});
