@@ -16,10 +16,11 @@ import {
 } from './clock-changes.ts';
 import { countedFromLast, dayAlternatives, earliestOf } from './cron-days.ts';
 import { type CronPattern, readCron } from './cron-syntax.ts';
-import { isListedYear, nextInYears, yearOf } from './cron-years.ts';
+import { isListedYear, nextInYears } from './cron-years.ts';
 import { latestInstant } from './instant.ts';
 import { createLruCache } from './lru-cache.ts';
 import { countWallTimes } from './wall-count.ts';
+import { type NextDay, nextOf, rememberDays } from './wall-next.ts';
 import { isFixedOffset, openZone, unknownZone, type Zone, zoneNamed } from './zone.ts';
 
 /** A pattern in a zone, shared by all schedules that have it. */
@@ -49,11 +50,12 @@ const cycleMs = 146_097 * 86_400_000;
 const cycleStart = Date.UTC(2400, 0);
 
 /**
- * A calendar that keeps at most `maxExpressions` croner objects: they are heavy (83 KB), so they are shared and only computed
- * with. croner works on wall-clock time as if it were UTC; which instant a wall-clock time is, `clock-changes` decides.
+ * A calendar that keeps at most `maxExpressions` croner objects for days, and as many for times of day: they are heavy
+ * (83 KB), so they are shared and only computed with. croner works on wall-clock time as if it were UTC; which instant a wall-clock time is, `clock-changes` decides.
  */
 export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: number } = {}): Calendar {
   const wallClocks = createLruCache<string, WallClock>(maxExpressions);
+  const daysByFields = createLruCache<string, NextDay | null>(maxExpressions);
   const compiled = createLruCache<string, CompiledCron>(10 * maxExpressions);
   const zoneNames = createLruCache<string, string>(maxExpressions);
   const zones = new Map<string, Zone>();
@@ -73,10 +75,22 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
     if (known) return ok(known);
     const read = readCron(expression);
     if (!read.ok) return read;
-    const made = wallClock(read.value);
-    if (made === null) return { ok: false, errors: `"${expression}" can never fire: there is no such date` };
+    const days = rememberedDays(read.value);
+    if (days === null) return { ok: false, errors: `"${expression}" can never fire: there is no such date` };
+    const made = wallClock(read.value, days);
     wallClocks.set(expression, made);
     return ok(made);
+  }
+
+  /** Most patterns have the same few days. */
+  function rememberedDays(pattern: CronPattern): NextDay | null {
+    const { fields, bothDays } = pattern;
+    const key = `${fields.split(' ').slice(3).join(' ')} ${bothDays}`;
+    const known = daysByFields.get(key);
+    if (known !== undefined) return known;
+    const made = daysOf(pattern);
+    daysByFields.set(key, made);
+    return made;
   }
 
   return {
@@ -116,32 +130,11 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
   };
 }
 
-/** The wall-clock times that match a pattern, or null when no date does. */
-function wallClock(pattern: CronPattern): WallClock | null {
+/** The wall-clock times of a pattern on these days. */
+function wallClock(pattern: CronPattern, nextDay: NextDay): WallClock {
   const { fields, years } = pattern;
-  const [second, minute, hour, days = '', month, weekdays = ''] = fields.split(' ');
-  const alternatives = dayAlternatives(days, weekdays, pattern.bothDays);
-  /** The times of day of a pattern on all its days, in the years of croner's seventh field. */
-  const search = (timeOfDay: string, inYears = '') =>
-    earliestOf(
-      alternatives.map((each) => {
-        // An offset instead of a zone's name keeps croner from asking Intl, which is ten times slower.
-        const options = { utcOffset: 0, paused: true, domAndDow: each.both };
-        const cron = new Cron(`${timeOfDay} ${each.days} ${month} ${each.weekdays}${inYears}`, options);
-        const next = (after: number) => cron.nextRun(new Date(after))?.getTime() ?? null;
-        return each.fromLast === null ? next : countedFromLast(next, each.fromLast);
-      }),
-    );
-  // In 28 years every kind of year occurs. Without this a search would go on for a thousand years.
-  if (!pattern.everyDay && search('0 0 0', ' 2001-2028')(Date.UTC(2001, 0) - 1) === null) return null;
-  const next = search(`${second} ${minute} ${hour}`);
-  const inAnyYear = (after: number) => {
-    const shift = Math.max(0, Math.ceil((after - cycleStart) / cycleMs)) * cycleMs;
-    const found = next(after - shift);
-    if (found === null) return null;
-    const wall = found + shift;
-    return yearOf(wall) > 9999 ? null : wall;
-  };
+  const [second, minute, hour] = fields.split(' ');
+  const inAnyYear = nextOf(nextDay, search(`${second} ${minute} ${hour} * * *`, false));
   return {
     pattern,
     next: years === null ? inAnyYear : (after) => nextInYears(inAnyYear, years, after),
@@ -151,6 +144,32 @@ function wallClock(pattern: CronPattern): WallClock | null {
       isListed: (year) => years === null || isListedYear(years, year),
     }),
   };
+}
+
+/** The days that match the day and month fields of a pattern in any year, or null when there is no such day. */
+function daysOf({ fields, everyDay, bothDays }: CronPattern): NextDay | null {
+  const [, , , days = '', month, weekdays = ''] = fields.split(' ');
+  const midnights = (inYears = '') =>
+    earliestOf(
+      dayAlternatives(days, weekdays, bothDays).map((each) => {
+        const next = search(`0 0 0 ${each.days} ${month} ${each.weekdays}${inYears}`, each.both);
+        return each.fromLast === null ? next : countedFromLast(next, each.fromLast);
+      }),
+    );
+  // In 28 years every kind of year occurs. Without this a search would go on for a thousand years.
+  if (!everyDay && midnights(' 2001-2028')(Date.UTC(2001, 0) - 1) === null) return null;
+  const next = midnights();
+  return rememberDays((after) => {
+    const shift = Math.max(0, Math.ceil((after - cycleStart) / cycleMs)) * cycleMs;
+    const found = next(after - shift);
+    return found === null ? null : found + shift;
+  }, everyDay);
+}
+
+/** croner's search. An offset instead of a zone's name keeps it from asking Intl, which is ten times slower. */
+function search(pattern: string, domAndDow: boolean): NextWall {
+  const cron = new Cron(pattern, { utcOffset: 0, paused: true, domAndDow });
+  return (after) => cron.nextRun(new Date(after))?.getTime() ?? null;
 }
 
 /** Ten thousand tasks that share a pattern ask the same question: its last answer is kept. */

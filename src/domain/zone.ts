@@ -1,4 +1,4 @@
-/** Time zones as stretches of constant offset, found by asking Intl and remembered per year. */
+/** Time zones as stretches of constant offset, found by asking Intl and remembered piece by piece. */
 
 import { nearest } from './nearest.ts';
 
@@ -6,14 +6,16 @@ import { nearest } from './nearest.ts';
 export type Stretch = { end: number; offset: number };
 
 export type Zone = {
-  /** The stretch that an instant lies in; at a year's end it is cut, though the offset may go on. */
+  /** The stretch that an instant lies in; it may be cut where the offset goes on. */
   at(instant: number): Stretch;
 };
 
 const dayMs = 86_400_000;
 /** Offsets are compared this far apart: no zone changes its offset and changes it back within so short a time. */
 const probeMs = 4 * dayMs;
-const yearsKept = 64;
+/** What is asked of Intl at once: a rare schedule needs to know of one day in a year. */
+const pieceMs = 24 * probeMs;
+const piecesKept = 256;
 
 /** The three-letter names that are IANA's; ICU knows more, and reads `IST` as India and `BST` as Bangladesh. */
 const threeLetters = /^(?:UTC|GMT|UCT|EST|MST|HST|CET|MET|EET|WET|PRC|ROC|ROK)$/i;
@@ -55,11 +57,11 @@ export function unknownZone(name: string): string {
 /** The zone of a name that `zoneNamed` gave. */
 export function openZone(name: string): Zone {
   const offsetAt = offsetsOf(name);
-  const years = new Map<number, Stretch[]>();
+  const pieces = new Map<number, Stretch[]>();
 
-  function stretchesOf(year: number): Stretch[] {
-    const start = Date.UTC(year, 0);
-    const end = Date.UTC(year + 1, 0);
+  function stretchesOf(piece: number): Stretch[] {
+    const start = piece * pieceMs;
+    const end = start + pieceMs;
     const stretches: Stretch[] = [];
     let offset = offsetAt(start);
     for (let probe = start; probe < end - 1; ) {
@@ -89,12 +91,12 @@ export function openZone(name: string): Zone {
 
   return {
     at(instant) {
-      const year = new Date(instant).getUTCFullYear();
-      let stretches = years.get(year);
+      const piece = Math.floor(instant / pieceMs);
+      let stretches = pieces.get(piece);
       if (stretches === undefined) {
-        if (years.size >= yearsKept) years.clear();
-        stretches = stretchesOf(year);
-        years.set(year, stretches);
+        if (pieces.size >= piecesKept) pieces.clear();
+        stretches = stretchesOf(piece);
+        pieces.set(piece, stretches);
       }
       return stretches.find((stretch) => instant < stretch.end) as Stretch;
     },
