@@ -20,6 +20,7 @@ import {
 import type { TaskStatus } from '../domain/task-states.ts';
 import type { Warning } from '../domain/warning.ts';
 import { claimsAreOver } from '../store/barrier.ts';
+import type { Author } from '../store/events.ts';
 import { cancelOutdated, cancelRunsOf } from '../store/runs.ts';
 import {
   type Changed,
@@ -62,7 +63,8 @@ export async function replaceTask(
   if (!read.ok) throw unprocessable(read.errors);
   warnOfOldZones(context, read.value.schedule, warnings);
   const definition = keepAnchor(current.definition, read.value, input.schedule);
-  return write(context, request, current, { definition, status: input.status ?? null, catchUp: 'skip' }, 'updated');
+  const wish: Wish = { definition, status: input.status ?? null, catchUp: 'skip' };
+  return write(context, authorOf(request), current, wish, 'updated');
 }
 
 /** The task with a merge patch applied; null when somebody else changed it meanwhile. Throws problems. */
@@ -100,27 +102,33 @@ function otherForm(stored: object, patch: Record<string, unknown>): object {
   return named.length === 0 || named.some((form) => form in schedule) ? stored : rest;
 }
 
-/** The task as started, with what `catchUp` makes up for; null when somebody else changed it meanwhile. Throws problems. */
+/**
+ * The task as started, with what `catchUp` makes up for; null when somebody else changed it meanwhile. `source` is what made
+ * the caller ask, null when it did not say. Throws problems.
+ */
 export async function startTask(
   context: HttpContext,
   request: FastifyRequest,
   current: Task,
   catchUp: Misfire['policy'],
+  source: string | null,
 ): Promise<Task | null> {
   if (current.definition.status === 'active') throw alreadyIs('active');
-  return write(context, request, current, { definition: current.definition, status: 'active', catchUp }, 'started');
+  const wish: Wish = { definition: current.definition, status: 'active', catchUp };
+  return write(context, { ...authorOf(request), source }, current, wish, 'started');
 }
 
-/** The task as stopped; null when somebody else changed it meanwhile. Throws problems. */
+/** The task as stopped; null when somebody else changed it meanwhile. `source` as for a start. Throws problems. */
 export async function stopTask(
   context: HttpContext,
   request: FastifyRequest,
   current: Task,
   cancel: Cancelled,
+  source: string | null,
 ): Promise<Task | null> {
   if (current.definition.status === 'stopped') throw alreadyIs('stopped');
   const wish: Wish = { definition: current.definition, status: 'stopped', catchUp: 'skip' };
-  return write(context, request, current, wish, 'stopped', cancel);
+  return write(context, { ...authorOf(request), source }, current, wish, 'stopped', cancel);
 }
 
 const alreadyIs = (status: TaskStatus) => new ProblemError('illegal_transition', `the task is ${status} already`);
@@ -130,7 +138,7 @@ type Cancelled = 'none' | 'pending' | 'all';
 
 async function write(
   context: HttpContext,
-  request: FastifyRequest,
+  author: Author,
   current: Task,
   wish: Wish,
   type: TaskChange['type'],
@@ -138,7 +146,6 @@ async function write(
 ): Promise<Task | null> {
   const { database, calendar, now } = context;
   const before = current.definition;
-  const author = authorOf(request);
   if (isPlainChange(before, wish)) {
     const definition = { ...wish.definition, status: before.status };
     if (isDeepStrictEqual(definition, before)) return current;

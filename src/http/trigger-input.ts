@@ -10,7 +10,7 @@ import { unprocessable } from './problems.ts';
 import { closedFields, instant } from './schema-parts.ts';
 
 /** The caller's word for what made it ask: printable characters. */
-const triggerSource = {
+export const triggerSource = {
   type: 'string',
   minLength: 1,
   maxLength: 128,

@@ -6,8 +6,8 @@ import { formatInstant } from '../domain/instant.ts';
 import type { TaskDefinition } from '../domain/task.ts';
 import type { Queryable } from './database.ts';
 
-/** Who changes something. */
-export type Author = { actor: string; requestId: string | null };
+/** Who changes something; `source` is what made them do it, in their words, where they said so. */
+export type Author = { actor: string; requestId: string | null; source?: string | null };
 
 /** One entry of a task's log; `at` is an RFC 3339 instant. */
 export type TaskEvent = {

@@ -118,7 +118,10 @@ export async function updateTask(
       change.type,
       author.actor,
       author.requestId,
-      JSON.stringify(describeChange(task.definition, change.definition)),
+      JSON.stringify({
+        ...describeChange(task.definition, change.definition),
+        ...(author.source != null && { triggerSource: author.source }),
+      }),
       gateOf(task.definition) !== gateOf(change.definition),
       change.claimed ?? null,
     ],

@@ -56,6 +56,25 @@ test('its input arrives and is shown to the last digit', async () => {
   expect(call.body).toBe(input);
 });
 
+test('start and stop keep their source in the event of the task', async () => {
+  await manualTask('paused');
+  await api.http.post('/tasks/paused/stop').send({ triggerSource: 'freeze Ä 7', cancel: 'all' }).expect(200);
+  await api.http.post('/tasks/paused/start').send({ triggerSource: 'deploy-42' }).expect(200);
+  await api.http.post('/tasks/paused/stop').send({ triggerSource: null }).expect(200);
+  const { body } = await api.http.get('/tasks/paused/events').expect(200);
+  expect(body.items.slice(0, 3)).toMatchObject([
+    { type: 'stopped', changes: { status: { from: 'active', to: 'stopped' } } },
+    { type: 'started', changes: { status: { from: 'stopped', to: 'active' }, triggerSource: 'deploy-42' } },
+    { type: 'stopped', changes: { triggerSource: 'freeze Ä 7' } },
+  ]);
+  expect(body.items[0].changes).not.toHaveProperty('triggerSource');
+  for (const path of ['start', 'stop'])
+    for (const wrong of ['a\nb', 'x'.repeat(129), '', 7]) {
+      const answer = await api.http.post(`/tasks/paused/${path}`).send({ triggerSource: wrong }).expect(400);
+      expect(answer.body.errors[0].pointer).toBe('#/triggerSource');
+    }
+});
+
 test('a run that nobody asked for so has none of it', async () => {
   await manualTask('plain');
   for (const body of [{}, { triggerSource: null, input: null, priority: null, scheduledFor: null }]) {

@@ -18,11 +18,19 @@ import { instantParameter } from '../parameters.ts';
 import { etagOf } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { startTask, stopTask, triesOf } from '../revisions.ts';
+import { optional } from '../schema-parts.ts';
 import { choice, closed, countQuery, instantQuery, taskIdParams } from '../schemas.ts';
-import { readTrigger } from '../trigger-input.ts';
+import { readTrigger, triggerSource } from '../trigger-input.ts';
 import { nextRuns, runView, taskView } from '../views.ts';
 
 const longestWaitSeconds = 60;
+
+const sourceOfChange = optional({
+  ...triggerSource,
+  description: 'What made the caller ask, in a word: kept in the event of the task.',
+});
+type StartBody = { catchUp?: Misfire['policy']; triggerSource?: string | null };
+type StopBody = { cancel?: 'none' | 'pending' | 'all'; triggerSource?: string | null };
 
 /** `leave` gives back the place of a request that only waits from now on. */
 export function taskActionRoutes(app: App, context: HttpContext, leave: (request: IncomingMessage) => void): void {
@@ -44,25 +52,30 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
         tags: ['tasks'],
         params: taskIdParams,
         body: Type.Optional(
-          closed({
-            catchUp: Type.Optional(
-              choice(misfirePolicies, {
-                default: 'skip',
-                description:
-                  'What of the time since it was stopped is made up for: nothing, the last occurrence, or the last `misfire.limit`. 409 where nothing is left to come.',
-              }),
-            ),
-          }),
+          closed(
+            {
+              catchUp: Type.Optional(
+                choice(misfirePolicies, {
+                  named: 'MisfirePolicy',
+                  default: 'skip',
+                  description:
+                    'What of the time since it was stopped is made up for: nothing, the last occurrence, or the last `misfire.limit`. 409 where nothing is left to come.',
+                }),
+              ),
+              triggerSource: sourceOfChange,
+            },
+            { named: 'StartInput' },
+          ),
         ),
         response: { 200: Type.Ref('Task#') },
       },
     },
     async (request, reply) => {
-      const { catchUp = 'skip' } = (request.body ?? {}) as { catchUp?: Misfire['policy'] };
+      const { catchUp = 'skip', triggerSource = null } = (request.body ?? {}) as StartBody;
       for await (const _ of triesOf(context)) {
         const stopped = await liveTask(context, request);
         if (catchUp !== 'skip') refuseOldZones(context, stopped.definition.schedule);
-        const task = await startTask(context, request, stopped, catchUp);
+        const task = await startTask(context, request, stopped, catchUp, triggerSource);
         if (task) return view(task, reply);
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
@@ -78,22 +91,27 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
         tags: ['tasks'],
         params: taskIdParams,
         body: Type.Optional(
-          closed({
-            cancel: Type.Optional(
-              choice(['none', 'pending', 'all'], {
-                default: 'pending',
-                description: 'Which of its runs are cancelled: none, those that wait, or the running ones too.',
-              }),
-            ),
-          }),
+          closed(
+            {
+              cancel: Type.Optional(
+                choice(['none', 'pending', 'all'], {
+                  named: 'StopCancel',
+                  default: 'pending',
+                  description: 'Which of its runs are cancelled: none, those that wait, or the running ones too.',
+                }),
+              ),
+              triggerSource: sourceOfChange,
+            },
+            { named: 'StopInput' },
+          ),
         ),
         response: { 200: Type.Ref('Task#') },
       },
     },
     async (request, reply) => {
-      const { cancel = 'pending' } = (request.body ?? {}) as { cancel?: 'none' | 'pending' | 'all' };
+      const { cancel = 'pending', triggerSource = null } = (request.body ?? {}) as StopBody;
       for await (const _ of triesOf(context)) {
-        const task = await stopTask(context, request, await liveTask(context, request), cancel);
+        const task = await stopTask(context, request, await liveTask(context, request), cancel, triggerSource);
         if (task) return view(task, reply);
       }
       throw new ProblemError('conflict', 'the task is being changed too often; try again');
@@ -172,7 +190,9 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
         tags: ['tasks'],
         params: taskIdParams,
         querystring: closed({ count: countQuery, from: instantQuery }),
-        response: { 200: Type.Object({ items: Type.Array(Type.String({ format: 'date-time' })) }) },
+        response: {
+          200: Type.Object({ items: Type.Array(Type.String({ format: 'date-time' })) }, { named: 'InstantList' }),
+        },
       },
     },
     async (request) => {
