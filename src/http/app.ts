@@ -13,7 +13,8 @@ import { addDoorHooks, pathOf } from './door/hooks.ts';
 import { securityHeaders } from './door/security-headers.ts';
 import { createFailedLogins } from './failed-logins.ts';
 import { readJsonBody } from './json-body.ts';
-import { contract, localReference } from './openapi.ts';
+import { contract, localReference } from './openapi/frame.ts';
+import { describeRoute, publish } from './openapi/publish.ts';
 import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
 import { requestIdOf } from './request-id.ts';
 import { backfillRoutes } from './routes/backfill.ts';
@@ -92,6 +93,11 @@ export async function buildApp(context: HttpContext): Promise<App> {
   await app.register(swagger, {
     openapi: contract(context.version, basePath),
     refResolver: { buildLocalReference: localReference },
+    transform: ({ schema, url, route }) => {
+      const described = describeRoute(String(route.method), url, route.config?.role);
+      return { url, schema: { ...schema, ...(described ?? { hide: true }) } };
+    },
+    transformObject: (made) => publish('openapiObject' in made ? made.openapiObject : {}),
   });
 
   app.decorateRequest('actor', null as never);

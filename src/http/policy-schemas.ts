@@ -17,7 +17,8 @@ const hookFields = {
   timeout: duration,
 };
 /** A URL alone, or an object with it. */
-const hook = (fields: Record<string, object>, description: string) => ({
+const hook = (named: string, fields: Record<string, object>, description: string) => ({
+  named,
   ...closedFields(fields, {}),
   type: ['string', 'object'],
   minLength: 1,
@@ -36,13 +37,17 @@ export const policyFields = {
   concurrency: optional(
     closedFields(
       { key, limit: { type: 'integer', minimum: 1, maximum: 100_000 } },
-      { description: 'At most `limit` runs at once of all tasks with this key; the others wait.' },
+      {
+        named: 'ConcurrencyInput',
+        description: 'At most `limit` runs at once of all tasks with this key; the others wait.',
+      },
     ),
   ),
   rate: optional(
     closedFields(
       { key, limit: { type: 'integer', minimum: 1, maximum: 1_000 }, period: duration },
       {
+        named: 'RateInput',
         description: 'At most `limit` attempts begun within any `period` by all tasks with this key; the others wait.',
       },
     ),
@@ -51,15 +56,16 @@ export const policyFields = {
     closedFields(
       {
         before: hook(
-          { ...hookFields, onError: { enum: [...hookErrors] } },
+          'BeforeHookInput',
+          { ...hookFields, onError: { named: 'HookErrorPolicy', enum: [...hookErrors] } },
           'Asked before the first attempt: 2xx goes on, 409 and 412 skip the run, for anything else see `onError`.',
         ),
-        onSuccess: hook(hookFields, 'Called when a run has succeeded.'),
-        onFailure: hook(hookFields, 'Called when a run has failed, timed out or been lost.'),
-        onRecovery: hook(hookFields, 'Called at the first success after a failure.'),
-        onMissed: hook(hookFields, 'Called when occurrences were missed.'),
+        onSuccess: hook('HookInput', hookFields, 'Called when a run has succeeded.'),
+        onFailure: hook('HookInput', hookFields, 'Called when a run has failed, timed out or been lost.'),
+        onRecovery: hook('HookInput', hookFields, 'Called at the first success after a failure.'),
+        onMissed: hook('HookInput', hookFields, 'Called when occurrences were missed.'),
       },
-      { description: 'HTTP calls about runs, as CloudEvents, repeated until they succeed.' },
+      { named: 'HooksInput', description: 'HTTP calls about runs, as CloudEvents, repeated until they succeed.' },
     ),
   ),
   heartbeatTimeout: optional({
@@ -85,6 +91,7 @@ export const policyFields = {
         },
       },
       {
+        named: 'SigningInput',
         description:
           'Signs the calls of this task, its fallback and its hooks (Standard Webhooks), before the secrets of the service.',
       },
@@ -92,16 +99,24 @@ export const policyFields = {
   ),
 };
 
-const orNull = (description: string, properties: Record<string, object>) =>
-  shown({ type: ['object', 'null'], properties, description });
-const shownHook = { type: ['object', 'null'], properties: { url: { type: 'string' }, timeout: { type: 'string' } } };
+const orNull = (named: string, description: string, properties: Record<string, object>) =>
+  shown({ named, type: ['object', 'null'], properties, description });
+const shownHook = {
+  named: 'Hook',
+  type: ['object', 'null'],
+  properties: { url: { type: 'string' }, timeout: { type: 'string' } },
+};
 
 /** How they are shown. */
 export const shownPolicies = {
   maxConcurrency: shown({ type: ['integer', 'null'] }),
-  concurrency: orNull('See TaskInput.', { key: { type: 'string' }, limit: { type: 'integer' } }),
-  rate: orNull('See TaskInput.', { key: { type: 'string' }, limit: { type: 'integer' }, period: { type: 'string' } }),
-  hooks: orNull('See TaskInput.', {
+  concurrency: orNull('Concurrency', 'See TaskInput.', { key: { type: 'string' }, limit: { type: 'integer' } }),
+  rate: orNull('Rate', 'See TaskInput.', {
+    key: { type: 'string' },
+    limit: { type: 'integer' },
+    period: { type: 'string' },
+  }),
+  hooks: orNull('Hooks', 'See TaskInput.', {
     before: shownHook,
     onSuccess: shownHook,
     onFailure: shownHook,
@@ -109,6 +124,12 @@ export const shownPolicies = {
     onMissed: shownHook,
   }),
   heartbeatTimeout: shown({ type: ['string', 'null'] }),
-  fallback: shown({ type: ['object', 'null'], description: 'As `target`.' }),
-  signing: orNull('Its secret is always `••••••`; sent back, that means unchanged.', { secret: { type: 'string' } }),
+  fallback: shown({
+    type: ['object', 'null'],
+    description: 'As `target`.',
+    shownAs: { oneOf: [{ $ref: '#/components/schemas/HttpTarget' }, { type: 'null' }] },
+  }),
+  signing: orNull('Signing', 'Its secret is always `••••••`; sent back, that means unchanged.', {
+    secret: { type: 'string' },
+  }),
 };

@@ -1,4 +1,7 @@
-/** The parts that the schemas are put together from. */
+/**
+ * The parts that the schemas are put together from. In the contract a schema has a component of its own where it is `named`,
+ * and is replaced by what `shownAs` gives (openapi/plain-schema.ts).
+ */
 
 import { type TSchema, Type } from 'typebox';
 import { durationPattern } from '../domain/duration.ts';
@@ -19,6 +22,7 @@ export const choice = (values: readonly string[], more: object = {}) =>
   Type.Unsafe<string>({ enum: [...values], ...more });
 
 export const duration = {
+  named: 'Duration',
   type: 'string',
   maxLength: 64,
   pattern: durationPattern,

@@ -6,7 +6,7 @@ import { httpMethods, longestUrl, mostHeaders, mostSuccessStatuses } from '../do
 import { backoffs, misfirePolicies, overlaps, retryKinds } from '../domain/task.ts';
 import { taskStatuses } from '../domain/task-states.ts';
 import { policyFields, shownPolicies } from './policy-schemas.ts';
-import { ScheduleInput, warningList } from './schedule-schemas.ts';
+import { ScheduleInput, shownSchedule, warningList } from './schedule-schemas.ts';
 import {
   choice,
   closed,
@@ -25,13 +25,14 @@ import { TriggerInput } from './trigger-input.ts';
 
 const TargetInput = Type.Unsafe({
   $id: 'TargetInput',
+  named: 'HttpTargetInput',
   description: 'What a run calls; a string is the URL of a POST.',
   type: ['string', 'object'],
   maxLength: longestUrl,
   required: ['url'],
   properties: {
     type: { const: 'http' },
-    method: { enum: [...httpMethods] },
+    method: { named: 'HttpMethod', enum: [...httpMethods] },
     url: { type: 'string', minLength: 1, maxLength: longestUrl },
     headers: { type: 'object', maxProperties: mostHeaders, additionalProperties: { type: 'string', maxLength: 8_192 } },
     body: { description: 'Any JSON value; the run describes itself when absent.' },
@@ -56,16 +57,16 @@ const TargetInput = Type.Unsafe({
 
 const retryFields = {
   maxAttempts: { type: 'integer', minimum: 1, maximum: 100 },
-  backoff: { enum: [...backoffs] },
+  backoff: { named: 'Backoff', enum: [...backoffs] },
   minBackoff: duration,
   maxBackoff: duration,
   maxDuration: { ...duration, description: 'Of the whole run; no attempt goes on beyond it. No limit when absent.' },
   multiplier: { type: 'number', minimum: 1, maximum: 100 },
   jitter: { type: 'number', minimum: 0, maximum: 1 },
-  retryOn: { type: 'array', maxItems: retryKinds.length, items: { enum: [...retryKinds] } },
+  retryOn: { type: 'array', maxItems: retryKinds.length, items: { named: 'RetryKind', enum: [...retryKinds] } },
 };
 const misfireFields = {
-  policy: { enum: [...misfirePolicies] },
+  policy: { named: 'MisfirePolicy', enum: [...misfirePolicies] },
   grace: duration,
   limit: { type: 'integer', minimum: 1, maximum: 10_000 },
 };
@@ -75,19 +76,23 @@ const taskInputFields = {
   labels: optional({
     type: 'object',
     maxProperties: 64,
-    propertyNames: { pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' },
+    propertyNames: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' },
     additionalProperties: text(256),
   }),
   schedule: Type.Ref('ScheduleInput#'),
   target: Type.Ref('TargetInput#'),
   timeout: optional({ ...duration, description: 'Of one attempt, in total; 30s when absent.' }),
-  retry: optional(closedFields(retryFields, { description: 'One attempt when absent.' })),
+  retry: optional(closedFields(retryFields, { named: 'RetryInput', description: 'One attempt when absent.' })),
   overlap: optional({
+    named: 'Overlap',
     enum: [...overlaps],
     description: 'What happens to an occurrence due while the last run is still live; skip when absent.',
   }),
   misfire: optional(
-    closedFields(misfireFields, { description: 'What happens to an occurrence found later than its grace.' }),
+    closedFields(misfireFields, {
+      named: 'MisfireInput',
+      description: 'What happens to an occurrence found later than its grace.',
+    }),
   ),
   startsAt: optional({ ...instant, description: 'First instant allowed.' }),
   endsAt: optional({ ...instant, description: 'Last instant allowed.' }),
@@ -97,7 +102,11 @@ const taskInputFields = {
     description: 'Moves each occurrence by a fixed share of this, the same on every replica.',
   }),
   priority: optional({ type: 'integer', minimum: 0, maximum: 9, description: '9 first; 5 when absent.' }),
-  status: optional({ enum: [...taskStatuses], description: 'active or stopped; a task completes by itself.' }),
+  status: optional({
+    named: 'TaskStatus',
+    enum: [...taskStatuses],
+    description: 'active or stopped; a task completes by itself.',
+  }),
   template: optional({ type: 'boolean', description: 'Short for `template` in target and fallback.' }),
   warnings: optional({ type: 'array', description: 'Left aside: an answer to a write may be sent back.' }),
   ...policyFields,
@@ -122,60 +131,58 @@ const Task = Type.Object(
     name: Type.String(),
     description: shown({ type: ['string', 'null'] }),
     labels: Type.Record(Type.String(), Type.String()),
-    schedule: shown({
-      type: 'object',
-      description: 'In the long form: `{cron, timezone}`, `{every, anchor}`, `{at}` or `{manual}`.',
-      properties: {
-        cron: { type: 'string' },
-        timezone: { type: 'string' },
-        every: { type: 'string' },
-        anchor: { type: 'string', format: 'date-time' },
-        at: { type: 'string', format: 'date-time' },
-        manual: { const: true },
+    schedule: shownSchedule,
+    target: Type.Object(
+      {
+        type: shown({ const: 'http' }),
+        method: choice(httpMethods, { named: 'HttpMethod' }),
+        url: Type.String(),
+        headers: Type.Record(Type.String(), Type.String()),
+        body: Type.Optional(shown({})),
+        successStatus: Type.Array(Type.String()),
+        ...Object.fromEntries(Object.entries(targetFields).map(([name, field]) => [name, Type.Optional(shown(field))])),
+        template: Type.Optional(Type.Boolean()),
       },
-      additionalProperties: false,
-    }),
-    target: Type.Object({
-      type: shown({ const: 'http' }),
-      method: Type.String(),
-      url: Type.String(),
-      headers: Type.Record(Type.String(), Type.String()),
-      body: Type.Optional(shown({})),
-      successStatus: Type.Array(Type.String()),
-      ...Object.fromEntries(Object.entries(targetFields).map(([name, field]) => [name, Type.Optional(shown(field))])),
-      template: Type.Optional(Type.Boolean()),
-    }),
+      { named: 'HttpTarget' },
+    ),
     timeout: Type.String(),
-    retry: Type.Object({
-      maxAttempts: Type.Integer(),
-      backoff: choice(backoffs),
-      minBackoff: Type.String(),
-      maxBackoff: Type.String(),
-      maxDuration: shown({ type: ['string', 'null'] }),
-      multiplier: Type.Number(),
-      jitter: Type.Number(),
-      retryOn: Type.Array(choice(retryKinds)),
-    }),
-    overlap: choice(overlaps),
-    misfire: Type.Object({ policy: choice(misfirePolicies), grace: Type.String(), limit: Type.Integer() }),
+    retry: Type.Object(
+      {
+        maxAttempts: Type.Integer(),
+        backoff: choice(backoffs, { named: 'Backoff' }),
+        minBackoff: Type.String(),
+        maxBackoff: Type.String(),
+        maxDuration: shown({ type: ['string', 'null'] }),
+        multiplier: Type.Number(),
+        jitter: Type.Number(),
+        retryOn: Type.Array(choice(retryKinds, { named: 'RetryKind' })),
+      },
+      { named: 'Retry' },
+    ),
+    overlap: choice(overlaps, { named: 'Overlap' }),
+    misfire: Type.Object(
+      { policy: choice(misfirePolicies, { named: 'MisfirePolicy' }), grace: Type.String(), limit: Type.Integer() },
+      { named: 'Misfire' },
+    ),
     startsAt: shownInstantOrNull,
     endsAt: shownInstantOrNull,
     maxRuns: shown({ type: ['integer', 'null'] }),
     jitter: shown({ type: ['string', 'null'] }),
     priority: Type.Integer(),
     ...shownPolicies,
-    status: choice(taskStatuses),
+    status: choice(taskStatuses, { named: 'TaskStatus' }),
     version: Type.Integer(),
     createdAt: shownInstant,
     updatedAt: shownInstant,
     nextRunAt: shownInstantOrNull,
     warnings: Type.Optional(warningList),
     lastRun: shown({
+      named: 'LastRun',
       type: ['object', 'null'],
       required: ['id', 'status', 'scheduledFor', 'finishedAt'],
       properties: {
         id: { type: 'string', format: 'uuid' },
-        status: { enum: [...runStatuses] },
+        status: { named: 'RunStatus', enum: [...runStatuses] },
         scheduledFor: { type: 'string', format: 'date-time' },
         finishedAt: { type: ['string', 'null'], format: 'date-time' },
       },
@@ -185,21 +192,22 @@ const Task = Type.Object(
 );
 
 const runError = shown({
+  named: 'RunError',
   type: ['object', 'null'],
   required: ['kind', 'message'],
-  properties: { kind: { enum: [...errorKinds] }, message: { type: 'string' } },
+  properties: { kind: { named: 'ErrorKind', enum: [...errorKinds] }, message: { type: 'string' } },
 });
 
 const Run = Type.Object(
   {
     id: shown({ type: 'string', format: 'uuid' }),
     taskId: Type.String(),
-    trigger: choice(triggers),
+    trigger: choice(triggers, { named: 'RunTrigger' }),
     triggerSource: shown({ type: ['string', 'null'], description: 'What its caller gave as its source.' }),
     input: shown({ description: 'What its caller gave it to work on; null when nothing.' }),
     priority: Type.Integer(),
     scheduledFor: shownInstant,
-    status: choice(runStatuses),
+    status: choice(runStatuses, { named: 'RunStatus' }),
     attempt: Type.Integer(),
     maxAttempts: Type.Integer(),
     replica: shown({ type: ['string', 'null'] }),
@@ -209,6 +217,7 @@ const Run = Type.Object(
     latenessMs: shown({ type: ['number', 'null'] }),
     durationMs: shown({ type: ['number', 'null'] }),
     result: shown({
+      named: 'RunResult',
       type: ['object', 'null'],
       required: ['httpStatus', 'output', 'truncated'],
       properties: {
@@ -219,14 +228,17 @@ const Run = Type.Object(
     }),
     error: runError,
     attempts: Type.Array(
-      Type.Object({
-        attempt: Type.Integer(),
-        status: Type.String(),
-        startedAt: shownInstant,
-        finishedAt: shownInstantOrNull,
-        error: runError,
-        httpStatus: shown({ type: ['integer', 'null'] }),
-      }),
+      Type.Object(
+        {
+          attempt: Type.Integer(),
+          status: Type.String(),
+          startedAt: shownInstantOrNull,
+          finishedAt: shownInstantOrNull,
+          error: runError,
+          httpStatus: shown({ type: ['integer', 'null'] }),
+        },
+        { named: 'Attempt' },
+      ),
     ),
     reason: shown({ type: ['string', 'null'] }),
     progress: shown({ description: 'What the target reported last with a heartbeat; null when it did not.' }),
@@ -244,14 +256,19 @@ const Problem = Type.Object(
     instance: Type.String(),
     code: Type.String(),
     requestId: Type.String(),
-    errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }))),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }, { named: 'FieldError' })),
+    ),
   },
   { $id: 'Problem', description: 'RFC 9457' },
 );
 
 /** A page of `items`; `nextCursor` is null on the last one. */
 export const pageOf = (name: string) =>
-  Type.Object({ items: Type.Array(Type.Ref(`${name}#`)), nextCursor: shown({ type: ['string', 'null'] }) });
+  Type.Object(
+    { items: Type.Array(Type.Ref(`${name}#`)), nextCursor: shown({ type: ['string', 'null'] }) },
+    { named: `${name}List` },
+  );
 
 /** Every schema that has a name of its own. */
 export const namedSchemas = [ScheduleInput, TargetInput, TaskInput, NewTaskInput, TriggerInput, Task, Run, Problem];

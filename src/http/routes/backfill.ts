@@ -25,26 +25,29 @@ export function backfillRoutes(app: App, context: HttpContext): void {
       config: { role: 'operator' },
       schema: {
         summary: 'Run the occurrences of a past range that have no run yet',
-        description:
-          'By the schedule as it is now, whatever the status of the task. Where the task forbids overlap they run one after ' +
-          'the other. To be repeated from `nextFrom` where `limit` ended it; repeating it makes nothing twice.',
         tags: ['tasks'],
         params: taskIdParams,
-        body: closed({
-          from: Type.String({ maxLength: 40, description: 'First instant.' }),
-          to: Type.String({ maxLength: 40, description: 'Where the range ends; not part of it. Not in the future.' }),
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: mostRuns, default: usualRuns })),
-        }),
+        body: closed(
+          {
+            from: Type.String({ maxLength: 40, description: 'First instant.' }),
+            to: Type.String({ maxLength: 40, description: 'Where the range ends; not part of it. Not in the future.' }),
+            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: mostRuns, default: usualRuns })),
+          },
+          { named: 'BackfillInput' },
+        ),
         response: {
-          202: Type.Object({
-            created: Type.Integer({ description: 'Runs that were made.' }),
-            existing: Type.Integer({ description: 'Occurrences that had their run already.' }),
-            nextFrom: Type.Unsafe({
-              type: ['string', 'null'],
-              format: 'date-time',
-              description: 'The first occurrence of the range that `limit` left out.',
-            }),
-          }),
+          202: Type.Object(
+            {
+              created: Type.Integer({ description: 'Runs that were made.' }),
+              existing: Type.Integer({ description: 'Occurrences that had their run already.' }),
+              nextFrom: Type.Unsafe({
+                type: ['string', 'null'],
+                format: 'date-time',
+                description: 'The first occurrence of the range that `limit` left out.',
+              }),
+            },
+            { named: 'Backfill' },
+          ),
         },
       },
     },

@@ -83,19 +83,28 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
       schema: {
         summary: 'Create many tasks, each on its own',
         tags: ['tasks'],
-        body: closed({
-          items: Type.Array(Type.Unknown({ description: 'As for POST /tasks.' }), { minItems: 1, maxItems: 1_000 }),
-        }),
+        body: closed(
+          {
+            items: Type.Array(Type.Unknown({ shownAs: { $ref: 'NewTaskInput#' } }), { minItems: 1, maxItems: 1_000 }),
+          },
+          { named: 'TaskBatchInput' },
+        ),
         response: {
-          200: Type.Object({
-            items: Type.Array(
-              Type.Object({
-                status: Type.Integer(),
-                task: Type.Optional(Type.Ref('Task#')),
-                problem: Type.Optional(Type.Ref('Problem#')),
-              }),
-            ),
-          }),
+          200: Type.Object(
+            {
+              items: Type.Array(
+                Type.Object(
+                  {
+                    status: Type.Integer(),
+                    task: Type.Optional(Type.Ref('Task#')),
+                    problem: Type.Optional(Type.Ref('Problem#')),
+                  },
+                  { named: 'TaskBatchItem' },
+                ),
+              ),
+            },
+            { named: 'TaskBatch' },
+          ),
         },
       },
     },

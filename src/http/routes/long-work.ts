@@ -82,14 +82,17 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
         params: runParams,
         headers: tokenHeader,
         body: Type.Optional(
-          closed({
-            status: Type.Optional(choice(['succeeded', 'failed'], { default: 'succeeded' })),
-            output: Type.Optional(
-              Type.Unknown({ description: 'Text is kept as it is, anything else as JSON; the first 16 KiB.' }),
-            ),
-            error: Type.Optional(Type.String({ maxLength: 1_024, description: 'What went wrong, for `failed`.' })),
-            retry: Type.Optional(Type.Boolean({ description: 'false: no further attempt, even if one is left.' })),
-          }),
+          closed(
+            {
+              status: Type.Optional(choice(['succeeded', 'failed'], { default: 'succeeded' })),
+              output: Type.Optional(
+                Type.Unknown({ description: 'Text is kept as it is, anything else as JSON; the first 16 KiB.' }),
+              ),
+              error: Type.Optional(Type.String({ maxLength: 1_024, description: 'What went wrong, for `failed`.' })),
+              retry: Type.Optional(Type.Boolean({ description: 'false: no further attempt, even if one is left.' })),
+            },
+            { named: 'CompletionInput' },
+          ),
         ),
         response: { 200: Type.Ref('Run#') },
       },
@@ -121,13 +124,16 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
         params: runParams,
         headers: tokenHeader,
         body: Type.Optional(
-          closed({
-            progress: Type.Optional(
-              Type.Unknown({
-                description: 'Any JSON up to 4 KiB, shown with the run: 0.4, or {"done": 40, "of": 100}.',
-              }),
-            ),
-          }),
+          closed(
+            {
+              progress: Type.Optional(
+                Type.Unknown({
+                  description: 'Any JSON up to 4 KiB, shown with the run: 0.4, or {"done": 40, "of": 100}.',
+                }),
+              ),
+            },
+            { named: 'HeartbeatInput' },
+          ),
         ),
         response: { 200: Type.Ref('Run#') },
       },

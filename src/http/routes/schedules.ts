@@ -11,6 +11,7 @@ import type { App, HttpContext } from '../context.ts';
 import { warnOfOldZones } from '../old-zones.ts';
 import { instantParameter } from '../parameters.ts';
 import { unprocessable } from '../problems.ts';
+import { shownSchedule } from '../schedule-schemas.ts';
 import { taskId } from '../schema-parts.ts';
 import { closed, countQuery, warningList } from '../schemas.ts';
 import { inTurns } from '../turns.ts';
@@ -24,19 +25,25 @@ export function scheduleRoutes(app: App, context: HttpContext): void {
       schema: {
         summary: 'What a schedule means and when it fires next',
         tags: ['schedules'],
-        body: closed({
-          schedule: Type.Ref('ScheduleInput#'),
-          id: Type.Optional(Type.Unsafe({ ...taskId, description: 'The task whose `H` is to be shown.' })),
-          from: Type.Optional(Type.String({ maxLength: 40, description: 'Now when absent.' })),
-          count: countQuery,
-        }),
+        body: closed(
+          {
+            schedule: Type.Ref('ScheduleInput#'),
+            id: Type.Optional(Type.Unsafe({ ...taskId, description: 'The task whose `H` is to be shown.' })),
+            from: Type.Optional(Type.String({ maxLength: 40, description: 'Now when absent.' })),
+            count: countQuery,
+          },
+          { named: 'SchedulePreviewInput' },
+        ),
         response: {
-          200: Type.Object({
-            canonical: Type.Object({}, { description: 'The long form.' }),
-            description: Type.String(),
-            next: Type.Array(Type.String({ format: 'date-time' })),
-            warnings: warningList,
-          }),
+          200: Type.Object(
+            {
+              canonical: shownSchedule,
+              description: Type.String(),
+              next: Type.Array(Type.String({ format: 'date-time' })),
+              warnings: warningList,
+            },
+            { named: 'SchedulePreview' },
+          ),
         },
       },
     },

@@ -11,7 +11,10 @@ const longestStuckMs = 10_000;
 
 type SharedPage = () => Promise<{ contentType: string; bytes: Buffer }>;
 
-const healthAnswer = Type.Object({ status: Type.String(), failing: Type.Record(Type.String(), Type.String()) });
+const healthAnswer = Type.Object(
+  { status: Type.String(), failing: Type.Record(Type.String(), Type.String()) },
+  { named: 'Health' },
+);
 
 /** `stuckForMs` tells for how long the API has taken no request, because those under way do not end. */
 export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => number): void {
@@ -78,35 +81,44 @@ export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => 
         summary: 'The replicas that are alive',
         tags: ['service'],
         response: {
-          200: Type.Object({
-            replicas: Type.Array(
-              Type.Object({
-                id: Type.String(),
-                version: Type.String(),
-                tz: Type.Union([Type.String(), Type.Null()], {
-                  description:
-                    'The version of its time zone data. Where they differ, only the newest fire tasks in a zone.',
-                }),
-                host: Type.String(),
-                pid: Type.Integer(),
-                startedAt: Type.String({ format: 'date-time' }),
-                heartbeatAt: Type.String({ format: 'date-time' }),
-                running: Type.Integer(),
-                tasksLoaded: Type.Integer(),
-                duties: Type.Array(Type.String()),
-                breakers: Type.Array(
-                  Type.Object({
-                    origin: Type.String(),
-                    state: Type.String({ description: 'open: not called, half_open: one call tries.' }),
-                    openedMsAgo: Type.Integer({ description: 'As of the heartbeat.' }),
-                  }),
+          200: Type.Object(
+            {
+              replicas: Type.Array(
+                Type.Object(
+                  {
+                    id: Type.String(),
+                    version: Type.String(),
+                    tz: Type.Union([Type.String(), Type.Null()], {
+                      description:
+                        'The version of its time zone data. Where they differ, only the newest fire tasks in a zone.',
+                    }),
+                    host: Type.String(),
+                    pid: Type.Integer(),
+                    startedAt: Type.String({ format: 'date-time' }),
+                    heartbeatAt: Type.String({ format: 'date-time' }),
+                    running: Type.Integer(),
+                    tasksLoaded: Type.Integer(),
+                    duties: Type.Array(Type.String()),
+                    breakers: Type.Array(
+                      Type.Object(
+                        {
+                          origin: Type.String(),
+                          state: Type.String({ description: 'open: not called, half_open: one call tries.' }),
+                          openedMsAgo: Type.Integer({ description: 'As of the heartbeat.' }),
+                        },
+                        { named: 'Breaker' },
+                      ),
+                    ),
+                  },
+                  { named: 'Replica' },
                 ),
+              ),
+              clock: Type.Union([Type.String(), Type.Null()], {
+                description: "What is wrong with the database's clock, by the word of the replica that answers",
               }),
-            ),
-            clock: Type.Union([Type.String(), Type.Null()], {
-              description: "What is wrong with the database's clock, by the word of the replica that answers",
-            }),
-          }),
+            },
+            { named: 'Cluster' },
+          ),
         },
       },
     },

@@ -45,12 +45,14 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
     return sendPage(turns, reply, found, view, (event) => String(event.id));
   }
 
-  const schema = (summary: string, item: TSchema) => ({
+  const schema = (summary: string, named: string, item: TSchema) => ({
     summary,
     tags: ['tasks'],
     params: taskIdParams,
     querystring: closed({ limit: limitQuery, cursor: cursorQuery }),
-    response: { 200: Type.Object({ items: Type.Array(item), nextCursor: Type.Unsafe({ type: ['string', 'null'] }) }) },
+    response: {
+      200: Type.Object({ items: Type.Array(item), nextCursor: Type.Unsafe({ type: ['string', 'null'] }) }, { named }),
+    },
   });
 
   app.get(
@@ -59,13 +61,17 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
       config: { role: 'reader' },
       schema: schema(
         'What happened to the task, newest first',
-        Type.Object({
-          type: Type.String(),
-          at: instant,
-          actor: Type.String(),
-          requestId: Type.Unsafe({ type: ['string', 'null'] }),
-          changes: Type.Unsafe({ type: ['object', 'null'] }),
-        }),
+        'EventList',
+        Type.Object(
+          {
+            type: Type.String(),
+            at: instant,
+            actor: Type.String(),
+            requestId: Type.Unsafe({ type: ['string', 'null'] }),
+            changes: Type.Unsafe({ named: 'EventChanges', type: ['object', 'null'], additionalProperties: true }),
+          },
+          { named: 'Event' },
+        ),
       ),
     },
     (request, reply) => pageOf(request, reply, null, ({ id: _, ...event }) => event),
@@ -77,17 +83,21 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
       config: { role: 'reader' },
       schema: schema(
         'Which occurrences did not fire, newest first',
-        Type.Object({
-          from: Type.String({ format: 'date-time', description: 'The first of them.' }),
-          to: Type.String({ format: 'date-time', description: 'The last of them.' }),
-          count: Type.Integer(),
-          policy: Type.String(),
-          reason: Type.String({
-            description:
-              '`stopped`, `changed` or `deleted` where the task was before they started; otherwise what misfire.policy says.',
-          }),
-          recordedAt: instant,
-        }),
+        'MissList',
+        Type.Object(
+          {
+            from: Type.String({ format: 'date-time', description: 'The first of them.' }),
+            to: Type.String({ format: 'date-time', description: 'The last of them.' }),
+            count: Type.Integer(),
+            policy: Type.String(),
+            reason: Type.String({
+              description:
+                '`stopped`, `changed` or `deleted` where the task was before they started; otherwise what misfire.policy says.',
+            }),
+            recordedAt: instant,
+          },
+          { named: 'Miss' },
+        ),
       ),
     },
     (request, reply) => pageOf(request, reply, 'missed', missView),

@@ -12,8 +12,9 @@ export function contract(version: string, basePath: string): NonNullable<Fastify
       description:
         'A scheduling service. Instants are RFC 3339 in UTC with milliseconds; durations are text such as `30s` or `1h30m`. Every error is an `application/problem+json` document (RFC 9457).',
       license: { name: 'MIT', identifier: 'MIT' },
+      contact: { name: 'The maintainers of Punctual' },
     },
-    servers: [{ url: basePath === '' ? '/' : basePath }],
+    servers: [{ url: basePath === '' ? '/' : basePath, description: 'This service' }],
     tags: [
       { name: 'tasks', description: 'What is to be run, and when' },
       { name: 'runs', description: 'What became of it' },
@@ -23,7 +24,13 @@ export function contract(version: string, basePath: string): NonNullable<Fastify
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'An API key or a JWT.' },
-        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-Api-Key', description: 'An API key.' },
+        runToken: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-Run-Token',
+          description: 'The token of a run, as the call of its target had it.',
+        },
       },
     },
   };

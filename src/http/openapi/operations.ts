@@ -1,0 +1,215 @@
+/** What the contract says of each call beyond its schemas: its name, what it means, its errors, headers and an example. */
+
+import type { HeaderName, ParameterName } from './parts.ts';
+
+export type Operation = {
+  /** The name that generated clients give the call. */
+  id: string;
+  description: string;
+  /** Statuses of problems that only some calls answer with. */
+  errors?: readonly number[];
+  /** Request headers, beyond those of all calls. */
+  takes?: readonly ParameterName[];
+  /** What a success means, by status, and the headers that it has. */
+  answers: Readonly<Record<number, { description: string; headers?: readonly HeaderName[] }>>;
+  /** Whether the call works without a body. */
+  isBodyOptional?: boolean;
+  /** A request body that works; without one the contract shows none. */
+  example?: unknown;
+};
+
+const theTask = { description: 'The task.', headers: ['ETag'] } as const;
+const theRun = { description: 'The run.' } as const;
+const newRun = { description: 'The run.', headers: ['Location'] } as const;
+const created = { description: 'The new task.', headers: ['ETag', 'Location'] } as const;
+const page = { description: 'A page of the list.', headers: ['Link'] } as const;
+const exampleTask = {
+  name: 'Nightly report',
+  labels: { team: 'billing' },
+  schedule: { cron: '0 2 * * *', timezone: 'Europe/Berlin' },
+  target: { url: 'https://billing.example.com/report', body: { full: true } },
+  retry: { maxAttempts: 5 },
+};
+const health = { description: 'All is well.' };
+
+/** By method and path, as the routes write them. */
+export const operations: Readonly<Record<string, Operation>> = {
+  'GET /livez': {
+    id: 'getLiveness',
+    description: 'For a supervisor that restarts what hangs.',
+    answers: { 200: health },
+  },
+  'GET /readyz': {
+    id: 'getReadiness',
+    description: 'For a balancer: `failing` names each check that fails, and why.',
+    answers: { 200: health, 503: { description: 'Some check fails.' } },
+  },
+  'GET /healthz': {
+    id: 'getHealth',
+    description: 'The same as `/readyz`.',
+    answers: { 200: health, 503: { description: 'Some check fails.' } },
+  },
+  'GET /metrics': {
+    id: 'getMetrics',
+    description: 'In the text format of Prometheus, or as OpenMetrics where `Accept` asks for that.',
+    answers: { 200: { description: 'The metrics.' } },
+  },
+  'GET /cluster': {
+    id: 'getCluster',
+    description: 'Each replica with its version, its load, the duties it holds and the circuits it keeps open.',
+    answers: { 200: { description: 'The replicas.' } },
+  },
+  'POST /tasks': {
+    id: 'createTask',
+    description: 'Only `schedule` and `target` are required. 409 where the id exists.',
+    errors: [409, 422],
+    answers: { 201: { ...created, headers: [...created.headers, 'Idempotency-Replayed'] } },
+    example: { id: 'nightly-report', ...exampleTask },
+  },
+  'POST /tasks/batch': {
+    id: 'createTasks',
+    description: 'One answer for each item, in their order. A bad item harms no other.',
+    answers: { 200: { description: 'What became of each item.' } },
+    example: {
+      items: [
+        { id: 'every-minute', schedule: { every: '1m' }, target: 'https://example.com/tick' },
+        { id: 'on-demand', schedule: { manual: true }, target: 'https://example.com/import' },
+      ],
+    },
+  },
+  'GET /tasks': {
+    id: 'listTasks',
+    description:
+      'In the order of their ids. Filters that are repeated match any of their values; `label` must match all.',
+    answers: { 200: page },
+  },
+  'GET /tasks/:id': {
+    id: 'getTask',
+    description: 'Credentials in it are shown to admins only.',
+    takes: ['IfNoneMatch'],
+    answers: { 200: theTask, 304: { description: 'It is still as `If-None-Match` says.', headers: ['ETag'] } },
+  },
+  'PUT /tasks/:id': {
+    id: 'replaceTask',
+    description: 'What the body leaves out gets its default. `If-None-Match: *` only creates.',
+    errors: [409, 412, 422],
+    takes: ['IfMatch', 'IfNoneMatch'],
+    answers: { 200: theTask, 201: created },
+    example: exampleTask,
+  },
+  'PATCH /tasks/:id': {
+    id: 'patchTask',
+    description: 'What the body leaves out stays; null takes a field back to its default.',
+    errors: [409, 412, 422],
+    takes: ['IfMatch'],
+    answers: { 200: theTask },
+    example: { description: 'For the accountants', retry: { maxAttempts: 3 } },
+  },
+  'DELETE /tasks/:id': {
+    id: 'deleteTask',
+    description: 'Nothing of it starts once this is answered. Its runs stay in the history.',
+    errors: [409, 412],
+    takes: ['IfMatch'],
+    answers: { 204: { description: 'It is gone.' } },
+  },
+  'POST /tasks/:id/start': {
+    id: 'startTask',
+    description: '409 where it is active already, or has nothing left to come.',
+    errors: [409, 422],
+    answers: { 200: theTask },
+    isBodyOptional: true,
+    example: { catchUp: 'skip', triggerSource: 'deploy-42' },
+  },
+  'POST /tasks/:id/stop': {
+    id: 'stopTask',
+    description: 'Nothing of it starts once this is answered. 409 where it is not active.',
+    errors: [409],
+    answers: { 200: theTask },
+    isBodyOptional: true,
+    example: { cancel: 'pending', triggerSource: 'deploy-42' },
+  },
+  'POST /tasks/:id/trigger': {
+    id: 'triggerTask',
+    description: 'Works on a stopped task too. With `Prefer: wait=10` the answer waits for the end of the run.',
+    errors: [409, 422],
+    takes: ['Traceparent'],
+    answers: { 202: { ...newRun, headers: ['Location', 'Idempotency-Replayed', 'Preference-Applied'] } },
+    isBodyOptional: true,
+    example: { triggerSource: 'deploy-42', input: { full: true }, priority: 9 },
+  },
+  'POST /tasks/:id/backfill': {
+    id: 'backfillTask',
+    description:
+      'By the schedule as it is now, whatever the status of the task. Where the task forbids overlap they run one after ' +
+      'the other. To be repeated from `nextFrom` where `limit` ended it; repeating it makes nothing twice.',
+    errors: [409, 422],
+    answers: { 202: { description: 'How many runs were made.', headers: ['Location'] } },
+    example: { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z', limit: 100 },
+  },
+  'GET /tasks/:id/next': {
+    id: 'listNextRuns',
+    description: 'The instants at which it will fire; none where it is not active.',
+    answers: { 200: { description: 'The instants.' } },
+  },
+  'GET /tasks/:id/events': {
+    id: 'listTaskEvents',
+    description: 'Who changed, started, stopped or triggered it, and what has gone wrong with it.',
+    answers: { 200: page },
+  },
+  'GET /tasks/:id/misses': {
+    id: 'listTaskMisses',
+    description: 'Stretches of occurrences that did not fire, and why.',
+    answers: { 200: page },
+  },
+  'GET /tasks/:id/runs': {
+    id: 'listTaskRuns',
+    description: 'Those of a deleted task too. Filters that are repeated match any of their values.',
+    answers: { 200: page },
+  },
+  'GET /runs': {
+    id: 'listRuns',
+    description: 'Of all tasks, or of the one that `task` names. Filters that are repeated match any of their values.',
+    answers: { 200: page },
+  },
+  'GET /runs/:id': {
+    id: 'getRun',
+    description: 'Each attempt tells when it ran and what came of it.',
+    answers: { 200: theRun },
+  },
+  'POST /runs/:id/cancel': {
+    id: 'cancelRun',
+    description: '409 where it is over already.',
+    errors: [409],
+    answers: { 202: theRun },
+  },
+  'POST /runs/:id/retry': {
+    id: 'retryRun',
+    description: 'With the input and source of the first. 409 where that is not over yet.',
+    errors: [409],
+    takes: ['Traceparent'],
+    answers: { 202: newRun },
+  },
+  'POST /runs/:id/complete': {
+    id: 'completeRun',
+    description: 'With the token that came in the call. 409 where nothing is waited for any more.',
+    errors: [409],
+    answers: { 200: theRun },
+    isBodyOptional: true,
+    example: { status: 'succeeded', output: 'imported 4,711 rows' },
+  },
+  'POST /runs/:id/heartbeat': {
+    id: 'sendHeartbeat',
+    description: 'With the token that came in the call. 409 where the attempt is over: stop working on it.',
+    errors: [409],
+    answers: { 200: theRun },
+    isBodyOptional: true,
+    example: { progress: { done: 40, of: 100 } },
+  },
+  'POST /schedules/preview': {
+    id: 'previewSchedule',
+    description: 'Stores nothing.',
+    errors: [422],
+    answers: { 200: { description: 'The schedule in its long form, in words, and the next instants.' } },
+    example: { schedule: { cron: '0 2 * * *', timezone: 'Europe/Berlin' }, count: 5 },
+  },
+};
