@@ -41,11 +41,23 @@ export async function sendPage<T>(
   view: (item: T) => unknown,
   cursorOf: (item: T) => string,
 ): Promise<FastifyReply> {
+  return sendTexts(turns, reply, { items, more }, (item) => writeAnswer(view(item)), cursorOf);
+}
+
+/** The same for items whose JSON text is known; null ends the page before the item. */
+export async function sendTexts<T>(
+  turns: Turns,
+  reply: FastifyReply,
+  { items, more }: Found<T>,
+  textOf: (item: T) => string | null,
+  cursorOf: (item: T) => string,
+): Promise<FastifyReply> {
   const written: string[] = [];
   let bytes = 0;
   for (const item of items) {
     await turns.take();
-    const text = writeAnswer(view(item));
+    const text = textOf(item);
+    if (text === null) break;
     bytes += Buffer.byteLength(text);
     if (written.length > 0 && bytes > largestPage) break;
     written.push(text);

@@ -9,6 +9,7 @@ import type { HttpTarget } from '../domain/target.ts';
 import { type TaskDefinition, timingOf } from '../domain/task.ts';
 import { secondsPerPriority } from '../store/claims.ts';
 import type { LastRun, Run } from '../store/runs.ts';
+import type { ListedTask } from '../store/task-pages.ts';
 import type { Task } from '../store/task-row.ts';
 import { roleAllows } from './actor.ts';
 import type { HttpContext } from './context.ts';
@@ -32,7 +33,7 @@ export async function nextRuns(
   return timing === null ? [] : inTurns(occurrencesAfter(timing, after), Math.min(count, runsLeft(task)), turns);
 }
 
-function timingOfActive({ definition, uid, activeFrom }: Task, calendar: Calendar): Timing | null {
+export function timingOfActive({ definition, uid, activeFrom }: Task, calendar: Calendar): Timing | null {
   return definition.status === 'active' ? timingOf(uid, definition, activeFrom, calendar) : null;
 }
 
@@ -43,7 +44,15 @@ function runsLeft({ definition, claimed }: Task): number {
 
 /** A task as somebody of this role may see it: only those who may change it see the credentials in its headers. */
 export function taskView(task: Task, lastRun: LastRun | undefined, now: number, calendar: Calendar, role: Role) {
-  const next = nextRunAt(task, now, calendar);
+  const last = lastRun && {
+    ...{ id: lastRun.id, status: lastRun.status },
+    ...{ scheduledFor: lastRun.scheduledFor.getTime(), finishedAt: lastRun.finishedAt?.getTime() ?? null },
+  };
+  return { ...definitionView(task, role), ...changingView(nextRunAt(task, now, calendar), last ?? null) };
+}
+
+/** What changes with the version of a task alone. */
+export function definitionView(task: Task, role: Role) {
   const definition = (roleAllows(role, 'admin') ? hideSigning : maskCredentials)(task.definition);
   return {
     id: task.id,
@@ -52,15 +61,17 @@ export function taskView(task: Task, lastRun: LastRun | undefined, now: number, 
     version: task.version,
     createdAt: formatInstant(task.createdAt),
     updatedAt: formatInstant(task.updatedAt),
+  };
+}
+
+/** What changes by itself. Instants are epoch milliseconds. */
+export function changingView(next: number | null, lastRun: ListedTask['lastRun']) {
+  return {
     nextRunAt: next === null ? null : formatInstant(next),
-    lastRun: lastRun
-      ? {
-          id: lastRun.id,
-          status: lastRun.status,
-          scheduledFor: shown(lastRun.scheduledFor),
-          finishedAt: shown(lastRun.finishedAt),
-        }
-      : null,
+    lastRun: lastRun && {
+      ...{ id: lastRun.id, status: lastRun.status, scheduledFor: formatInstant(lastRun.scheduledFor) },
+      finishedAt: lastRun.finishedAt === null ? null : formatInstant(lastRun.finishedAt),
+    },
   };
 }
 

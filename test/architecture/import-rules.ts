@@ -59,6 +59,7 @@ const packages: Record<string, readonly string[]> = {
   undici: ['executors'],
   pino: ['log', '* (types)'],
   'pino-pretty': ['log'],
+  'lru-cache': ['http'],
   'prom-client': ['metrics'],
 };
 

@@ -1,15 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { listTasks, type TaskFilter } from '../../src/store/task-pages.ts';
 import type { Task } from '../../src/store/task-row.ts';
-import {
-  completeTasks,
-  deleteTask,
-  findTask,
-  insertTasks,
-  listTasks,
-  type TaskFilter,
-  updateTask,
-} from '../../src/store/tasks.ts';
+import { completeTasks, deleteTask, findTask, insertTasks, updateTask } from '../../src/store/tasks.ts';
 import { forgetTombstones } from '../../src/store/tombstones.ts';
 import { noPostgres } from '../services/provided.ts';
 import { author, define, makeTask, makeTasks, openStore, plantRun, runIds, type Store, t0 } from './store.ts';
@@ -19,7 +12,7 @@ beforeAll(async () => {
   store = await openStore();
 });
 
-const everything: TaskFilter = { statuses: [], labels: [], q: null, after: null, limit: 1_000, largest: 1_000_000 };
+const everything: TaskFilter = { statuses: [], labels: [], q: null, after: null, limit: 1_000 };
 const list = async (filter: Partial<TaskFilter>) =>
   (await listTasks(store.db, { ...everything, ...filter })).items.map(({ id }) => id);
 const eventsOf = async ({ uid }: Pick<Task, 'uid'>) =>

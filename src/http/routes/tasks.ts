@@ -10,22 +10,25 @@ import type { Warning } from '../../domain/warning.ts';
 import { claimsAreOver } from '../../store/barrier.ts';
 import { cancelRunsOf, lastRuns } from '../../store/runs.ts';
 import { removeTask } from '../../store/task-changes.ts';
+import { listTasks, readTasks } from '../../store/task-pages.ts';
 import type { Task } from '../../store/task-row.ts';
-import { findTask, insertTasks, listTasks } from '../../store/tasks.ts';
+import { findTask, insertTasks } from '../../store/tasks.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { liveTask } from '../live-task.ts';
 import { creationOf, newTask, sendCreation } from '../new-task.ts';
-import { decodeCursor, largestPage, sendPage } from '../paging.ts';
+import { decodeCursor, largestPage, sendTexts } from '../paging.ts';
 import { checkIfMatch, etagOf, isKnown } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { patchTask, replaceTask, settleCut, triesOf } from '../revisions.ts';
 import { choices, closed, cursorQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
+import { createTaskTexts } from '../task-texts.ts';
 import type { Validation } from '../validation.ts';
 import { taskView } from '../views.ts';
 
 export function taskRoutes(app: App, context: HttpContext, validation: Validation): void {
   const { database, calendar, now, turns } = context;
   const db = database.pool;
+  const texts = createTaskTexts(calendar);
 
   async function view(task: Task, { actor }: FastifyRequest) {
     const last = await lastRuns(db, [task.uid]);
@@ -73,18 +76,23 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         q: query.q || null,
         after: decodeCursor(query.cursor, /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
         limit: query.limit,
-        largest: largestPage,
       });
-      const last = await lastRuns(
-        db,
-        found.items.map((task) => task.uid),
-      );
+      const { role } = request.actor;
+      const unknown = found.items.filter((task) => !texts.has(task, role)).map(({ uid }) => uid);
+      const versions = new Map<number, number>();
+      for (const task of unknown.length === 0 ? [] : await readTasks(db, unknown, largestPage)) {
+        await turns.take();
+        texts.keep(task, role);
+        versions.set(task.uid, task.version);
+      }
+      // A task may have changed, or gone, since it was found.
+      const items = found.items.map((task) => ({ ...task, version: versions.get(task.uid) ?? task.version }));
       const at = now();
-      return sendPage(
+      return sendTexts(
         turns,
         reply,
-        found,
-        (task) => taskView(task, last.get(task.uid), at, calendar, request.actor.role),
+        { items, more: found.more },
+        (task) => texts.textOf(task, role, at),
         (task) => task.id,
       );
     },
