@@ -2,7 +2,6 @@
 
 import { gateOf, ownTask } from '../domain/limits.ts';
 import type { TaskDefinition } from '../domain/task.ts';
-import type { TaskStatus } from '../domain/task-states.ts';
 import type { Queryable } from './database.ts';
 import { type Author, describeChange } from './events.ts';
 import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './task-row.ts';
