@@ -41,38 +41,40 @@ export async function sendPage<T>(
   view: (item: T) => unknown,
   cursorOf: (item: T) => string,
 ): Promise<FastifyReply> {
-  return sendTexts(turns, reply, { items, more }, (item) => writeAnswer(view(item)), cursorOf);
-}
-
-/** The same for items whose JSON text is known; null ends the page before the item. */
-export async function sendTexts<T>(
-  turns: Turns,
-  reply: FastifyReply,
-  { items, more }: Found<T>,
-  textOf: (item: T) => string | null,
-  cursorOf: (item: T) => string,
-): Promise<FastifyReply> {
-  const written: string[] = [];
+  const written: Written[] = [];
   let bytes = 0;
   for (const item of items) {
     await turns.take();
-    const text = textOf(item);
-    if (text === null) break;
-    bytes += Buffer.byteLength(text);
-    if (written.length > 0 && bytes > largestPage) break;
-    written.push(text);
+    const text = writeAnswer(view(item));
+    bytes += text.length;
+    written.push({ text, cursor: cursorOf(item) });
+    if (bytes > largestPage) break;
   }
-  const last = items[written.length - 1];
-  const goesOn = last !== undefined && (more || written.length < items.length);
-  const nextCursor = goesOn ? encodeCursor(cursorOf(last)) : null;
+  return sendWritten(reply, written, more || written.length < items.length);
+}
+
+/** An item as JSON text, empty where it is gone, and what it is called in a cursor. */
+export type Written = { text: string; cursor: string };
+
+/** The same for items that are written already; `more` says that others follow them. */
+export function sendWritten(reply: FastifyReply, written: readonly Written[], more: boolean): FastifyReply {
+  let fitting = 0;
+  for (let bytes = 0; fitting < written.length; fitting++) {
+    bytes += Buffer.byteLength((written[fitting] as Written).text);
+    if (fitting > 0 && bytes > largestPage) break;
+  }
+  const page = written.slice(0, fitting);
+  const last = page.at(-1);
+  const nextCursor = last !== undefined && (more || fitting < written.length) ? encodeCursor(last.cursor) : null;
   if (nextCursor !== null) {
     const url = new URL(reply.request.url, 'http://localhost');
     url.searchParams.set('cursor', nextCursor);
     reply.header('link', `<${url.pathname}${url.search}>; rel="next"`);
   }
+  const items = page.flatMap(({ text }) => (text === '' ? [] : text)).join(',');
   return reply
     .type('application/json; charset=utf-8')
-    .send(`{"items":[${written.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`);
+    .send(`{"items":[${items}],"nextCursor":${JSON.stringify(nextCursor)}}`);
 }
 
 export const uuidText = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

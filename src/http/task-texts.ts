@@ -25,6 +25,8 @@ export type TaskTexts = {
   has(task: ListedTask, role: Role): boolean;
   /** Keeps the text of a task. */
   keep(task: Task, role: Role): void;
+  /** Whether the text has to be computed rather than put together: a next occurrence may take a while to find. */
+  isDear(task: ListedTask, role: Role, now: number): boolean;
   /** The JSON text of a task as of `now` (epoch milliseconds); null where it is not kept. */
   textOf(task: ListedTask, role: Role, now: number): string | null;
 };
@@ -41,7 +43,14 @@ export function createTaskTexts(calendar: Calendar): TaskTexts {
     return found?.version === version ? found : null;
   };
 
+  const isOld = ({ timing, next }: Kept, now: number) =>
+    timing !== null && (now < next.from || (next.at !== null && now >= next.at));
+
   return {
+    isDear(task, role, now) {
+      const found = find(task, role);
+      return found !== null && isOld(found, now);
+    },
     has: (task, role) => find(task, role) !== null,
     keep(task, role) {
       const text = writeAnswer(definitionView(task, role)).slice(0, -1);
@@ -52,8 +61,7 @@ export function createTaskTexts(calendar: Calendar): TaskTexts {
       const found = find(task, role);
       if (found === null) return null;
       const { text, timing } = found;
-      if (timing !== null && (now < found.next.from || (found.next.at !== null && now >= found.next.at)))
-        found.next = { from: now, at: nextOccurrence(timing, now) };
+      if (timing !== null && isOld(found, now)) found.next = { from: now, at: nextOccurrence(timing, now) };
       const next = timing === null || task.runsLeft === 0 ? null : found.next.at;
       return `${text},${JSON.stringify(changingView(next, task.lastRun)).slice(1)}`;
     },

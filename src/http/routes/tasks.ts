@@ -16,7 +16,7 @@ import { findTask, insertTasks } from '../../store/tasks.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { liveTask } from '../live-task.ts';
 import { creationOf, newTask, sendCreation } from '../new-task.ts';
-import { decodeCursor, largestPage, sendTexts } from '../paging.ts';
+import { decodeCursor, largestPage, sendWritten, type Written } from '../paging.ts';
 import { checkIfMatch, etagOf, isKnown } from '../preconditions.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { patchTask, replaceTask, settleCut, triesOf } from '../revisions.ts';
@@ -85,16 +85,18 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         texts.keep(task, role);
         versions.set(task.uid, task.version);
       }
-      // A task may have changed, or gone, since it was found.
-      const items = found.items.map((task) => ({ ...task, version: versions.get(task.uid) ?? task.version }));
       const at = now();
-      return sendTexts(
-        turns,
-        reply,
-        { items, more: found.more },
-        (task) => texts.textOf(task, role, at),
-        (task) => task.id,
-      );
+      const written: Written[] = [];
+      for (const task of found.items) {
+        // A task may have changed since it was found.
+        const listed = { ...task, version: versions.get(task.uid) ?? task.version };
+        if (texts.isDear(listed, role, at)) await turns.take();
+        const text = texts.textOf(listed, role, at);
+        // It has gone, or it is too large for this page, which then ends here. The first is never too large.
+        if (text === null && written.length > 0) break;
+        written.push({ text: text ?? '', cursor: task.id });
+      }
+      return sendWritten(reply, written, found.more || written.length < found.items.length);
     },
   );
 
