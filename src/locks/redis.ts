@@ -38,6 +38,9 @@ const common = {
 
 const pauseBeforeRetry = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000);
 
+/** What the server answered itself, other than by being late or gone. */
+const isRefusal = (error: Error) => error.name === 'ReplyError';
+
 /** How often it is asked whether what is needed is allowed, in milliseconds. */
 const watchEveryMs = 5_000;
 
@@ -46,34 +49,31 @@ export function connectRedis(address: RedisAddress, log: Logger, clock: Pick<Clo
   const redis = open(address);
   /** What is refused, by what it is needed for. */
   const refusals = new Map<string, string>();
-  const watches: { look: () => Promise<void>; end: () => void }[] = [];
-  let failing = false;
+  const watches: { look: () => void; end: () => void }[] = [];
+  /** What was told last; null while it works. */
+  let failing: Error | null = null;
   let closed = false;
 
-  const warn = (error: Error) => log.warn({ err: error }, 'Redis cannot be used: the fence in Postgres holds alone');
-
-  /** One line when it fails, and one when it works again. */
+  /** One line when it fails, and one when it works again. A refusal is told also after another reason: it stays. */
   function tell(error: Error | null): void {
-    if (error && !failing) warn(error);
+    if (error && (failing === null || (isRefusal(error) && !isRefusal(failing))))
+      log.warn({ err: error }, 'Redis cannot be used: the fence in Postgres holds alone');
     if (!error && failing) log.info('Redis is back');
-    failing = error !== null;
+    failing = error && failing && isRefusal(failing) ? failing : error;
   }
 
-  /** A refusal is told also where it has been failing: it is another reason, and stays. */
   function note(what: string, error: Error | null): void {
-    if (error && refusals.size === 0) {
-      warn(error);
-      failing = true;
-    }
-    if (error) refusals.set(what, error.message);
-    else if (refusals.delete(what) && refusals.size === 0) tell(null);
+    if (error) {
+      refusals.set(what, error.message);
+      tell(error);
+    } else if (refusals.delete(what) && refusals.size === 0) tell(null);
   }
 
   redis.on('error', (error: Error) => tell(error));
   redis.on('ready', () => {
     // What was refused may be so still: the answers to what is asked now will tell.
     if (refusals.size === 0) tell(null);
-    for (const { look } of watches) void look();
+    for (const { look } of watches) look();
   });
   return {
     redis,
@@ -82,22 +82,20 @@ export function connectRedis(address: RedisAddress, log: Logger, clock: Pick<Clo
     up: (what) => redis.status === 'ready' && (what === undefined ? refusals.size === 0 : !refusals.has(what)),
     watch(what, ask) {
       let timer: Timer | null = null;
-      let asking = false;
-      async function look(): Promise<void> {
-        if (asking || closed) return;
+      function look(): void {
+        if (closed) return;
         timer?.cancel();
-        asking = true;
-        if (redis.status === 'ready')
-          await ask().then(
-            () => note(what, null),
-            // A server that is slow, or gone, has refused nothing.
-            (error: Error) => error.name === 'ReplyError' && note(what, error),
-          );
-        asking = false;
-        if (!closed) timer = clock.after(watchEveryMs, look);
+        // Whatever becomes of this question: a connection that is lost in the middle may leave it open.
+        timer = clock.after(watchEveryMs, look);
+        if (redis.status !== 'ready') return;
+        ask().then(
+          () => note(what, null),
+          // A server that is slow, or gone, has refused nothing.
+          (error: Error) => isRefusal(error) && note(what, error),
+        );
       }
       watches.push({ look, end: () => timer?.cancel() });
-      void look();
+      look();
     },
     close() {
       closed = true;

@@ -73,6 +73,8 @@ export type Plan = {
   limits: Limits;
   /** Without Redis when the replicas start. */
   redisAtStart: boolean;
+  /** Whether the replicas have a role without other rights, that sets another one, names of their own, and no Redis at all. */
+  humble: boolean;
   /** `MAX_CONCURRENT_RUNS`; null for the default. */
   slots: number | null;
   /** What the database's clock is to say when the load begins, instead of the truth: epoch milliseconds. */
@@ -103,6 +105,7 @@ export type PlanSketch = {
   limits?: Partial<Limits>;
   churnPerSecond?: number;
   redisAtStart?: boolean;
+  humble?: boolean;
   slots?: number;
   databaseSays?: number | null;
 };
@@ -121,6 +124,7 @@ export function makePlan(name: string, sketch: PlanSketch, seed: number, pace: P
     faults: sketch.faults ?? [],
     limits: { ...generous, ...sketch.limits },
     redisAtStart: sketch.redisAtStart ?? true,
+    humble: sketch.humble ?? false,
     slots: sketch.slots ?? null,
     databaseSays: sketch.databaseSays ?? null,
   };

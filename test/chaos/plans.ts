@@ -74,6 +74,14 @@ export const sketches: Record<string, (seed: number) => PlanSketch> = {
       at(0.5, { kind: 'stop-storm', tasks: 40, for: 26 }),
     ],
   }),
+  // What a URL or a role says must not touch a promise.
+  'stop-storm-humble': () => ({
+    faults: [
+      at(0, { kind: 'postgres', how: 'slow-commit', for: whole }),
+      at(0.5, { kind: 'stop-storm', tasks: 40, for: 26 }),
+    ],
+    humble: true,
+  }),
   'commit-answer-cut': () => ({ faults: [at(1, { kind: 'commit', how: 'answer-cut', for: whole, share: 0.15 })] }),
   'commit-never': () => ({ faults: [at(1, { kind: 'commit', how: 'never', for: whole, share: 0.15 })] }),
   'cut-from-postgres': () => ({

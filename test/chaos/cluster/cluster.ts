@@ -44,6 +44,28 @@ export type Cluster = {
   close(): Promise<void>;
 };
 
+const humblePassword = 'humble';
+
+/** A role that may do nothing but set another one, which has rights to what is in the tables, also of those made later. */
+async function makeHumble(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`
+    create role worker; create role login login password '${humblePassword}' in role worker;
+    alter role login set role = worker; alter role login set application_name = 'of the role';
+    grant select, insert, update, delete on all tables in schema public to worker;
+    grant usage on all sequences in schema public to worker;
+    alter default privileges grant all on schemas to worker; alter default privileges grant all on tables to worker; alter default privileges grant all on sequences to worker`);
+  await client.end();
+}
+
+function humbleUrl(url: string): string {
+  const address = new URL(url);
+  [address.username, address.password] = ['login', humblePassword];
+  address.searchParams.set('application_name', 'x');
+  return address.href;
+}
+
 /** Where the database gets a time of its own, it is given this much before it matters: servers and replicas have to start. */
 const setUpMs = 60_000;
 
@@ -73,6 +95,8 @@ export async function startCluster(plan: Plan, tools: Tools, notes: string[]): P
     await run(process.execPath, [tools.program, 'migrate'], {
       env: { PATH: process.env.PATH, DATABASE_URL: postgres.url },
     });
+
+    if (plan.humble) await makeHumble(postgres.url);
 
     const pool = new pg.Pool({
       connectionString: postgres.url,
@@ -104,8 +128,8 @@ export async function startCluster(plan: Plan, tools: Tools, notes: string[]): P
     async function startNow(replica: number): Promise<void> {
       const wire = wires[replica] as Record<Dependency, Wire>;
       const env: Record<string, string> = {
-        DATABASE_URL: wire.postgres.url,
-        REDIS_URL: wire.redis.url,
+        DATABASE_URL: plan.humble ? humbleUrl(wire.postgres.url) : wire.postgres.url,
+        ...(!plan.humble && { REDIS_URL: wire.redis.url }),
         LEASE_TTL: `${plan.leaseMs}ms`,
         TARGET_DENY: 'none',
         ...(plan.slots !== null && { MAX_CONCURRENT_RUNS: String(plan.slots) }),
