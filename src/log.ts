@@ -25,6 +25,8 @@ export function createLogger({ level, format, version, destination }: LogOptions
     base: { service: 'punctual', version },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
+    // pino takes anything with a message for an Error, and puts the name of its class in place of its type.
+    serializers: { err: (err: unknown) => (err instanceof Error ? pino.stdSerializers.err(err) : err) },
     hooks: { streamWrite: redact },
   };
   const output = destination ?? pino.destination({ dest: 1, sync: true });

@@ -75,7 +75,7 @@ export async function startService({
   tz,
   onFatal,
 }: ServiceOptions): Promise<Service> {
-  const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, clock, onFatal) : null;
+  const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, { clock, log, onFatal }) : null;
   const connection = embedded?.connection ?? secrets.database;
   const fullDisk = createFullDiskAlarm(clock.monotonic, log);
   const random = Math.random;
@@ -256,7 +256,7 @@ export async function startService({
     port: settings.port,
     listenTextResolver: (address) => `accepting connections at ${address}`,
   });
-  log.info({ url, version, tz, store: embedded ? 'embedded' : 'postgres', redis: redis !== null }, 'listening');
+  log.info({ url, tz, store: embedded ? 'embedded' : 'postgres', redis: redis !== null }, 'listening');
   return {
     url,
     async stop() {
@@ -283,10 +283,13 @@ export async function startService({
   };
 }
 
-async function openEmbedded(dataDir: string, clock: Clock, onFatal: (reason: string) => void): Promise<EmbeddedStore> {
+type Opening = Pick<ServiceOptions, 'clock' | 'log' | 'onFatal'>;
+
+async function openEmbedded(dataDir: string, { clock, log, onFatal }: Opening): Promise<EmbeddedStore> {
   const opened = await startEmbedded({
     dataDir,
     clock,
+    onNew: (folder) => log.info({ folder }, 'making the embedded store; this first start takes some seconds'),
     onDeath: (reason) => onFatal(`the embedded store died: ${reason}`),
   });
   if (!opened.ok) throw new Error(opened.errors);

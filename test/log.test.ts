@@ -48,6 +48,12 @@ describe('a JSON line', () => {
     expect(last().err).toMatchObject({ type: 'TypeError', message: 'broken', code: 'E1' });
     expect(last().err.stack).toContain('log.test.ts');
   });
+
+  test('shows an error that is none of the program with its own type alone', () => {
+    const { log, last } = record();
+    log.warn({ err: { type: 'rejected', message: 'the target answered 500' } }, 'run ended');
+    expect(last().err).toEqual({ type: 'rejected', message: 'the target answered 500' });
+  });
 });
 
 describe('secrets', () => {

@@ -27,6 +27,8 @@ export type EmbeddedStore = {
 export type EmbeddedOptions = {
   dataDir: string;
   clock: Clock;
+  /** There is no data in the folder yet, and making it takes some seconds. Told the whole path. */
+  onNew?: (folder: string) => void;
   /** The thread ended without being asked, or the folder was lost: nothing can be stored any more. Called once. */
   onDeath: (reason: string) => void;
 };
@@ -46,6 +48,7 @@ const ownNames = [dataName, unfinishedName, ...guardNames];
 export async function startEmbedded({
   dataDir,
   clock,
+  onNew = () => {},
   onDeath,
 }: EmbeddedOptions): Promise<Result<EmbeddedStore, string>> {
   const folder = resolve(dataDir);
@@ -76,7 +79,7 @@ export async function startEmbedded({
     await guard.value.release();
   };
   try {
-    const fault = (await findFault(folder, data)) ?? (await makeData(folder, data));
+    const fault = (await findFault(folder, data)) ?? (await makeData(folder, data, onNew));
     if (fault === null) {
       socketFolder = await mkdtemp(join(tmpdir(), 'punctual-'));
       thread = startThread({ folder: data, socket: join(socketFolder, `.s.PGSQL.${socketPort}`) });
@@ -177,10 +180,11 @@ async function findFault(folder: string, data: string): Promise<string | null> {
  * Makes the data when there is none: under another name, so that a process killed meanwhile leaves no half of it, and in
  * a thread of its own, whose half a gigabyte of memory goes with it. Why it failed, or null.
  */
-async function makeData(folder: string, data: string): Promise<string | null> {
+async function makeData(folder: string, data: string, onNew: (folder: string) => void): Promise<string | null> {
   const unfinished = join(folder, unfinishedName);
   await rm(unfinished, { recursive: true, force: true });
   if ((await namesIn(data)).length > 0) return null;
+  onNew(folder);
   await mkdir(unfinished, { mode: 0o700 });
   const thread = startThread({ folder: unfinished, socket: null });
   const reason = await thread.begun;

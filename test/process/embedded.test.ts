@@ -28,6 +28,9 @@ describe('without any setting', () => {
     await mkdir(join(cwd, 'data'));
     await chmod(join(cwd, 'data'), 0o777);
     const first = await startReady({ cwd });
+    const making = 'making the embedded store; this first start takes some seconds';
+    expect(first.logs().map(({ msg }) => msg)).toContain(making);
+    expect(first.output()).not.toMatch(/("version":.*){2}/);
     expect(await mode(join(cwd, 'data'))).toBe('700');
     expect(await mode(join(cwd, 'data/postgres'))).toBe('700');
 
@@ -59,6 +62,7 @@ describe('without any setting', () => {
     const before = target.requests.length;
 
     const second = await startReady({ cwd });
+    expect(second.logs().map(({ msg }) => msg)).not.toContain(making);
     expect((await allTasks(second.http)).map(({ id }) => id).sort()).toEqual(['one', 'stuck', 'three', 'two']);
     for (const run of acknowledged)
       expect((await second.http.get(`/runs/${run.id}`).expect(200)).body).toMatchObject({
