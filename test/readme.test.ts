@@ -36,3 +36,20 @@ test.each([
     if (command.includes('prefer: wait')) expect(JSON.parse(body).status).toBe('succeeded');
   }
 });
+
+test.each([
+  'README.md',
+  'docs/runs.md',
+  'docs/schedules.md',
+  'docs/observability.md',
+  'docs/hooks.md',
+  'docs/access.md',
+])(
+  'every URL with ? or & in a command of %s is quoted: zsh takes a bare ? for a pattern of file names',
+  async (page) => {
+    const text = await readFile(new URL(`../${page}`, import.meta.url), 'utf8');
+    const commands = text.split('\n').filter((line) => line.startsWith('curl '));
+    const bare = commands.filter((line) => /[?&*]/.test(line.replace(/'[^']*'|"[^"]*"/g, '').replace(/'.*$/, '')));
+    expect(bare).toEqual([]);
+  },
+);
