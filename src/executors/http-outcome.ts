@@ -53,7 +53,7 @@ export function answeredOutcome(
   const status = received.status ?? 0;
   if (status === 202 && acceptsLater) return outcome('accepted', received, true, null);
   if (isSuccess(status)) return outcome('succeeded', received, true, null);
-  const hint = status >= 300 && status < 400 ? '; redirects are not followed' : '';
+  const hint = isRedirect(status) ? '; redirects are not followed' : '';
   const kind = unavailableStatuses.includes(status) ? 'unavailable' : 'rejected';
   return outcome('failed', received, true, { kind, message: `the target answered ${status}${hint}` });
 }

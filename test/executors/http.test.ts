@@ -128,6 +128,9 @@ test.each([
   [502, ['2xx'], 'failed', 'unavailable'],
   [503, ['2xx'], 'failed', 'unavailable'],
   [504, ['2xx'], 'failed', 'unavailable'],
+  // Of the 3xx these are no redirects, followed or not.
+  [300, ['2xx'], 'failed', 'rejected'],
+  [305, ['2xx'], 'failed', 'rejected'],
 ])('an answer %i where %j is a success ends as %s (%s)', async (code, successStatus, ending, kind) => {
   target.setBehaviour(status(code, 'said'));
   const outcome = await call({ url: target.url, successStatus });
