@@ -55,7 +55,7 @@ export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ it
       select t.uid::float8, t.id, t.version, t.runs_left, r.id, r.status,
         (extract(epoch from r.scheduled_for) * 1000)::float8, (extract(epoch from r.finished_at) * 1000)::float8
       from (
-        select uid, id, version, greatest(max_runs - claimed, 0) as runs_left from tasks
+        select uid, id, version, case when max_runs is not null then greatest(max_runs - claimed, 0) end as runs_left from tasks
         where deleted_at is null
           and (cardinality($1::task_status[]) = 0 or status = any($1))
           and ($2::jsonb = '{}' or labels @> $2)

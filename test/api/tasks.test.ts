@@ -370,3 +370,27 @@ describe('next and preview', () => {
     expect((await api.http.get('/tasks?limit=200').expect(200)).body.items).toHaveLength(before);
   });
 });
+
+test('a task in a list reads as the task itself, the first time and after that, also when it changes', async () => {
+  const made = { labels: { kind: 'same' }, target: manual.target };
+  await api.http
+    .post('/tasks')
+    .send({ id: 'same-1', schedule: '0 3 1 1 *', ...made })
+    .expect(201);
+  await api.http
+    .post('/tasks')
+    .send({ id: 'same-2', schedule: { manual: true }, ...made })
+    .expect(201);
+  await api.http.post('/tasks/same-2/trigger').set('prefer', 'wait=10').expect(202);
+  const same = async () => {
+    const { body } = await api.http.get('/tasks?label=kind:same').expect(200);
+    for (const item of body.items) expect((await api.http.get(`/tasks/${item.id}`)).body).toEqual(item);
+    return body.items;
+  };
+  expect(await same()).toMatchObject([
+    { id: 'same-1', nextRunAt: expect.stringMatching(/-01-01T03:00:00.000Z$/), lastRun: null },
+    { id: 'same-2', nextRunAt: null, lastRun: { status: 'failed' } },
+  ]);
+  await api.http.patch('/tasks/same-1').send({ description: 'other' }).expect(200);
+  expect((await same())[0].description).toBe('other');
+});
