@@ -11,7 +11,7 @@ export default defineConfig({
     // Starting Postgres apart, everything is torn down by its guard; do not wait long for what hangs.
     teardownTimeout: 20_000,
     projects: [
-      { test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: [chaos], ...common() } },
+      { test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['**/node_modules/**', chaos], ...common() } },
       // By itself, after everything else: it judges how late runs are.
       { test: { name: 'chaos', include: [chaos], ...common(), sequence: { groupOrder: 1 } } },
     ],
