@@ -19,7 +19,6 @@ import { fillInTemplates } from './executors/templates.ts';
 import { warmUp } from './executors/warm-up.ts';
 import { buildApp } from './http/app.ts';
 import { createRunWaiters } from './http/run-waiters.ts';
-import { createTurns } from './http/turns.ts';
 import { noLock } from './locks/lock.ts';
 import { connectRedis } from './locks/redis.ts';
 import { createRedisLock } from './locks/redis-lock.ts';
@@ -40,6 +39,7 @@ import { checkpoint, maintain } from './store/maintenance.ts';
 import { migrate } from './store/migrate.ts';
 import { endReplicas } from './store/replicas.ts';
 import { previousRun, runsOver } from './store/runs.ts';
+import { createTurns } from './turns.ts';
 
 export type ServiceOptions = {
   settings: Settings;
@@ -142,6 +142,7 @@ export async function startService({
   const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log, clock);
   let signals: Signals = createLocalSignals(receive);
 
+  const holdingTurns = createTurns(clock.monotonic, setImmediate);
   const app = await buildApp({
     database: api,
     log,
@@ -174,6 +175,7 @@ export async function startService({
     random: (bytes) => randomFillSync(bytes),
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
     turns: createTurns(clock.monotonic, setImmediate),
+    holdingTurns,
     version,
     clock,
     door: { ...settings, isLoopback, maxRequests: settings.maxConcurrentRequests },
@@ -207,6 +209,7 @@ export async function startService({
         metrics,
         calendar,
         random: Math.random,
+        turns: holdingTurns,
         db: pools,
         lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
         execute: breakers?.guard(execute) ?? execute,

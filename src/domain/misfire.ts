@@ -2,7 +2,8 @@
 
 import { parseDuration } from './duration.ts';
 import { nextOccurrence, type Timing } from './occurrence.ts';
-import { countOccurrences, lastOccurrences, occurrencesIn } from './occurrence-count.ts';
+import { countOccurrences, firstOccurrences, lastOccurrences } from './occurrence-count.ts';
+import type { Steps } from './steps.ts';
 import type { Misfire } from './task.ts';
 
 /** A task's misfire policy, ready to decide with. */
@@ -29,23 +30,29 @@ export type MisfireDecision = {
  * that are no occurrence of this timing in this stretch do no harm. The time it takes grows with the years in the stretch,
  * `limit` and `ran`, not with the occurrences.
  */
-export function decideMisfires(
+export function* decideMisfires(
   timing: Timing,
   { policy, limit }: MisfireRule,
   after: number,
   upTo: number,
   ran: Iterable<number>,
-): MisfireDecision | null {
+): Steps<MisfireDecision | null> {
   const present = new Set<number>();
-  for (const instant of ran)
+  for (const instant of ran) {
     if (instant > after && instant <= upTo && nextOccurrence(timing, instant - 1) === instant) present.add(instant);
+    yield;
+  }
   const missing = countOccurrences(timing, after, upTo) - present.size;
   if (missing === 0) return null;
   const wanted = policy === 'skip' ? 0 : policy === 'fire_once' ? 1 : limit;
-  const last = lastOccurrences(timing, after, upTo, wanted + 1 + present.size).filter((at) => !present.has(at));
+  const last = (yield* lastOccurrences(timing, after, upTo, wanted + 1 + present.size)).filter(
+    (at) => !present.has(at),
+  );
   const fire = last.slice(Math.max(0, last.length - wanted));
   const to = last[last.length - wanted - 1];
-  const from = occurrencesIn(timing, after, upTo, present.size + 1).find((instant) => !present.has(instant));
+  const from = (yield* firstOccurrences(timing, after, upTo, present.size + 1)).find(
+    (instant) => !present.has(instant),
+  );
   const miss = from === undefined || to === undefined ? null : { from, to, count: missing - fire.length };
   return { fire, miss };
 }

@@ -2,6 +2,7 @@
 
 import { nominalBounds, occurrenceOf, occurrencesAfter, pendingOccurrence, type Timing } from './occurrence.ts';
 import { type CompiledSchedule, countInstants, nextInstant } from './schedule.ts';
+import type { Steps } from './steps.ts';
 
 /**
  * How many occurrences lie in (after, upTo], in epoch milliseconds: as many as `nextOccurrence` would give one by one. The
@@ -18,12 +19,13 @@ export function countOccurrences(timing: Timing, after: number, upTo: number): n
 }
 
 /** The first `limit` occurrences in (after, upTo], oldest first. */
-export function occurrencesIn(timing: Timing, after: number, upTo: number, limit: number): number[] {
+export function* firstOccurrences(timing: Timing, after: number, upTo: number, limit: number): Steps<number[]> {
   const found: number[] = [];
   if (limit === 0) return found;
   for (const at of occurrencesUpTo(timing, after, upTo)) {
     found.push(at);
     if (found.length === limit) break;
+    yield;
   }
   return found;
 }
@@ -37,21 +39,24 @@ export function* occurrencesUpTo(timing: Timing, after: number, upTo: number): G
 }
 
 /** The last `limit` occurrences in (after, upTo], oldest first. */
-export function lastOccurrences(timing: Timing, after: number, upTo: number, limit: number): number[] {
+export function* lastOccurrences(timing: Timing, after: number, upTo: number, limit: number): Steps<number[]> {
   if (limit === 0 || upTo <= after) return [];
   const { schedule, jitterMs } = timing;
   const bounds = nominalBounds(timing);
   // The last nominal instant may be moved out of the stretch, an earlier one into it.
   const from = Math.max(after - jitterMs - 1, bounds.after);
-  const nominal = lastInstants(schedule, from, Math.min(upTo, bounds.upTo), limit + 1);
-  return nominal
-    .map((instant) => occurrenceOf(timing, instant))
-    .filter((instant) => instant > after && instant <= upTo)
-    .slice(-limit);
+  const nominal = yield* lastInstants(schedule, from, Math.min(upTo, bounds.upTo), limit + 1);
+  const found: number[] = [];
+  for (const each of nominal) {
+    const instant = occurrenceOf(timing, each);
+    if (instant > after && instant <= upTo) found.push(instant);
+    yield;
+  }
+  return found.slice(-limit);
 }
 
 /** The last `limit` instants of a schedule in (after, upTo], oldest first: where they begin is found by halving. */
-function lastInstants(schedule: CompiledSchedule, after: number, upTo: number, limit: number): number[] {
+function* lastInstants(schedule: CompiledSchedule, after: number, upTo: number, limit: number): Steps<number[]> {
   let from = after;
   if (countInstants(schedule, after, upTo) > limit) {
     let to = upTo;
@@ -59,9 +64,13 @@ function lastInstants(schedule: CompiledSchedule, after: number, upTo: number, l
       const middle = Math.floor((from + to) / 2);
       if (countInstants(schedule, middle, upTo) >= limit) from = middle;
       else to = middle;
+      yield;
     }
   }
   const found: number[] = [];
-  for (let at = nextInstant(schedule, from); at !== null && at <= upTo; at = nextInstant(schedule, at)) found.push(at);
+  for (let at = nextInstant(schedule, from); at !== null && at <= upTo; at = nextInstant(schedule, at)) {
+    found.push(at);
+    yield;
+  }
   return found;
 }

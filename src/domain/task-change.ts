@@ -14,6 +14,7 @@ import { parseInstant } from './instant.ts';
 import { decideMisfires, misfireRule } from './misfire.ts';
 import { nextOccurrence, occurrenceOf, pendingNominal, type Timing } from './occurrence.ts';
 import type { Schedule } from './schedule.ts';
+import { atOnce, type Steps } from './steps.ts';
 import { activeFromFor, changesTiming, type Misfire, nothingLeft, type TaskDefinition, timingOf } from './task.ts';
 import { nextStatus, type TaskStatus } from './task-states.ts';
 
@@ -66,8 +67,13 @@ export function isPlainChange(before: TaskDefinition, { definition, status }: Wi
   return kept && before.maxRuns === definition.maxRuns && !changesTiming(before, definition);
 }
 
-/** Decides about a change that is not plain. Pure: everything it needs was read while the task's row was held. */
+/** `reviseInSteps` without a pause: for changes that look at few occurrences. */
 export function revise(current: Standing, wish: Wish, moment: Moment, calendar: Calendar): Revised {
+  return atOnce(reviseInSteps(current, wish, moment, calendar));
+}
+
+/** Decides about a change that is not plain. Pure: everything it needs was read while the task's row was held. */
+export function* reviseInSteps(current: Standing, wish: Wish, moment: Moment, calendar: Calendar): Steps<Revised> {
   const { definition: before, uid } = current;
   const { at, open } = moment;
   const wanted = wish.definition;
@@ -81,9 +87,9 @@ export function revise(current: Standing, wish: Wish, moment: Moment, calendar: 
   const isStart = before.status === 'stopped' && wish.status === 'active';
 
   const leftBefore = before.maxRuns === null ? null : Math.max(0, before.maxRuns - current.claimed);
-  const whole = old === null ? nothing : cutOff(old, open, leftBefore, stay(wanted, next, spent));
+  const whole = old === null ? nothing : yield* cutOff(old, open, leftBefore, stay(wanted, next, spent));
   const pulled = isActive && old && next && !spent ? pulledForward(old, next, at) : [];
-  const made = isStart && !spent ? caughtUp(current, old, wish.catchUp, moment) : { cut: nothing, again: [] };
+  const made = isStart && !spent ? yield* caughtUp(current, old, wish.catchUp, moment) : { cut: nothing, again: [] };
   const comes = 'manual' in wanted.schedule || (!spent && next !== null && nextOccurrence(next, at) !== null);
   const running = isActive ? whole.inTime.length + whole.caughtUp.length + pulled.length : 0;
   // A new single instant that has just passed still counts.
@@ -103,7 +109,7 @@ export function revise(current: Standing, wish: Wish, moment: Moment, calendar: 
 
   if (!timing && !turned) return result(nothing, null, 'changed');
   if (isActive && status.status !== 'active') {
-    const cut = old === null ? nothing : cutOff(old, open, leftBefore, null);
+    const cut = old === null ? nothing : yield* cutOff(old, open, leftBefore, null);
     // A start may make up for it: what is open then begins where this leaves off.
     const from = cut.miss && old ? beginAfter(old, cut.miss.from - 1) : activeFrom;
     return result(cut, from, status.status === 'stopped' ? 'stopped' : 'changed');
@@ -116,23 +122,23 @@ export function revise(current: Standing, wish: Wish, moment: Moment, calendar: 
 }
 
 /** What is cut off when the task is deleted. */
-export function cutByDeletion(current: Standing, open: Unaccounted, calendar: Calendar): Cut {
+export function* cutByDeletion(current: Standing, open: Unaccounted, calendar: Calendar): Steps<Cut> {
   const { definition, uid, activeFrom, claimed } = current;
   const timing = definition.status === 'active' ? timingOf(uid, definition, activeFrom, calendar) : null;
   const left = definition.maxRuns === null ? null : Math.max(0, definition.maxRuns - claimed);
-  return timing === null ? nothing : cutOff(timing, open, left, null);
+  return timing === null ? nothing : yield* cutOff(timing, open, left, null);
 }
 
 /** The miss of a cut once all claims that could not see it are over: some of its occurrences may have got their run. */
-export function missLeft(
+export function* missLeft(
   current: Standing,
   open: Unaccounted,
   miss: NonNullable<Cut['miss']>,
   calendar: Calendar,
-): Cut['miss'] {
+): Steps<Cut['miss']> {
   const timing = timingOf(current.uid, current.definition, current.activeFrom, calendar);
   if (timing === null) return miss;
-  return missedIn(timing, { ...open, after: Math.max(open.after, miss.from - 1), upTo: miss.to }, []);
+  return yield* missedIn(timing, { ...open, after: Math.max(open.after, miss.from - 1), upTo: miss.to }, []);
 }
 
 /** Whether a waiting run of this instant is still due after a change; one of a task that is not active is not. */
@@ -169,18 +175,19 @@ function pulledForward(old: Timing, next: Timing, at: number): number[] {
 }
 
 /** What a start makes up for of the time since the stop, and what of it is missed. */
-function caughtUp(
+function* caughtUp(
   { definition }: Standing,
   old: Timing | null,
   policy: Misfire['policy'],
   { open, cancelled, stoppedAt }: Moment,
-): { cut: Cut; again: number[] } {
+): Steps<{ cut: Cut; again: number[] }> {
   if (policy === 'skip' || old === null) return { cut: nothing, again: [] };
-  const decision = decideMisfires(old, { ...misfireRule(definition.misfire), policy }, open.after, open.upTo, open.ran);
+  const rule = { ...misfireRule(definition.misfire), policy };
+  const decision = yield* decideMisfires(old, rule, open.after, open.upTo, open.ran);
   const most = policy === 'fire_once' ? 1 : definition.misfire.limit;
   const chosen = new Set([...(decision?.fire ?? []), ...cancelled].sort((a, b) => a - b).slice(-most));
   const fire = (decision?.fire ?? []).filter((instant) => chosen.has(instant));
-  const miss = missedIn(old, { ...open, after: Math.max(open.after, stoppedAt ?? open.after) }, fire);
+  const miss = yield* missedIn(old, { ...open, after: Math.max(open.after, stoppedAt ?? open.after) }, fire);
   return { cut: { inTime: [], caughtUp: fire, miss }, again: cancelled.filter((instant) => chosen.has(instant)) };
 }
 

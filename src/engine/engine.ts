@@ -13,6 +13,7 @@ import type { Logger } from '../log.ts';
 import type { GaugeState, Metrics } from '../metrics.ts';
 import type { Database } from '../store/database.ts';
 import { readWatermark } from '../store/sweep.ts';
+import type { Turns } from '../turns.ts';
 import { createAttempts } from './attempts.ts';
 import { createCancelStep } from './cancels.ts';
 import { createClockAlarmStep, describeDoubt } from './clock-alarm.ts';
@@ -43,6 +44,8 @@ export type EngineOptions = {
   metrics: Metrics;
   calendar: Calendar;
   random: () => number;
+  /** Shares the event loop between long computations and all else. */
+  turns: Turns;
   /** The pools: `claims` for the firing path, `lease` for nothing but renewals, `other` for the rest. */
   db: { claims: Database; lease: Database; other: Database };
   lock: OccurrenceLock;
@@ -162,10 +165,7 @@ export function startEngine(options: EngineOptions): Engine {
     const completer = createCompleter(db.other.pool, time, attempts.callsWait, () => wake('completer'));
     loop('completer', completer.step);
     const reconcile = createReconcilerStep({
-      db: db.other.pool,
-      log,
-      calendar,
-      timetable,
+      ...{ db: db.other.pool, log, calendar, timetable, turns: options.turns },
       mayClaim: share.mayClaim,
       watermark: () => readWatermark(db.other.pool),
       onChange: () => firing?.scheduler.wake(),
@@ -213,7 +213,7 @@ export function startEngine(options: EngineOptions): Engine {
     firing = startFiring({
       ...{ db, clock, time, log, timetable, attempts, journal, lease: believed, lock: options.lock },
       ...{ isOwn: share.isOwn, mayClaim: share.mayClaim, runIds: options.runIds, prepare: options.prepare },
-      ...{ stagedBatches: options.stagedBatches, maxConcurrent: options.maxConcurrent },
+      ...{ stagedBatches: options.stagedBatches, maxConcurrent: options.maxConcurrent, turns: options.turns },
       onClaims(outcome, count) {
         metrics.claims(outcome, count);
         if (outcome === 'overlap') metrics.skipped('overlap', count);
@@ -229,12 +229,7 @@ export function startEngine(options: EngineOptions): Engine {
     });
     for (const [name, step] of Object.entries(firing.steps)) loop(name, step);
     const sweep = createSweepStep({
-      database: db.other,
-      time,
-      log,
-      lease: believed,
-      timetable,
-      journal,
+      ...{ database: db.other, time, log, lease: believed, timetable, journal, turns: options.turns },
       hasNewestZones: () => share.mayClaim(true),
       runIds: options.runIds,
       followedUntil: () => followedUntil,

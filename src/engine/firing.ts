@@ -8,6 +8,7 @@ import type { OccurrenceLock } from '../locks/lock.ts';
 import type { Logger } from '../log.ts';
 import type { Plan } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
+import type { Turns } from '../turns.ts';
 import type { Attempts } from './attempts.ts';
 import { type ClaimingOptions, createClaiming } from './claiming.ts';
 import type { DatabaseTime } from './database-time.ts';
@@ -37,6 +38,7 @@ export type FiringOptions = Pick<ClaimingOptions, 'onExhausted' | 'onReplaced' |
   /** How many batches may be staged at once, each on its connection. */
   stagedBatches: number;
   maxConcurrent: number;
+  turns: Turns;
   /** Does for a target what can be done before it is called. */
   prepare: (target: HttpTarget) => void;
   onClaims: ClaimingOptions['onClaims'] & SchedulerOptions['onClaims'];
@@ -62,6 +64,7 @@ export function startFiring(options: FiringOptions): Firing {
     ...{ database: db.claims, time, timetable, plans, isOwn, lease, lock, lockTtlMs, runIds },
     mostBatches: options.stagedBatches,
     batchSize: Math.min(stagedBatchSize, options.maxConcurrent),
+    turns: options.turns,
     claiming: () => scheduler.claiming(),
     onReleased: (due) => scheduler.release(due),
   });

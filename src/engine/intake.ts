@@ -28,12 +28,16 @@ export type IntakeOptions = {
   staged: Pick<Stager, 'takeIn' | 'first'>;
   /** Whether calls of this replica are waiting to be made. */
   callsWait: () => boolean;
+  /** Milliseconds on a clock that never jumps. */
+  monotonic: () => number;
 };
 
 /** How many due occurrences are kept in memory beyond the timetable; the rest stays implicit in it. */
 const backlogLimit = 5_000;
 /** How many more are taken at a time that come before all of those. */
 const roomForUrgent = 32;
+/** How long it goes on at a time, in milliseconds: thousands of rare schedules must not hold the event loop. */
+const longestMs = 10;
 /**
  * How long an occurrence is left to the replica whose it is. Long enough for a claim, so that the others find most of them
  * taken, and short enough for the least grace of an occurrence and for what is promised where a replica is killed.
@@ -45,7 +49,8 @@ const leftToOwnerMs = 500;
  */
 const leftWhileBusyMs = 350;
 
-export function createIntake({ timetable, journal, backlog, isOwn, staged, callsWait }: IntakeOptions): Intake {
+export function createIntake(options: IntakeOptions): Intake {
+  const { timetable, journal, backlog, isOwn, staged, callsWait, monotonic } = options;
   const room = () => backlogLimit - backlog.size();
   const patienceMs = () => (callsWait() ? leftWhileBusyMs : 0);
 
@@ -54,9 +59,10 @@ export function createIntake({ timetable, journal, backlog, isOwn, staged, calls
     backlog.setAside({ entry, instant, nextAt, doubtful: doubtful ?? false, deferred: true }, instant + leftToOwnerMs);
   }
 
-  /** Takes at most `limit` of what is due and comes before `rank`; says whether there may be more. */
+  /** Takes at most `limit` of what is due and comes before `rank`; says whether to go on at once. */
   function take(now: number, limit: number, rank: number): boolean {
-    const { due, missed } = timetable.takeDue(now, limit, rank);
+    const until = monotonic() + longestMs;
+    const { due, missed } = timetable.takeDue(now, limit, rank, () => monotonic() < until);
     journal.add(due, missed);
     for (const each of due) {
       if (isOwn(each.entry.uid, isZoned(each.entry.timing.schedule))) backlog.add(each);

@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts';
 import type { Queryable } from '../store/database.ts';
 import { feedPosition, type InactiveTask, loadTasks, readChanges, type TaskTiming } from '../store/feed.ts';
 import type { ExhaustedTask } from '../store/tasks.ts';
+import type { Turns } from '../turns.ts';
 import type { Timetable } from './timetable.ts';
 
 export type ReconcilerOptions = {
@@ -15,6 +16,8 @@ export type ReconcilerOptions = {
   log: Logger;
   calendar: Calendar;
   timetable: Timetable;
+  /** Taken by elapsed time: a promise for each of a hundred thousand tasks would be dear. */
+  turns: Turns;
   /** Up to where every occurrence has its row or its recorded miss (epoch milliseconds): tasks loaded at boot go on from there. */
   watermark: () => Promise<number>;
   /** The timetable changed. */
@@ -32,7 +35,7 @@ const pollMs = 500;
 
 /** The step of the reconciler's loop: loads everything the first time, what changed afterwards. */
 export function createReconcilerStep(options: ReconcilerOptions): () => Promise<number> {
-  const { db, log, calendar, timetable } = options;
+  const { db, log, calendar, timetable, turns } = options;
   let position: string | null = null;
   const rules = new Map<string, MisfireRule>();
 
@@ -80,7 +83,10 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
     let last = 0;
     for (;;) {
       const page = await loadTasks(db, last, pageSize);
-      for (const task of page) put(task, Math.max(task.activeFrom, watermark));
+      for (const task of page) {
+        if (turns.areOver()) await turns.take();
+        put(task, Math.max(task.activeFrom, watermark));
+      }
       last = page.at(-1)?.uid ?? last;
       if (page.length < pageSize) break;
     }
@@ -96,7 +102,10 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
     }
     const read = await readChanges(db, position as unknown as string);
     position = read.position;
-    for (const task of read.changes) follow(task);
+    for (const task of read.changes) {
+      if (turns.areOver()) await turns.take();
+      follow(task);
+    }
     if (read.changes.length > 0) options.onChange();
     return pollMs;
   };

@@ -69,7 +69,9 @@ const rankOfWaiting = ({ entry, instant }: Waiting) => rankOf(instant, entry.pri
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { clock, time, log, timetable, attempts, lease, stager, isOwn, journal } = options;
   const backlog = createBacklog();
-  const intake = createIntake({ timetable, journal, backlog, isOwn, staged: stager, callsWait: attempts.callsWait });
+  const { callsWait } = attempts;
+  const { monotonic } = clock;
+  const intake = createIntake({ timetable, journal, backlog, isOwn, staged: stager, callsWait, monotonic });
   let timer: Timer | null = null;
   let gathering: Timer | null = null;
   let inFlight = 0;

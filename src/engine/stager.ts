@@ -1,6 +1,7 @@
 /** Stages herds: what is due at one instant in great number is claimed a moment before, so that only the calls remain. */
 
 import type { LruCache } from '../domain/lru-cache.ts';
+import { nextOccurrence } from '../domain/occurrence.ts';
 import type { RunIds } from '../domain/run-ids.ts';
 import { isZoned } from '../domain/schedule.ts';
 import type { OccurrenceLock } from '../locks/lock.ts';
@@ -8,6 +9,7 @@ import type { Claim, Due, Plan } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
 import { type TakenRun, unasked } from '../store/dispatch.ts';
 import { type StagedClaim, stageClaim } from '../store/staged-claims.ts';
+import type { Turns } from '../turns.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Lease } from './lease.ts';
 import { rankOf } from './rank.ts';
@@ -52,6 +54,7 @@ export type StagerOptions = {
   /** How many batches may be staged at once; each has a connection of its own. */
   mostBatches: number;
   batchSize: number;
+  turns: Turns;
   /**
    * The tasks with an occurrence that is being claimed: a later one must not get ahead of it. Null while more wait for that,
    * who need what staging would take.
@@ -89,7 +92,7 @@ const leastHerd = 64;
 const lookedAtPerPlace = 2;
 
 export function createStager(options: StagerOptions): Stager {
-  const { database, time, timetable, plans, isOwn, lease, lock, lockTtlMs, mostBatches, batchSize } = options;
+  const { database, time, timetable, plans, isOwn, lease, lock, lockTtlMs, mostBatches, batchSize, turns } = options;
   /** In the order in which they are to start. */
   let staged: Staged[] = [];
   const byUid = new Map<number, Staged>();
@@ -139,6 +142,14 @@ export function createStager(options: StagerOptions): Stager {
     }
     staged.push(batch);
     return batch;
+  }
+
+  /** Schedules remember their last answer: to go on from the instant, when it has come, costs nothing then. */
+  async function lookAhead(entries: readonly Entry[], instant: number): Promise<void> {
+    for (const { timing } of entries) {
+      if (turns.areOver()) await turns.take();
+      nextOccurrence(timing, instant);
+    }
   }
 
   async function write(batch: Staged): Promise<void> {
@@ -216,6 +227,7 @@ export function createStager(options: StagerOptions): Stager {
       for (const [instant, herd] of herds()) {
         herd.sort((a, b) => b.priority - a.priority);
         for (let start = 0; start < herd.length; start += batchSize) {
+          await lookAhead(herd.slice(start, start + batchSize), instant);
           // Time has passed with every batch: what came due or changed meanwhile is no longer for us.
           const claiming = options.claiming();
           if (staged.length >= mostBatches || !lease.held() || claiming === null) return everyMs;

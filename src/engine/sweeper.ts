@@ -1,12 +1,13 @@
 /** The sweep: finds what was due and has no row, decides what was missed, and moves the watermark on. */
 
-import { decideMisfires } from '../domain/misfire.ts';
+import { decideMisfires, type MisfireDecision } from '../domain/misfire.ts';
 import { instantOfRunId } from '../domain/occurrence.ts';
 import type { RunIds } from '../domain/run-ids.ts';
 import type { Logger } from '../log.ts';
 import type { Due } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
 import { occurredRuns, readWatermark, type SweepWork, sweepOnce } from '../store/sweep.ts';
+import { resultOf, type Turns } from '../turns.ts';
 import type { DatabaseTime } from './database-time.ts';
 import type { Journal } from './journal.ts';
 import type { Lease } from './lease.ts';
@@ -19,6 +20,7 @@ export type SweeperOptions = {
   lease: Pick<Lease, 'id' | 'held'>;
   timetable: Pick<Timetable, 'next'>;
   journal: Journal;
+  turns: Turns;
   /** Whether this replica's time zone data is the newest: what was due and missed is decided by that alone. */
   hasNewestZones: () => boolean;
   runIds: RunIds;
@@ -38,7 +40,7 @@ const marginMs = 2_000;
 
 /** The step of the sweep's loop. Replicas take turns: a row lock lets one of them sweep at a time. */
 export function createSweepStep(options: SweeperOptions): () => Promise<number> {
-  const { database, time, log, lease, timetable, journal, runIds } = options;
+  const { database, time, log, lease, timetable, journal, turns, runIds } = options;
 
   function horizonOf(now: number): number {
     const horizon = Math.min(now - marginMs, options.followedUntil(), timetable.next() - 1, options.oldestOpen() - 1);
@@ -68,12 +70,16 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
         const hasRun = ({ uid }: Entry, instant: number) => present.has(runIds.of(uid, instant));
         const found = given.due.filter(({ entry, instant }) => !hasRun(entry, instant));
         const late = found.filter(({ entry, instant }) => instant < now - entry.misfire.graceMs);
-        const inTime = found.filter((due) => !late.includes(due));
+        const inTime = found.filter(({ entry, instant }) => instant >= now - entry.misfire.graceMs);
         const stretches = stretchesOf(given.missed, late);
         const ran = stretches.length > 0 ? instantsByTask(present, runIds) : none;
-        const verdicts = stretches
-          .map((stretch) => decide(stretch, watermark, ran.get(stretch.entry.uid) ?? []))
-          .filter((verdict) => verdict !== null);
+        const verdicts: Verdict[] = [];
+        for (const { entry, after, upTo } of stretches) {
+          const present = ran.get(entry.uid) ?? [];
+          const steps = decideMisfires(entry.timing, entry.misfire, Math.max(after, watermark), upTo, present);
+          const decision = await resultOf(steps, turns);
+          if (decision !== null) verdicts.push({ entry, ...decision });
+        }
         repaired = inTime.length;
         missed = verdicts.reduce((sum, { miss }) => sum + (miss?.count ?? 0), 0);
         const exhausted = [...given.missed, ...late, ...inTime]
@@ -105,13 +111,9 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
   function dueOf({ uid, generation, limited }: Entry, instant: number): Due & { limited: boolean } {
     return { runId: runIds.of(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0, limited };
   }
-
-  function decide({ entry, after, upTo }: Stretch, watermark: number, ran: readonly number[]) {
-    const decision = decideMisfires(entry.timing, entry.misfire, Math.max(after, watermark), upTo, ran);
-    return decision && { entry, ...decision };
-  }
 }
 
+type Verdict = MisfireDecision & { entry: Entry };
 type Stretch = Pick<MissedStretch, 'entry' | 'after' | 'upTo'>;
 
 const nothing: SweepWork = { inTime: [], caughtUp: [], misses: [], exhausted: [] };

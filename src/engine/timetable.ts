@@ -42,9 +42,15 @@ export type Timetable = {
   /**
    * Takes out at most `limit` of the occurrences up to `now`, in the order in which they are to start: by instant, each
    * step of priority being worth some seconds of waiting. Those beyond their grace come as stretches, however many they are.
-   * With a `rank`, only what comes before it.
+   * With a `rank`, only what comes before it. Ends early when `mayGoOn` says no: the next occurrence of a rare schedule is
+   * dear.
    */
-  takeDue(now: number, limit: number, rank?: number): { due: DueOccurrence[]; missed: MissedStretch[] };
+  takeDue(
+    now: number,
+    limit: number,
+    rank?: number,
+    mayGoOn?: () => boolean,
+  ): { due: DueOccurrence[]; missed: MissedStretch[] };
   /** Takes out this occurrence; null when it is not the task's next any more. */
   takeOne(uid: number, generation: number, instant: number): DueOccurrence | null;
 };
@@ -127,7 +133,7 @@ export function createTimetable(): Timetable {
         for (const entry of heap.upTo(instant, limit - entries.length)) entries.push(entry);
       return entries;
     },
-    takeDue(now, limit, before = Infinity) {
+    takeDue(now, limit, before = Infinity, mayGoOn = () => true) {
       const due: DueOccurrence[] = [];
       const missed: MissedStretch[] = [];
       for (
@@ -144,6 +150,7 @@ export function createTimetable(): Timetable {
           advance(entry, instant);
           due.push({ entry, instant, nextAt: entry.key });
         }
+        if (!mayGoOn()) break;
       }
       return { due, missed };
     },

@@ -12,11 +12,11 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Database } from '../store/database.ts';
 import type { Author } from '../store/events.ts';
+import type { Turns } from '../turns.ts';
 import type { Actor } from './actor.ts';
 import type { Authenticator } from './auth.ts';
 import type { DoorSettings } from './door/door-settings.ts';
 import type { RunWaiters } from './run-waiters.ts';
-import type { Turns } from './turns.ts';
 
 export type HttpContext = {
   database: Database;
@@ -54,6 +54,8 @@ export type HttpContext = {
   pause: (ms: number) => Promise<void>;
   /** Shares the event loop between long computations and all else. */
   turns: Turns;
+  /** The same for what keeps a row or a connection of the store meanwhile: not behind other requests. */
+  holdingTurns: Turns;
   version: string;
   clock: Clock;
   /** What lies before the routes. */

@@ -1,8 +1,8 @@
 /** Reads JSON bodies: as UTF-8 and nothing else, with the line and column of a fault, and large ones without holding others up. */
 
 import { mayHoldExactNumbers, readExactJson } from '../domain/exact-json.ts';
+import type { Turns } from '../turns.ts';
 import { ProblemError } from './problems.ts';
-import type { Turns } from './turns.ts';
 
 /** No body that means anything is nested so deeply; recursive code must not meet one that is. */
 const deepest = 100;

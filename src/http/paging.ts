@@ -1,8 +1,8 @@
 /** Pages of a list: opaque cursors and the `Link` header. */
 
 import type { FastifyReply } from 'fastify';
+import type { Turns } from '../turns.ts';
 import { invalidField } from './problems.ts';
-import type { Turns } from './turns.ts';
 import { writeAnswer } from './write-answer.ts';
 
 /** What stands in the cursor of the page after the one that ends with `last`. */

@@ -13,7 +13,7 @@ import {
   keepAnchor,
   type Moment,
   missLeft,
-  revise,
+  reviseInSteps,
   staysDue,
   type Wish,
 } from '../domain/task-change.ts';
@@ -32,6 +32,7 @@ import {
 } from '../store/task-changes.ts';
 import type { Task } from '../store/task-row.ts';
 import { type TaskChange, updateTask } from '../store/tasks.ts';
+import { resultOf } from '../turns.ts';
 import { authorOf, type HttpContext, taskContext } from './context.ts';
 import { warnOfOldZones } from './old-zones.ts';
 import { invalidField, ProblemError, unprocessable } from './problems.ts';
@@ -144,7 +145,7 @@ async function write(
   type: TaskChange['type'],
   cancel: Cancelled = 'pending',
 ): Promise<Task | null> {
-  const { database, calendar, now } = context;
+  const { database, calendar, now, holdingTurns: turns } = context;
   const before = current.definition;
   if (isPlainChange(before, wish)) {
     const definition = { ...wish.definition, status: before.status };
@@ -152,7 +153,7 @@ async function write(
     const written = await updateTask(database.pool, current, { type, definition, activeFrom: null }, author, now());
     return written && afterChange(context, current, { ...written, missed: null, made: 0 });
   }
-  const decide = (task: Task, moment: Moment) => revise(task, wish, moment, calendar);
+  const decide = (task: Task, moment: Moment) => resultOf(reviseInSteps(task, wish, moment, calendar), turns);
   const answer = await changeTask(database, context.runIds(), current, type, decide, author);
   if (!answer.ok) {
     if (answer.why.stale) return null;
@@ -170,7 +171,10 @@ async function write(
     context.metrics.cancelled('stop', cancelled + aborting);
     if (aborting > 0) context.signal('cancel');
   } else if (task.definition.status === 'active') {
-    const isDue = (instant: number) => staysDue(task, instant, calendar);
+    const isDue = async (instant: number) => {
+      if (turns.areOver()) await turns.take();
+      return staysDue(task, instant, calendar);
+    };
     context.metrics.cancelled('change', await cancelOutdated(database.pool, task.uid, isDue, at));
   }
   return task;
@@ -197,6 +201,8 @@ async function afterChange(
 }
 
 /** Corrects what a change recorded as missed by the runs that claims made meanwhile. */
-export function settleCut({ database, calendar }: HttpContext, missed: RecordedMiss): Promise<void> {
-  return settleMiss(database.pool, missed, (open) => missLeft(missed.before, open, missed.miss, calendar));
+export function settleCut({ database, calendar, holdingTurns }: HttpContext, missed: RecordedMiss): Promise<void> {
+  return settleMiss(database.pool, missed, (open) =>
+    resultOf(missLeft(missed.before, open, missed.miss, calendar), holdingTurns),
+  );
 }

@@ -11,9 +11,9 @@ import { secondsPerPriority } from '../store/claims.ts';
 import type { LastRun, Run } from '../store/runs.ts';
 import type { ListedTask } from '../store/task-pages.ts';
 import type { Task } from '../store/task-row.ts';
+import { inTurns } from '../turns.ts';
 import { roleAllows } from './actor.ts';
 import type { HttpContext } from './context.ts';
-import { inTurns } from './turns.ts';
 import { alreadyJson } from './write-answer.ts';
 
 /** When a task fires next after `now` (epoch milliseconds); null when it does not. */

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Calendar } from '../domain/calendar.ts';
 import type { RunIds } from '../domain/run-ids.ts';
+import { atOnce } from '../domain/steps.ts';
 import { type Moment, missLeft, revise } from '../domain/task-change.ts';
 import { createTrials, type Trials } from '../executors/trials.ts';
 import type { Logger } from '../log.ts';
@@ -52,7 +53,7 @@ async function stopTask(
   const task = await findTask(database.pool, taskId);
   if (task?.definition.status !== 'active') return;
   const wish = { definition: task.definition, status: 'stopped', catchUp: 'skip' } as const;
-  const decide = (held: Task, moment: Moment) => revise(held, wish, moment, calendar);
+  const decide = async (held: Task, moment: Moment) => revise(held, wish, moment, calendar);
   const answer = await changeTask(database, runIds, task, 'stopped', decide, by);
   // Somebody else has changed it: then it is tried anew.
   if (!answer.ok) return;
@@ -60,6 +61,9 @@ async function stopTask(
   await noteEvent(database.pool, task.uid, 'quarantined', by, { reason }, at);
   onChange();
   await claimsAreOver(database, () => new Promise((resume) => clock.after(2, resume)));
-  if (missed) await settleMiss(database.pool, missed, (open) => missLeft(missed.before, open, missed.miss, calendar));
+  if (missed)
+    await settleMiss(database.pool, missed, async (open) =>
+      atOnce(missLeft(missed.before, open, missed.miss, calendar)),
+    );
   await cancelRunsOf(database.pool, task.uid, 'pending', stopReason, at);
 }

@@ -231,7 +231,7 @@ export async function cancelRunsOf(
 export async function cancelOutdated(
   db: Queryable,
   uid: number,
-  isDue: (instant: number) => boolean,
+  isDue: (instant: number) => Promise<boolean>,
   now: number,
 ): Promise<number> {
   const waiting = `status = 'pending' and attempt = 0 and trigger in ('schedule', 'catch_up')`;
@@ -240,7 +240,8 @@ export async function cancelOutdated(
     text: `select id from runs where task_uid = $1 and ${waiting}`,
     values: [uid],
   });
-  const outdated = rows.map(({ id }) => id).filter((id) => !isDue(instantOfRunId(id)));
+  const outdated: string[] = [];
+  for (const { id } of rows) if (!(await isDue(instantOfRunId(id)))) outdated.push(id);
   if (outdated.length === 0) return 0;
   const { rowCount } = await db.query({
     name: 'cancel-outdated',

@@ -51,7 +51,7 @@ export function changeTask<F>(
   runIds: RunIds,
   current: Task,
   type: TaskChange['type'],
-  decide: (task: Task, moment: Moment) => { ok: true; revision: Revision } | { ok: false; fault: F },
+  decide: (task: Task, moment: Moment) => Promise<{ ok: true; revision: Revision } | { ok: false; fault: F }>,
   author: Author,
 ): Promise<{ ok: true; changed: Changed } | { ok: false; why: Unchanged<F> }> {
   return inTransaction(database, async (db) => {
@@ -59,7 +59,7 @@ export function changeTask<F>(
     if (held === null || held.task.uid !== current.uid) return { ok: false, why: { stale: true } };
     const { task, at } = held;
     const open = await readOpen(db, held);
-    const decided = decide(task, { at, open, ...(await readLife(db, task)) });
+    const decided = await decide(task, { at, open, ...(await readLife(db, task)) });
     if (!decided.ok) return { ok: false, why: { stale: false, fault: decided.fault } };
     const { definition, activeFrom, claimed, cut, again } = decided.revision;
     const written = await updateTask(db, task, { type, definition, activeFrom, claimed }, author, at);
@@ -84,7 +84,7 @@ export function removeTask(
   database: Database,
   id: string,
   version: number | null,
-  cut: (task: Task, open: Unaccounted) => Stretch | null,
+  cut: (task: Task, open: Unaccounted) => Promise<Stretch | null>,
   author: Author,
 ): Promise<{ uid: number; changedIn: string; at: number; missed: RecordedMiss | null } | null> {
   return inTransaction(database, async (db) => {
@@ -94,7 +94,7 @@ export function removeTask(
     const open = await readOpen(db, held);
     const gone = await deleteTask(db, id, version, author, at);
     if (gone === null) return null;
-    const miss = cut(task, open);
+    const miss = await cut(task, open);
     const why = { reason: 'deleted' as const, policy: task.definition.misfire.policy };
     return { ...gone, at, missed: miss && (await recordCut(db, task, open, miss, why, at)) };
   });
@@ -231,10 +231,10 @@ const shownStretch = ({ from, to, count }: Stretch) => ({
 export async function settleMiss(
   db: Queryable,
   { eventId, deliveryId, before, open, miss }: RecordedMiss,
-  left: (open: Unaccounted) => Stretch | null,
+  left: (open: Unaccounted) => Promise<Stretch | null>,
 ): Promise<void> {
   const ran = await ranIn(db, before.uid, miss.from - 1, miss.to);
-  const still = left({ ...open, ran });
+  const still = await left({ ...open, ran });
   if (still?.count === miss.count) return;
   await db.query({
     name: 'settle-miss',

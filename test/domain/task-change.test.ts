@@ -1,12 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCalendar } from '../../src/domain/calendar.ts';
+import { type Calendar, createCalendar } from '../../src/domain/calendar.ts';
 import { isOccurrence } from '../../src/domain/cut.ts';
 import { formatInstant } from '../../src/domain/instant.ts';
 import { nextOccurrence, type Timing } from '../../src/domain/occurrence.ts';
-import { occurrencesIn } from '../../src/domain/occurrence-count.ts';
+import { firstOccurrences } from '../../src/domain/occurrence-count.ts';
+import { atOnce } from '../../src/domain/steps.ts';
 import { readTask, type TaskDefinition, type TaskInput, timingOf } from '../../src/domain/task.ts';
-import { isPlainChange, type Moment, type Revised, revise, type Standing } from '../../src/domain/task-change.ts';
+import {
+  isPlainChange,
+  type Moment,
+  type Revised,
+  revise,
+  reviseInSteps,
+  type Standing,
+} from '../../src/domain/task-change.ts';
 
 const calendar = createCalendar({ maxExpressions: 5 });
 const t0 = Date.UTC(2026, 5, 1, 12);
@@ -67,7 +75,7 @@ const scene = fc
     const upTo = t0 + elapsed;
     const from = Math.max(standing.activeFrom, upTo - open);
     const old = timing(standing.definition, standing.activeFrom);
-    const due = occurrencesIn(old, from, upTo, many);
+    const due = atOnce(firstOccurrences(old, from, upTo, many));
     const have = due.filter(() => ran.next().value);
     const moment: Moment = {
       ...{ at: upTo, open: { after: from, upTo, ran: have }, counted: rest.claimed, cancelled: [], stoppedAt: null },
@@ -150,7 +158,9 @@ describe('a change of an active task', () => {
       const same =
         JSON.stringify([before.schedule, before.jitter]) === JSON.stringify([wanted.schedule, wanted.jitter]);
       if (same && before.startsAt === wanted.startsAt && before.endsAt === wanted.endsAt)
-        expect(occurrencesIn(next, at, at + 60_000, 20)).toEqual(occurrencesIn(old, at, at + 60_000, 20));
+        expect(atOnce(firstOccurrences(next, at, at + 60_000, 20))).toEqual(
+          atOnce(firstOccurrences(old, at, at + 60_000, 20)),
+        );
     });
   });
 
@@ -171,7 +181,7 @@ describe('jitter', () => {
       fc.property(fields, fc.integer({ min: 0, max: 60_000 }), (input, end) => {
         const endsAt = formatInstant(t0 + end);
         const task = timing(define({ ...input, startsAt: null, jitter: '10s', endsAt }), t0 - 20_000);
-        for (const instant of occurrencesIn(task, t0 - 20_000, Infinity, 100))
+        for (const instant of atOnce(firstOccurrences(task, t0 - 20_000, Infinity, 100)))
           expect(instant).toBeLessThanOrEqual(t0 + end);
       }),
     );
@@ -203,4 +213,38 @@ describe('jitter', () => {
     }
     expect(nextOccurrence(timing(standing.definition, standing.activeFrom), t0 + 5)).toBe(told);
   });
+});
+
+test('a change that makes up for ten thousand occurrences is decided in steps of a few questions each', () => {
+  let asked = 0;
+  const observed: Calendar = {
+    ...calendar,
+    compile(expression, timezone) {
+      const compiled = calendar.compile(expression, timezone);
+      if (!compiled.ok) return compiled;
+      const { next, ...cron } = compiled.value;
+      const counted = (after: number) => {
+        asked++;
+        return next(after);
+      };
+      return { ok: true, value: { ...cron, next: counted } };
+    },
+  };
+  const misfire = { policy: 'skip', grace: '1m', limit: 10_000 } as const;
+  const jitter = '500ms';
+  const stopped = { ...define({ schedule: { cron: '* * * * * *' }, jitter, misfire }), status: 'stopped' as const };
+  const day = 86_400 * second;
+  const standing: Standing = { uid, activeFrom: t0 - day, definition: stopped, claimed: 0 };
+  const ran = Array.from({ length: 1_000 }, (_, place) => t0 - place * second);
+  const open = { after: t0 - day, upTo: t0, ran };
+  const moment: Moment = { at: t0, open, counted: 0, cancelled: [], stoppedAt: t0 - day };
+  const wish = { definition: stopped, status: 'active', catchUp: 'fire_all' } as const;
+  const steps = reviseInSteps(standing, wish, moment, observed);
+  let most = 0;
+  for (let step = steps.next(); !step.done; step = steps.next()) {
+    most = Math.max(most, asked);
+    asked = 0;
+  }
+  expect(most).toBeGreaterThan(0);
+  expect(Math.max(most, asked)).toBeLessThanOrEqual(60);
 });

@@ -7,6 +7,7 @@ import { createTimetable, type DueOccurrence } from '../../src/engine/timetable.
 import { noLock, type OccurrenceLock } from '../../src/locks/lock.ts';
 import { claimOccurrences, type Plan, readPlans } from '../../src/store/claims.ts';
 import type { Task } from '../../src/store/task-row.ts';
+import { createTurns } from '../../src/turns.ts';
 import { noPostgres } from '../services/provided.ts';
 import { dueOf, makeTasks, openStore, runIds, type Store, t0 } from '../store/store.ts';
 
@@ -58,6 +59,7 @@ async function herd(options: Herd = {}) {
     time: { now: () => state.now },
     timetable,
     plans,
+    turns: createTurns(() => 0, setImmediate),
     isOwn: () => true,
     lease: { id: () => state.owner, held: () => state.held },
     lock: options.lock ?? noLock,

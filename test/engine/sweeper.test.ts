@@ -3,7 +3,9 @@ import { misfireRule } from '../../src/domain/misfire.ts';
 import { createJournal } from '../../src/engine/journal.ts';
 import { createSweepStep } from '../../src/engine/sweeper.ts';
 import type { Entry } from '../../src/engine/timetable.ts';
+import { createTurns } from '../../src/turns.ts';
 import { makeTask, openStore, runIds, runsOf, type Store, silent, t0 } from '../store/store.ts';
+import { watchedTurns } from '../turns-watch.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -43,6 +45,7 @@ describe('the sweep', () => {
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => entry.key },
       journal,
+      turns: createTurns(() => 0, setImmediate),
       hasNewestZones: () => true,
       runIds,
       followedUntil: () => t0 + 20_000,
@@ -62,6 +65,46 @@ describe('the sweep', () => {
     ]);
   });
 
+  test('decides about an outage of many tasks in turns', async () => {
+    const { turns, watch } = watchedTurns();
+    const next = (after: number) => {
+      watch.now++;
+      return (Math.floor(after / 1_000) + 1) * 1_000;
+    };
+    const count = (after: number, upTo: number) => {
+      watch.now++;
+      return Math.floor(upTo / 1_000) - Math.floor(after / 1_000);
+    };
+    const cron = { next, count, leftOut: () => null, zoned: false };
+    const misfire = misfireRule({ policy: 'fire_all', grace: '2s', limit: 20 });
+    const { rows } = await store.db.query<{ watermark: Date }>('select watermark from cluster');
+    const watermark = rows[0]?.watermark.getTime() as number;
+    const journal = createJournal();
+    for (let uid = 1_000; uid < 1_020; uid++) {
+      const bounds = { activeFrom: watermark, startsAt: null, endsAt: null, jitterMs: 0 };
+      const timing = { uid, schedule: { kind: 'cron' as const, cron }, ...bounds };
+      const entry = { uid, id: `none-${uid}`, generation: 1, priority: 5, limited: false, timing, misfire };
+      const upTo = watermark + 30_000;
+      const stretch = { entry: { ...entry, key: Infinity, place: -1 }, after: watermark, upTo, nextAt: upTo + 1_000 };
+      journal.add([], [stretch]);
+    }
+    let missed = 0;
+    const step = createSweepStep({
+      ...{ database: store.database, time: { now: () => watermark + 40_000 } as never, log: silent, journal, turns },
+      lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
+      timetable: { next: () => watermark + 31_000 },
+      ...{ hasNewestZones: () => true, runIds, followedUntil: () => watermark + 40_000, oldestOpen: () => Infinity },
+      onFound(_repaired, found) {
+        missed = found;
+      },
+      onWaiting() {},
+    });
+    await step();
+    expect(missed).toBe(20 * 10);
+    expect(watch.now).toBeGreaterThan(20 * 20);
+    expect(watch.longest()).toBeLessThanOrEqual(15);
+  });
+
   test('is left to replicas with newer time zone data, and not forgotten before they have swept it', async () => {
     const journal = createJournal();
     const entry = { uid: 1 } as unknown as Entry;
@@ -78,6 +121,7 @@ describe('the sweep', () => {
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => Infinity },
       journal,
+      turns: createTurns(() => 0, setImmediate),
       runIds,
       hasNewestZones: () => false,
       followedUntil: () => Infinity,

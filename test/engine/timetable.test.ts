@@ -218,3 +218,23 @@ describe('the timetable', () => {
     expect([timetable.size(), count]).toEqual([50_000, 100_002]);
   });
 });
+
+test('takes no more than it is given time for, and the rest the next time', () => {
+  const timetable = createTimetable();
+  let asked = 0;
+  const next = (after: number) => {
+    asked++;
+    return after < t0 ? t0 : t0 + 86_400_000;
+  };
+  const schedule = { kind: 'cron' as const, cron: { next, count: () => 1, leftOut: () => null, zoned: false } };
+  for (let uid = 0; uid < 2_000; uid++) {
+    const timing = { uid, schedule, activeFrom: t0 - 1, startsAt: null, endsAt: null, jitterMs: 0 };
+    const task = { uid, id: `rare-${uid}`, generation: 1, priority: 5, limited: false, timing };
+    timetable.put({ ...task, misfire: patient }, t0 - 1);
+  }
+  asked = 0;
+  expect(timetable.takeDue(t0, 5_000, Infinity, () => asked < 10).due).toHaveLength(10);
+  expect(asked).toBe(10);
+  expect(timetable.next()).toBe(t0);
+  expect(timetable.takeDue(t0, 5_000).due).toHaveLength(1_990);
+});

@@ -1,17 +1,34 @@
+import pg from 'pg';
 import supertest from 'supertest';
 import { beforeAll, expect, test } from 'vitest';
-import { createDatabase } from '../services/database.ts';
+import { createDatabase, type TestDatabase } from '../services/database.ts';
 import { poll } from '../services/poll.ts';
 import { type Replica, startReplica } from '../services/process.ts';
 import { untilReady } from './ready.ts';
 
 let replica: Replica;
+let database: TestDatabase;
 beforeAll(async () => {
-  const database = await createDatabase();
+  database = await createDatabase();
   const watch = new URL('fixtures/loop-watch.mjs', import.meta.url).href;
   replica = await startReplica({ env: { DATABASE_URL: database.url, NODE_OPTIONS: `--import=${watch}` } });
   await untilReady(supertest(replica.url));
 });
+
+/** A start that makes up for ten thousand seconds, in turns with everything else. */
+async function startAfterADay(): Promise<Response> {
+  const schedule = { cron: '* * * * * *', timezone: 'America/New_York' };
+  const misfire = { limit: 10_000 };
+  await send('PUT', '/tasks/stopped', { schedule, target, misfire, jitter: '900ms', overlap: 'allow' });
+  await send('POST', '/tasks/stopped/stop');
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query(`update tasks set active_from = active_from - interval '1 day' where id = 'stopped'`);
+  await client.end();
+  const answer = await send('POST', '/tasks/stopped/start', { catchUp: 'fire_all' });
+  await send('DELETE', '/tasks/stopped');
+  return answer;
+}
 
 /** The longest time in milliseconds that the event loop was held since this was last asked. */
 async function longest(): Promise<number> {
@@ -41,7 +58,7 @@ const batch = (items: unknown[]) => () => [send('POST', '/tasks/batch', { items 
 const cases: [string, () => Promise<Response>[]][] = [
   [
     'previews of a rare schedule',
-    () => many(20, () => send('POST', '/schedules/preview', { schedule: rare, count: 100 })),
+    () => many(20, () => send('POST', '/schedules/preview', { schedule: rare, count: 1_000 })),
   ],
   ['next instants of a rare schedule', () => many(10, () => send('GET', '/tasks/rare/next?count=100'))],
   [
@@ -54,6 +71,7 @@ const cases: [string, () => Promise<Response>[]][] = [
       }),
     ],
   ],
+  ['a start that makes up for a day of seconds', () => [startAfterADay()]],
   ['300,000 bad names of labels', batch([{ ...stopped, labels: names(300_000) }])],
   ['400,000 bad items', () => [send('POST', '/tasks/batch', `{"items":[${many(400_000, () => '""').join(',')}]}`)]],
   ['1,000 items with unknown fields', batch(many(1_000, () => names(90)))],

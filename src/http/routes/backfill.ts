@@ -5,13 +5,13 @@ import { formatInstant } from '../../domain/instant.ts';
 import { occurrencesUpTo } from '../../domain/occurrence-count.ts';
 import { timingOf } from '../../domain/task.ts';
 import { insertBackfill } from '../../store/backfill.ts';
+import { inTurns } from '../../turns.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { liveTask } from '../live-task.ts';
 import { refuseOldZones } from '../old-zones.ts';
 import { instantParameter } from '../parameters.ts';
 import { notFound, unprocessable } from '../problems.ts';
 import { closed, taskIdParams } from '../schemas.ts';
-import { inTurns } from '../turns.ts';
 
 const mostRuns = 10_000;
 const usualRuns = 100;

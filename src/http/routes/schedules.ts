@@ -7,6 +7,7 @@ import { formatInstant } from '../../domain/instant.ts';
 import { compileSchedule, instantsAfter, readSchedule } from '../../domain/schedule.ts';
 import { activeFromFor, defaultMisfire } from '../../domain/task.ts';
 import type { Warning } from '../../domain/warning.ts';
+import { inTurns } from '../../turns.ts';
 import type { App, HttpContext } from '../context.ts';
 import { warnOfOldZones } from '../old-zones.ts';
 import { instantParameter } from '../parameters.ts';
@@ -14,7 +15,6 @@ import { unprocessable } from '../problems.ts';
 import { shownSchedule } from '../schedule-schemas.ts';
 import { taskId } from '../schema-parts.ts';
 import { closed, countQuery, warningList } from '../schemas.ts';
-import { inTurns } from '../turns.ts';
 
 export function scheduleRoutes(app: App, context: HttpContext): void {
   const { calendar, now, turns } = context;

@@ -13,6 +13,7 @@ import { removeTask } from '../../store/task-changes.ts';
 import { listTasks, readTasks } from '../../store/task-pages.ts';
 import type { Task } from '../../store/task-row.ts';
 import { findTask, insertTasks } from '../../store/tasks.ts';
+import { resultOf } from '../../turns.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { liveTask } from '../live-task.ts';
 import { creationOf, newTask, sendCreation } from '../new-task.ts';
@@ -202,7 +203,8 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       const current = await liveTask(context, request);
       checkIfMatch(request, current);
       const version = request.headers['if-match'] === undefined ? null : current.version;
-      const cut = (task: Task, open: Unaccounted) => cutByDeletion(task, open, calendar).miss;
+      const cut = async (task: Task, open: Unaccounted) =>
+        (await resultOf(cutByDeletion(task, open, calendar), context.holdingTurns)).miss;
       const gone = await removeTask(database, id, version, cut, authorOf(request));
       if (!gone)
         throw version === null

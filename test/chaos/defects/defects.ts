@@ -227,7 +227,7 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/domain/cut.js',
-        find: 'return { inTime, caughtUp, miss: missedIn(timing, within, [...inTime, ...caughtUp]) };',
+        find: 'return { inTime, caughtUp, miss: yield* missedIn(timing, within, [...inTime, ...caughtUp]) };',
         put: 'return { inTime: [], caughtUp: [], miss: null };',
       },
     ],

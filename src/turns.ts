@@ -1,8 +1,12 @@
-/** Lets long computations of requests take turns with everything else that this process does. */
+/** Lets long computations take turns with everything else that this process does. */
+
+import type { Steps } from './domain/steps.ts';
 
 export type Turns = {
   /** To be awaited before and between steps of a long computation: goes on at once while there is time left. */
   take(): Promise<void>;
+  /** Whether there is no time left. Says so without the cost of a promise: for steps that take microseconds. */
+  areOver(): boolean;
 };
 
 /** The first `most` items of a sequence that costs something to compute, at most `turnMs` of them at a time. */
@@ -13,21 +17,31 @@ export async function inTurns<T>(sequence: Iterable<T>, most: number, turns: Tur
   for (const item of sequence) {
     items.push(item);
     if (items.length === most) break;
-    await turns.take();
+    if (turns.areOver()) await turns.take();
   }
   return items;
+}
+
+/** The result of a computation in steps, for at most `turnMs` at a time. */
+export async function resultOf<T>(steps: Steps<T>, turns: Turns): Promise<T> {
+  for (;;) {
+    if (turns.areOver()) await turns.take();
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }
 
 /** In milliseconds. With the step that goes beyond it, and the requests that are answered meanwhile, far below 50. */
 const turnMs = 8;
 
 /**
- * One queue for all requests: between two turns the event loop looks at everything else once. `later` runs a function after
- * that, `monotonic` gives milliseconds.
+ * One queue for all who are given it: between two turns the event loop looks at everything else once. `later` runs a
+ * function after that, `monotonic` gives milliseconds.
  */
 export function createTurns(monotonic: () => number, later: (run: () => void) => void): Turns {
   const waiting: (() => void)[] = [];
   let endsAt = Number.NEGATIVE_INFINITY;
+  const areOver = () => monotonic() >= endsAt;
 
   function next(): void {
     endsAt = monotonic() + turnMs;
@@ -36,8 +50,9 @@ export function createTurns(monotonic: () => number, later: (run: () => void) =>
   }
 
   return {
+    areOver,
     take() {
-      if (monotonic() < endsAt) return Promise.resolve();
+      if (!areOver()) return Promise.resolve();
       return new Promise((resume) => {
         waiting.push(resume);
         if (waiting.length === 1) later(next);
