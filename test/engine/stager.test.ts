@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createLruCache } from '../../src/domain/lru-cache.ts';
 import { misfireRule } from '../../src/domain/misfire.ts';
+import type { CompiledSchedule } from '../../src/domain/schedule.ts';
 import { createStager, type StagedBatch } from '../../src/engine/stager.ts';
 import { createTimetable, type DueOccurrence } from '../../src/engine/timetable.ts';
 import { noLock, type OccurrenceLock } from '../../src/locks/lock.ts';
 import { claimOccurrences, type Plan, readPlans } from '../../src/store/claims.ts';
 import type { Task } from '../../src/store/task-row.ts';
-import { createTurns } from '../../src/turns.ts';
+import { createTurns, type Turns } from '../../src/turns.ts';
 import { noPostgres } from '../services/provided.ts';
 import { dueOf, makeTasks, openStore, runIds, type Store, t0 } from '../store/store.ts';
+import { watchedTurns } from '../turns-watch.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -32,6 +34,8 @@ type Herd = {
   limited?: boolean;
   priorityOf?: (place: number) => number;
   claiming?: (tasks: readonly Task[]) => ReadonlySet<number> | null;
+  schedule?: CompiledSchedule;
+  turns?: Turns;
 };
 
 /** Tasks due at `t0` and a stager for them, in batches of 50; `time.now` is set by hand. */
@@ -42,7 +46,14 @@ async function herd(options: Herd = {}) {
   const tasks = await makeTasks(store.db, ids, { target: 'http://127.0.0.1:9/', ...more });
   const timetable = createTimetable();
   tasks.forEach(({ uid, id, generation }, place) => {
-    const timing = { uid, schedule: scheduleAt, activeFrom: t0 - 1, startsAt: null, endsAt: null, jitterMs: 0 };
+    const timing = {
+      uid,
+      schedule: options.schedule ?? scheduleAt,
+      activeFrom: t0 - 1,
+      startsAt: null,
+      endsAt: null,
+      jitterMs: 0,
+    };
     const priority = options.priorityOf?.(place) ?? 5;
     timetable.put({ uid, id, generation, priority, limited, timing, misfire }, t0 - 1);
   });
@@ -59,7 +70,7 @@ async function herd(options: Herd = {}) {
     time: { now: () => state.now },
     timetable,
     plans,
-    turns: createTurns(() => 0, setImmediate),
+    turns: options.turns ?? createTurns(() => 0, setImmediate),
     isOwn: () => true,
     lease: { id: () => state.owner, held: () => state.held },
     lock: options.lock ?? noLock,
@@ -110,6 +121,25 @@ describe.skipIf(noPostgres)('a herd', () => {
       new Set([`running ${state.owner} ${t0}`]),
     );
     expect(released).toEqual([]);
+  });
+
+  test('looks ahead before its instant, in turns: rare schedules take long to go on from it', async () => {
+    const { turns, watch } = watchedTurns();
+    const asked: number[] = [];
+    const next = (after: number) => {
+      watch.now += 2;
+      asked.push(after);
+      return after < t0 ? t0 : t0 + 86_400_000;
+    };
+    const cron = { next, count: () => 1, leftOut: () => null, zoned: false };
+    const { tasks, stager } = await herd({ schedule: { kind: 'cron', cron }, turns });
+    await turns.take();
+    const before = watch.now;
+    await stager.step();
+    expect(asked.filter((after) => after === t0)).toHaveLength(tasks.length);
+    expect(watch.now - before).toBe(2 * tasks.length);
+    expect(watch.pauses).toBeGreaterThan(tasks.length / 8);
+    await stager.stop();
   });
 
   test.each([
