@@ -9,15 +9,26 @@ export type Turns = {
   areOver(): boolean;
 };
 
-/** The first `most` items of a sequence that costs something to compute, at most `turnMs` of them at a time. */
-export async function inTurns<T>(sequence: Iterable<T>, most: number, turns: Turns): Promise<T[]> {
+/**
+ * The first `most` items of a sequence that costs something to compute, at most `turnMs` of them at a time. Fewer where
+ * `isWanted` says between two turns that nobody waits for them any more: else abandoned requests would pile up in the queue.
+ */
+export async function inTurns<T>(
+  sequence: Iterable<T>,
+  most: number,
+  turns: Turns,
+  isWanted: () => boolean = () => true,
+): Promise<T[]> {
   const items: T[] = [];
   await turns.take();
-  if (most === 0) return items;
+  if (most === 0 || !isWanted()) return items;
   for (const item of sequence) {
     items.push(item);
     if (items.length === most) break;
-    if (turns.areOver()) await turns.take();
+    if (turns.areOver()) {
+      await turns.take();
+      if (!isWanted()) break;
+    }
   }
   return items;
 }

@@ -32,3 +32,18 @@ test('so does a sequence, and it ends where enough of it is known', async () => 
   expect(watch.longest()).toBeLessThanOrEqual(10);
   expect(watch.now).toBe(500);
 });
+
+test('a sequence that nobody waits for any more is left at the next turn', async () => {
+  const { turns, watch } = watchedTurns();
+  let made = 0;
+  function* items() {
+    for (;;) {
+      watch.now += 5;
+      yield ++made;
+    }
+  }
+  await inTurns(items(), 1_000, turns, () => made < 10);
+  expect(made).toBeLessThan(13);
+  await inTurns(items(), 1_000, turns, () => false);
+  expect(made).toBeLessThan(13);
+});

@@ -83,6 +83,11 @@ export function authorOf(request: FastifyRequest): Author {
   return { actor: request.actor.name, requestId: request.id };
 }
 
+/** Tells whether the client of a request is still there to read its answer. */
+export function isAwaited({ raw }: FastifyRequest): () => boolean {
+  return () => !raw.socket.destroyed;
+}
+
 /** What reading a task needs, as of now; `warnings` takes what the reader is to be told. */
 export function taskContext({ now, calendar, refusesUrl }: HttpContext, warnings: Warning[]): TaskContext {
   return {

@@ -22,15 +22,18 @@ function nextRunAt(task: Task, now: number, calendar: Calendar): number | null {
   return timing === null || runsLeft(task) === 0 ? null : nextOccurrence(timing, now);
 }
 
-/** The next `count` instants at which an active task fires, after `after`. */
+/** The next `count` instants at which an active task fires, after `after`; fewer where they are not wanted any more. */
 export async function nextRuns(
   task: Task,
   after: number,
   count: number,
   { calendar, turns }: Pick<HttpContext, 'calendar' | 'turns'>,
+  isWanted: () => boolean,
 ): Promise<number[]> {
   const timing = timingOfActive(task, calendar);
-  return timing === null ? [] : inTurns(occurrencesAfter(timing, after), Math.min(count, runsLeft(task)), turns);
+  return timing === null
+    ? []
+    : inTurns(occurrencesAfter(timing, after), Math.min(count, runsLeft(task)), turns, isWanted);
 }
 
 export function timingOfActive({ definition, uid, activeFrom }: Task, calendar: Calendar): Timing | null {

@@ -8,7 +8,7 @@ import { compileSchedule, instantsAfter, readSchedule } from '../../domain/sched
 import { activeFromFor, defaultMisfire } from '../../domain/task.ts';
 import type { Warning } from '../../domain/warning.ts';
 import { inTurns } from '../../turns.ts';
-import type { App, HttpContext } from '../context.ts';
+import { type App, type HttpContext, isAwaited } from '../context.ts';
 import { warnOfOldZones } from '../old-zones.ts';
 import { instantParameter } from '../parameters.ts';
 import { unprocessable } from '../problems.ts';
@@ -67,7 +67,10 @@ export function scheduleRoutes(app: App, context: HttpContext): void {
       const compiled = compileSchedule(read.value, calendar);
       // As for a new task: a single instant that has just passed still counts.
       const after = activeFromFor(read.value, from);
-      const next = compiled === null ? [] : await inTurns(instantsAfter(compiled, after), body.count ?? 5, turns);
+      const next =
+        compiled === null
+          ? []
+          : await inTurns(instantsAfter(compiled, after), body.count ?? 5, turns, isAwaited(request));
       return {
         canonical: read.value,
         description: describeSchedule(read.value),

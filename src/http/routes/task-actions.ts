@@ -8,7 +8,7 @@ import { type Misfire, misfirePolicies } from '../../domain/task.ts';
 import { oncePerKey } from '../../store/idempotency.ts';
 import { findRun, lastRuns } from '../../store/runs.ts';
 import type { Task } from '../../store/task-row.ts';
-import { type App, authorOf, type HttpContext } from '../context.ts';
+import { type App, authorOf, type HttpContext, isAwaited } from '../context.ts';
 import { keyedRequest } from '../idempotency.ts';
 import { untilLaneFree } from '../lane.ts';
 import { liveTask } from '../live-task.ts';
@@ -199,7 +199,7 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
       const { count, from } = request.query as { count: number; from?: string };
       const task = await liveTask(context, request);
       const after = instantParameter('from', from) ?? now();
-      return { items: (await nextRuns(task, after, count, context)).map(formatInstant) };
+      return { items: (await nextRuns(task, after, count, context, isAwaited(request))).map(formatInstant) };
     },
   );
 }
