@@ -38,6 +38,13 @@ export function encodeBody(target: Body): Buffer | null {
   }
 }
 
+/** How JSON text is sent under the content type of the headers; null where it goes as it is. */
+export function describesIn(headers: Record<string, string>): ((json: string) => Buffer) | null {
+  const contentType = headers['content-type'];
+  if (contentType === undefined || mayHoldJson(contentType)) return null;
+  return (json) => encodeBody({ body: JSON.parse(json), bodyText: json, headers }) as Buffer;
+}
+
 /**
  * Refuses what cannot be sent as `bodyType` says or, where there is none, as the content type says. Texts with templates
  * in them are looked at once they are filled in.

@@ -2,7 +2,7 @@
 
 import { type SuccessTest, successTest } from '../domain/success.ts';
 import type { HttpMethod, HttpTarget } from '../domain/target.ts';
-import { defaultContentType, encodeBody } from '../domain/target-body.ts';
+import { defaultContentType, describesIn, encodeBody } from '../domain/target-body.ts';
 import { traceOfRun } from '../domain/trace.ts';
 import type { Attempt } from './executor.ts';
 import { type Route, type Router, routeHeaders } from './route.ts';
@@ -17,6 +17,8 @@ export type PreparedTarget = {
   /** Null when the run's own description is sent, or nothing is. */
   body: Buffer | null;
   describesRun: boolean;
+  /** Under a content type other than JSON: how the JSON text of that description, or of a trigger's input, is sent. */
+  describe: ((json: string) => Buffer) | null;
   isSuccess(status: number): boolean;
   /** Of the body of such an answer; null for any. */
   success: SuccessTest | null;
@@ -68,6 +70,7 @@ export function prepareTarget(target: HttpTarget, version: string, router: Route
     headers: inTurn(headers).concat(routeHeaders(route)),
     body,
     describesRun,
+    describe: describesRun ? describesIn(target.headers) : null,
     isSuccess: statusTest(target.successStatus),
     success: target.success === undefined ? null : successTest(target.success),
     followsRedirects: target.redirect === 'follow',
@@ -81,9 +84,11 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
   const { taskId, runId, trigger, messageId } = attempt;
   const id = messageId ?? runId;
   const scheduledFor = sender.formatInstant(attempt.scheduledFor);
-  const body = prepared.describesRun
-    ? (attempt.input ?? JSON.stringify({ taskId, runId, attempt: attempt.attempt, scheduledFor, trigger }))
-    : prepared.body;
+  let body: Buffer | string | null = prepared.body;
+  if (prepared.describesRun) {
+    const json = attempt.input ?? JSON.stringify({ taskId, runId, attempt: attempt.attempt, scheduledFor, trigger });
+    body = prepared.describe === null ? json : prepared.describe(json);
+  }
   const headers = prepared.headers.concat('x-task-id', taskId, 'idempotency-key', id);
   // A message about a run is none of its attempts, and must not be taken for one.
   if (messageId === undefined)

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readTarget } from '../../src/domain/target.ts';
 import { startTarget, type Target } from '../target.ts';
-import { call } from './harness.ts';
+import { call, runId } from './harness.ts';
 
 let target: Target;
 beforeEach(async () => {
@@ -53,6 +53,27 @@ test.each([
   [{ body: 'text' }, 'application/json', '"text"'],
 ])('%j is sent as %s: %s', async (given, contentType, body) => {
   expect(await sent(given)).toEqual([contentType, body]);
+});
+
+test.each([
+  [form, '"a=1&b"', 'a=1&b'],
+  [form, '{"a":"x y","n":12345678901234567890}', 'a=x+y&n=12345678901234567890'],
+  ['text/plain', '"a text"', 'a text'],
+  ['application/vnd.api+json', '"a text"', '"a text"'],
+])('without a body, under %s an input %s of the trigger is sent as %s', async (contentType, input, body) => {
+  await call({ url: target.url, headers: { 'content-type': contentType } }, { input });
+  expect(target.requests.at(-1)).toMatchObject({ headers: { 'content-type': contentType }, body });
+});
+
+test('without a body, the description of the run is a form under the content type of a form', async () => {
+  await call({ url: target.url, headers: { 'content-type': form } });
+  expect(Object.fromEntries(new URLSearchParams(target.requests.at(-1)?.body))).toEqual({
+    taskId: 'nightly-report',
+    runId,
+    attempt: '1',
+    scheduledFor: '2026-12-01T01:00:00.000Z',
+    trigger: 'schedule',
+  });
 });
 
 test.each([
