@@ -46,8 +46,9 @@ function adviseOnSteps(parts: CronParts, advise: Advise): void {
   for (const part of [second, minute, hour, days, months, weekdays])
     for (const range of part.ranges) {
       const size = sizeOf(part.field);
-      if (range.step < 2 || !goesRound(range, part)) continue;
+      if (range.step < 2) continue;
       const values = valuesOf({ ...part, ranges: [range] });
+      if (values.length > 1 && !goesRound(range, part)) continue;
       const shown = values.length > 6 ? `${values.slice(0, 3).join(', ')}, …, ${values.at(-1)}` : values.join(', ');
       if (values.length === 1)
         advise('single_step', `${part.field.name}: a step of ${range.step} matches ${shown} alone`);

@@ -146,6 +146,8 @@ function hintFor(item: string, value: string, field: Field): string {
   if (field === weekday && /^\w+#\d*$/.test(item)) return `"${item}": the number after # must be 1 to 5`;
   if (field === weekday && /#/.test(item)) return `"${item}": one day, #, and a number from 1 to 5, such as MON#1`;
   if (field === weekday && /^L$/i.test(item)) return '"L" needs a day of the week before it, such as 5L';
+  if (field === day && /^L-\d+W$/i.test(item))
+    return `"${item}": W takes a single day from 1 to 31, or stands in LW, the last working day`;
   if (field === day && /^L-/.test(item)) return `"${item}": of days counted from the last one there are 1 to 30`;
   if (field === day && /W/.test(item)) return `"${item}": W takes a single day from 1 to 31`;
   const named = value.slice(0, 3).toUpperCase();

@@ -114,6 +114,8 @@ function timesSize(text: string, size: number): number | null {
 }
 
 function hintFor(text: string): string {
+  // In many notations it is months.
+  if (/\d\s*M\b/.test(text) && !text.startsWith('P')) return ': minutes are "m"; months differ in length';
   const meant = durationInWords(text.slice(0, 100));
   if (meant !== null) return `; write "${meant}"`;
   if (/^\s*\d+\s*$/.test(text)) return ': it has no unit; the units are ms, s, m, h, d and w';

@@ -51,7 +51,7 @@ export function readSchedule(input: unknown, context: ScheduleContext, calendar:
   const reading = { now, graceMs, taskId, warn, calendar };
   if (typeof input === 'string') {
     // A shorthand has no members to point to.
-    const read = readForm(longFormOf(input), {
+    const read = readForm(longFormOf(input, warn), {
       ...reading,
       warn: (code, _, detail) => warn(code, '#/schedule', detail),
     });
@@ -62,10 +62,13 @@ export function readSchedule(input: unknown, context: ScheduleContext, calendar:
   return readForm(input as Record<string, unknown>, reading);
 }
 
-function longFormOf(text: string): Record<string, unknown> {
+function longFormOf(text: string, warn: Warn): Record<string, unknown> {
   if (text.length > longestCron) return { cron: text };
   const tidy = withoutBlanks(text);
-  if (tidy.startsWith('@every ')) return { every: tidy.slice(7) };
+  if (tidy.startsWith('@every ')) {
+    if (tidy !== text) warn('blanks_removed', '#/schedule', `read as "${tidy}"`);
+    return { every: tidy.slice(7) };
+  }
   // No cron field looks like a date: whatever begins like one is meant as an instant.
   if (/^\d{4}-\d\d-\d\d/.test(tidy)) return { at: text };
   return { cron: text };

@@ -18,7 +18,7 @@ export const warningCodes = {
   local_time_repeated: 'This local time comes twice: the first was taken.',
   either_day: 'Both day fields are restricted, and a day that matches either one fires.',
   uneven_step: 'The step does not divide the range: the last interval of each round is another one.',
-  single_step: 'The step is as long as the range: it matches one value alone.',
+  single_step: 'The step leads beyond the end of the range: it matches one value alone.',
   every_second: 'It fires every second of each minute that matches.',
   every_minute: 'It fires every minute of each hour that matches.',
   quartz_weekday: 'Days of the week are counted from 0 = Sunday here, from 1 = Sunday in Quartz.',

@@ -90,6 +90,8 @@ describe('what other systems allow is written out, and fires as it does there', 
       schedule: cron('0 9 * * *', 'Europe/Berlin'),
       codes: ['blanks_removed'],
     });
+    for (const text of [' @every 5m', '@every  5m', '@every 5m\n'])
+      expect(read(text)).toMatchObject({ schedule: { every: '5m' }, codes: ['blanks_removed'] });
     expect(read({ every: '\t5m ' })).toMatchObject({ schedule: { every: '5m' }, codes: ['blanks_removed'] });
     expect(read({ at: '2026-12-01T09:00:00Z\n' })).toMatchObject({
       schedule: { at: '2026-12-01T09:00:00.000Z' },
@@ -213,6 +215,9 @@ describe('what is probably not meant', () => {
     ['0 0 */2 * 5', ['uneven_step']],
     ['*/59 * * * *', ['uneven_step']],
     ['*/60 * * * *', ['single_step']],
+    ['50/20 * * * *', ['step_written_out', 'single_step']],
+    ['0 12 * * FRI/2', ['step_written_out', 'single_step']],
+    ['0 9-11/5 * * *', ['single_step']],
     ['0 */7 * * *', ['uneven_step']],
     ['0 */6 * * *', []],
     ['0 8-18/3 * * *', []],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { durationPattern, formatDuration, parseDuration } from '../../src/domain/duration.ts';
+import { durationPattern, formatDuration, parseDuration, readDuration } from '../../src/domain/duration.ts';
 
 const longest = 3_650 * 86_400_000;
 
@@ -64,6 +64,12 @@ test.each([
 ])('"%s" is no duration', (text) => {
   expect(parseDuration(text)).toBeNull();
   expect(new RegExp(durationPattern, 'u').test(text)).toBe(false);
+});
+
+test.each(['1M', '2 M', '1h30M'])('"%s" gets no hint: M may be months', (text) => {
+  const read = readDuration(text);
+  expect(read.ok ? [] : read.errors).toContain('months differ in length');
+  expect(read.ok ? [] : read.errors).not.toContain('write');
 });
 
 test.each(['0.0001s', '0.1234567h', 'PT0.0001S'])('"%s" is finer than a millisecond, or written too finely', (text) => {

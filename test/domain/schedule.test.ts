@@ -81,6 +81,10 @@ describe('a refusal points to the field and says what is wrong', () => {
     [{ cron: '0 0 * * SUN-SUN' }, '#/schedule/cron day of week: "SUN-SUN" ends with SUN'],
     [{ cron: '0 0 1,LW * *' }, '#/schedule/cron day of month: LW, the last working day, cannot be part of a list'],
     [
+      { cron: '0 0 L-3W * *' },
+      '#/schedule/cron day of month: "L-3W": W takes a single day from 1 to 31, or stands in LW, the last working day',
+    ],
+    [
       { cron: '0 0 L-31 * *' },
       '#/schedule/cron day of month: "L-31": of days counted from the last one there are 1 to 30',
     ],
