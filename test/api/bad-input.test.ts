@@ -169,7 +169,7 @@ describe('one fault at a time', () => {
     ['target', 'ftp://example.com/', '#/target/url'],
     ['target', 'http://169.254.169.254/latest/meta-data', '#/target/url'],
     ['target', 'http://user:pass@example.com/', '#/target/url'],
-    ['target', { url: 'http://127.0.0.1:9/', headers: { host: 'x' } }, '#/target/headers/host'],
+    ['target', { url: 'http://127.0.0.1:9/', headers: { host: 'x y' } }, '#/target/headers/host'],
     ['target', { url: 'http://127.0.0.1:9/', headers: { 'x-a': 'a\r\nb: c' } }, '#/target/headers/x-a'],
     ['endsAt', '2098-01-01T00:00:00Z', '#/endsAt'],
     ['status', 'completed', '#/status'],

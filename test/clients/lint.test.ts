@@ -56,7 +56,7 @@ describe('generators get what they need', () => {
 
   test('one type at a time, and no keywords of our own but with x-', () => {
     const known = new Set(
-      `$ref additionalProperties default description enum examples format items maxItems maxLength maxProperties maximum
+      `$ref additionalProperties const default description enum examples format items maxItems maxLength maxProperties maximum
       minItems minLength minimum oneOf pattern properties propertyNames required type`.split(/\s+/),
     );
     const faults: string[] = [];

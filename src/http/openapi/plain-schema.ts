@@ -61,7 +61,9 @@ export function createPlainSchemas(components: Record<string, Schema>): (schema:
       if (type === 'object' ? !isForText || keyword === 'examples' : isForText || !keyword.match(/ropert|required/))
         shape[keyword] = value;
     }
-    if (listed) shape.enum = listed.filter((one) => one !== null && typeName(one) === type);
+    // ogen takes any enum for text.
+    if (listed && type === 'boolean') shape.const = listed[0];
+    else if (listed) shape.enum = listed.filter((one) => one !== null && typeName(one) === type);
     if (shape.properties) shape.properties = mapped(shape.properties as Record<string, Schema>, plain);
     for (const keyword of ['items', 'additionalProperties'])
       if (typeof shape[keyword] === 'object') shape[keyword] = plain(shape[keyword] as Schema);

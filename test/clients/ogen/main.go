@@ -36,7 +36,7 @@ func main() {
 			URL: url + "/livez", Method: api.NewOptHttpMethod(api.HttpMethodGET),
 		}),
 		Retry: api.NewOptNilRetryInput(api.RetryInput{MaxAttempts: api.NewOptNilInt(2)}),
-	}, api.CreateTaskParams{})).(*api.CreateTaskCreatedHeaders)
+	}, api.CreateTaskParams{})).(*api.TaskHeaders)
 	say("created %s at version %d", created.Response.ID, created.Response.Version)
 	read := need(client.GetTask(ctx, api.GetTaskParams{ID: name})).(*api.GetTaskOKHeaders)
 	say("read a target with the method %s", read.Response.Target.Method)
@@ -49,7 +49,7 @@ func main() {
 	patched := need(client.PatchTask(ctx, &api.PatchTaskApplicationJSON{
 		Description: api.NewOptNilString("changed"),
 		Schedule:    api.NewOptScheduleInput(api.NewStringScheduleInput("@daily")),
-	}, api.PatchTaskParams{ID: name, IfMatch: read.Etag})).(*api.PatchTaskOKHeaders)
+	}, api.PatchTaskParams{ID: name, IfMatch: read.ETag})).(*api.GetTaskOKHeaders)
 	say("changed to %s", patched.Response.Schedule.CronSchedule.Cron)
 	run := need(client.TriggerTask(ctx,
 		api.NewOptTriggerInput(api.TriggerInput{TriggerSource: api.NewOptNilString("client")}),
