@@ -6,6 +6,7 @@ import type { Result } from './errors.ts';
 import { createSignatures, type Signatures } from './executors/signature.ts';
 import { type Authenticator, createAuth } from './http/auth.ts';
 import type { Logger } from './log.ts';
+import type { RedisAddress } from './setting-redis.ts';
 import type { Settings } from './settings.ts';
 
 export type Secrets = {
@@ -13,6 +14,8 @@ export type Secrets = {
   signerFor: Signatures['signerFor'];
   /** Of `DATABASE_URL` and `MIGRATION_DATABASE_URL`; empty where they are not set. */
   database: StoreAddress;
+  /** Of `REDIS_URL`; null where it is not set. */
+  redis: { address: RedisAddress; readAgain: () => RedisAddress } | null;
   owner: StoreAddress;
   /**
    * Reads all settings again and uses the keys and secrets in them from now on; a fault is logged, and the old ones stay.
@@ -49,7 +52,20 @@ export function createSecrets({ settings, readSettings, clock, log }: SecretsOpt
     };
   }
 
+  function redisSource(): Secrets['redis'] {
+    const address = settings.redisUrl;
+    if (address === null) return null;
+    return {
+      address,
+      readAgain() {
+        const read = readSettings();
+        return (read.ok && read.value.redisUrl) || address;
+      },
+    };
+  }
+
   return {
+    redis: redisSource(),
     database: storeAddress('databaseUrl'),
     owner: storeAddress('migrationDatabaseUrl'),
     authenticate: auth.authenticate,

@@ -139,7 +139,7 @@ export async function startService({
   });
   const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
   const receive = (signal: Signal) => (signal === 'over' ? runWaiters.look() : engine?.receive(signal));
-  const redis = settings.redisUrl === null ? null : connectRedis(settings.redisUrl, log, clock);
+  const redis = secrets.redis === null ? null : connectRedis(secrets.redis, log, clock);
   let signals: Signals = createLocalSignals(receive);
 
   const holdingTurns = createTurns(clock.monotonic, setImmediate);
@@ -193,8 +193,8 @@ export async function startService({
       const cluster = embedded ? await readCluster(other.pool) : await preparation.prepare();
       if (cluster === null || closing) return 3_600_000;
       if (embedded) await endReplicas(other.pool);
-      if (settings.redisUrl !== null && redis)
-        signals = createRedisSignals(settings.redisUrl, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
+      if (secrets.redis && redis)
+        signals = createRedisSignals(secrets.redis, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
       tokens = createRunTokens(cluster.secret);
       runIds = createRunIds(cluster.runSalt);
       const trials = templateTrials({

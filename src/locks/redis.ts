@@ -44,9 +44,22 @@ const isRefusal = (error: Error) => error.name === 'ReplyError';
 /** How often it is asked whether what is needed is allowed, in milliseconds. */
 const watchEveryMs = 5_000;
 
+/** Where a Redis is, and how to read that again when its credentials are refused: their file may hold others by then. */
+export type RedisSource = { address: RedisAddress; readAgain: () => RedisAddress };
+
+/** What a server says that does not know a user, or not by this password. */
+const isAboutCredentials = (error: Error) =>
+  isRefusal(error) && /^(WRONGPASS|NOAUTH|ERR invalid password)/.test(error.message);
+
 /** Connects, and again whenever the connection is lost. Never throws: until there is a connection, `up` is false. */
-export function connectRedis(address: RedisAddress, log: Logger, clock: Pick<Clock, 'after'>): RedisConnection {
-  const redis = open(address);
+export function connectRedis(source: RedisSource, log: Logger, clock: Pick<Clock, 'after'>): RedisConnection {
+  const { address } = source;
+  let credentialsRefused = false;
+  const redis = open(address, (attempt) => {
+    if (credentialsRefused) useCredentials(redis, credentialsOf(source.readAgain()));
+    credentialsRefused = false;
+    return pauseBeforeRetry(attempt);
+  });
   /** What is refused, by what it is needed for. */
   const refusals = new Map<string, string>();
   const watches: { look: () => void; end: () => void }[] = [];
@@ -69,7 +82,10 @@ export function connectRedis(address: RedisAddress, log: Logger, clock: Pick<Clo
     } else if (refusals.delete(what) && refusals.size === 0) tell(null);
   }
 
-  redis.on('error', (error: Error) => tell(error));
+  redis.on('error', (error: Error) => {
+    credentialsRefused ||= isAboutCredentials(error);
+    tell(error);
+  });
   redis.on('ready', () => {
     // What was refused may be so still: the answers to what is asked now will tell.
     if (refusals.size === 0) tell(null);
@@ -105,8 +121,24 @@ export function connectRedis(address: RedisAddress, log: Logger, clock: Pick<Clo
   };
 }
 
-function open(address: RedisAddress): Redis | Cluster {
-  const single = { ...common, enableOfflineQueue: false, retryStrategy: pauseBeforeRetry };
+type Credentials = { username?: string | undefined; password?: string | undefined };
+
+function credentialsOf(address: RedisAddress): Credentials {
+  if (address.kind !== 'server') return address.credentials;
+  const { username, password } = new URL(address.url);
+  return { username: decodeURIComponent(username) || undefined, password: decodeURIComponent(password) || undefined };
+}
+
+/** The next connections use these: ioredis reads its options whenever it connects. */
+function useCredentials(redis: Redis | Cluster, credentials: Credentials): void {
+  if (redis instanceof Redis) Object.assign(redis.options, credentials);
+  else
+    for (const options of [redis.options.redisOptions, ...redis.nodes('all').map((node) => node.options)])
+      Object.assign(options ?? {}, credentials);
+}
+
+function open(address: RedisAddress, retryStrategy: (attempt: number) => number): Redis | Cluster {
+  const single = { ...common, enableOfflineQueue: false, retryStrategy };
   if (address.kind === 'server') return new Redis(address.url, single);
   const { nodes, credentials, tls } = address;
   if (address.kind === 'sentinel') {
@@ -128,7 +160,7 @@ function open(address: RedisAddress): Redis | Cluster {
   }
   const cluster = new Cluster([...nodes], {
     enableOfflineQueue: false,
-    clusterRetryStrategy: pauseBeforeRetry,
+    clusterRetryStrategy: retryStrategy,
     // What a node that is lost has not answered is not sent again.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,

@@ -2,8 +2,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import type { RedisAddress } from '../setting-redis.ts';
-import { connectRedis, type RedisConnection } from './redis.ts';
+import { connectRedis, type RedisConnection, type RedisSource } from './redis.ts';
 
 /**
  * `tasks`: a definition changed. `waiting`: a run waits to be taken. `checks`: one waits for the answer of its hook.
@@ -33,7 +32,7 @@ const checkMs = 2_000;
  * node passes them on to all others, so it does not matter which one somebody is connected to.
  */
 export function createRedisSignals(
-  address: RedisAddress,
+  source: RedisSource,
   publisher: RedisConnection,
   name: string,
   receive: (signal: Signal) => void,
@@ -41,7 +40,7 @@ export function createRedisSignals(
   clock: Clock,
 ): Signals {
   // Of a server that is away, or refuses something, the other connection tells.
-  const subscriber = connectRedis(address, quiet(log), clock);
+  const subscriber = connectRedis(source, quiet(log), clock);
   const channel = publisher.prefix + name;
   let timer: Timer | null = null;
   let unanswered = false;

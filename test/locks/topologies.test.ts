@@ -22,10 +22,11 @@ import { silent } from '../store/store.ts';
 function join(url: string, namespace = 'test') {
   const address = redisAddress(url);
   if (!address.ok) throw new Error(address.errors.join());
-  const connection = connectRedis(address.value, silent, systemClock);
+  const source = { address: address.value, readAgain: () => address.value };
+  const connection = connectRedis(source, silent, systemClock);
   const heard: string[] = [];
   const signals = createRedisSignals(
-    address.value,
+    source,
     connection,
     `${namespace}:signals`,
     (signal) => heard.push(signal),

@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createDatabase } from '../services/database.ts';
 import { poll } from '../services/poll.ts';
 import type { Started } from '../services/process.ts';
@@ -13,6 +16,38 @@ const warnings = ({ logs }: Pick<Started, 'logs'>) =>
   logs()
     .filter(({ msg }) => /Redis cannot be used/.test(String(msg)))
     .map((line) => JSON.stringify(line));
+
+test.skipIf(noOwnRedis || noPostgres)(
+  'a password that was changed is read again from its file when the old one is refused',
+  { timeout: 60_000 },
+  async () => {
+    const redis = await createRedis();
+    const setPassword = (password: string) =>
+      askRedis(redis.url, (admin) =>
+        admin.call('ACL', 'SETUSER', 'app', 'on', 'resetpass', `>${password}`, '~*', '&*', '+@all'),
+      );
+    const folder = await mkdtemp(join(tmpdir(), 'redis-url-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'url');
+    const write = (password: string) => {
+      const address = new URL(redis.url);
+      [address.username, address.password] = ['app', password];
+      return writeFile(file, address.href);
+    };
+    await Promise.all([setPassword('old-one'), write('old-one')]);
+    const { url } = await createDatabase();
+    const replica = await startReady({ env: { DATABASE_URL: url, REDIS_URL_FILE: file } });
+    const up = async () =>
+      /^dependencies_up\{dependency="redis"\} (\d)/m.exec((await replica.http.get('/metrics')).text)?.[1];
+    await poll(async () => (await up()) === '1', { what: 'Redis to be used', withinMs: 20_000 });
+    await setPassword('new-one');
+    await askRedis(redis.url, (admin) => admin.call('CLIENT', 'KILL', 'USER', 'app'));
+    await poll(async () => (await up()) === '0', { what: 'the old password to be refused', withinMs: 20_000 });
+    await write('new-one');
+    await poll(async () => (await up()) === '1', { what: 'the new password to be used', withinMs: 20_000 });
+    await replica.stop();
+  },
+);
 
 describe.skipIf(noOwnRedis || noPostgres)('a Redis that refuses what is needed', () => {
   test.each([
