@@ -151,7 +151,7 @@ async function write(
     const definition = { ...wish.definition, status: before.status };
     if (isDeepStrictEqual(definition, before)) return current;
     const written = await updateTask(database.pool, current, { type, definition, activeFrom: null }, author, now());
-    return written && afterChange(context, current, { ...written, missed: null, made: 0 });
+    return written && afterChange(context, current, { task: written, missed: null, made: 0 });
   }
   const decide = (task: Task, moment: Moment) => resultOf(reviseInSteps(task, wish, moment, calendar), turns);
   const answer = await changeTask(database, context.runIds(), current, type, decide, author);

@@ -31,7 +31,6 @@ export type RecordedMiss = {
 
 export type Changed = {
   task: Task;
-  changedIn: string;
   /** The instant of the change, epoch milliseconds. */
   at: number;
   missed: RecordedMiss | null;
@@ -64,7 +63,7 @@ export function changeTask<F>(
     const { definition, activeFrom, claimed, cut, again } = decided.revision;
     const written = await updateTask(db, task, { type, definition, activeFrom, claimed }, author, at);
     if (written === null) return { ok: false, why: { stale: true } };
-    const { uid, generation } = written.task;
+    const { uid, generation } = written;
     const due = (instants: readonly number[]) =>
       instants.map((instant) => ({
         ...{ runId: runIds.of(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0 },
@@ -75,7 +74,7 @@ export function changeTask<F>(
       (await insertDue(db, due(cut.caughtUp), 'catch_up', at)) +
       (await insertAgain(db, uid, again, at));
     const missed = cut.miss && (await recordCut(db, task, open, cut.miss, decided.revision, at));
-    return { ok: true, changed: { ...written, at, missed, made } };
+    return { ok: true, changed: { task: written, at, missed, made } };
   });
 }
 
@@ -86,7 +85,7 @@ export function removeTask(
   version: number | null,
   cut: (task: Task, open: Unaccounted) => Promise<Stretch | null>,
   author: Author,
-): Promise<{ uid: number; changedIn: string; at: number; missed: RecordedMiss | null } | null> {
+): Promise<{ uid: number; at: number; missed: RecordedMiss | null } | null> {
   return inTransaction(database, async (db) => {
     const held = await holdTask(db, id, version);
     if (held === null) return null;

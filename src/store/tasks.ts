@@ -80,8 +80,8 @@ export async function updateTask(
   change: TaskChange,
   author: Author,
   now: number,
-): Promise<{ task: Task; changedIn: string } | null> {
-  const { rows } = await db.query<TaskRow & { changed_in: string }>({
+): Promise<Task | null> {
+  const { rows } = await db.query<TaskRow>({
     name: 'update-task',
     text: `
       with given as (
@@ -107,7 +107,7 @@ export async function updateTask(
         insert into task_events (task_uid, type, at, actor, request_id, changes)
         select uid, $6, $4, $7, $8, $9 from made
       )
-      select ${taskColumns('made')}, changed_in from made`,
+      select ${taskColumns('made')} from made`,
     values: [
       JSON.stringify(definitionColumns(task.id, change.definition)),
       task.uid,
@@ -126,7 +126,7 @@ export async function updateTask(
     ],
   });
   const row = rows[0];
-  return row ? { task: taskOf(row), changedIn: row.changed_in } : null;
+  return row ? taskOf(row) : null;
 }
 
 /** Turns the live task of this id into a tombstone; null when there is none, or it is no longer at `version`. */
@@ -136,22 +136,22 @@ export async function deleteTask(
   version: number | null,
   author: Author,
   now: number,
-): Promise<{ uid: number; changedIn: string } | null> {
-  const { rows } = await db.query<{ uid: string; changed_in: string }>({
+): Promise<{ uid: number } | null> {
+  const { rows } = await db.query<{ uid: string }>({
     name: 'delete-task',
     text: `
       with gone as (
         update tasks set deleted_at = $3, version = version + 1, changed_in = pg_current_xact_id()
         where id = $1 and deleted_at is null and ($2::integer is null or version = $2)
-        returning uid, changed_in
+        returning uid
       ), noted as (
         insert into task_events (task_uid, type, at, actor, request_id) select uid, 'deleted', $3, $4, $5 from gone
       )
-      select uid, changed_in from gone`,
+      select uid from gone`,
     values: [id, version, new Date(now).toISOString(), author.actor, author.requestId],
   });
   const row = rows[0];
-  return row ? { uid: Number(row.uid), changedIn: row.changed_in } : null;
+  return row ? { uid: Number(row.uid) } : null;
 }
 
 /**

@@ -55,7 +55,7 @@ async function retime(db: Queryable, task: Task, second: number): Promise<Task> 
   const change = { type: 'updated', definition, activeFrom: t0 + second * 1_000 } as const;
   const written = await updateTask(db, task, change, author, t0);
   if (!written) throw new Error('somebody else changed it');
-  return written.task;
+  return written;
 }
 
 describe.skipIf(noPostgres)('the feed', () => {

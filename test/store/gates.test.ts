@@ -217,7 +217,7 @@ describe('runs with limits', () => {
     const change = async (before: Task, maxConcurrency: number | null) => {
       const definition = { ...before.definition, maxConcurrency };
       const changed = await updateTask(store.db, before, { type: 'updated', definition, activeFrom: null }, author, t0);
-      return changed?.task as Task;
+      return changed as Task;
     };
     const wider = await change(task, 3);
     expect(idsOf(await take())).toEqual(ids.slice(1, 3));

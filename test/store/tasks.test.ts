@@ -106,9 +106,9 @@ describe('changing a task', () => {
   test('counts its version, and its generation only where occurrences change', async () => {
     const task = await makeTask(store.db, 'counted', { maxRuns: 5 });
     await store.db.query('update tasks set claimed = 3 where uid = $1', [task.uid]);
-    const kept = (await update(task))?.task as Task;
+    const kept = (await update(task)) as Task;
     expect(kept).toMatchObject({ version: 2, generation: 1, activeFrom: t0 - 1, claimed: 3, updatedAt: t0 + 5 });
-    const timed = (await update(kept, t0 + 77))?.task as Task;
+    const timed = (await update(kept, t0 + 77)) as Task;
     // `maxRuns` counts over the life of the task.
     expect(timed).toMatchObject({ version: 3, generation: 2, activeFrom: t0 + 77, claimed: 3 });
     expect(timed.definition.timeout).toBe('7s');
