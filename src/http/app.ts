@@ -2,7 +2,13 @@
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyRequest, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { isBadData, isDiskFull, isUnavailable } from '../store/failure.ts';
 import { authHook } from './auth-hook.ts';
 import type { App, HttpContext } from './context.ts';
@@ -154,21 +160,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     request.log.debug(line, 'answered');
   });
 
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const problem = asProblem(error);
-    // The guard of texts should have refused it: this is the net below.
-    if (isBadData(error)) request.log.warn({ err: error }, 'Postgres refused a value that a client sent');
-    if (problem.code === 'internal')
-      request.log.error({ err: error, method: request.method, url: request.url }, 'a request failed');
-    if (problem.code === 'unavailable')
-      request.log.warn({ err: error, method: request.method, url: request.url }, 'a request could not be served');
-    return reply
-      .code(problemTable[problem.code].status)
-      .headers(problem.headers)
-      .type('application/problem+json')
-      .send(problemOf(problem, request));
-  });
-  app.setNotFoundHandler((request, reply) => {
+  const answerUnknown = (request: FastifyRequest, reply: FastifyReply) => {
     const path = readTarget(request.originalUrl).path.split('?', 1)[0];
     const allow = allowed.of(pathOf(request))?.allow;
     const problem =
@@ -182,7 +174,24 @@ export async function buildApp(context: HttpContext): Promise<App> {
       .headers(problem.headers)
       .type('application/problem+json')
       .send(problemOf(problem, request));
+  };
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    // Whatever Fastify thinks of its body.
+    if (request.is404 && !(error instanceof ProblemError)) return answerUnknown(request, reply);
+    const problem = asProblem(error);
+    // The guard of texts should have refused it: this is the net below.
+    if (isBadData(error)) request.log.warn({ err: error }, 'Postgres refused a value that a client sent');
+    if (problem.code === 'internal')
+      request.log.error({ err: error, method: request.method, url: request.url }, 'a request failed');
+    if (problem.code === 'unavailable')
+      request.log.warn({ err: error, method: request.method, url: request.url }, 'a request could not be served');
+    return reply
+      .code(problemTable[problem.code].status)
+      .headers(problem.headers)
+      .type('application/problem+json')
+      .send(problemOf(problem, request));
   });
+  app.setNotFoundHandler(answerUnknown);
 
   // After the hooks: its routes are public by the first of them.
   await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });

@@ -102,6 +102,11 @@ describe('problems', () => {
     expect(answer.text).not.toMatch(/node_modules|at [A-Z]\w+\./);
   });
 
+  test.each(['QUERY', 'DELETE', 'POST'])('a method that a path does not have is a 405: %s', async (method) => {
+    const answer = await fetch(`${api.url}/livez`, { method });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
+  });
+
   test('a path that is no route is a 404, a URL that cannot be read a problem', async () => {
     expect((await api.http.get('/nowhere').expect(404)).body.code).toBe('not_found');
     const broken = await api.http.get('/tasks/%zz');
