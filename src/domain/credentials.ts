@@ -8,7 +8,7 @@ import { isObject } from './merge-patch.ts';
 const mask = '••••••';
 
 const credentialNames =
-  /authorization|authentication|cookie|token|key|secret|passw(or)?d|passphrase|signature|credential|^proxy-|(^|[-_])(auth|jwt|pwd|sig|hmac|session)([-_]|$)/;
+  /authorization|authentication|cookie|token|key|secret|passw(or)?d|passphrase|signature|credential|^proxy-|(^|[-_])(auth|bearer|jwt|pass|pwd|sig|hmac|session)([-_]|$)/;
 /** A value that says itself what it is, under whatever name. */
 const credentialValues = /^(bearer|basic|digest|negotiate|apikey|token)\s+\S|^whsec_|^eyJ[\w-]+\./i;
 

@@ -22,6 +22,8 @@ test.each([
   ['x-hub-signature-256', 'x'],
   ['x-auth', 'x'],
   ['x-jwt-assertion', 'x'],
+  ['x-bearer', 'x'],
+  ['smtp-pass', 'x'],
   ['x-forwarded', 'Bearer abc'],
   ['x-forwarded', 'basic YTpi'],
   ['x-anything', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
