@@ -2,7 +2,7 @@
 
 import { type BagItem, createBag } from '../domain/bag.ts';
 import { parseDuration } from '../domain/duration.ts';
-import type { EndedRun } from '../domain/run.ts';
+import type { EndedRun, StartedRun } from '../domain/run.ts';
 import { timeoutOf } from '../domain/verdict.ts';
 import type { Executor, Outcome, StartedAttempt } from '../executors/executor.ts';
 import type { TakenRun } from '../store/dispatch.ts';
@@ -101,14 +101,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const entry: Running = { place: -1, runId: run.runId, attempt: execute(run, rank), cause: null };
     running.add(entry);
     const startedAt = time.now();
-    options.onStarted?.({
-      taskId: run.plan.taskId,
-      runId: run.runId,
-      attempt: run.attempt,
-      trigger: run.trigger,
-      origin: run.origin,
-      latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
-    });
+    if (!entry.attempt.isPutOff) options.onStarted?.(startedRun(run, startedAt));
     void entry.attempt.outcome.then((outcome) => {
       const { cause } = entry;
       // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
@@ -277,6 +270,13 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       });
     },
   };
+}
+
+/** What is told of an attempt that starts at `startedAt` (epoch milliseconds). */
+function startedRun(run: TakenRun, startedAt: number): StartedRun {
+  const { runId, attempt, trigger, origin, scheduledFor } = run;
+  const latenessMs = attempt === 1 ? startedAt - scheduledFor : null;
+  return { taskId: run.plan.taskId, runId, attempt, trigger, origin, latenessMs };
 }
 
 /** Whether a limit keeps count of the run while it is under way. */

@@ -164,7 +164,7 @@ export function createBreakers(options: BreakerOptions): Breakers {
         // Spread, so that what waits does not come back in one moment.
         const postponeMs = Math.ceil(wait + random() * cooldownMs);
         options.onPostponed();
-        return { outcome: Promise.resolve(postponedOutcome(postponeMs, 'circuit_open')), cancel() {} };
+        return { outcome: Promise.resolve(postponedOutcome(postponeMs, 'circuit_open')), cancel() {}, isPutOff: true };
       }
       const { outcome, cancel } = call(execute, { ...attempt, target: fallback }, other);
       return { outcome: outcome.then((ended) => ({ ...ended, viaFallback: true })), cancel };

@@ -72,7 +72,12 @@ export type Outcome = {
 export type Postponement = { ms: number; cause: 'circuit_open' | 'origin_full' };
 
 /** An attempt under way: `outcome` never rejects, and `cancel` ends it at once as `cancelled`. */
-export type StartedAttempt = { outcome: Promise<Outcome>; cancel(): void };
+export type StartedAttempt = {
+  outcome: Promise<Outcome>;
+  cancel(): void;
+  /** True where it is known already that nothing is called: the outcome will be `postponed`. */
+  isPutOff?: boolean;
+};
 
 /** Starts one attempt. */
 export type Executor = (attempt: Attempt) => StartedAttempt;

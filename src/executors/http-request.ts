@@ -130,9 +130,9 @@ export function createSpanIds(randomBytes: (size: number) => Buffer): () => stri
   };
 }
 
-/** Text as a header's value: what is not ASCII is percent-encoded, as UTF-8. */
+/** Text as a header's value. Where it is not ASCII its other characters are percent-encoded, as UTF-8, and so are its percent signs. */
 function headerText(text: string): string {
-  return text.replace(/[^\x20-\x7e]+/gu, encodeURIComponent);
+  return /^[\x20-\x7e]*$/.test(text) ? text : text.replace(/[^\x20-\x24\x26-\x7e]+/gu, encodeURIComponent);
 }
 
 function inTurn(headers: ReadonlyMap<string, string>): string[] {

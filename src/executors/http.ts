@@ -160,13 +160,17 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
 
   function execute(attempt: Attempt): StartedAttempt {
     const call: Call = { place: -1, cancel: () => {} };
+    let isPutOff = false;
     const outcome = new Promise<Outcome>((resolve) => {
       if (isClosed) return resolve(cancelledOutcome(nothingReceived(), shutDown));
       let isOver = false;
       const report = (outcome: Outcome) => {
         isOver = true;
         calls.remove(call);
-        if (outcome.postponed !== null) options.onPostponed();
+        if (outcome.postponed !== null) {
+          isPutOff = true;
+          options.onPostponed();
+        }
         resolve(outcome);
       };
       try {
@@ -179,7 +183,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
         resolve(brokenOutcome(nothingReceived(), error));
       }
     });
-    return { outcome, cancel: () => call.cancel(givenUp) };
+    return { outcome, cancel: () => call.cancel(givenUp), isPutOff };
   }
 
   return {

@@ -87,8 +87,10 @@ test('a run that nobody asked for so has none of it', async () => {
 
 test('a source that is not ASCII is percent-encoded on its way', async () => {
   await manualTask('encoded');
-  const { call } = await trigger('encoded', { triggerSource: 'nächtlich 100%' });
-  expect(call.headers['x-trigger-source']).toBe('n%C3%A4chtlich 100%');
+  const sourceOf = async (triggerSource: string) =>
+    (await trigger('encoded', { triggerSource })).call.headers['x-trigger-source'];
+  expect(await sourceOf('nächtlich 100%')).toBe('n%C3%A4chtlich 100%25');
+  expect(await sourceOf('100% ASCII')).toBe('100% ASCII');
 });
 
 test("the task's own body comes first; templates name the input", async () => {

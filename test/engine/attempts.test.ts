@@ -20,14 +20,15 @@ const fine: Outcome = {
 };
 
 /** Attempts that end when told to, at time 1,000 of both clocks. */
-function start(maxConcurrent: number, outcome: Outcome = fine) {
+function start(maxConcurrent: number, outcome: Outcome = fine, isPutOff = false) {
+  const told: string[] = [];
   const started: string[] = [];
   const ends: (() => void)[] = [];
   const settled: (PendingSettlement | PendingParting)[] = [];
   const attempts = createAttempts({
     execute({ runId }) {
       started.push(runId);
-      return { outcome: new Promise((resolve) => ends.push(() => resolve(outcome))), cancel() {} };
+      return { outcome: new Promise((resolve) => ends.push(() => resolve(outcome))), cancel() {}, isPutOff };
     },
     tokenOf: () => '',
     settler: {
@@ -43,7 +44,7 @@ function start(maxConcurrent: number, outcome: Outcome = fine) {
     onFenced() {},
     onFree() {},
     onWaiting() {},
-    onStarted: null,
+    onStarted: ({ runId }) => told.push(runId),
     onPlaceFree() {},
   });
   const begin = (runId: string, scheduled?: Scheduled, change: Partial<TakenRun> = {}) =>
@@ -68,7 +69,7 @@ function start(maxConcurrent: number, outcome: Outcome = fine) {
       await settle();
     }
   };
-  return { attempts, started, settled, begin, endAll };
+  return { attempts, started, settled, told, begin, endAll };
 }
 
 test('what waits for a slot starts by rank, and what has none before it', async () => {
@@ -114,4 +115,11 @@ test('calls wait while many are under way and end quickly', async () => {
   expect(attempts.callsWait()).toBe(false);
   for (let run = 0; run < 100; run++) begin(`under way ${run}`);
   expect(attempts.callsWait()).toBe(true);
+});
+
+test('an attempt that is put off without a call is not told to have started', () => {
+  const [called, putOff] = [start(1), start(1, fine, true)];
+  called.begin('a');
+  putOff.begin('b');
+  expect([called.told, putOff.told]).toEqual([['a'], []]);
 });
