@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { problemTable } from '../../src/http/problems.ts';
 import { poll } from '../services/poll.ts';
+import { startTarget } from '../target.ts';
 import { type Api, startApi } from './client.ts';
-import { ask, exchange } from './raw.ts';
+import { ask, connectTo, exchange } from './raw.ts';
 
 const task = JSON.stringify({ schedule: { manual: true }, target: 'http://127.0.0.1:9/' });
 
@@ -145,6 +146,30 @@ describe('a method', () => {
 
   test('CONNECT is refused', async () => {
     expectProblem(await answerTo('CONNECT example.org:443 HTTP/1.1', 'Host: example.org'), 405, 'method_not_allowed');
+  });
+
+  test('CONNECT from clients that break off ends nothing', async () => {
+    const connectLine = 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n';
+    const before = ['', 'GET /tasks HTTP/1.1\r\nHost: localhost\r\n\r\n', '\r\n'];
+    for (let i = 0; i < 20; i++) {
+      const socket = await connectTo(api.url);
+      await new Promise<void>((written) => socket.write(`${before[i % 3]}${connectLine}`, () => written()));
+      socket.resetAndDestroy();
+    }
+    // One whose first request is still under way.
+    const target = await startTarget();
+    const held: (() => void)[] = [];
+    target.setBehaviour((response) => held.push(() => response.end()));
+    await api.createManual('before-connect', { target: target.url });
+    const socket = await connectTo(api.url);
+    socket.write(
+      `POST /tasks/before-connect/trigger HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=30\r\n\r\n${connectLine}`,
+    );
+    await target.waitFor((requests) => requests.length === 1);
+    socket.resetAndDestroy();
+    for (const release of held) release();
+    await api.runsOf('before-connect', ([run]) => run?.status === 'succeeded');
+    for (let i = 0; i < 5; i++) await api.http.get('/livez').expect(200);
   });
 });
 

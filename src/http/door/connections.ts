@@ -78,6 +78,8 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
 
   function opened(socket: Socket): void {
     const connection: Connection = { socket, active: null, queue: [], last: null };
+    // Node takes its own listener away before it hands over a CONNECT, and an error without a listener ends the process.
+    socket.on('error', () => socket.destroy());
     if (all.size >= most) {
       const [silentest] = silent;
       giveUp(silentest ?? connection, 'crowded');
