@@ -1,23 +1,31 @@
 /** Fills in the templates of a target before it is called. */
 
+import { createHash } from 'node:crypto';
 import { formatInstant } from '../domain/instant.ts';
+import { createLruCache } from '../domain/lru-cache.ts';
 import type { HttpTarget } from '../domain/target.ts';
 import { compileTemplates, type PreviousRun, type TargetTemplates } from '../domain/template.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
 import { cancelledOutcome, nothingReceived } from './http-outcome.ts';
 import type { Trials } from './trials.ts';
 
+/** The templates of so many tasks are known as harmless. */
+const mostProven = 10_000;
+
 /**
  * `execute` for targets without templates as it is; for those with, once they are filled in. `previousOf` gives the task's
  * last run before one that is over; it is asked only where a template names it. What a target needs once is kept as long as
- * the target itself: its first attempt goes by way of `trials`.
+ * the target itself. The first attempt with these templates of the task goes by way of `trials`: not so those that come with
+ * another copy of the target, as runs by hand do.
  */
 export function fillInTemplates(
   execute: Executor,
   previousOf: (runId: string) => Promise<PreviousRun | null>,
   trials: Trials,
 ): Executor {
-  const proven = new WeakMap<HttpTarget, TargetTemplates>();
+  const known = new WeakMap<HttpTarget, TargetTemplates>();
+  /** By the task: the hash of its templates, which may be large. */
+  const proven = createLruCache<string, string>(mostProven);
 
   function call(attempt: Attempt, templates: TargetTemplates, previous: PreviousRun | null): StartedAttempt {
     const target = templates.render(variablesOf(attempt, previous));
@@ -28,27 +36,34 @@ export function fillInTemplates(
   function firstCall(attempt: Attempt, previous: PreviousRun | null): StartedAttempt {
     const compiled = compileTemplates(attempt.target, '#/target');
     if (!compiled.ok) return ended(notFilledIn(compiled.errors.map(({ detail }) => detail).join('; ')));
-    const started = call(attempt, compiled.value, previous);
-    proven.set(attempt.target, compiled.value);
-    return started;
+    known.set(attempt.target, compiled.value);
+    return call(attempt, compiled.value, previous);
   }
 
   return (attempt) => {
     const { target, taskId, runId } = attempt;
     if (!target.template) return execute(attempt);
-    const templates = proven.get(target);
+    const templates = known.get(target);
     if (templates && !templates.usesPrevious) return call(attempt, templates, null);
+    const text = textOf(target);
     return later((start) => {
       const fill = (previous: PreviousRun | null) => {
-        if (templates) start(() => call(attempt, templates, previous));
-        else
-          trials.run(
-            taskId,
-            () => start(() => firstCall(attempt, previous)),
-            () => start(() => ended(notFilledIn('the process died twice while it was filled in'))),
-          );
+        if (templates) return start(() => call(attempt, templates, previous));
+        const hash = createHash('sha256').update(text).digest('base64');
+        if (proven.get(taskId) === hash) return start(() => firstCall(attempt, previous));
+        trials.run(
+          taskId,
+          () =>
+            start(() => {
+              const started = firstCall(attempt, previous);
+              proven.set(taskId, hash);
+              return started;
+            }),
+          () => start(() => ended(notFilledIn('the process died twice while it was filled in'))),
+        );
       };
-      if (!mayUsePrevious(target)) return fill(null);
+      // Asked before the templates are understood: that belongs to what is tried.
+      if (!text.includes('previous')) return fill(null);
       previousOf(runId).then(fill, ({ message }: Error) => {
         const error = { kind: 'internal', message: `the previous run could not be read: ${message}` } as const;
         start(() => ended(failed(error, false)));
@@ -80,9 +95,9 @@ function later(prepare: (start: (begin: () => StartedAttempt) => void) => void):
   };
 }
 
-/** Asked before the templates are understood: that belongs to what is tried. */
-function mayUsePrevious({ url, headers, body }: HttpTarget): boolean {
-  return JSON.stringify([url, headers, body]).includes('previous');
+/** All that may be a template. */
+function textOf({ url, headers, body }: HttpTarget): string {
+  return JSON.stringify([url, headers, body]);
 }
 
 function variablesOf(

@@ -33,8 +33,9 @@ const reason = 'the process died twice while the template of this task was fille
 
 /** Trials that are noted in the database. */
 export function templateTrials(options: QuarantineOptions): Trials {
-  const { database, log, process } = options;
+  const { database, clock, log, process } = options;
   return createTrials({
+    clock,
     begin: (taskIds, atMost) => beginTrials(database.pool, taskIds, process, atMost),
     end: (taskIds) => endTrials(database.pool, taskIds, process),
     async quarantine(taskId) {

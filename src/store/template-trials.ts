@@ -39,13 +39,20 @@ export async function beginTrials(
   return new Map(rows.map(({ id, died }) => [id, died]));
 }
 
-/** Notes that the templates of these tasks were filled in. Forgets what is too old as well. */
+/**
+ * Notes that the templates of these tasks were filled in. What other processes left of the same definition goes, too: it did
+ * not end them. Forgets what is too old as well.
+ */
 export async function endTrials(db: Queryable, taskIds: readonly string[], process: string): Promise<void> {
   await db.query({
     name: 'end-template-trials',
     text: `
-      delete from template_trials x using tasks t
-      where t.uid = x.task_uid and (x.process = $2 and t.id = any($1::text[]) or x.at < now() - interval '${keptDays} days')`,
+      with ended as (
+        select x.task_uid, x.definition from template_trials x join tasks t on t.uid = x.task_uid
+        where x.process = $2 and t.id = any($1::text[])
+      )
+      delete from template_trials x
+      where (x.task_uid, x.definition) in (select * from ended) or x.at < now() - interval '${keptDays} days'`,
     values: [taskIds, process],
   });
 }

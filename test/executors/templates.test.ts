@@ -58,6 +58,46 @@ test('a target gets what is known of its attempt, and the previous run is not lo
   expect(asked).toEqual([]);
 });
 
+test('another copy of the same target is not tried again, but other templates of the task are', async () => {
+  const tried: string[] = [];
+  const calls: unknown[] = [];
+  const execute = fillInTemplates(
+    ({ target }) => {
+      calls.push(target.body);
+      return { outcome: new Promise(() => {}), cancel() {} };
+    },
+    async () => previous,
+    {
+      run(taskId, fill) {
+        tried.push(taskId);
+        fill();
+      },
+    },
+  );
+  const attempt = (body: string) => attemptOn({ url: dead, template: true, body });
+  execute(attempt('{{ taskId }}'));
+  execute(attempt('{{ taskId }}'));
+  execute({ ...attempt('{{ taskId }}'), taskId: 'other' });
+  expect(tried).toEqual(['nightly-report', 'other']);
+  execute(attempt('{{ taskId }}!'));
+  expect(tried).toEqual(['nightly-report', 'other', 'nightly-report']);
+  expect(calls).toEqual(['nightly-report', 'nightly-report', 'other', 'nightly-report!']);
+});
+
+test('what is cancelled before it is tried proves nothing', () => {
+  const fills: (() => void)[] = [];
+  const execute = fillInTemplates(
+    () => ({ outcome: new Promise(() => {}), cancel() {} }),
+    async () => previous,
+    { run: (_, fill) => void fills.push(fill) },
+  );
+  const attempt = () => attemptOn({ url: dead, template: true, body: '{{ taskId }}' });
+  execute(attempt()).cancel();
+  fills[0]?.();
+  execute(attempt());
+  expect(fills).toHaveLength(2);
+});
+
 test('the previous run is looked up where a template names it, and the call is the one that is made', async () => {
   const target = await startTarget();
   const { execute } = startExecutor();
