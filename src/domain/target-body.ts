@@ -38,11 +38,18 @@ export function encodeBody(target: Body): Buffer | null {
   }
 }
 
+/** JSON text as it is sent; `isJson` where that is JSON, which must not go under another content type. */
+type Described = { bytes: Buffer; isJson: boolean };
+
 /** How JSON text is sent under the content type of the headers; null where it goes as it is. */
-export function describesIn(headers: Record<string, string>): ((json: string) => Buffer) | null {
+export function describesIn(headers: Record<string, string>): ((json: string) => Described) | null {
   const contentType = headers['content-type'];
   if (contentType === undefined || mayHoldJson(contentType)) return null;
-  return (json) => encodeBody({ body: JSON.parse(json), bodyText: json, headers }) as Buffer;
+  return (json) => {
+    const given = { body: JSON.parse(json) as unknown, bodyText: json, headers };
+    const isJson = typeof given.body === 'object' && typeOf(given) === 'json';
+    return { bytes: encodeBody(given) as Buffer, isJson };
+  };
 }
 
 /**

@@ -18,7 +18,7 @@ export type PreparedTarget = {
   body: Buffer | null;
   describesRun: boolean;
   /** Under a content type other than JSON: how the JSON text of that description, or of a trigger's input, is sent. */
-  describe: ((json: string) => Buffer) | null;
+  describe: ReturnType<typeof describesIn>;
   isSuccess(status: number): boolean;
   /** Of the body of such an answer; null for any. */
   success: SuccessTest | null;
@@ -85,11 +85,14 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
   const id = messageId ?? runId;
   const scheduledFor = sender.formatInstant(attempt.scheduledFor);
   let body: Buffer | string | null = prepared.body;
+  let own = prepared.headers;
   if (prepared.describesRun) {
     const json = attempt.input ?? JSON.stringify({ taskId, runId, attempt: attempt.attempt, scheduledFor, trigger });
-    body = prepared.describe === null ? json : prepared.describe(json);
+    const described = prepared.describe?.(json) ?? null;
+    body = described === null ? json : described.bytes;
+    if (described?.isJson) own = asJson(own);
   }
-  const headers = prepared.headers.concat('x-task-id', taskId, 'idempotency-key', id);
+  const headers = own.concat('x-task-id', taskId, 'idempotency-key', id);
   // A message about a run is none of its attempts, and must not be taken for one.
   if (messageId === undefined)
     // biome-ignore format: names and values in pairs
@@ -128,6 +131,13 @@ export function createSpanIds(randomBytes: (size: number) => Buffer): () => stri
     used += 8;
     return id === '0000000000000000' ? '0000000000000001' : id;
   };
+}
+
+/** The same headers with the content type of JSON: an object never goes as JSON text under another. */
+function asJson(headers: readonly string[]): string[] {
+  return headers.map((value, place) =>
+    place % 2 === 1 && headers[place - 1] === 'content-type' ? 'application/json' : value,
+  );
 }
 
 /** Text as a header's value. Where it is not ASCII its other characters are percent-encoded, as UTF-8, and so are its percent signs. */

@@ -73,9 +73,10 @@ async function prepareDatabase({
     await forgetFuture(db);
     const cluster = await readCluster(db);
     if (sessions.value.pooled)
-      log.info(
+      log.warn(
         { connections: pools.size },
-        'Postgres is reached through a pooler in session mode: its pool must have room for the connections of all replicas',
+        'Postgres is reached through a pooler in session mode: its pool must have room for so many connections of each ' +
+          'replica (default_pool_size in PgBouncer is 20), or POOL_API, POOL_CLAIMS and POOL_ENGINE must ask for fewer',
       );
     return ok(cluster);
   } catch (error) {

@@ -65,6 +65,18 @@ test.each([
   expect(target.requests.at(-1)).toMatchObject({ headers: { 'content-type': contentType }, body });
 });
 
+test('without a body, an object or the description of the run goes as JSON, whatever other type the task names', async () => {
+  const headers = { 'x-a': 'content-type', 'content-type': 'text/plain' };
+  await call({ url: target.url, headers }, { input: '{"a":1}' });
+  expect(target.requests.at(-1)).toMatchObject({
+    headers: { 'x-a': 'content-type', 'content-type': 'application/json' },
+    body: '{"a":1}',
+  });
+  await call({ url: target.url, headers });
+  expect(target.requests.at(-1)?.headers['content-type']).toBe('application/json');
+  expect(JSON.parse(target.requests.at(-1)?.body ?? '')).toMatchObject({ taskId: 'nightly-report' });
+});
+
 test('without a body, the description of the run is a form under the content type of a form', async () => {
   await call({ url: target.url, headers: { 'content-type': form } });
   expect(Object.fromEntries(new URLSearchParams(target.requests.at(-1)?.body))).toEqual({
