@@ -27,7 +27,7 @@ export type Moment = {
   at: number;
   /** What came since the last sweep, or since a stop, with the runs that exist. */
   open: Unaccounted;
-  /** Occurrences of the whole life of the task that became runs. */
+  /** Occurrences of the whole life of the task that became runs, up to the new `maxRuns`; asked where that is another. */
   counted: number;
   /** Waiting runs that the last stop cancelled before they began: their instants. */
   cancelled: readonly number[];
@@ -78,7 +78,7 @@ export function* reviseInSteps(current: Standing, wish: Wish, moment: Moment, ca
   const { at, open } = moment;
   const wanted = wish.definition;
   const timing = changesTiming(before, wanted);
-  const claimed = before.maxRuns === null && wanted.maxRuns !== null ? moment.counted : current.claimed;
+  const claimed = claimedBy(current, wanted, moment);
   const spent = wanted.maxRuns !== null && claimed >= wanted.maxRuns;
   const old = timingOf(uid, before, current.activeFrom, calendar);
   const activeFrom = beginOf(current, wanted, old, at);
@@ -145,6 +145,12 @@ export function* missLeft(
 export function staysDue(current: Standing, instant: number, calendar: Calendar): boolean {
   const timing = timingOf(current.uid, current.definition, current.activeFrom, calendar);
   return timing !== null && isOccurrence(timing, instant);
+}
+
+/** How many runs count for `maxRuns`. The history may hold fewer than were counted, and a limit counts no further than itself. */
+function claimedBy({ definition, claimed }: Standing, { maxRuns }: TaskDefinition, { counted }: Moment): number {
+  if (maxRuns === null || maxRuns === definition.maxRuns) return claimed;
+  return definition.maxRuns === null ? counted : Math.max(claimed, counted);
 }
 
 /** Where the new definition's occurrences begin: after the change, but what jitter moved past it is still to come. */

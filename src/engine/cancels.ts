@@ -1,7 +1,7 @@
 /** Finds the runs that somebody wants cancelled and whose attempts are made here, and aborts them. */
 
+import { cancelRequests } from '../store/cancelling.ts';
 import type { Queryable } from '../store/database.ts';
-import { cancelRequests } from '../store/runs.ts';
 import type { Attempts } from './attempts.ts';
 import type { Lease } from './lease.ts';
 

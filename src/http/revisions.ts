@@ -20,8 +20,8 @@ import {
 import type { TaskStatus } from '../domain/task-states.ts';
 import type { Warning } from '../domain/warning.ts';
 import { claimsAreOver } from '../store/barrier.ts';
+import { cancelOutdated, cancelRunsOf } from '../store/cancelling.ts';
 import type { Author } from '../store/events.ts';
-import { cancelOutdated, cancelRunsOf } from '../store/runs.ts';
 import {
   type Changed,
   changeTask,
@@ -154,7 +154,7 @@ async function write(
     return written && afterChange(context, current, { task: written, missed: null, made: 0 });
   }
   const decide = (task: Task, moment: Moment) => resultOf(reviseInSteps(task, wish, moment, calendar), turns);
-  const answer = await changeTask(database, context.runIds(), current, type, decide, author);
+  const answer = await changeTask(database, context.runIds(), current, wish, type, decide, author);
   if (!answer.ok) {
     if (answer.why.stale) return null;
     const { fault } = answer.why;

@@ -8,9 +8,9 @@ import { type Moment, missLeft, revise } from '../domain/task-change.ts';
 import { createTrials, type Trials } from '../executors/trials.ts';
 import type { Logger } from '../log.ts';
 import { claimsAreOver } from '../store/barrier.ts';
+import { cancelRunsOf } from '../store/cancelling.ts';
 import type { Database } from '../store/database.ts';
 import { noteEvent } from '../store/events.ts';
-import { cancelRunsOf } from '../store/runs.ts';
 import { changeTask, settleMiss, stopReason } from '../store/task-changes.ts';
 import type { Task } from '../store/task-row.ts';
 import { findTask } from '../store/tasks.ts';
@@ -55,7 +55,7 @@ async function stopTask(
   if (task?.definition.status !== 'active') return;
   const wish = { definition: task.definition, status: 'stopped', catchUp: 'skip' } as const;
   const decide = async (held: Task, moment: Moment) => revise(held, wish, moment, calendar);
-  const answer = await changeTask(database, runIds, task, 'stopped', decide, by);
+  const answer = await changeTask(database, runIds, task, wish, 'stopped', decide, by);
   // Somebody else has changed it: then it is tried anew.
   if (!answer.ok) return;
   const { at, missed } = answer.changed;

@@ -10,7 +10,7 @@
 import type { Unaccounted } from '../domain/cut.ts';
 import { instantOfRunId, leastRunId } from '../domain/occurrence.ts';
 import type { RunIds } from '../domain/run-ids.ts';
-import type { Moment, Revision } from '../domain/task-change.ts';
+import type { Moment, Revision, Wish } from '../domain/task-change.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
 import type { Author } from './events.ts';
 import { insertAgain } from './insert-again.ts';
@@ -49,6 +49,7 @@ export function changeTask<F>(
   database: Database,
   runIds: RunIds,
   current: Task,
+  wish: Pick<Wish, 'definition' | 'status'>,
   type: TaskChange['type'],
   decide: (task: Task, moment: Moment) => Promise<{ ok: true; revision: Revision } | { ok: false; fault: F }>,
   author: Author,
@@ -58,7 +59,7 @@ export function changeTask<F>(
     if (held === null || held.task.uid !== current.uid) return { ok: false, why: { stale: true } };
     const { task, at } = held;
     const open = await readOpen(db, held);
-    const decided = await decide(task, { at, open, ...(await readLife(db, task)) });
+    const decided = await decide(task, { at, open, ...(await readLife(db, task, wish)) });
     if (!decided.ok) return { ok: false, why: { stale: false, fault: decided.fault } };
     const { definition, activeFrom, claimed, cut, again } = decided.revision;
     const written = await updateTask(db, task, { type, definition, activeFrom, claimed }, author, at);
@@ -139,18 +140,29 @@ async function ranIn(db: Queryable, uid: number, after: number, upTo: number): P
   return rows.map(({ id }) => instantOfRunId(id));
 }
 
-/** What counts over the whole life of the task, and what its last stop cancelled before it began. */
-async function readLife(db: Queryable, { uid }: Task): Promise<Pick<Moment, 'counted' | 'cancelled' | 'stoppedAt'>> {
-  const { rows } = await db.query<{ counted: number; cancelled: string[]; stopped_at: Date | null }>({
-    name: 'life-of-task',
+type Life = Pick<Moment, 'counted' | 'cancelled' | 'stoppedAt'>;
+
+/**
+ * What a change may have to know of the life of the task. Only another `maxRuns` and a start ask, because a task may
+ * have millions of runs; of those no more are counted than the new limit allows.
+ */
+async function readLife(
+  db: Queryable,
+  { uid, definition }: Task,
+  wish: Pick<Wish, 'definition' | 'status'>,
+): Promise<Life> {
+  const { maxRuns } = wish.definition;
+  const counted = maxRuns !== null && maxRuns !== definition.maxRuns ? await countRuns(db, uid, maxRuns) : 0;
+  if (definition.status !== 'stopped' || wish.status !== 'active') return { counted, cancelled: [], stoppedAt: null };
+  const { rows } = await db.query<{ cancelled: string[]; stopped_at: Date | null }>({
+    name: 'last-stop',
     text: `
       with stop as (
         select at from task_events
         where task_uid = $1 and (type = 'stopped' or type = 'updated' and changes #>> '{status,to}' = 'stopped')
         order by id desc limit 1
       )
-      select (select count(*)::integer from runs where task_uid = $1 and ${countsForLimit}) as counted,
-        array(
+      select array(
           select id::text from runs
           where task_uid = $1 and status = 'cancelled' and attempt = 0 and reason = '${stopReason}'
             and (trigger in ('schedule', 'catch_up') or trigger = 'retry' and created_at > scheduled_for)
@@ -159,8 +171,20 @@ async function readLife(db: Queryable, { uid }: Task): Promise<Pick<Moment, 'cou
         ) as cancelled, (select at from stop) as stopped_at`,
     values: [uid],
   });
-  const { counted = 0, cancelled = [], stopped_at: stoppedAt = null } = rows[0] ?? {};
+  const { cancelled = [], stopped_at: stoppedAt = null } = rows[0] ?? {};
   return { counted, cancelled: cancelled.map(instantOfRunId), stoppedAt: stoppedAt?.getTime() ?? null };
+}
+
+/** How many runs of the task count for a `maxRuns`, up to `most`: a limit that is reached need not be known any better. */
+async function countRuns(db: Queryable, uid: number, most: number): Promise<number> {
+  const { rows } = await db.query<{ counted: number }>({
+    name: 'count-runs',
+    text: `
+      select count(*)::integer as counted
+      from (select from runs where task_uid = $1 and ${countsForLimit} limit $2) as found`,
+    values: [uid, most],
+  });
+  return rows[0]?.counted ?? 0;
 }
 
 /** Why a stop cancels a run. */
@@ -174,14 +198,14 @@ const countsForLimit = `trigger in ('schedule', 'catch_up') and status <> 'skipp
  */
 export function recountRuns(database: Database, uid: number): Promise<void> {
   return inTransaction(database, async (db) => {
-    await db.query('select from tasks where uid = $1 for no key update', [uid]);
-    await db.query({
-      name: 'recount-runs',
-      text: `
-        update tasks set claimed = (select count(*)::integer from runs where task_uid = $1 and ${countsForLimit})
-        where uid = $1 and max_runs is not null`,
-      values: [uid],
-    });
+    const { rows } = await db.query<{ max_runs: number | null; claimed: number }>(
+      'select max_runs, claimed from tasks where uid = $1 for no key update',
+      [uid],
+    );
+    const { max_runs: most = null, claimed = 0 } = rows[0] ?? {};
+    if (most === null) return;
+    const counted = await countRuns(db, uid, Math.max(most, claimed));
+    await db.query('update tasks set claimed = greatest(claimed, $2) where uid = $1', [uid, counted]);
   });
 }
 

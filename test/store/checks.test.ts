@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { timeOrderedId } from '../../src/domain/occurrence.ts';
+import { cancelRunsOf } from '../../src/store/cancelling.ts';
 import { endChecks, takeChecks } from '../../src/store/checks.ts';
 import { claimOccurrences } from '../../src/store/claims.ts';
 import { insertManualRun, takeWaiting as take } from '../../src/store/dispatch.ts';
 import { recordOverlaps } from '../../src/store/overlaps.ts';
-import { cancelRunsOf } from '../../src/store/runs.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { deleteTask, updateTask } from '../../src/store/tasks.ts';
 import { noPostgres } from '../services/provided.ts';

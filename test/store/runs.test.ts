@@ -1,19 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { instantOfRunId, timeOrderedId } from '../../src/domain/occurrence.ts';
 import { isOver, type RunStatus, runStatuses, triggers } from '../../src/domain/run.ts';
-import {
-  cancelRequests,
-  cancelRun,
-  cancelRunsOf,
-  deleteOldRuns,
-  findRun,
-  lastRuns,
-  listRuns,
-  type RunFilter,
-  uidsOf,
-} from '../../src/store/runs.ts';
+import { cancelRequests, cancelRun, cancelRunsOf } from '../../src/store/cancelling.ts';
+import { deleteOldRuns, findRun, lastRuns, listRuns, type RunFilter, uidsOf } from '../../src/store/runs.ts';
 import type { Task } from '../../src/store/task-row.ts';
 import { deleteTask } from '../../src/store/tasks.ts';
 import { author, makeTask, makeTasks, openStore, plantRun, readRun, runIds, type Store, t0 } from './store.ts';
@@ -79,6 +70,11 @@ describe('cancelling a run', () => {
       for (const [second, status] of runStatuses.entries())
         ids.set(status, await plant(tasks[0], second, { status, finished_at: null }));
       const other = await plant(tasks[1], 0, { status: 'pending', finished_at: null });
+      // Somebody has started it again in between: then a stop has nothing to say any more.
+      const nobody = { cancelled: 0, aborting: 0 };
+      expect(await cancelRunsOf(store.db, tasks[0].uid, which, 'stopped', t0)).toEqual(nobody);
+      await store.db.query(`update tasks set status = 'stopped' where uid = $1`, [tasks[0].uid]);
+      onTestFinished(() => void store.db.query(`update tasks set status = 'active' where uid = $1`, [tasks[0].uid]));
       expect(await cancelRunsOf(store.db, tasks[0].uid, which, 'stopped', t0)).toEqual({
         cancelled: 2,
         aborting: which === 'all' ? 1 : 0,

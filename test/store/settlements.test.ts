@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatInstant } from '../../src/domain/instant.ts';
 import { runStatuses } from '../../src/domain/run.ts';
+import { cancelRun } from '../../src/store/cancelling.ts';
 import { claimOccurrences } from '../../src/store/claims.ts';
 import { isBadData, isUnavailable } from '../../src/store/failure.ts';
-import { cancelRun } from '../../src/store/runs.ts';
 import { type Settlement, settleRuns } from '../../src/store/settlements.ts';
 import { author, dueOf, makeTask, makeTasks, openStore, plantRun, readRun, type Store, t0 } from './store.ts';
 

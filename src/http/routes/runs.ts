@@ -3,7 +3,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { isOver, type RunStatus, runStatuses, type Trigger, triggers } from '../../domain/run.ts';
-import { cancelRun, findRun, listRuns, type Run, uidsOf } from '../../store/runs.ts';
+import { cancelRun } from '../../store/cancelling.ts';
+import { findRun, listRuns, type Run, uidsOf } from '../../store/runs.ts';
 import { findTask } from '../../store/tasks.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { untilLaneFree } from '../lane.ts';
