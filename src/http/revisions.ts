@@ -127,7 +127,10 @@ export async function stopTask(
   cancel: Cancelled,
   source: string | null,
 ): Promise<Task | null> {
-  if (current.definition.status === 'stopped') throw alreadyIs('stopped');
+  if (current.definition.status === 'stopped') {
+    await holdAgain(context, current, cancel);
+    throw alreadyIs('stopped');
+  }
   const wish: Wish = { definition: current.definition, status: 'stopped', catchUp: 'skip' };
   return write(context, { ...authorOf(request), source }, current, wish, 'stopped', cancel);
 }
@@ -149,7 +152,11 @@ async function write(
   const before = current.definition;
   if (isPlainChange(before, wish)) {
     const definition = { ...wish.definition, status: before.status };
-    if (isDeepStrictEqual(definition, before)) return current;
+    if (isDeepStrictEqual(definition, before)) {
+      // What a stop left waiting because it was asked to is let be.
+      await holdAgain(context, current, 'none');
+      return current;
+    }
     const written = await updateTask(database.pool, current, { type, definition, activeFrom: null }, author, now());
     return written && afterChange(context, current, { task: written, missed: null, made: 0 });
   }
@@ -165,7 +172,13 @@ async function write(
   if (before.maxRuns === null && task.definition.maxRuns !== null) await recountRuns(database, task.uid);
   if (task.generation === current.generation || before.status !== 'active') return task;
   // A clock that is behind must not make them older than the change.
-  const at = Math.max(now(), changed.at);
+  await cancelEnded(context, task, cancel, Math.max(now(), changed.at));
+  return task;
+}
+
+/** Cancels the waiting runs that a change has ended: all of a task that was stopped, else those that are due no longer. */
+async function cancelEnded(context: HttpContext, task: Task, cancel: Cancelled, at: number): Promise<void> {
+  const { database, calendar, holdingTurns: turns } = context;
   if (task.definition.status === 'stopped' && cancel !== 'none') {
     const { cancelled, aborting } = await cancelRunsOf(database.pool, task.uid, cancel, stopReason, at);
     context.metrics.cancelled('stop', cancelled + aborting);
@@ -177,7 +190,15 @@ async function write(
     };
     context.metrics.cancelled('change', await cancelOutdated(database.pool, task.uid, isDue, at));
   }
-  return task;
+}
+
+/**
+ * Makes a change hold that finds nothing to change: it may repeat one that was committed and then failed, or is still being
+ * made to hold.
+ */
+async function holdAgain(context: HttpContext, task: Task, cancel: Cancelled): Promise<void> {
+  await claimsAreOver(context.database, () => context.pause(2));
+  await cancelEnded(context, task, cancel, context.now());
 }
 
 /** Makes a change hold before it is answered: nothing that could not see it is under way any more. */

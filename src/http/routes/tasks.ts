@@ -9,7 +9,7 @@ import { type TaskStatus, taskStatuses } from '../../domain/task-states.ts';
 import type { Warning } from '../../domain/warning.ts';
 import { claimsAreOver } from '../../store/barrier.ts';
 import { cancelRunsOf } from '../../store/cancelling.ts';
-import { lastRuns } from '../../store/runs.ts';
+import { lastRuns, uidsOf } from '../../store/runs.ts';
 import { removeTask } from '../../store/task-changes.ts';
 import { listTasks, readTasks } from '../../store/task-pages.ts';
 import type { Task } from '../../store/task-row.ts';
@@ -35,6 +35,17 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
   async function view(task: Task, { actor }: FastifyRequest) {
     const last = await lastRuns(db, [task.uid]);
     return taskView(task, last.get(task.uid), now(), calendar, actor.role);
+  }
+
+  /** Waits for claims that did not see that these tasks were deleted, then cancels what waits of them. */
+  async function endRunsOf(uids: readonly number[], between = async () => {}): Promise<void> {
+    if (uids.length === 0) return;
+    await claimsAreOver(database, () => context.pause(2));
+    await between();
+    for (const uid of uids) {
+      const { cancelled } = await cancelRunsOf(db, uid, 'pending', 'task deleted', now());
+      context.metrics.cancelled('delete', cancelled);
+    }
   }
 
   app.get(
@@ -201,7 +212,12 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
     },
     async (request, reply) => {
       const { id } = request.params as { id: string };
-      const current = await liveTask(context, request);
+      const current = await findTask(db, id);
+      if (!current) {
+        // It may repeat a deletion that was committed and then failed.
+        await endRunsOf(await uidsOf(database, id));
+        throw notFound(`task "${id}"`);
+      }
       checkIfMatch(request, current);
       const version = request.headers['if-match'] === undefined ? null : current.version;
       const cut = async (task: Task, open: Unaccounted) =>
@@ -212,10 +228,10 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
           ? notFound(`task "${id}"`)
           : new ProblemError('precondition_failed', 'the task has changed');
       context.signal('tasks');
-      await claimsAreOver(database, () => context.pause(2));
-      if (gone.missed) await settleCut(context, gone.missed);
-      const { cancelled } = await cancelRunsOf(db, gone.uid, 'pending', 'task deleted', now());
-      context.metrics.cancelled('delete', cancelled);
+      const { missed } = gone;
+      await endRunsOf([gone.uid], async () => {
+        if (missed) await settleCut(context, missed);
+      });
       return reply.code(204).send();
     },
   );

@@ -174,8 +174,8 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/engine/intake.js',
-        find: 'timetable.takeDue(now, limit, rank)',
-        put: 'timetable.takeDue(now + 300, limit, rank)',
+        find: 'timetable.takeDue(now, limit, rank,',
+        put: 'timetable.takeDue(now + 300, limit, rank,',
       },
     ],
     plan: 'healthy',
