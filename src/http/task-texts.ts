@@ -21,8 +21,6 @@ type Kept = {
 };
 
 export type TaskTexts = {
-  /** Whether the text of this version is kept. */
-  has(task: ListedTask, role: Role): boolean;
   /** Keeps the text of a task. */
   keep(task: Task, role: Role): void;
   /** Whether the text has to be computed rather than put together: a next occurrence may take a while to find. */
@@ -51,7 +49,6 @@ export function createTaskTexts(calendar: Calendar): TaskTexts {
       const found = find(task, role);
       return found !== null && isOld(found, now);
     },
-    has: (task, role) => find(task, role) !== null,
     keep(task, role) {
       const text = writeAnswer(definitionView(task, role)).slice(0, -1);
       const next = { from: Number.POSITIVE_INFINITY, at: null };

@@ -11,7 +11,7 @@ import { claimsAreOver } from '../../store/barrier.ts';
 import { cancelRunsOf } from '../../store/cancelling.ts';
 import { lastRuns, uidsOf } from '../../store/runs.ts';
 import { removeTask } from '../../store/task-changes.ts';
-import { listTasks, readTasks } from '../../store/task-pages.ts';
+import { type ListedTask, listTasks, readTasks } from '../../store/task-pages.ts';
 import type { Task } from '../../store/task-row.ts';
 import { findTask, insertTasks } from '../../store/tasks.ts';
 import { resultOf } from '../../turns.ts';
@@ -91,23 +91,28 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         limit: query.limit,
       });
       const { role } = request.actor;
-      const unknown = found.items.filter((task) => !texts.has(task, role)).map(({ uid }) => uid);
-      const versions = new Map<number, number>();
-      for (const task of unknown.length === 0 ? [] : await readTasks(db, unknown, largestPage)) {
+      const at = now();
+      // Looked up before others are kept, which may push them out.
+      const known = new Map<number, string>();
+      const note = async (task: ListedTask) => {
+        if (texts.isDear(task, role, at)) await turns.take();
+        const text = texts.textOf(task, role, at);
+        if (text !== null) known.set(task.uid, text);
+      };
+      for (const task of found.items) await note(task);
+      const unknown = new Map(found.items.filter(({ uid }) => !known.has(uid)).map((task) => [task.uid, task]));
+      for (const task of unknown.size === 0 ? [] : await readTasks(db, [...unknown.keys()], largestPage)) {
         await turns.take();
         texts.keep(task, role);
-        versions.set(task.uid, task.version);
+        // It may have changed since it was found.
+        await note({ ...(unknown.get(task.uid) as ListedTask), version: task.version });
       }
-      const at = now();
       const written: Written[] = [];
-      for (const task of found.items) {
-        // A task may have changed since it was found.
-        const listed = { ...task, version: versions.get(task.uid) ?? task.version };
-        if (texts.isDear(listed, role, at)) await turns.take();
-        const text = texts.textOf(listed, role, at);
+      for (const { id, uid } of found.items) {
+        const text = known.get(uid);
         // It has gone, or it is too large for this page, which then ends here. The first is never too large.
-        if (text === null && written.length > 0) break;
-        written.push({ text: text ?? '', cursor: task.id });
+        if (text === undefined && written.length > 0) break;
+        written.push({ text: text ?? '', cursor: id });
       }
       return sendWritten(reply, written, found.more || written.length < found.items.length);
     },
