@@ -1,5 +1,6 @@
 import type { Response } from 'supertest';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { poll } from '../services/poll.ts';
 import { type Api, startApi } from './client.ts';
 
 let api: Api;
@@ -69,6 +70,23 @@ describe('creating a task', () => {
       .send({ id: 'other', ...manual });
     expect(other.status).toBe(422);
     await api.http.get('/tasks/other').expect(404);
+  });
+
+  test('with an Idempotency-Key is answered the same once its end has passed', async () => {
+    const endsAt = new Date(Date.now() + 3_000).toISOString();
+    const send = (key: string) =>
+      api.http
+        .post('/tasks')
+        .set('idempotency-key', key)
+        .send({ ...manual, schedule: { every: '1s', anchor: '2026-01-01T00:00:00Z' }, endsAt });
+    const first = await send('k-past').expect(201);
+    await poll(() => Date.now() > Date.parse(endsAt), { what: 'the end to pass' });
+    const again = await send('k-past').expect(201);
+    expect(again.headers).toMatchObject({ 'idempotency-replayed': 'true' });
+    expect(again.text).toBe(first.text);
+    await send('k-late').expect(422);
+    // What was refused takes no key.
+    await api.http.post('/tasks').set('idempotency-key', 'k-late').send(manual).expect(201);
   });
 
   test.each([

@@ -6,6 +6,7 @@ import type { TaskInput } from '../../domain/task.ts';
 import type { Warning } from '../../domain/warning.ts';
 import { oncePerKey } from '../../store/idempotency.ts';
 import { createTaskInserts } from '../../store/task-inserts.ts';
+import type { Task } from '../../store/task-row.ts';
 import { insertTasks, type NewTask } from '../../store/tasks.ts';
 import type { App, HttpContext } from '../context.ts';
 import { keyedRequest } from '../idempotency.ts';
@@ -53,22 +54,26 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
       },
     },
     async (request, reply) => {
-      const warnings: Warning[] = [];
-      const item = newTask(context, request, request.body as TaskInput, warnings);
+      const create = async (insert: (item: NewTask) => Promise<Task | null | undefined>) => {
+        const warnings: Warning[] = [];
+        const item = newTask(context, request, request.body as TaskInput, warnings);
+        const task = await insert(item);
+        if (!task) throw taskExists(item.id);
+        return creationOf(task, context, request, warnings);
+      };
       const keyed = keyedRequest(request, 'create');
       if (keyed === null) {
-        const task = await insertTask(item, now());
-        if (task === null) throw taskExists(item.id);
+        const creation = await create((item) => insertTask(item, now()));
         context.signal('tasks');
-        return sendCreation(reply, creationOf(task, context, request, warnings));
+        return sendCreation(reply, creation);
       }
-      const outcome = await oncePerKey(database, keyed, now(), async (client) => {
-        const [task] = await insertTasks(client, [item], now());
-        return { answer: task ? creationOf(task, context, request, warnings) : null, remember: task != null };
-      });
+      // The definition is read only when the key is new: what it names may have passed when it is repeated.
+      const outcome = await oncePerKey(database, keyed, now(), async (client) => ({
+        answer: await create(async (item) => (await insertTasks(client, [item], now()))[0]),
+        remember: true,
+      }));
       if (outcome.kind === 'mismatch')
         throw new ProblemError('idempotency_mismatch', 'this Idempotency-Key came with another body before');
-      if (outcome.answer === null) throw taskExists(item.id);
       context.signal('tasks');
       if (outcome.kind === 'replayed') reply.header('idempotency-replayed', 'true');
       return sendCreation(reply, outcome.answer);
