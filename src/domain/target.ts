@@ -69,6 +69,7 @@ const ownHeaders: readonly string[] = [
   'x-deadline',
   'x-task-id',
   'x-trigger',
+  'x-trigger-source',
 ];
 
 /**

@@ -92,6 +92,7 @@ test.each([
   ['Expect', '100-continue'],
   ['X-Task-Id', 'a'],
   ['X-Run-Id', 'a'],
+  ['X-Trigger-Source', 'a'],
   ['X-Attempt', 'a'],
   ['X-Scheduled-For', 'a'],
   ['X-Deadline', 'a'],
