@@ -49,8 +49,8 @@ const secretMember = new RegExp(String.raw`("(?:[\w.-]*(?:${names})|headers)"):(
 /** What is a secret by its form, wherever it stands. Bounded, for a client's text must not make the search slow. */
 const secretForms: readonly [RegExp, string][] = [
   // A database password may hold unescaped slashes; another URL's path may hold an @ that ends no password.
-  [/\b((?:postgres(?:ql)?|rediss?(?:\+\w+)?):\/\/[^\s:@/"]{0,256}:)[^\s@"]{1,1024}@/gi, '$1[redacted]@'],
-  [/(:\/\/[^\s:@/"]{0,256}:)[^\s@/"]{1,1024}@/g, '$1[redacted]@'],
+  [/\b((?:postgres(?:ql)?|rediss?(?:\+\w+)?):\/{2,}[^\s:@/"]{0,256}:)[^\s@"]{1,1024}@/gi, '$1[redacted]@'],
+  [/(:\/{2,}[^\s:@/"]{0,256}:)[^\s@/"]{1,1024}@/g, '$1[redacted]@'],
   [/([?&\s](?:sentinel_)?(?:password|pwd)=)[^&\s"]+/gi, '$1[redacted]'],
   [/\b((?:Bearer|Basic)\s+)[\w.~+/=-]+/gi, '$1[redacted]'],
   [/\bwhsec_[\w+/=-]+/g, 'whsec_[redacted]'],

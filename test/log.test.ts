@@ -83,6 +83,8 @@ describe('secrets', () => {
     ["a Sentinel's password", { url: `redis+sentinel://h/main?sentinel_password=${hush}` }],
     ['a password in a query', { url: `postgres://db/x?user=a&password=${hush}&ssl=1` }],
     ['a target URL with credentials', { target: { url: `https://me:${hush}@example.com/` } }],
+    ['a proxy with a slash too many', { proxy: `http:///me:${hush}@proxy:3128` }],
+    ['a database URL with a slash too many', { url: `postgres:///u:a/b${hush}@db/x` }],
     ['a signing secret under any name', { any: `whsec_${hush}+/==` }],
     ['a token in a text', { any: `sent eyJhbGciOiJI.eyJzdWIi.${hush}` }],
   ])('%s is redacted, in a line and in bindings', (_, object) => {

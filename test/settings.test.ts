@@ -202,6 +202,7 @@ describe('reading', () => {
 
   test.each([
     [{ TARGET_PROXY: 'socks5://user:hunter2@proxy' }, 'TARGET_PROXY must be'],
+    [{ TARGET_PROXY: 'http:///user:hunter2@proxy:3128' }, 'TARGET_PROXY must be'],
     [{ TARGET_PROXY: 'proxy:3128' }, 'TARGET_PROXY must be'],
     [
       { TARGET_PROXY: 'env', HTTPS_PROXY: 'socks5://user:hunter2@proxy' },

@@ -36,7 +36,7 @@ function maskCall<T extends Call>(call: T): T {
 
 /** A URL with the mask for its password; for its user name where that stands alone, because then it is a token. */
 function maskUrl(url: string): string {
-  return url.replace(/^(\w+:\/\/)(?:([^/@]*?:)[^/]*|[^/]+)@/, `$1$2${mask}@`);
+  return url.replace(/^(\w+:\/+)(?:([^/@]*?:)[^/]*|[^/]+)@/, `$1$2${mask}@`);
 }
 
 /** The parts of a definition that may hold credentials. */

@@ -44,6 +44,17 @@ test.each([
   expect(masked({ [name]: value })).toEqual({ [name]: value });
 });
 
+test.each([
+  ['http://user:secret@proxy:3128', 'http://user:••••••@proxy:3128'],
+  ['http://secret@proxy', 'http://••••••@proxy'],
+  // Older versions stored these.
+  ['http:///user:secret@proxy:3128', 'http:///user:••••••@proxy:3128'],
+  ['http:////secret@proxy', 'http:////••••••@proxy'],
+])('the proxy %s is shown as %s', (proxy, shown) => {
+  const target = { headers: {}, proxy };
+  expect(maskCredentials({ target, fallback: null, hooks: null, signing: null }).target.proxy).toBe(shown);
+});
+
 test('a definition is not changed by being masked', () => {
   const definition = {
     target: { headers: { authorization: 'a' }, tls: { ca: 'c', key: 'k' } },

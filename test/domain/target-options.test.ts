@@ -62,6 +62,7 @@ test.each([
   [{ redirect: true }, ['/redirect']],
   [{ proxy: 'ftp://proxy' }, ['/proxy']],
   [{ proxy: 'proxy:3128' }, ['/proxy']],
+  [{ proxy: 'http:///user:secret@proxy:3128' }, ['/proxy']],
   [{ proxy: 'http://proxy/path' }, ['/proxy']],
   [{ proxy: 'http://proxy?x' }, ['/proxy']],
   [{ proxy: 'http://proxy#x' }, ['/proxy']],
