@@ -87,21 +87,12 @@ function listedTask([uid, id, version, runsLeft, runId, status, scheduledFor, fi
   return { uid, id, version, runsLeft, lastRun };
 }
 
-/**
- * The tasks with these numbers, in the order of their ids: the first, and as many more as come to `largest` bytes of targets
- * and policies. Hundreds of the largest would be a hundred megabytes.
- */
-export async function readTasks(db: Queryable, uids: readonly number[], largest: number): Promise<Task[]> {
+/** The live tasks with these numbers, in the order of their ids. */
+export async function readTasks(db: Queryable, uids: readonly number[]): Promise<Task[]> {
   const { rows } = await db.query<TaskRow>({
     name: 'read-tasks',
-    text: `
-      with page as (select * from tasks where uid = any($1::bigint[]) and deleted_at is null), measured as (
-        select uid, row_number() over page as place,
-          sum(octet_length(target::text) + coalesce(octet_length(policies::text), 0)) over page as bytes
-        from page window page as (order by id)
-      )
-      select ${taskColumns('page')} from page join measured using (uid) where place = 1 or bytes <= $2 order by id`,
-    values: [uids, largest],
+    text: `select ${taskColumns('tasks')} from tasks where uid = any($1::bigint[]) and deleted_at is null order by id`,
+    values: [uids],
   });
   return rows.map(taskOf);
 }

@@ -27,6 +27,9 @@ import { createTaskTexts } from '../task-texts.ts';
 import type { Validation } from '../validation.ts';
 import { taskView } from '../views.ts';
 
+/** So many definitions come from the database at once for a page: at most a dozen megabytes. */
+const readAtOnce = 16;
+
 export function taskRoutes(app: App, context: HttpContext, validation: Validation): void {
   const { database, calendar, now, turns } = context;
   const db = database.pool;
@@ -100,12 +103,17 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         if (text !== null) known.set(task.uid, text);
       };
       for (const task of found.items) await note(task);
-      const unknown = new Map(found.items.filter(({ uid }) => !known.has(uid)).map((task) => [task.uid, task]));
-      for (const task of unknown.size === 0 ? [] : await readTasks(db, [...unknown.keys()], largestPage)) {
-        await turns.take();
-        texts.keep(task, role);
-        // It may have changed since it was found.
-        await note({ ...(unknown.get(task.uid) as ListedTask), version: task.version });
+      const unknown = found.items.filter(({ uid }) => !known.has(uid));
+      // In parts, until a page is full: hundreds of the largest tasks would be a hundred megabytes.
+      for (let from = 0, bytes = 0; from < unknown.length && bytes <= largestPage; from += readAtOnce) {
+        const part = new Map(unknown.slice(from, from + readAtOnce).map((task) => [task.uid, task]));
+        for (const task of await readTasks(db, [...part.keys()])) {
+          await turns.take();
+          texts.keep(task, role);
+          // It may have changed since it was found.
+          await note({ ...(part.get(task.uid) as ListedTask), version: task.version });
+          bytes += known.get(task.uid)?.length ?? 0;
+        }
       }
       const written: Written[] = [];
       for (const { id, uid } of found.items) {
