@@ -175,8 +175,9 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
     },
   );
 
-  /** Null where nobody may wait: too many do. */
+  /** Null where nobody may wait: too many do, or the client has gone. */
   function waitForEnd(runId: string, ms: number, request: FastifyRequest, reply: FastifyReply): Promise<void> | null {
+    if (reply.raw.closed) return null;
     const caller = context.door.open ? request.ip : request.actor.name;
     return context.runWaiters.wait(runId, ms, caller, (gone) => void reply.raw.once('close', gone));
   }
