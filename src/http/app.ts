@@ -72,6 +72,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
     frameworkErrors: (_error, request, reply) => {
       const problem = problemOf(new ProblemError('malformed', 'the URL cannot be read'), request);
       const headers = { 'content-type': 'application/problem+json', 'x-request-id': request.id };
+      // It is answered without the hooks.
+      door.handOver(request.raw);
       reply.raw.writeHead(problem.status, { ...headers, ...Object.fromEntries(securityHeaders('')) });
       reply.raw.end(JSON.stringify(problem));
     },

@@ -37,8 +37,27 @@ describe('one connection', () => {
     const answers = await exchange(api.url, get('/livez').repeat(200), 200);
     expect(answers.length).toBeLessThan(200);
     expect(answers.slice(0, -1).every(({ status }) => status === 200)).toBe(true);
-    expect(answers.at(-1)).toMatchObject({ status: 503, headers: { connection: 'close' } });
+    expect(answers.at(-1)).toMatchObject({ status: 503, headers: { connection: 'close', 'retry-after': '1' } });
     expect(await metric(/given_up_total\{reason="pipelining"\} (\d+)/)).toBeGreaterThan(0);
+  });
+
+  test('is closed with a 400 where a body breaks behind a request under way', async () => {
+    const target = await startTarget();
+    const held: (() => void)[] = [];
+    target.setBehaviour((response) => held.push(() => response.end()));
+    await api.createManual('first', { target: target.url });
+    const answers = exchange(
+      api.url,
+      'POST /tasks/first/trigger HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=30\r\n\r\n' +
+        'POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+      2,
+      10_000,
+    );
+    await target.waitFor((requests) => requests.length === 1);
+    const malformed = /given_up_total\{reason="malformed"\} (\d+)/;
+    await poll(async () => (await metric(malformed)) > 0, { what: 'the broken body to be seen' });
+    for (const release of held) release();
+    expect((await answers).map(({ status }) => status)).toEqual([202, 400]);
   });
 
   test('gives its place back however it ends', async () => {
@@ -102,6 +121,18 @@ test('answers that nobody reads are given up, also where many are asked for', { 
   const readers = await Promise.all(Array.from({ length: 30 }, () => connectTo(api.url)));
   const [quiet, ...sending] = readers as [Socket, ...Socket[]];
   const closed = new Promise((resolve) => quiet.once('close', resolve));
+  // What cannot be routed, and what the door answers by itself, does not come by the hooks of a route.
+  const long = `/%${'x'.repeat(6_000)}`;
+  for (const request of [get(long), get(`/${long.slice(2)}`, 'Expect: a-miracle\r\n')]) {
+    const socket = await connectTo(api.url);
+    socket.pause();
+    sending.push(socket);
+    for (let i = 0; i < 40; i++) {
+      socket.write(request.repeat(50));
+      await api.http.get('/livez').expect(200);
+    }
+    expect(socket.destroyed).toBe(false);
+  }
   for (const socket of readers) {
     socket.pause();
     socket.write(get('/docs/static/swagger-ui-bundle.js').repeat(60));

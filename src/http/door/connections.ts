@@ -131,8 +131,10 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     if (connection.active !== visit) return;
     connection.active = null;
     const next = connection.queue.shift();
-    if (next) start(next);
-    else if (connection.last) close(connection, connection.last);
+    // The rest of a body that broke never comes, and Node no longer waits for it either.
+    const isBroken = connection.last !== null && next?.request.complete !== true;
+    if (isBroken) close(connection, connection.last as Buffer);
+    else if (next) start(next);
   }
 
   /** Ends a connection with bytes of our own, the client's answer, and does not wait for it to be read for ever. */
@@ -181,9 +183,10 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     },
     /** An answer is about to be written: the rest is the client's. */
     handOver(visit: Visit): void {
-      const { socket } = visit.connection;
-      socket.setTimeout(stalledMs);
       leave(visit);
+      // Its end was told before: nothing would take it off the list.
+      if (visit.response.closed) return;
+      visit.connection.socket.setTimeout(stalledMs);
       const now = clock.monotonic();
       unread.set(visit, now);
       if (!isChecking) check();

@@ -56,21 +56,21 @@ const shedPerPeriod = 50;
 /** No route reads more. */
 const largestBody = 4 * 1024 * 1024;
 const fewestConnections = 1_024;
+const notNow = { headers: { 'retry-after': '1' } };
 
 export function createDoor(options: DoorOptions): Door {
   const { clock, basePath, onShed } = options;
   const places = createPlaces(options.maxRequests, options.open, clock.monotonic);
   const visits = new WeakMap<IncomingMessage, Visit>();
+  const unmet = new WeakSet<IncomingMessage>();
   const budget = createBudget(shedPerPeriod, clock);
-  const refusal = new ProblemError('unavailable', 'more requests are under way than are answered in good time', {
-    headers: { 'retry-after': '1' },
-  });
+  const refusal = new ProblemError('unavailable', 'more requests are under way than are answered in good time', notNow);
   const connections = createConnections({
     clock,
     most: Math.max(fewestConnections, 4 * options.maxRequests),
     begin,
     tooMany: () =>
-      rawAnswer(new ProblemError('unavailable', 'too many requests came without waiting for answers'), newId()),
+      rawAnswer(new ProblemError('unavailable', 'too many requests came without waiting for answers', notNow), newId()),
     onGivenUp: options.onGivenUp,
   });
   let handler: Handler = () => {};
@@ -79,6 +79,11 @@ export function createDoor(options: DoorOptions): Door {
   function begin(visit: Visit): void {
     const { request, response } = visit;
     visits.set(request, visit);
+    if (unmet.has(request)) {
+      const problem = new ProblemError('expectation_failed', 'the only expectation that is met is 100-continue');
+      answer(problem, request, response);
+      return;
+    }
     const known = hasCredentials(request);
     if (!isWatched(request.url ?? '/', basePath)) {
       const bytes = bodyBytes(request);
@@ -100,6 +105,7 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   function answer(problem: ProblemError, request: IncomingMessage, response: ServerResponse): void {
+    handOver(request);
     const id = options.requestIdOf(request.headers);
     const body = JSON.stringify(problemOf(problem, { url: request.url ?? '/', id }));
     response.writeHead(problemTable[problem.code].status, {
@@ -109,6 +115,11 @@ export function createDoor(options: DoorOptions): Door {
       'x-request-id': id,
     });
     response.end(body);
+  }
+
+  function handOver(request: IncomingMessage): void {
+    const visit = visits.get(request);
+    if (visit) connections.handOver(visit);
   }
 
   function newServer(): Server {
@@ -126,11 +137,8 @@ export function createDoor(options: DoorOptions): Door {
     server.on('request', (request, response) => connections.arrived(request, response, false));
     server.on('checkContinue', (request, response) => connections.arrived(request, response, true));
     server.on('checkExpectation', (request, response) => {
-      answer(
-        new ProblemError('expectation_failed', 'the only expectation that is met is 100-continue'),
-        request,
-        response,
-      );
+      unmet.add(request);
+      connections.arrived(request, response, false);
     });
     server.on('connect', (_request, socket: Socket) =>
       connections.broken(
@@ -188,10 +196,7 @@ export function createDoor(options: DoorOptions): Door {
       const visit = visits.get(request);
       if (visit) connections.leave(visit);
     },
-    handOver(request) {
-      const visit = visits.get(request);
-      if (visit) connections.handOver(visit);
-    },
+    handOver,
     stuckForMs: places.stuckForMs,
   };
 }
