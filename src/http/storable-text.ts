@@ -9,32 +9,34 @@ const mostFaults = 20;
 /** Every text in a request that Postgres would refuse, names of members included, with its pointer; the first twenty. */
 export function faultsInText(request: { body?: unknown; params?: unknown; query?: unknown }): FieldError[] {
   const faults: FieldError[] = [];
-  // Only what holds one is looked through for the place: pointers cost more than texts.
-  for (const part of [request.params, request.query, request.body])
-    if (holdsUnstorable(part)) collect(part, '#', faults);
+  for (const part of [request.params, request.query, request.body]) collect(part, [], faults);
   return faults;
 }
 
-function holdsUnstorable(value: unknown): boolean {
-  if (typeof value === 'string') return unstorable.test(value);
-  if (typeof value !== 'object' || value === null) return false;
-  if (Array.isArray(value)) return value.some(holdsUnstorable);
-  for (const name in value)
-    if (unstorable.test(name) || holdsUnstorable((value as Record<string, unknown>)[name])) return true;
-  return false;
+/** Goes through a value once. `path` is where it is; it becomes a pointer at a fault only, for pointers cost more than texts. */
+function collect(value: unknown, path: (string | number)[], faults: FieldError[]): void {
+  if (typeof value === 'string') {
+    if (unstorable.test(value)) tell(path, 'must not contain the NUL character or half a surrogate pair', faults);
+  } else if (Array.isArray(value)) {
+    for (let at = 0; at < value.length && faults.length < mostFaults; at++) collectMember(value[at], at, path, faults);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const name in value) {
+      if (faults.length >= mostFaults) return;
+      collectMember((value as Record<string, unknown>)[name], name, path, faults);
+    }
+  }
 }
 
-function collect(value: unknown, pointer: string, faults: FieldError[]): void {
-  if (faults.length >= mostFaults || !holdsUnstorable(value)) return;
-  if (typeof value === 'string') {
-    faults.push({ pointer, detail: 'must not contain the NUL character or half a surrogate pair' });
-    return;
-  }
-  for (const [name, member] of Object.entries(value as object)) {
-    const below = `${pointer}/${pointerPart(name)}`;
-    if (unstorable.test(name)) faults.push({ pointer: below, detail: 'has a name that cannot be stored' });
-    collect(member, below, faults);
-  }
+function collectMember(value: unknown, name: string | number, path: (string | number)[], faults: FieldError[]): void {
+  path.push(name);
+  if (typeof name === 'string' && unstorable.test(name)) tell(path, 'has a name that cannot be stored', faults);
+  collect(value, path, faults);
+  path.pop();
+}
+
+function tell(path: readonly (string | number)[], detail: string, faults: FieldError[]): void {
+  if (faults.length >= mostFaults) return;
+  faults.push({ pointer: ['#', ...path.map((name) => pointerPart(String(name)))].join('/'), detail });
 }
 
 /** Whether a value has more characters as JSON, or nearly so. Stops as soon as it knows. */
