@@ -28,7 +28,7 @@ const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const word = /true|false|null/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for what JSON does not allow.
 const control = /[\u0000-\u001f]/;
-/** After so many tokens a reader is asked whether it wants to go on. */
+/** After so many tokens, or escapes within texts, a reader is asked whether it wants to go on. */
 const tokensPerStep = 5_000;
 
 /** `readExactJson` in one go, all numbers exact. */
@@ -55,6 +55,7 @@ export function* readExactJson(
   /** How many levels lie around the member in which numbers are exact; null outside of all. */
   let exactFrom: number | null = exactWithin === null ? 0 : null;
   let root: unknown;
+  let tokens = 0;
   let expected = 'value' as Expected;
 
   const match = (pattern: RegExp): string => {
@@ -81,7 +82,7 @@ export function* readExactJson(
   }
 
   /** The text that begins with the quote at `at`; null, and `at` where it is wrong, when it is none. */
-  function readText(): string | null {
+  function* readText(): Generator<void, string | null> {
     const start = at++;
     let escaped = false;
     for (;;) {
@@ -95,6 +96,7 @@ export function* readExactJson(
       if (at >= text.length) return null;
       if (text[at++] === '"') break;
       escaped = true;
+      if (++tokens % tokensPerStep === 0) yield;
       const isUnicode = text[at] === 'u';
       if (isUnicode ? !/^[0-9a-f]{4}$/i.test(text.slice(at + 1, at + 5)) : !'"\\/bfnrt'.includes(text[at] ?? ' '))
         return null;
@@ -103,8 +105,8 @@ export function* readExactJson(
     return escaped ? (JSON.parse(text.slice(start, at)) as string) : text.slice(start + 1, at - 1);
   }
 
-  for (let tokens = 1; ; tokens++) {
-    if (tokens % tokensPerStep === 0) yield;
+  for (;;) {
+    if (++tokens % tokensPerStep === 0) yield;
     at += match(blanks).length;
     const character = text[at];
     const top = stack.at(-1);
@@ -119,7 +121,7 @@ export function* readExactJson(
       at++;
       put((stack.pop() as Frame).value);
     } else if (expected === 'name' || expected === 'first name') {
-      const name = character === '"' ? readText() : null;
+      const name = character === '"' ? yield* readText() : null;
       if (name === null) return unexpected();
       at += match(blanks).length;
       if (text[at] !== ':') return unexpected();
@@ -133,7 +135,7 @@ export function* readExactJson(
       stack.push({ value: character === '[' ? [] : {}, key: '' });
       expected = character === '[' ? 'first value' : 'first name';
     } else if (character === '"') {
-      const value = readText();
+      const value = yield* readText();
       if (value === null) return unexpected();
       put(value);
     } else {

@@ -10,13 +10,15 @@ const deepest = 100;
 const keptAsWritten = ['body', 'input', 'output', 'progress'];
 /** Up to here V8's own parser takes a few milliseconds at most. */
 const largestAtOnce = 256 * 1024;
+/** Counting as many lines takes a fraction of a millisecond. */
+const linesPerTurn = 5_000;
 
 /**
  * The value of a body; undefined for an empty one. Throws a 400. In what is kept as it was written, numbers may come as
  * `ExactNumber`.
  */
 export async function readJsonBody(bytes: Buffer, turns: Turns): Promise<unknown> {
-  const text = decoded(bytes);
+  const text = decoded(bytes) ?? (await refuseText(bytes, turns));
   if (text.length <= largestAtOnce) {
     if (text.trim() === '') return undefined;
     if (!opensMoreThan(text, deepest) && !mayHoldExactNumbers(text)) {
@@ -33,36 +35,40 @@ export async function readJsonBody(bytes: Buffer, turns: Turns): Promise<unknown
     if (step.done) {
       if (step.value.ok) return step.value.value;
       const { at, detail } = step.value.errors;
-      throw new ProblemError('malformed', `the body is not JSON that can be read: ${detail} at ${placeOf(text, at)}`);
+      throw new ProblemError(
+        'malformed',
+        `the body is not JSON that can be read: ${detail} at ${await placeOf(text, at, turns)}`,
+      );
     }
     await turns.take();
   }
 }
 
-function decoded(bytes: Buffer): string {
+/** Null for what is not UTF-8. */
+function decoded(bytes: Buffer): string | null {
   try {
     // A byte order mark is not part of the text.
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return notUtf8(bytes);
+    return null;
   }
 }
 
-function notUtf8(bytes: Buffer): never {
+async function refuseText(bytes: Buffer, turns: Turns): Promise<never> {
   // What is no character is replaced: the first byte that comes back otherwise is the culprit.
   const written = Buffer.from(bytes.toString());
   let at = 0;
   while (at < bytes.length && written[at] === bytes[at]) at++;
   const text = bytes.toString('utf8', 0, at);
-  throw new ProblemError('malformed', `the body is not UTF-8 at ${placeOf(text, text.length)}`);
+  throw new ProblemError('malformed', `the body is not UTF-8 at ${await placeOf(text, text.length, turns)}`);
 }
 
 /** Counted from 1; a column is a UTF-16 code unit, as in most editors. */
-function placeOf(text: string, at: number): string {
+async function placeOf(text: string, at: number, turns: Turns): Promise<string> {
   let line = 1;
   let start = 0;
   for (let end = text.indexOf('\n'); end >= 0 && end < at; end = text.indexOf('\n', start)) {
-    line++;
+    if (++line % linesPerTurn === 0) await turns.take();
     start = end + 1;
   }
   return `line ${line}, column ${at - start + 1}`;
