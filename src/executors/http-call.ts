@@ -76,7 +76,7 @@ export function startCall({
       end(answeredOutcome(received, target.isSuccess, attempt.acceptsLater));
       return;
     }
-    judgeAnswer(received, target, attempt.acceptsLater, judge, () => !isOver).then(end, (error) =>
+    judgeAnswer(attempt.taskId, received, target, attempt.acceptsLater, judge, () => !isOver).then(end, (error) =>
       end(brokenOutcome(received, error)),
     );
   }

@@ -9,6 +9,7 @@ import type { Judge } from './judging.ts';
 
 /** `isWanted` says whether anybody still waits for it. Rejects on no account known. */
 export async function judgeAnswer(
+  taskId: string,
   received: Received,
   target: PreparedTarget,
   acceptsLater: boolean,
@@ -25,6 +26,6 @@ export async function judgeAnswer(
   const { answer, contentType } = received;
   const isWhole = answer.received === answer.kept;
   const text = answerText(answer, true, contentType, judgeLimit);
-  const detail = await judge.faultIn(target.success, text, isWhole, isWanted);
+  const detail = await judge.faultIn(taskId, target.success, text, isWhole, isWanted);
   return detail === null ? byStatus : wrongBodyOutcome(received, detail);
 }

@@ -1,13 +1,20 @@
-/** Judges the bodies of answers: small ones at once, others on a thread, so that none keeps the event loop. */
+/** Judges the bodies of answers: small ones at once, others on a thread, so that none keeps the event loop. Tasks take turns there. */
 
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../clock.ts';
 import type { SuccessTest } from '../domain/success.ts';
+import { createFairQueue } from './fair-queue.ts';
 import type { JudgeJob } from './judge-worker.ts';
 
 export type Judge = {
   /** What about a body is not as the rule wants it; null when it is. Never rejects. Nobody may want to know by the time it is asked. */
-  faultIn(test: SuccessTest, text: string, isWhole: boolean, isWanted: () => boolean): Promise<string | null>;
+  faultIn(
+    taskId: string,
+    test: SuccessTest,
+    text: string,
+    isWhole: boolean,
+    isWanted: () => boolean,
+  ): Promise<string | null>;
   close(): void;
 };
 
@@ -19,12 +26,14 @@ const longestAtOnce = 64 * 1024;
 const mostStepsAtOnce = 1_000_000;
 /** How long one body may take on the thread, in milliseconds: only a pattern made for that takes longer. */
 const jobLimitMs = 2_000;
+/** So much may wait of one task, in characters: 64 of the largest bodies. */
+const mostWaiting = 64 * 1024 * 1024;
 /** A thread with nothing to do takes some 20 MB. */
 const idleThreadMs = 30_000;
 
 /** `script` is where `judge-worker` is. The thread starts with the first body that needs it. */
 export function createJudge(clock: Clock, script: URL): Judge {
-  const queue: Job[] = [];
+  const queue = createFairQueue<Job>(mostWaiting, ({ text }) => text.length);
   let current: Job | null = null;
   let worker: Worker | null = null;
   let timer: Timer | null = null;
@@ -39,10 +48,12 @@ export function createJudge(clock: Clock, script: URL): Judge {
 
   function next(): void {
     if (current !== null) return;
-    while (current === null && queue.length > 0) {
-      const job = queue.shift() as Job;
-      if (job.isWanted()) current = job;
-      else job.resolve(null);
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      if (job.isWanted()) {
+        current = job;
+        break;
+      }
+      job.resolve(null);
     }
     timer?.cancel();
     timer = current === null ? clock.after(idleThreadMs, dismiss) : clock.after(jobLimitMs, giveUp);
@@ -80,18 +91,18 @@ export function createJudge(clock: Clock, script: URL): Judge {
   }
 
   return {
-    async faultIn(test, text, isWhole, isWanted) {
+    async faultIn(taskId, test, text, isWhole, isWanted) {
       if (text.length <= longestAtOnce && text.length * test.size <= mostStepsAtOnce)
         return test.faultIn(text, isWhole);
       return new Promise((resolve) => {
-        queue.push({ rule: test.rule, text, isWhole, isWanted, resolve });
-        next();
+        if (queue.push(taskId, { rule: test.rule, text, isWhole, isWanted, resolve })) next();
+        else resolve('could not be judged: too much of this task waits for that');
       });
     },
     close() {
       timer?.cancel();
       dismiss();
-      for (const { resolve } of queue.splice(0)) resolve('was not judged: the replica is shutting down');
+      for (const { resolve } of queue.empty()) resolve('was not judged: the replica is shutting down');
       current?.resolve('was not judged: the replica is shutting down');
       current = null;
     },
