@@ -14,6 +14,7 @@ import { authHook } from './auth-hook.ts';
 import type { App, HttpContext } from './context.ts';
 import { createAllowedMethods } from './door/allowed-methods.ts';
 import { readTarget, withoutBase } from './door/base-path.ts';
+import { usualBody } from './door/body-budget.ts';
 import { createDoor } from './door/door.ts';
 import { addDoorHooks, pathOf } from './door/hooks.ts';
 import { securityHeaders } from './door/security-headers.ts';
@@ -38,7 +39,6 @@ import { createValidation } from './validation.ts';
 import { writeAnswer } from './write-answer.ts';
 
 const diskFull = 'the disk of the database is full: nothing can be written until there is room on it';
-const bodyLimit = 256 * 1024;
 const largeBody = 8 * 1024;
 const pathOptions = { maxParamLength: 256, ignoreTrailingSlash: true };
 
@@ -58,7 +58,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   const app: App = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-    bodyLimit,
+    bodyLimit: usualBody,
     serverFactory: (handler) => door.serve(handler),
     // The door answers what is no request.
     clientErrorHandler() {},

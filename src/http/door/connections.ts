@@ -11,6 +11,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
+import { createBodyBudget } from './body-budget.ts';
 
 /** One request on its way through. */
 export type Visit = {
@@ -55,8 +56,6 @@ const checkMs = 1_000;
 /** Unread answers beyond these are given up sooner, in milliseconds: they are held in memory. */
 const mostUnread = 64;
 const soonerMs = 2_000;
-/** What bodies on their way may take in memory; beyond this those that take longer than `soonerMs` are given up. */
-const mostBodyBytes = 128 * 1024 * 1024;
 /** For so long a client may read the last answer before the connection is gone. */
 const lingerMs = 1_000;
 
@@ -66,9 +65,10 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
   const silent = new Set<Connection>();
   /** Answers handed over and not yet read, with their instants by the monotonic clock. */
   const unread = new Map<Visit, number>();
-  /** Bodies on their way, the oldest first, and what they may take together. */
-  const bodies = new Map<Visit, { bytes: number; since: number }>();
-  let bodyBytes = 0;
+  const bodies = createBodyBudget<Visit>({
+    monotonic: clock.monotonic,
+    giveUp: (visit) => giveUp(visit.connection, 'unsent'),
+  });
   let isChecking = false;
 
   function giveUp(connection: Connection, reason: GiveUpReason): void {
@@ -93,7 +93,6 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
       if (connection.active) {
         leave(connection.active);
         unread.delete(connection.active);
-        bodyIsHere(connection.active);
       }
       all.delete(socket);
       silent.delete(connection);
@@ -127,7 +126,6 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     const { connection } = visit;
     leave(visit);
     unread.delete(visit);
-    bodyIsHere(visit);
     if (connection.active !== visit) return;
     connection.active = null;
     const next = connection.queue.shift();
@@ -159,12 +157,9 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     }
   }
 
-  function bodyIsHere(visit: Visit): void {
-    bodyBytes -= bodies.get(visit)?.bytes ?? 0;
-    bodies.delete(visit);
-  }
-
   function leave(visit: Visit): void {
+    // It is read, or nobody reads it any more.
+    bodies.giveBack(visit);
     if (!visit.leave) return;
     visit.leave();
     visit.leave = null;
@@ -196,23 +191,9 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
         giveUp(oldest.connection, 'unread');
       }
     },
-    /**
-     * A body is on its way, which takes up to so many bytes of memory. False when those of others take too much, and none of
-     * them is so slow that it can be given up.
-     */
-    awaitBody(visit: Visit, bytes: number): boolean {
-      const now = clock.monotonic();
-      for (const [oldest, { since }] of bodies) {
-        if (bodyBytes + bytes <= mostBodyBytes || now - since < soonerMs) break;
-        bodyIsHere(oldest);
-        giveUp(oldest.connection, 'unsent');
-      }
-      if (bodyBytes + bytes > mostBodyBytes) return false;
-      bodyBytes += bytes;
-      bodies.set(visit, { bytes, since: now });
-      return true;
-    },
-    bodyIsHere,
+    /** A body is on its way. False when there is no room for it: see `createBodyBudget`. */
+    awaitBody: bodies.take,
+    bodyIsHere: bodies.giveBack,
     /** What came is no request; `bytes` say so as soon as what came before it is answered. */
     broken(socket: Socket, bytes: Buffer): void {
       const connection = all.get(socket);

@@ -14,6 +14,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
 import { ProblemError, problemOf, problemTable } from '../problems.ts';
 import { readTarget, withoutBase } from './base-path.ts';
+import { bodyBytes } from './body-budget.ts';
 import { createConnections, type GiveUpReason, type Visit } from './connections.ts';
 import type { DoorSettings } from './door-settings.ts';
 import { createBudget } from './pace.ts';
@@ -53,8 +54,6 @@ const checkMs = 1_000;
 const maxHeaderBytes = 16 * 1024;
 /** 503s that are written in 50 ms: a few percent of a core. */
 const shedPerPeriod = 50;
-/** No route reads more. */
-const largestBody = 4 * 1024 * 1024;
 const fewestConnections = 1_024;
 const notNow = { headers: { 'retry-after': '1' } };
 
@@ -85,12 +84,12 @@ export function createDoor(options: DoorOptions): Door {
       return;
     }
     const known = hasCredentials(request);
-    if (!isWatched(request.url ?? '/', basePath)) {
-      const bytes = bodyBytes(request);
+    if (!isWatched(request, basePath)) {
+      const bytes = bodyBytes(request, basePath);
       // A body that is still on its way holds no place.
       const giveBack = bytes > 0 ? null : places.take(known);
       if (giveBack) connections.entered(visit, giveBack);
-      else if (places.full(known) || !connections.awaitBody(visit, bytes)) {
+      else if (places.full(known) || !connections.awaitBody(visit, bytes, !options.open && !known)) {
         budget(() => shed(visit));
         return;
       }
@@ -180,7 +179,7 @@ export function createDoor(options: DoorOptions): Door {
     enter(request) {
       const visit = visits.get(request);
       if (visit) connections.bodyIsHere(visit);
-      if (!visit || visit.leave || isWatched(request.url ?? '/', basePath)) return true;
+      if (!visit || visit.leave || isWatched(request, basePath)) return true;
       const giveBack = places.take(hasCredentials(request));
       if (giveBack) connections.entered(visit, giveBack);
       else onShed();
@@ -205,13 +204,9 @@ function hasCredentials({ headers }: IncomingMessage): boolean {
   return headers.authorization !== undefined || 'x-api-key' in headers || 'x-run-token' in headers;
 }
 
-/** What the body of a request may take; 0 where there is none. */
-function bodyBytes({ headers }: IncomingMessage): number {
-  if (headers['transfer-encoding'] !== undefined) return largestBody;
-  return Math.min(Number(headers['content-length'] ?? 0), largestBody);
-}
-
-function isWatched(url: string, basePath: string): boolean {
+function isWatched(request: IncomingMessage, basePath: string): boolean {
+  const { method, url = '/' } = request;
+  if ((method !== 'GET' && method !== 'HEAD') || bodyBytes(request, basePath) > 0) return false;
   const [path = ''] = url.split('?', 1);
   return watched.has(path) || (basePath !== '' && watched.has(withoutBase(readTarget(path).path, basePath)));
 }

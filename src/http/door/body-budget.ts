@@ -1,0 +1,87 @@
+/** What the bodies that are on their way may take of the memory, together. */
+
+import type { IncomingMessage } from 'node:http';
+import { readTarget, withoutBase } from './base-path.ts';
+
+/** What all routes but one read at most, in bytes. */
+export const usualBody = 256 * 1024;
+const batchBody = 4 * 1024 * 1024;
+const batchPath = /^\/tasks\/batch\/?(?:[?#]|$)/;
+/** A body of a told length up to this is let in whatever others send, in bytes: the connections bound them. */
+const smallBody = 16 * 1024;
+
+const mostBytes = 128 * 1024 * 1024;
+/** What callers without credentials may take: one part in so many. */
+const strangersShare = 4;
+/** Where there is no room, bodies that have taken longer than this are given up, in milliseconds. */
+const slowMs = 2_000;
+
+/** What the body of a request may take, in bytes; 0 where there is none. */
+export function bodyBytes({ method, url = '/', headers }: IncomingMessage, basePath: string): number {
+  const isChunked = headers['transfer-encoding'] !== undefined;
+  const length = isChunked ? Infinity : Number(headers['content-length'] ?? 0);
+  if (length <= usualBody) return length;
+  return Math.min(length, method === 'POST' && isBatch(url, basePath) ? batchBody : usualBody);
+}
+
+function isBatch(url: string, basePath: string): boolean {
+  const path = withoutBase(readTarget(url).path, basePath);
+  try {
+    return batchPath.test(path.includes('%') ? decodeURI(path) : path);
+  } catch {
+    // It cannot be routed either.
+    return false;
+  }
+}
+
+export type BodyBudgetOptions<Body> = {
+  /** In milliseconds. */
+  monotonic: () => number;
+  /** A body that takes too long goes, to make room. */
+  giveUp: (body: Body) => void;
+};
+
+export type BodyBudget<Body> = {
+  /** Whether a body of up to so many bytes may come. `isStranger`: its caller shows no credentials, where they are asked for. */
+  take(body: Body, bytes: number, isStranger: boolean): boolean;
+  /** The body is read, or nobody reads it any more. */
+  giveBack(body: Body): void;
+};
+
+export function createBodyBudget<Body>({ monotonic, giveUp }: BodyBudgetOptions<Body>): BodyBudget<Body> {
+  /** The oldest first. */
+  const bodies = new Map<Body, { bytes: number; since: number; isStranger: boolean }>();
+  let taken = 0;
+  let byStrangers = 0;
+
+  const fits = (bytes: number, isStranger: boolean) =>
+    taken + bytes <= mostBytes && (!isStranger || byStrangers + bytes <= mostBytes / strangersShare);
+
+  function giveBack(body: Body): void {
+    const known = bodies.get(body);
+    if (!known) return;
+    bodies.delete(body);
+    taken -= known.bytes;
+    if (known.isStranger) byStrangers -= known.bytes;
+  }
+
+  return {
+    giveBack,
+    take(body, bytes, isStranger) {
+      if (bytes <= smallBody) return true;
+      const now = monotonic();
+      for (const [oldest, other] of bodies) {
+        if (fits(bytes, isStranger) || now - other.since < slowMs) break;
+        // A stranger makes room among strangers only.
+        if (isStranger && !other.isStranger) continue;
+        giveBack(oldest);
+        giveUp(oldest);
+      }
+      if (!fits(bytes, isStranger)) return false;
+      bodies.set(body, { bytes, since: now, isStranger });
+      taken += bytes;
+      if (isStranger) byStrangers += bytes;
+      return true;
+    },
+  };
+}
