@@ -78,6 +78,8 @@ const cases: [string, () => Promise<Response>[]][] = [
   ['lists of 60,000 texts', batch(many(20, () => ({ ...stopped, retry: { retryOn: many(60_000, () => '') } })))],
   ['two million lists', () => [send('POST', '/tasks/batch', `{"items":[${many(1_300_000, () => '[]').join(',')}]}`)]],
   ['a batch that is not JSON', () => [send('POST', '/tasks/batch', `{"items":[${'"aaaaaaa",'.repeat(400_000)}}`)]],
+  ['a text of two million escapes', () => [send('POST', '/tasks/batch', `{"items":["${'\\n'.repeat(2_000_000)}"]}`)]],
+  ['four million lines before a fault', () => [send('POST', '/tasks/batch', `${'\n'.repeat(4_000_000)}x`)]],
   ['nested lists', () => [send('POST', '/tasks/batch', '['.repeat(4_000_000))]],
   [
     'templates of dates',
