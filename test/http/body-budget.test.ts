@@ -47,7 +47,7 @@ async function openDoor({ open = true } = {}) {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, begun: () => begun };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, begun: () => begun, server, clock };
 }
 
 const chunked = (line: string) => `${line} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n`;
@@ -131,4 +131,25 @@ test('bodies of strangers leave room for those of callers with credentials', asy
   await hold(door, chunked('POST /tasks/batch'), 8);
   expect((await ask(door.url, chunked('POST /tasks'))).status).toBe(503);
   await hold(door, ofLength('POST /tasks', 200_000, 'Authorization: Bearer x\r\n'), 8);
+});
+
+test('refusals that nobody waits for any more hold up no other', async () => {
+  const door = await openDoor();
+  await hold(door, chunked('POST /tasks/batch'), 32);
+  let asked = 0;
+  let closed = 0;
+  door.server.on('request', (request) => {
+    asked++;
+    request.socket.once('close', () => closed++);
+  });
+  const refused = ofLength('POST /tasks', 20_000);
+  const gone = await Promise.all(Array.from({ length: 150 }, () => connectTo(door.url)));
+  for (const socket of gone) socket.write(refused);
+  await poll(() => asked === 150, { what: 'all to have asked' });
+  for (const socket of gone) socket.resetAndDestroy();
+  await poll(() => closed === 150, { what: 'all to have gone' });
+  const answer = ask(door.url, refused);
+  await poll(() => asked === 151, { what: 'one more to have asked' });
+  await door.clock.advance(50);
+  expect((await answer).status).toBe(503);
 });

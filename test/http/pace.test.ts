@@ -4,7 +4,7 @@ import { createClock, settle } from '../clock.ts';
 
 test('what is over the budget comes later, in order', async () => {
   const clock = createClock();
-  const budget = createBudget(2, clock);
+  const budget = createBudget(2, 10, clock);
   const done: number[] = [];
   for (let i = 1; i <= 5; i++) budget(() => done.push(i));
   expect(done).toEqual([1, 2]);
@@ -19,6 +19,26 @@ test('what is over the budget comes later, in order', async () => {
   await clock.advance(1_000);
   budget(() => done.push(7));
   expect(done.at(-1)).toBe(7);
+});
+
+test('what is taken back costs nothing, and only so much waits', async () => {
+  const clock = createClock();
+  const budget = createBudget(2, 3, clock);
+  const done: number[] = [];
+  const ask = (i: number) => budget(() => done.push(i));
+  const takeBack = [1, 2, 3, 4, 5].map(ask);
+  expect(takeBack.every((each) => each !== null)).toBe(true);
+  expect(ask(6)).toBeNull();
+  takeBack[2]?.();
+  takeBack[2]?.();
+  expect(ask(7)).not.toBeNull();
+  expect(ask(8)).toBeNull();
+  await clock.advance(50);
+  // The one that was taken back is not one of the two.
+  expect(done).toEqual([1, 2, 4, 5]);
+  takeBack[4]?.();
+  await clock.advance(50);
+  expect(done).toEqual([1, 2, 4, 5, 7]);
 });
 
 test('those who ask at the same time share what is made after they asked, for a tenth of the time', async () => {

@@ -62,11 +62,12 @@ export function createDoor(options: DoorOptions): Door {
   const places = createPlaces(options.maxRequests, options.open, clock.monotonic);
   const visits = new WeakMap<IncomingMessage, Visit>();
   const unmet = new WeakSet<IncomingMessage>();
-  const budget = createBudget(shedPerPeriod, clock);
+  const mostConnections = Math.max(fewestConnections, 4 * options.maxRequests);
+  const budget = createBudget(shedPerPeriod, mostConnections, clock);
   const refusal = new ProblemError('unavailable', 'more requests are under way than are answered in good time', notNow);
   const connections = createConnections({
     clock,
-    most: Math.max(fewestConnections, 4 * options.maxRequests),
+    most: mostConnections,
     begin,
     tooMany: () =>
       rawAnswer(new ProblemError('unavailable', 'too many requests came without waiting for answers', notNow), newId()),
@@ -90,7 +91,10 @@ export function createDoor(options: DoorOptions): Door {
       const giveBack = bytes > 0 ? null : places.take(known);
       if (giveBack) connections.entered(visit, giveBack);
       else if (places.full(known) || !connections.awaitBody(visit, bytes, !options.open && !known)) {
-        budget(() => shed(visit));
+        const takeBack = budget(() => shed(visit));
+        // Whoever has gone must not hold up those who still wait for their 503.
+        if (takeBack) response.once('close', takeBack);
+        else request.socket.destroy();
         return;
       }
     }
@@ -98,7 +102,7 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   function shed({ request, response }: Visit): void {
-    if (response.destroyed) return;
+    if (response.closed) return;
     onShed();
     answer(refusal, request, response);
   }

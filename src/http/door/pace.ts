@@ -5,21 +5,27 @@ import type { Clock } from '../../clock.ts';
 /** How often what is over the budget gets another, in milliseconds. */
 const periodMs = 50;
 
+/** Null when too much waits already; otherwise what takes the work back while it waits, and does nothing later. */
+export type Budget = (work: () => void) => (() => void) | null;
+
 /**
- * Runs work at once, up to `perPeriod` times in 50 ms; what is beyond that waits for the next period, in order. A client that
- * is told "not now" and asks again at once would otherwise be answered as fast as the machine can, and nothing else would be.
+ * Runs work at once, up to `perPeriod` times in 50 ms; what is beyond that waits for the next period, in order, up to
+ * `mostWaiting`. A client that is told "not now" and asks again at once would otherwise be answered as fast as the machine can,
+ * and nothing else would be.
  */
-export function createBudget(perPeriod: number, clock: Clock): (work: () => void) => void {
+export function createBudget(perPeriod: number, mostWaiting: number, clock: Clock): Budget {
   let left = perPeriod;
   let isCounting = false;
-  let waiting: (() => void)[] = [];
+  const waiting = new Set<{ work: () => void }>();
 
   function next(): void {
     isCounting = false;
     left = perPeriod;
-    const now = waiting.slice(0, perPeriod);
-    waiting = waiting.slice(perPeriod);
-    for (const work of now) run(work);
+    for (const entry of waiting) {
+      if (left === 0) break;
+      waiting.delete(entry);
+      run(entry.work);
+    }
   }
 
   function run(work: () => void): void {
@@ -32,8 +38,14 @@ export function createBudget(perPeriod: number, clock: Clock): (work: () => void
   }
 
   return (work) => {
-    if (left > 0 && waiting.length === 0) run(work);
-    else waiting.push(work);
+    if (left > 0 && waiting.size === 0) {
+      run(work);
+      return () => {};
+    }
+    if (waiting.size >= mostWaiting) return null;
+    const entry = { work };
+    waiting.add(entry);
+    return () => void waiting.delete(entry);
   };
 }
 
