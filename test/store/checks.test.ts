@@ -150,6 +150,7 @@ describe('runs that wait for their check', () => {
     const task = await makeTask(store.db, 'cancelled', before);
     const runId = await waitingRun(task);
     const [check] = await takeChecks(store.db, 10, t0);
+    await store.db.query(`update tasks set status = 'stopped' where uid = $1`, [task.uid]);
     await cancelRunsOf(store.db, task.uid, 'pending', 'task stopped', t0);
     expect(await endChecks(store.db, [goesOn(runId, check?.until ?? 0)], t0)).toEqual(new Set());
     expect(await takeWaiting(store.db, randomUUID(), 10, t0)).toEqual([]);
