@@ -1,7 +1,7 @@
 /** Fairness: who must not wait while a herd drains, and how late runs are while the API is flooded. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { instantOfRunId } from '../src/domain/occurrence.ts';
+import { instantOfRunId } from '../src/domain/schedule/occurrence.ts';
 import { type ApiAnswers, getRequest, startApiClient } from './apparatus/api-load.ts';
 import { readArguments } from './apparatus/arguments.ts';
 import { runBench } from './apparatus/cleanup.ts';

@@ -3,4 +3,4 @@
 // Node ends a process at SIGHUP where nobody listens, and loading all the rest takes a second on a busy machine.
 process.on('SIGHUP', () => {});
 
-await import('./cli.ts');
+await import('./cli/main.ts');

@@ -1,6 +1,6 @@
 /** Lets long computations take turns with everything else that this process does. */
 
-import type { Steps } from './domain/steps.ts';
+import type { Steps } from './domain/schedule/steps.ts';
 
 export type Turns = {
   /** To be awaited before and between steps of a long computation: goes on at once while there is time left. */

@@ -1,6 +1,6 @@
 /** From arrivals to figures: how late, how many missing, how many twice. */
 
-import { instantOfRunId } from '../../src/domain/occurrence.ts';
+import { instantOfRunId } from '../../src/domain/schedule/occurrence.ts';
 import type { Arrivals } from './target.ts';
 
 export type Lateness = {

@@ -1,7 +1,7 @@
 /** The call that every contender but ours makes for a run: the same request as ours, through one undici Pool. */
 
 import { Pool } from 'undici';
-import { createRunIds } from '../../src/domain/run-ids.ts';
+import { createRunIds } from '../../src/domain/run/ids.ts';
 
 const runIds = createRunIds('00000000-0000-0000-0000-000000000000');
 

@@ -5,7 +5,7 @@
 
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { createRunIds } from '../../src/domain/run-ids.ts';
+import { createRunIds } from '../../src/domain/run/ids.ts';
 import { answerQuestions } from '../apparatus/answering.ts';
 import { createCalls } from '../contenders/calls.ts';
 import type { Work } from '../contenders/contender.ts';

@@ -1,7 +1,7 @@
 /** A dumb loop around a step: it survives errors, never overlaps itself, can be woken and can be stopped. */
 
 import type { Clock, Timer } from '../clock.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../observability/log.ts';
 
 export type Loop = {
   /** Runs the step as soon as possible, once more if it is running just now. */

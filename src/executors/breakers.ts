@@ -1,9 +1,9 @@
 /** One circuit breaker for each origin that targets are at: what does not answer is not called for a while. */
 
 import { CircuitState, SamplingBreaker } from 'cockatiel';
-import type { HttpTarget } from '../domain/target.ts';
+import type { HttpTarget } from '../domain/target/target.ts';
+import { postponedOutcome } from './deferred.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
-import { postponedOutcome } from './postponed.ts';
 
 export type BreakerOptions = {
   /** Monotonic milliseconds. */

@@ -1,7 +1,7 @@
 /** The contract between the engine and the code that calls one kind of target. */
 
-import type { ErrorKind, RunOrigin, Trigger } from '../domain/run.ts';
-import type { HttpTarget } from '../domain/target.ts';
+import type { ErrorKind, RunOrigin, Trigger } from '../domain/run/run.ts';
+import type { HttpTarget } from '../domain/target/target.ts';
 
 /** One attempt to make. Instants are epoch milliseconds. */
 export type Attempt = {

@@ -9,21 +9,24 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
-import { isBadData, isDiskFull, isUnavailable } from '../store/failure.ts';
-import { authHook } from './auth-hook.ts';
+import { isBadData, isDiskFull, isUnavailable } from '../store/postgres/failure.ts';
+import { authHook } from './auth/auth-hook.ts';
+import { createFailedLogins } from './auth/failed-logins.ts';
 import type { App, HttpContext } from './context.ts';
 import { createAllowedMethods } from './door/allowed-methods.ts';
-import { readTarget, withoutBase } from './door/base-path.ts';
 import { usualBody } from './door/body-budget.ts';
 import { createDoor } from './door/door.ts';
 import { addDoorHooks, pathOf } from './door/hooks.ts';
-import { securityHeaders } from './door/security-headers.ts';
-import { createFailedLogins } from './failed-logins.ts';
-import { readJsonBody } from './json-body.ts';
+import { readJsonBody } from './input/json-body.ts';
+import { requestIdOf } from './input/request-id.ts';
+import { faultsInText } from './input/storable-text.ts';
+import { createValidation } from './input/validation.ts';
 import { contract, localReference } from './openapi/frame.ts';
 import { describeRoute, publish } from './openapi/publish.ts';
+import { readTarget, withoutBase } from './origin/base-path.ts';
+import { securityHeaders } from './origin/security-headers.ts';
+import { writeAnswer } from './output/write-answer.ts';
 import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
-import { requestIdOf } from './request-id.ts';
 import { backfillRoutes } from './routes/backfill.ts';
 import { createTaskRoutes } from './routes/create-tasks.ts';
 import { longWorkRoutes } from './routes/long-work.ts';
@@ -33,10 +36,7 @@ import { serviceRoutes } from './routes/service.ts';
 import { taskActionRoutes } from './routes/task-actions.ts';
 import { taskLogRoutes } from './routes/task-log.ts';
 import { taskRoutes } from './routes/tasks.ts';
-import { namedSchemas } from './schemas.ts';
-import { faultsInText } from './storable-text.ts';
-import { createValidation } from './validation.ts';
-import { writeAnswer } from './write-answer.ts';
+import { namedSchemas } from './schemas/schemas.ts';
 
 const diskFull = 'the disk of the database is full: nothing can be written until there is room on it';
 const largeBody = 8 * 1024;

@@ -2,19 +2,19 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.ts';
-import type { Calendar } from '../domain/calendar.ts';
+import type { Warning } from '../domain/input/warning.ts';
 import type { Role } from '../domain/role.ts';
-import type { EndedRun } from '../domain/run.ts';
-import type { RunIds } from '../domain/run-ids.ts';
-import type { TaskContext } from '../domain/task.ts';
-import type { Warning } from '../domain/warning.ts';
-import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
-import type { Database } from '../store/database.ts';
-import type { Author } from '../store/events.ts';
+import type { RunIds } from '../domain/run/ids.ts';
+import type { EndedRun } from '../domain/run/run.ts';
+import type { Calendar } from '../domain/schedule/zones/calendar.ts';
+import type { TaskContext } from '../domain/task/task.ts';
+import type { Logger } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Author } from '../store/events/events.ts';
+import type { Database } from '../store/postgres/database.ts';
 import type { Turns } from '../turns.ts';
-import type { Actor } from './actor.ts';
-import type { Authenticator } from './auth.ts';
+import type { Actor } from './auth/actor.ts';
+import type { Authenticator } from './auth/auth.ts';
 import type { DoorSettings } from './door/door-settings.ts';
 import type { RunWaiters } from './run-waiters.ts';
 

@@ -1,8 +1,8 @@
 /** Finds the task that a request is about. */
 
 import type { FastifyRequest } from 'fastify';
-import type { Task } from '../store/task-row.ts';
-import { findTask } from '../store/tasks.ts';
+import type { Task } from '../store/tasks/row.ts';
+import { findTask } from '../store/tasks/tasks.ts';
 import type { HttpContext } from './context.ts';
 import { notFound } from './problems.ts';
 

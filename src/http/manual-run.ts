@@ -1,11 +1,11 @@
 /** Starts a run by hand: inserted to be taken by whichever replica has a free slot. */
 
-import { timeOrderedId } from '../domain/occurrence.ts';
-import type { Overlap } from '../domain/task.ts';
-import { inTransaction, type Queryable } from '../store/database.ts';
-import { type AskedRun, insertManualRun } from '../store/dispatch.ts';
-import type { Author } from '../store/events.ts';
-import { holdReplacing, makeWay, type Replaced } from '../store/overlaps.ts';
+import { timeOrderedId } from '../domain/schedule/occurrence.ts';
+import type { Overlap } from '../domain/task/task.ts';
+import type { Author } from '../store/events/events.ts';
+import { inTransaction, type Queryable } from '../store/postgres/database.ts';
+import { type AskedRun, insertManualRun } from '../store/runs/dispatch.ts';
+import { holdReplacing, makeWay, type Replaced } from '../store/runs/overlaps.ts';
 import type { HttpContext } from './context.ts';
 
 export type ManualRun = { runId: string; status: 'pending' | 'skipped'; replaced: Replaced | null };

@@ -1,17 +1,17 @@
 /** From a body of the right form to a task that can be stored, and the answer once it is. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { unmask } from '../domain/credentials.ts';
-import { timeOrderedId } from '../domain/occurrence.ts';
-import { activeFromFor, checkOccurs, readTask, type TaskInput } from '../domain/task.ts';
-import type { Warning } from '../domain/warning.ts';
-import type { Task } from '../store/task-row.ts';
-import type { NewTask } from '../store/tasks.ts';
+import type { Warning } from '../domain/input/warning.ts';
+import { timeOrderedId } from '../domain/schedule/occurrence.ts';
+import { unmask } from '../domain/target/credentials.ts';
+import { activeFromFor, checkOccurs, readTask, type TaskInput } from '../domain/task/task.ts';
+import type { Task } from '../store/tasks/row.ts';
+import type { NewTask } from '../store/tasks/tasks.ts';
 import { authorOf, type HttpContext, taskContext } from './context.ts';
+import { etagOf } from './input/preconditions.ts';
 import { warnOfOldZones } from './old-zones.ts';
-import { etagOf } from './preconditions.ts';
+import { taskView } from './output/views.ts';
 import { ProblemError, unprocessable } from './problems.ts';
-import { taskView } from './views.ts';
 
 /** What is to be stored for a body that has the right form, and what to tell about it in `warnings`; throws a 422. */
 export function newTask(

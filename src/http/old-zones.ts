@@ -1,8 +1,8 @@
 /** What a replica does, and does not, whose time zone data is older than another one's. */
 
-import type { Schedule } from '../domain/schedule.ts';
-import type { Warning } from '../domain/warning.ts';
-import { isFixedOffset } from '../domain/zone.ts';
+import type { Warning } from '../domain/input/warning.ts';
+import type { Schedule } from '../domain/schedule/schedule.ts';
+import { isFixedOffset } from '../domain/schedule/zones/zone.ts';
 import type { HttpContext } from './context.ts';
 import { ProblemError } from './problems.ts';
 

@@ -1,7 +1,7 @@
 /** Every error this API answers with: one table, and the RFC 9457 document made of it. */
 
 import type { FieldError } from '../errors.ts';
-import { readTarget } from './door/base-path.ts';
+import { readTarget } from './origin/base-path.ts';
 
 /** The codes of all problems. A test ties the documentation to this table. */
 export const problemTable = {

@@ -2,12 +2,12 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyRequest } from 'fastify';
-import { matchHeaderNames, unmask } from '../domain/credentials.ts';
-import { gateOf } from '../domain/limits.ts';
-import { isObject, mergePatch } from '../domain/merge-patch.ts';
-import { exactBody } from '../domain/stored-body.ts';
-import type { HttpTarget } from '../domain/target.ts';
-import { type Misfire, readTask, type TaskDefinition, type TaskInput } from '../domain/task.ts';
+import { isObject, mergePatch } from '../domain/input/merge-patch.ts';
+import type { Warning } from '../domain/input/warning.ts';
+import { gateOf } from '../domain/limits/limits.ts';
+import { matchHeaderNames, unmask } from '../domain/target/credentials.ts';
+import { exactBody } from '../domain/target/stored-body.ts';
+import type { HttpTarget } from '../domain/target/target.ts';
 import {
   isPlainChange,
   keepAnchor,
@@ -16,12 +16,12 @@ import {
   reviseInSteps,
   staysDue,
   type Wish,
-} from '../domain/task-change.ts';
-import type { TaskStatus } from '../domain/task-states.ts';
-import type { Warning } from '../domain/warning.ts';
-import { claimsAreOver } from '../store/barrier.ts';
-import { cancelOutdated, cancelRunsOf } from '../store/cancelling.ts';
-import type { Author } from '../store/events.ts';
+} from '../domain/task/change.ts';
+import type { TaskStatus } from '../domain/task/states.ts';
+import { type Misfire, readTask, type TaskDefinition, type TaskInput } from '../domain/task/task.ts';
+import type { Author } from '../store/events/events.ts';
+import { cancelOutdated, cancelRunsOf } from '../store/runs/cancelling.ts';
+import { claimsAreOver } from '../store/tasks/barrier.ts';
 import {
   type Changed,
   changeTask,
@@ -29,15 +29,15 @@ import {
   recountRuns,
   settleMiss,
   stopReason,
-} from '../store/task-changes.ts';
-import type { Task } from '../store/task-row.ts';
-import { type TaskChange, updateTask } from '../store/tasks.ts';
+} from '../store/tasks/changes.ts';
+import type { Task } from '../store/tasks/row.ts';
+import { type TaskChange, updateTask } from '../store/tasks/tasks.ts';
 import { resultOf } from '../turns.ts';
 import { authorOf, type HttpContext, taskContext } from './context.ts';
+import type { Validation } from './input/validation.ts';
 import { warnOfOldZones } from './old-zones.ts';
 import { invalidField, ProblemError, unprocessable } from './problems.ts';
-import { TaskInput as TaskInputSchema } from './schemas.ts';
-import type { Validation } from './validation.ts';
+import { TaskInput as TaskInputSchema } from './schemas/schemas.ts';
 
 /** Turns for a change that loses to others': each after a longer pause, some two seconds in all. */
 export async function* triesOf({ pause }: Pick<HttpContext, 'pause'>): AsyncGenerator<number> {

@@ -1,7 +1,7 @@
 /** Requests that wait for the end of a run (`Prefer: wait`): woken by a signal, and by one question for all of them. */
 
 import type { Clock, Timer } from '../clock.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../observability/log.ts';
 
 export type RunWaiters = {
   /**

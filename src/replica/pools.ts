@@ -1,9 +1,9 @@
 /** The connections of one replica to Postgres, apart by what they are for. */
 
 import type { Clock } from '../clock.ts';
-import type { Settings } from '../settings.ts';
-import type { Database } from '../store/database.ts';
-import { oneAtATime } from '../store/one-at-a-time.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { Database } from '../store/postgres/database.ts';
+import { oneAtATime } from '../store/postgres/one-at-a-time.ts';
 
 /** Opens at most `maxConnections` connections; a statement that takes longer than `timeoutMs` fails. */
 export type OpenPool = (

@@ -2,12 +2,12 @@
 
 import type { Clock } from '../clock.ts';
 import { ok, type Result } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { type Cluster, readCluster } from '../store/cluster.ts';
-import { describeFailure, isForbidden } from '../store/failure.ts';
-import { forgetFuture, MigrationBlocked, migrate, missingMigrations } from '../store/migrate.ts';
-import type { Connection } from '../store/route.ts';
-import { checkDatabase, checkSessions } from '../store/suitability.ts';
+import type { Logger } from '../observability/log.ts';
+import { type Cluster, readCluster } from '../store/cluster/cluster.ts';
+import { describeFailure, isForbidden } from '../store/postgres/failure.ts';
+import { forgetFuture, MigrationBlocked, migrate, missingMigrations } from '../store/postgres/migrate.ts';
+import type { Connection } from '../store/postgres/route.ts';
+import { checkDatabase, checkSessions } from '../store/postgres/suitability.ts';
 import type { Pools } from './pools.ts';
 
 export type PreparationOptions = {

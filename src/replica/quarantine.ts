@@ -1,20 +1,20 @@
 /** Keeps this process from dying of a template again and again: stops the task that two processes have died of. */
 
 import type { Clock } from '../clock.ts';
-import type { Calendar } from '../domain/calendar.ts';
-import type { RunIds } from '../domain/run-ids.ts';
-import { atOnce } from '../domain/steps.ts';
-import { type Moment, missLeft, revise } from '../domain/task-change.ts';
-import { createTrials, type Trials } from '../executors/trials.ts';
-import type { Logger } from '../log.ts';
-import { claimsAreOver } from '../store/barrier.ts';
-import { cancelRunsOf } from '../store/cancelling.ts';
-import type { Database } from '../store/database.ts';
-import { noteEvent } from '../store/events.ts';
-import { changeTask, settleMiss, stopReason } from '../store/task-changes.ts';
-import type { Task } from '../store/task-row.ts';
-import { findTask } from '../store/tasks.ts';
-import { beginTrials, endTrials } from '../store/template-trials.ts';
+import type { RunIds } from '../domain/run/ids.ts';
+import { atOnce } from '../domain/schedule/steps.ts';
+import type { Calendar } from '../domain/schedule/zones/calendar.ts';
+import { type Moment, missLeft, revise } from '../domain/task/change.ts';
+import { createTrials, type Trials } from '../executors/http/trials.ts';
+import type { Logger } from '../observability/log.ts';
+import { noteEvent } from '../store/events/events.ts';
+import type { Database } from '../store/postgres/database.ts';
+import { cancelRunsOf } from '../store/runs/cancelling.ts';
+import { claimsAreOver } from '../store/tasks/barrier.ts';
+import { changeTask, settleMiss, stopReason } from '../store/tasks/changes.ts';
+import type { Task } from '../store/tasks/row.ts';
+import { findTask } from '../store/tasks/tasks.ts';
+import { beginTrials, endTrials } from '../store/tasks/template-trials.ts';
 
 type QuarantineOptions = {
   database: Database;

@@ -18,13 +18,13 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import type { EventHook, Policies } from '../domain/policies.ts';
-import { errorKinds, type RunOrigin, runStatuses, triggers } from '../domain/run.ts';
-import type { Schedule } from '../domain/schedule.ts';
-import type { HttpTarget } from '../domain/target.ts';
-import type { Misfire, Retry } from '../domain/task.ts';
-import { overlaps } from '../domain/task.ts';
-import { taskStatuses } from '../domain/task-states.ts';
+import { errorKinds, type RunOrigin, runStatuses, triggers } from '../domain/run/run.ts';
+import type { Schedule } from '../domain/schedule/schedule.ts';
+import type { HttpTarget } from '../domain/target/target.ts';
+import type { EventHook, Policies } from '../domain/task/policies.ts';
+import { taskStatuses } from '../domain/task/states.ts';
+import type { Misfire, Retry } from '../domain/task/task.ts';
+import { overlaps } from '../domain/task/task.ts';
 
 /** A 64-bit transaction id, kept as text: it is only handed back to Postgres. */
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });

@@ -20,8 +20,8 @@ test('the source keeps the rules of the house', async () => {
 const house = {
   'errors.ts': 'export const nothing = 0;',
   'clock.ts': 'export type Clock = { now(): number };\nexport const systemClock = { now: () => Date.now() };',
-  'log.ts': "import { pino } from 'pino';\nexport const log = pino();",
-  'settings.ts': 'export type Settings = object;\nexport const read = () => process.env;',
+  'observability/log.ts': "import { pino } from 'pino';\nexport const log = pino();",
+  'settings/settings.ts': 'export type Settings = object;\nexport const read = () => process.env;',
   'domain/task.ts': "import { nothing } from '../errors.ts';\nexport const task = nothing;",
   'store/tasks.ts': "import pg from 'pg';\nimport { task } from '../domain/task.ts';\nexport const row = [pg, task];",
   'engine/lease.ts': "import { row } from '../store/tasks.ts';\nexport const lease = row;",
@@ -45,7 +45,7 @@ describe('allowed is', () => {
     [
       'settings as a type',
       'http/app.ts',
-      "import type { Settings } from '../settings.ts';\nexport type App = Settings;",
+      "import type { Settings } from '../settings/settings.ts';\nexport type App = Settings;",
     ],
     ['a type of pino anywhere', 'store/log.ts', "import type { Logger } from 'pino';\nexport type L = Logger;"],
     [
@@ -131,7 +131,12 @@ describe('refused is', () => {
       "import { readFile } from 'node:fs/promises';",
       'must not import node:fs/promises',
     ],
-    ['settings as values', 'http/app.ts', "import { read } from '../settings.ts';", 'must not import settings.ts'],
+    [
+      'settings as values',
+      'http/app.ts',
+      "import { read } from '../settings/settings.ts';",
+      'must not import settings/settings.ts',
+    ],
     ['a package in the wrong room', 'http/app.ts', "import pg from 'pg';", 'must not import the package pg'],
     [
       'a path into such a package',

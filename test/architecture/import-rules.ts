@@ -6,34 +6,28 @@ import { readSource, type Source, withoutImports } from './read-source.ts';
 /** A room is a folder of src, or a file next to them. `x (types)` allows `import type` only. */
 const edges: Record<string, readonly string[]> = {
   main: ['cli'],
-  cli: ['service', 'secrets', 'settings', 'executors', 'store', 'http', 'errors', 'clock', 'log', 'metrics'],
-  secrets: ['http', 'executors', 'settings', 'errors', 'clock', 'log'],
-  service: [
-    'replica',
-    'secrets',
+  cli: ['replica', 'settings', 'executors', 'store', 'errors', 'clock', 'observability'],
+  replica: [
     'http',
     'engine',
     'store',
-    'locks',
+    'redis',
     'executors',
     'domain',
     'settings',
     'errors',
     'clock',
-    'log',
-    'metrics',
+    'observability',
     'turns',
   ],
-  replica: ['store', 'executors', 'domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
-  http: ['domain', 'store', 'turns', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
-  engine: ['domain', 'store', 'turns', 'locks', 'executors', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
-  store: ['domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
-  locks: ['domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
-  executors: ['domain', 'errors', 'clock', 'log', 'metrics', 'settings (types)'],
+  http: ['domain', 'store', 'turns', 'errors', 'clock', 'observability', 'settings (types)'],
+  engine: ['domain', 'store', 'turns', 'redis', 'executors', 'errors', 'clock', 'observability', 'settings (types)'],
+  store: ['domain', 'errors', 'clock', 'observability', 'settings (types)'],
+  redis: ['domain', 'errors', 'clock', 'observability', 'settings (types)'],
+  executors: ['domain', 'errors', 'clock', 'observability', 'settings (types)'],
   domain: ['errors', 'clock (types)'],
   settings: ['domain', 'errors'],
-  log: ['errors', 'clock', 'settings (types)'],
-  metrics: ['domain', 'errors', 'clock', 'settings (types)'],
+  observability: ['domain', 'errors', 'clock', 'settings (types)'],
   turns: ['domain (types)'],
   clock: ['errors'],
   errors: [],
@@ -45,7 +39,7 @@ const packages: Record<string, readonly string[]> = {
   liquidjs: ['domain'],
   re2js: ['domain'],
   cockatiel: ['executors'],
-  ioredis: ['locks'],
+  ioredis: ['redis'],
   'drizzle-orm': ['store'],
   pg: ['store'],
   'pg-connection-string': ['store'],
@@ -59,10 +53,10 @@ const packages: Record<string, readonly string[]> = {
   typebox: ['http'],
   jose: ['http'],
   undici: ['executors'],
-  pino: ['log', '* (types)'],
-  'pino-pretty': ['log'],
+  pino: ['observability', '* (types)'],
+  'pino-pretty': ['observability'],
   'lru-cache': ['http'],
-  'prom-client': ['metrics'],
+  'prom-client': ['observability'],
 };
 
 /** The built-in modules that neither read nor change anything outside the process. */
@@ -70,14 +64,14 @@ const pureBuiltins = ['node:crypto', 'node:net', 'node:url', 'node:util'];
 
 /** Who may touch what comes from outside: everyone else is handed it. */
 const reserved: { pattern: RegExp; name: string; files: readonly string[] }[] = [
-  { pattern: /\bprocess\s*\.\s*env\b/, name: 'process.env', files: ['settings.ts', 'cli.ts'] },
-  { pattern: /\bDate\s*\.\s*now\b/, name: 'Date.now', files: ['clock.ts', 'cli.ts'] },
-  { pattern: /\bnew\s+Date\s*(\(\s*\)|(?!\s*\())/, name: 'new Date()', files: ['clock.ts', 'cli.ts'] },
-  { pattern: /\bperformance\s*\.\s*now\b/, name: 'performance.now', files: ['clock.ts', 'cli.ts'] },
+  { pattern: /\bprocess\s*\.\s*env\b/, name: 'process.env', files: ['settings/settings.ts', 'cli/main.ts'] },
+  { pattern: /\bDate\s*\.\s*now\b/, name: 'Date.now', files: ['clock.ts', 'cli/main.ts'] },
+  { pattern: /\bnew\s+Date\s*(\(\s*\)|(?!\s*\())/, name: 'new Date()', files: ['clock.ts', 'cli/main.ts'] },
+  { pattern: /\bperformance\s*\.\s*now\b/, name: 'performance.now', files: ['clock.ts', 'cli/main.ts'] },
   // A socket's own timeout is no timer of ours.
-  { pattern: /(?<!\bsocket\.)\bset(Timeout|Interval)\b/, name: 'a timer', files: ['clock.ts', 'cli.ts'] },
-  { pattern: /['"]node:timers/, name: 'a timer', files: ['clock.ts', 'cli.ts'] },
-  { pattern: /\bMath\s*\.\s*random\b/, name: 'Math.random', files: ['cli.ts', 'service.ts'] },
+  { pattern: /(?<!\bsocket\.)\bset(Timeout|Interval)\b/, name: 'a timer', files: ['clock.ts', 'cli/main.ts'] },
+  { pattern: /['"]node:timers/, name: 'a timer', files: ['clock.ts', 'cli/main.ts'] },
+  { pattern: /\bMath\s*\.\s*random\b/, name: 'Math.random', files: ['cli/main.ts', 'replica/replica.ts'] },
   { pattern: /^(export )?(let|var) /m, name: 'state of a module', files: [] },
 ];
 
@@ -143,13 +137,8 @@ function cycles(sources: ReadonlyMap<string, Source>): string[] {
   return found;
 }
 
-/** The settings are one room although they are several files (settings.ts, setting-table.ts, …), and so are metrics and log. */
 function roomOf(path: string): string {
-  const [first = '', ...rest] = path.split('/');
-  const name = rest.length > 0 ? first : first.replace(/\.ts$/, '');
-  if (rest.length > 0) return name;
-  if (name.startsWith('setting-')) return 'settings';
-  return ['metrics', 'log'].find((one) => name.startsWith(`${one}-`)) ?? name;
+  return (path.split('/')[0] as string).replace(/\.ts$/, '');
 }
 
 function permits(allowed: readonly string[], wanted: string, typeOnly: boolean): boolean {

@@ -1,6 +1,6 @@
-/** The oracle of the checker: at which instants a schedule is due. Cron by test/oracle, the rest by arithmetic. */
+/** The oracle of the checker: at which instants a schedule is due. Cron by test/unit/oracle, the rest by arithmetic. */
 
-import { occurrencesBetween } from '../oracle/cron-oracle.ts';
+import { occurrencesBetween } from '../unit/oracle/cron-oracle.ts';
 import type { ChaosSchedule } from './history.ts';
 
 export type Oracle = {

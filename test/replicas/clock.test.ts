@@ -1,11 +1,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Http, startReady } from '../process/ready.ts';
 import { createDatabase } from '../services/database.ts';
 import { poll } from '../services/poll.ts';
 import { startReplica } from '../services/process.ts';
 import { noPostgres } from '../services/provided.ts';
 import { delay, hang, startTarget, type Target } from '../target.ts';
+import { type Http, startReady } from './process/ready.ts';
 
 const hour = 3_600_000;
 

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startReady } from '../process/ready.ts';
 import { createDatabase } from '../services/database.ts';
 import { noPostgres } from '../services/provided.ts';
 import { hang, startTarget, status, type Target } from '../target.ts';
+import { startReady } from './process/ready.ts';
 
 let target: Target;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createRunIds } from '../../src/domain/run-ids.ts';
+import { createRunIds } from '../../src/domain/run/ids.ts';
 import { createDatabase } from '../services/database.ts';
 import { poll } from '../services/poll.ts';
 import { startReplica } from '../services/process.ts';

@@ -1,6 +1,5 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Http, startReady } from '../process/ready.ts';
 import { createDatabase } from '../services/database.ts';
 import { poll } from '../services/poll.ts';
 import { noPostgres } from '../services/provided.ts';
@@ -8,6 +7,7 @@ import { noOwnRedis } from '../services/redis.ts';
 import { createRedisCluster } from '../services/redis-cluster.ts';
 import { createRedisSentinel } from '../services/redis-sentinel.ts';
 import { startTarget, type Target } from '../target.ts';
+import { type Http, startReady } from './process/ready.ts';
 
 let target: Target;
 beforeAll(async () => {

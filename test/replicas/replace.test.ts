@@ -1,6 +1,6 @@
 import supertest from 'supertest';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type Api, type Body, startApi } from '../api/client.ts';
+import { type Api, type Body, startApi } from '../integration/api/client.ts';
 import { poll } from '../services/poll.ts';
 import { startReplica } from '../services/process.ts';
 import { noPostgres } from '../services/provided.ts';

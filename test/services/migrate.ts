@@ -1,9 +1,9 @@
 /** Migrates a database of the tests as a replica does. */
 
 import { systemClock } from '../../src/clock.ts';
-import { createLogger } from '../../src/log.ts';
-import { type MigrateOptions, migrate } from '../../src/store/migrate.ts';
-import type { Connection } from '../../src/store/route.ts';
+import { createLogger } from '../../src/observability/log.ts';
+import { type MigrateOptions, migrate } from '../../src/store/postgres/migrate.ts';
+import type { Connection } from '../../src/store/postgres/route.ts';
 
 const log = createLogger({ level: 'silent', format: 'json', version: '0' });
 

@@ -1,7 +1,7 @@
 /** What the bodies that are on their way may take of the memory, together. */
 
 import type { IncomingMessage } from 'node:http';
-import { readTarget, withoutBase } from './base-path.ts';
+import { readTarget, withoutBase } from '../origin/base-path.ts';
 
 /** What all routes but one read at most, in bytes. */
 export const usualBody = 256 * 1024;

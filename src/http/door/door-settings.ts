@@ -1,6 +1,6 @@
 /** The settings of what lies before the routes, named as in the table of all settings. */
 
-import type { AllowedHost } from './own-hosts.ts';
+import type { AllowedHost } from '../origin/own-hosts.ts';
 
 export type DoorSettings = {
   /** The address or name to listen on. */

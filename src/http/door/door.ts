@@ -12,8 +12,8 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
+import { readTarget, withoutBase } from '../origin/base-path.ts';
 import { ProblemError, problemOf, problemTable } from '../problems.ts';
-import { readTarget, withoutBase } from './base-path.ts';
 import { bodyBytes } from './body-budget.ts';
 import { createConnections, type GiveUpReason, type Visit } from './connections.ts';
 import type { DoorSettings } from './door-settings.ts';

@@ -2,14 +2,14 @@
 
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.ts';
+import { readTarget, withBase } from '../origin/base-path.ts';
+import { corsHeaders, isCrossSite } from '../origin/origins.ts';
+import { createHostCheck, type Verdict } from '../origin/own-hosts.ts';
+import { securityHeaders } from '../origin/security-headers.ts';
 import { ProblemError } from '../problems.ts';
 import type { AllowedMethods } from './allowed-methods.ts';
-import { readTarget, withBase } from './base-path.ts';
 import type { Door } from './door.ts';
 import type { DoorSettings } from './door-settings.ts';
-import { corsHeaders, isCrossSite } from './origins.ts';
-import { createHostCheck, type Verdict } from './own-hosts.ts';
-import { securityHeaders } from './security-headers.ts';
 
 const longestUrl = 8 * 1024;
 /** Asked by IP address and by any name, and telling nothing that needs hiding. */

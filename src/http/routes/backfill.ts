@@ -1,17 +1,17 @@
 /** `/tasks/:id/backfill`: runs for a past range. */
 
 import { Type } from 'typebox';
-import { formatInstant } from '../../domain/instant.ts';
-import { occurrencesUpTo } from '../../domain/occurrence-count.ts';
-import { timingOf } from '../../domain/task.ts';
-import { insertBackfill } from '../../store/backfill.ts';
+import { formatInstant } from '../../domain/input/instant.ts';
+import { occurrencesUpTo } from '../../domain/schedule/occurrence-count.ts';
+import { timingOf } from '../../domain/task/task.ts';
+import { insertBackfill } from '../../store/runs/backfill.ts';
 import { inTurns } from '../../turns.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
+import { instantParameter } from '../input/parameters.ts';
 import { liveTask } from '../live-task.ts';
 import { refuseOldZones } from '../old-zones.ts';
-import { instantParameter } from '../parameters.ts';
 import { notFound, unprocessable } from '../problems.ts';
-import { closed, taskIdParams } from '../schemas.ts';
+import { closed, taskIdParams } from '../schemas/schemas.ts';
 
 const mostRuns = 10_000;
 const usualRuns = 100;

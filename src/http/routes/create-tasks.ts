@@ -2,20 +2,20 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { TaskInput } from '../../domain/task.ts';
-import type { Warning } from '../../domain/warning.ts';
-import { oncePerKey } from '../../store/idempotency.ts';
-import { createTaskInserts } from '../../store/task-inserts.ts';
-import type { Task } from '../../store/task-row.ts';
-import { insertTasks, type NewTask } from '../../store/tasks.ts';
+import type { Warning } from '../../domain/input/warning.ts';
+import type { TaskInput } from '../../domain/task/task.ts';
+import { oncePerKey } from '../../store/cluster/idempotency.ts';
+import { createTaskInserts } from '../../store/tasks/inserts.ts';
+import type { Task } from '../../store/tasks/row.ts';
+import { insertTasks, type NewTask } from '../../store/tasks/tasks.ts';
 import type { App, HttpContext } from '../context.ts';
-import { keyedRequest } from '../idempotency.ts';
+import { keyedRequest } from '../input/idempotency.ts';
+import { faultsInText, isLargerThan } from '../input/storable-text.ts';
+import type { Validation } from '../input/validation.ts';
 import { creationOf, newTask, sendCreation, taskExists } from '../new-task.ts';
+import { taskView } from '../output/views.ts';
 import { invalidField, ProblemError, problemOf } from '../problems.ts';
-import { closed, NewTaskInput } from '../schemas.ts';
-import { faultsInText, isLargerThan } from '../storable-text.ts';
-import type { Validation } from '../validation.ts';
-import { taskView } from '../views.ts';
+import { closed, NewTaskInput } from '../schemas/schemas.ts';
 
 /** As many as a single task may have bytes. */
 const mostItemCharacters = 256 * 1024;

@@ -2,7 +2,8 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { writeExactJson } from '../../domain/exact-json.ts';
+import { writeExactJson } from '../../domain/input/exact-json.ts';
+import { findRun } from '../../store/runs/history.ts';
 import {
   type Ending,
   endAttempt,
@@ -11,13 +12,12 @@ import {
   type OpenAttempt,
   openAttempt,
   takeHeartbeat,
-} from '../../store/long-work.ts';
-import { findRun } from '../../store/runs.ts';
+} from '../../store/runs/long-work.ts';
 import type { App, HttpContext } from '../context.ts';
-import { uuidText } from '../paging.ts';
+import { uuidText } from '../output/paging.ts';
+import { runView } from '../output/views.ts';
 import { invalidField, notFound, ProblemError } from '../problems.ts';
-import { choice, closed } from '../schemas.ts';
-import { runView } from '../views.ts';
+import { choice, closed } from '../schemas/schemas.ts';
 
 const runParams = Type.Object({ id: Type.String({ maxLength: 128 }) });
 const tokenHeader = Type.Object({

@@ -2,19 +2,19 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { isOver, type RunStatus, runStatuses, type Trigger, triggers } from '../../domain/run.ts';
-import { cancelRun } from '../../store/cancelling.ts';
-import { findRun, listRuns, type Run, uidsOf } from '../../store/runs.ts';
-import { findTask } from '../../store/tasks.ts';
+import { isOver, type RunStatus, runStatuses, type Trigger, triggers } from '../../domain/run/run.ts';
+import { cancelRun } from '../../store/runs/cancelling.ts';
+import { findRun, listRuns, type Run, uidsOf } from '../../store/runs/history.ts';
+import { findTask } from '../../store/tasks/tasks.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
-import { untilLaneFree } from '../lane.ts';
+import { instantParameter } from '../input/parameters.ts';
+import { originOf } from '../input/trigger-input.ts';
 import { makeManualRun, tellManualRun } from '../manual-run.ts';
-import { decodeCursor, sendPage, upTo, uuidText } from '../paging.ts';
-import { instantParameter } from '../parameters.ts';
+import { decodeCursor, sendPage, upTo, uuidText } from '../output/paging.ts';
+import { runView } from '../output/views.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { choices, closed, cursorQuery, instantQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
-import { originOf } from '../trigger-input.ts';
-import { runView } from '../views.ts';
+import { untilLaneFree } from '../retry-on-conflict.ts';
+import { choices, closed, cursorQuery, instantQuery, limitQuery, pageOf, taskIdParams } from '../schemas/schemas.ts';
 
 const filters = {
   limit: limitQuery,

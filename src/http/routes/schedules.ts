@@ -1,20 +1,20 @@
 /** `/schedules/preview`: what a schedule means, without storing anything. */
 
 import { Type } from 'typebox';
-import { describeSchedule } from '../../domain/describe.ts';
-import { parseDuration } from '../../domain/duration.ts';
-import { formatInstant } from '../../domain/instant.ts';
-import { compileSchedule, instantsAfter, readSchedule } from '../../domain/schedule.ts';
-import { activeFromFor, defaultMisfire } from '../../domain/task.ts';
-import type { Warning } from '../../domain/warning.ts';
+import { parseDuration } from '../../domain/input/duration.ts';
+import { formatInstant } from '../../domain/input/instant.ts';
+import type { Warning } from '../../domain/input/warning.ts';
+import { describeSchedule } from '../../domain/schedule/describe.ts';
+import { compileSchedule, instantsAfter, readSchedule } from '../../domain/schedule/schedule.ts';
+import { activeFromFor, defaultMisfire } from '../../domain/task/task.ts';
 import { inTurns } from '../../turns.ts';
 import { type App, type HttpContext, isAwaited } from '../context.ts';
+import { instantParameter } from '../input/parameters.ts';
 import { warnOfOldZones } from '../old-zones.ts';
-import { instantParameter } from '../parameters.ts';
 import { unprocessable } from '../problems.ts';
-import { shownSchedule } from '../schedule-schemas.ts';
-import { taskId } from '../schema-parts.ts';
-import { closed, countQuery, warningList } from '../schemas.ts';
+import { taskId } from '../schemas/parts.ts';
+import { shownSchedule } from '../schemas/schedules.ts';
+import { closed, countQuery, warningList } from '../schemas/schemas.ts';
 
 export function scheduleRoutes(app: App, context: HttpContext): void {
   const { calendar, now, turns } = context;

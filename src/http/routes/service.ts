@@ -1,8 +1,8 @@
 /** What tells about the service itself: health, metrics, the cluster, the contract. */
 
 import { Type } from 'typebox';
-import { formatInstant } from '../../domain/instant.ts';
-import { listReplicas } from '../../store/replicas.ts';
+import { formatInstant } from '../../domain/input/instant.ts';
+import { listReplicas } from '../../store/cluster/replicas.ts';
 import type { App, HttpContext } from '../context.ts';
 import { createShared } from '../door/pace.ts';
 

@@ -3,25 +3,25 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { formatInstant } from '../../domain/instant.ts';
-import { type Misfire, misfirePolicies } from '../../domain/task.ts';
-import { oncePerKey } from '../../store/idempotency.ts';
-import { findRun, lastRuns } from '../../store/runs.ts';
-import type { Task } from '../../store/task-row.ts';
+import { formatInstant } from '../../domain/input/instant.ts';
+import { type Misfire, misfirePolicies } from '../../domain/task/task.ts';
+import { oncePerKey } from '../../store/cluster/idempotency.ts';
+import { findRun, lastRuns } from '../../store/runs/history.ts';
+import type { Task } from '../../store/tasks/row.ts';
 import { type App, authorOf, type HttpContext, isAwaited } from '../context.ts';
-import { keyedRequest } from '../idempotency.ts';
-import { untilLaneFree } from '../lane.ts';
+import { keyedRequest } from '../input/idempotency.ts';
+import { instantParameter } from '../input/parameters.ts';
+import { etagOf } from '../input/preconditions.ts';
+import { readTrigger, triggerSource } from '../input/trigger-input.ts';
 import { liveTask } from '../live-task.ts';
 import { type ManualRun, makeManualRun, makeManualRunIn, tellManualRun } from '../manual-run.ts';
 import { refuseOldZones } from '../old-zones.ts';
-import { instantParameter } from '../parameters.ts';
-import { etagOf } from '../preconditions.ts';
+import { nextRuns, runView, taskView } from '../output/views.ts';
 import { notFound, ProblemError } from '../problems.ts';
+import { untilLaneFree } from '../retry-on-conflict.ts';
 import { startTask, stopTask, triesOf } from '../revisions.ts';
-import { optional } from '../schema-parts.ts';
-import { choice, closed, countQuery, instantQuery, taskIdParams } from '../schemas.ts';
-import { readTrigger, triggerSource } from '../trigger-input.ts';
-import { nextRuns, runView, taskView } from '../views.ts';
+import { optional } from '../schemas/parts.ts';
+import { choice, closed, countQuery, instantQuery, taskIdParams } from '../schemas/schemas.ts';
 
 const longestWaitSeconds = 60;
 

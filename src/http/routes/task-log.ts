@@ -2,14 +2,14 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
-import type { Misfire } from '../../domain/task.ts';
-import type { CutReason } from '../../domain/task-change.ts';
-import { listEvents, type TaskEvent } from '../../store/events.ts';
-import { uidsOf } from '../../store/runs.ts';
+import type { CutReason } from '../../domain/task/change.ts';
+import type { Misfire } from '../../domain/task/task.ts';
+import { listEvents, type TaskEvent } from '../../store/events/events.ts';
+import { uidsOf } from '../../store/runs/history.ts';
 import type { App, HttpContext } from '../context.ts';
-import { decodeCursor, largestPage, sendPage } from '../paging.ts';
+import { decodeCursor, largestPage, sendPage } from '../output/paging.ts';
 import { notFound } from '../problems.ts';
-import { closed, cursorQuery, limitQuery, taskIdParams } from '../schemas.ts';
+import { closed, cursorQuery, limitQuery, taskIdParams } from '../schemas/schemas.ts';
 
 const instant = Type.String({ format: 'date-time' });
 

@@ -2,30 +2,30 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { Unaccounted } from '../../domain/cut.ts';
-import type { TaskInput } from '../../domain/task.ts';
-import { cutByDeletion } from '../../domain/task-change.ts';
-import { type TaskStatus, taskStatuses } from '../../domain/task-states.ts';
-import type { Warning } from '../../domain/warning.ts';
-import { claimsAreOver } from '../../store/barrier.ts';
-import { cancelRunsOf } from '../../store/cancelling.ts';
-import { lastRuns, uidsOf } from '../../store/runs.ts';
-import { removeTask } from '../../store/task-changes.ts';
-import { type ListedTask, listTasks, readTasks } from '../../store/task-pages.ts';
-import type { Task } from '../../store/task-row.ts';
-import { findTask, insertTasks } from '../../store/tasks.ts';
+import type { Warning } from '../../domain/input/warning.ts';
+import { cutByDeletion } from '../../domain/task/change.ts';
+import type { Unaccounted } from '../../domain/task/cut.ts';
+import { type TaskStatus, taskStatuses } from '../../domain/task/states.ts';
+import type { TaskInput } from '../../domain/task/task.ts';
+import { cancelRunsOf } from '../../store/runs/cancelling.ts';
+import { lastRuns, uidsOf } from '../../store/runs/history.ts';
+import { claimsAreOver } from '../../store/tasks/barrier.ts';
+import { removeTask } from '../../store/tasks/changes.ts';
+import { type ListedTask, listTasks, readTasks } from '../../store/tasks/pages.ts';
+import type { Task } from '../../store/tasks/row.ts';
+import { findTask, insertTasks } from '../../store/tasks/tasks.ts';
 import { resultOf } from '../../turns.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
+import { checkIfMatch, etagOf, isKnown } from '../input/preconditions.ts';
+import type { Validation } from '../input/validation.ts';
 import { liveTask } from '../live-task.ts';
 import { creationOf, newTask, sendCreation } from '../new-task.ts';
-import { decodeCursor, largestPage, sendWritten, type Written } from '../paging.ts';
-import { checkIfMatch, etagOf, isKnown } from '../preconditions.ts';
+import { decodeCursor, largestPage, sendWritten, type Written } from '../output/paging.ts';
+import { createTaskTexts } from '../output/task-texts.ts';
+import { taskView } from '../output/views.ts';
 import { notFound, ProblemError } from '../problems.ts';
 import { patchTask, replaceTask, settleCut, triesOf } from '../revisions.ts';
-import { choices, closed, cursorQuery, limitQuery, pageOf, taskIdParams } from '../schemas.ts';
-import { createTaskTexts } from '../task-texts.ts';
-import type { Validation } from '../validation.ts';
-import { taskView } from '../views.ts';
+import { choices, closed, cursorQuery, limitQuery, pageOf, taskIdParams } from '../schemas/schemas.ts';
 
 /** So many definitions come from the database at once for a page: at most a dozen megabytes. */
 const readAtOnce = 16;

@@ -36,7 +36,7 @@ export const defects: Defect[] = [
     what: 'owner, attempt and status from the guard of what is written about an attempt',
     replacements: [
       {
-        file: 'dist/store/settlements.js',
+        file: 'dist/store/runs/outcome-writes.js',
         find: `case when r.owner = $1 and r.attempt = s.attempt and r.status = 'running' then true end`,
         put: '$1::uuid is not null and s.attempt is not null',
       },
@@ -50,12 +50,12 @@ export const defects: Defect[] = [
     what: 'the one transaction of the watermark and what it stands for',
     replacements: [
       {
-        file: 'dist/store/sweep.js',
+        file: 'dist/store/runs/sweep.js',
         find: 'return inTransaction(database, async (db) => {',
         put: 'return (async (work) => work(database.pool))(async (db) => {',
       },
       {
-        file: 'dist/store/sweep.js',
+        file: 'dist/store/runs/sweep.js',
         find: 'const work = await find(db, watermark);',
         put: `const work = await find(db, watermark);\n        await db.query('update cluster set watermark = $1, swept_by = $2', [new Date(horizon).toISOString(), sweeper]);`,
       },
@@ -68,7 +68,7 @@ export const defects: Defect[] = [
     what: "the database's time: what is due goes by the replica's own clock",
     replacements: [
       {
-        file: 'dist/engine/database-time.js',
+        file: 'dist/engine/cluster/database-time.js',
         find: 'now: () => Math.floor(current()),',
         put: 'now: () => Math.floor(clock.now()),',
       },
@@ -82,7 +82,7 @@ export const defects: Defect[] = [
     what: 'the check at the claim that the task still is of the generation that was due, and active',
     replacements: [
       {
-        file: 'dist/store/claims.js',
+        file: 'dist/store/runs/claims.js',
         find: "join tasks t on t.uid = d.uid and t.generation = d.generation and t.status <> 'stopped' and",
         put: 'join tasks t on t.uid = d.uid and d.generation is not null and',
       },
@@ -108,7 +108,7 @@ export const defects: Defect[] = [
     what: 'the look at the lease before a run is taken over',
     replacements: [
       {
-        file: 'dist/store/orphans.js',
+        file: 'dist/store/runs/stuck-runs.js',
         find: 'and not exists (select from replicas p where p.id = r.owner and',
         put: 'and not exists (select from replicas p where false and p.id = r.owner and',
       },
@@ -134,7 +134,7 @@ export const defects: Defect[] = [
     what: 'the wait of a stop for claims that are under way',
     replacements: [
       {
-        file: 'dist/store/barrier.js',
+        file: 'dist/store/tasks/barrier.js',
         find: 'look < mostLooks && claims.length > 0',
         put: 'look < 0 && claims.length > 0',
       },
@@ -147,7 +147,7 @@ export const defects: Defect[] = [
     what: 'the new number of the next attempt',
     replacements: [
       {
-        file: 'dist/store/dispatch.js',
+        file: 'dist/store/runs/dispatch.js',
         find: 'attempt = r.attempt + 1, started_at',
         put: 'attempt = greatest(r.attempt, 1), started_at',
       },
@@ -173,7 +173,7 @@ export const defects: Defect[] = [
     what: 'the wait for the instant: occurrences are taken 300 ms before',
     replacements: [
       {
-        file: 'dist/engine/intake.js',
+        file: 'dist/engine/firing/due-queue.js',
         find: 'timetable.takeDue(now, limit, rank,',
         put: 'timetable.takeDue(now + 300, limit, rank,',
       },
@@ -186,7 +186,7 @@ export const defects: Defect[] = [
     what: 'the wait for COMMIT before a create is answered',
     replacements: [
       {
-        file: 'dist/store/database.js',
+        file: 'dist/store/postgres/database.js',
         find: "await client.query('commit');",
         put: "client.query('commit').catch(() => { });",
       },
@@ -199,7 +199,7 @@ export const defects: Defect[] = [
     what: 'the second look at a claim whose answer was lost, and the search for strays behind it',
     replacements: [
       {
-        file: 'dist/engine/scheduler.js',
+        file: 'dist/engine/firing/scheduler.js',
         find: 'backlog.add({ ...waiting, doubtful: true });',
         put: 'backlog.add({ ...waiting, doubtful: false });',
       },
@@ -216,7 +216,11 @@ export const defects: Defect[] = [
     name: 'silent-misses',
     what: 'the record of what was missed',
     replacements: [
-      { file: 'dist/store/sweep.js', find: 'await recordMisses(db, work.misses, now);', put: 'void recordMisses;' },
+      {
+        file: 'dist/store/runs/sweep.js',
+        find: 'await recordMisses(db, work.misses, now);',
+        put: 'void recordMisses;',
+      },
     ],
     plan: 'kill-all',
     verdicts: ['missing'],
@@ -226,7 +230,7 @@ export const defects: Defect[] = [
     what: 'what a change does about occurrences that were due and have no run',
     replacements: [
       {
-        file: 'dist/domain/cut.js',
+        file: 'dist/domain/task/cut.js',
         find: 'return { inTime, caughtUp, miss: yield* missedIn(timing, within, [...inTime, ...caughtUp]) };',
         put: 'return { inTime: [], caughtUp: [], miss: null };',
       },
@@ -237,14 +241,16 @@ export const defects: Defect[] = [
   {
     name: 'skip-fires-once',
     what: 'the misfire policy `skip`',
-    replacements: [{ file: 'dist/domain/misfire.js', find: "policy === 'skip' ? 0 :", put: "policy === 'skip' ? 1 :" }],
+    replacements: [
+      { file: 'dist/domain/schedule/misfire.js', find: "policy === 'skip' ? 0 :", put: "policy === 'skip' ? 1 :" },
+    ],
     plan: 'kill-all',
     verdicts: ['policy'],
   },
   {
     name: 'counted-twice',
     what: 'the count of attempts: every one is counted twice',
-    replacements: [{ file: 'dist/metrics.js', find: 'counter.inc();', put: 'counter.inc(2);' }],
+    replacements: [{ file: 'dist/observability/metrics.js', find: 'counter.inc();', put: 'counter.inc(2);' }],
     plan: 'healthy',
     verdicts: ['wrong metrics'],
   },

@@ -1,0 +1,40 @@
+/** What the answer of `hooks.before` means for the run that waits for it. */
+
+import type { BeforeHook } from '../task/policies.ts';
+
+/** How the call ended; `status` is `succeeded` for a whole answer of 2xx. */
+export type BeforeAnswer = {
+  status: string;
+  httpStatus: number | null;
+  /** The beginning of what came back; null where nothing did. */
+  output: string | null;
+  error: { message: string } | null;
+};
+
+/**
+ * `passed` and `skipped` are what the hook said, `failed` is no answer to the question: then `onError` has decided.
+ * The run goes on where `skipReason` is null.
+ */
+export type BeforeVerdict = { outcome: 'passed' | 'skipped' | 'failed'; skipReason: string | null };
+
+/** What a hook answers that wants the run skipped: 409 Conflict or 412 Precondition Failed. */
+const skips: readonly (number | null)[] = [409, 412];
+const longestText = 200;
+
+export function judgeBefore(answer: BeforeAnswer, onError: BeforeHook['onError']): BeforeVerdict {
+  // A no is a no, even where the rest of it never came.
+  if (skips.includes(answer.httpStatus)) {
+    const text = oneLine(answer.output ?? '');
+    const said = `before hook answered ${answer.httpStatus}`;
+    return { outcome: 'skipped', skipReason: text === '' ? said : `${said}: ${text}` };
+  }
+  if (answer.status === 'succeeded') return { outcome: 'passed', skipReason: null };
+  const why = oneLine(answer.error?.message ?? 'no answer');
+  return { outcome: 'failed', skipReason: onError === 'skip' ? `before hook failed: ${why}` : null };
+}
+
+/** The first 200 characters of a text on one line. */
+function oneLine(text: string): string {
+  const line = text.replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  return line.length <= longestText ? line : Array.from(line).slice(0, longestText).join('').trimEnd();
+}

@@ -1,0 +1,97 @@
+/** What hooks are told, as CloudEvents 1.0 in the JSON format (https://github.com/cloudevents/spec). */
+
+import { formatInstant } from '../input/instant.ts';
+import type { ErrorKind, RunStatus, Trigger } from '../run/run.ts';
+import type { EventHook } from '../task/policies.ts';
+
+/** A structured-mode event; `source` is a URI-reference, `time` an RFC 3339 instant, `source` + `id` are unique. */
+export type CloudEvent = {
+  specversion: '1.0';
+  id: string;
+  source: string;
+  type: string;
+  subject?: string;
+  time: string;
+  datacontenttype: 'application/json';
+  data: Record<string, unknown>;
+};
+
+/** What the body of a call is then called. */
+export const cloudEventType = 'application/cloudevents+json';
+
+/** A run that is over. Instants are epoch milliseconds. */
+export type EndedRun = {
+  id: string;
+  status: RunStatus;
+  trigger: Trigger;
+  scheduledFor: number;
+  startedAt: number | null;
+  finishedAt: number | null;
+  attempt: number;
+  httpStatus: number | null;
+  output: string | null;
+  truncated: boolean;
+  error: { kind: ErrorKind; message: string } | null;
+};
+
+const types: Record<EventHook, string> = {
+  onSuccess: 'punctual.run.succeeded',
+  // One type for failed, timed_out and lost, which `data.status` tells apart: all of them are what a hook on failures is for.
+  onFailure: 'punctual.run.failed',
+  onRecovery: 'punctual.run.recovered',
+  onMissed: 'punctual.task.missed',
+};
+
+/** Intermediaries need not forward events of more than 64 KiB (CloudEvents 1.0, "Size Limits"); the output is most of one. */
+const mostOutputBytes = 48 * 1024;
+
+/** The event that tells the end of a run to `hook`. `at` is when it was noted, in epoch milliseconds. */
+export function runEvent(id: string, hook: EventHook, taskId: string, run: EndedRun, at: number): CloudEvent {
+  const output = run.output === null ? null : fitting(run.output);
+  return {
+    ...envelope(id, hook, taskId, run.finishedAt ?? at),
+    subject: run.id,
+    data: {
+      taskId,
+      runId: run.id,
+      status: run.status,
+      startTime: shown(run.startedAt),
+      endTime: shown(run.finishedAt),
+      output,
+      truncated: run.truncated || output !== run.output,
+      httpStatus: run.httpStatus,
+      attempt: run.attempt,
+      trigger: run.trigger,
+      scheduledFor: formatInstant(run.scheduledFor),
+      error: run.error,
+    },
+  };
+}
+
+/** The event that tells what was missed: `miss` is its range, count and policy. It is about no single run. */
+export function missEvent(id: string, taskId: string, miss: Record<string, unknown>, at: number): CloudEvent {
+  return { ...envelope(id, 'onMissed', taskId, at), data: { taskId, ...miss } };
+}
+
+function envelope(id: string, hook: EventHook, taskId: string, time: number) {
+  return {
+    specversion: '1.0' as const,
+    id,
+    source: `/tasks/${encodeURIComponent(taskId)}`,
+    type: types[hook],
+    time: formatInstant(time),
+    datacontenttype: 'application/json' as const,
+  };
+}
+
+/** As much of the beginning of a text as fits, without half a surrogate pair at its end. */
+function fitting(text: string): string {
+  let kept = text;
+  while (Buffer.byteLength(JSON.stringify(kept)) > mostOutputBytes)
+    kept = kept.slice(0, Math.floor(kept.length * 0.9)).replace(/[\uD800-\uDBFF]$/, '');
+  return kept;
+}
+
+function shown(instant: number | null): string | null {
+  return instant === null ? null : formatInstant(instant);
+}

@@ -1,0 +1,300 @@
+/** The attempts that this replica is making: started, aborted, and turned into settlements when they end. */
+
+import { type BagItem, createBag } from '../../domain/indexed-list.ts';
+import { parseDuration } from '../../domain/input/duration.ts';
+import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
+import { timeoutOf } from '../../domain/run/verdict.ts';
+import type { Executor, Outcome, StartedAttempt } from '../../executors/executor.ts';
+import type { TakenRun } from '../../store/runs/dispatch.ts';
+import type { Settlement } from '../../store/runs/outcome-writes.ts';
+import type { DatabaseTime } from '../cluster/database-time.ts';
+import { createRate } from '../firing/rate.ts';
+import type { Settler } from './completer.ts';
+import { partingOf, settlementOf } from './outcomes.ts';
+import type { RunObserver } from './run-log.ts';
+
+/** Why an attempt is aborted: somebody cancelled the run, the lease was lost, or the replica is shutting down. */
+export type AbortCause = { kind: 'cancel'; reason: string } | { kind: 'lease' } | { kind: 'shutdown' };
+
+/** An attempt whose end is written down, for those who count and log. Times in milliseconds. */
+export type SettledAttempt = EndedRun & {
+  status: Settlement['status'];
+  /** Whether hooks may have heard of it. */
+  hooked: boolean;
+  /** Whether somebody may wait for it: it was triggered. */
+  awaited: boolean;
+};
+
+/** What the timetable knows of an occurrence: where it stands among others, and when its task's next one is due (or Infinity). */
+export type Scheduled = { rank: number; nextAt: number };
+
+export type Attempts = {
+  /** How many slots are neither taken nor promised; negative when more was claimed than there are slots. */
+  free(): number;
+  /** How many attempts end per millisecond just now. */
+  endedPerMs(): number;
+  /** Keeps slots for runs that are being claimed; to be released before they are started. */
+  reserve(count: number): { release(): void };
+  running(): number;
+  /** Whether calls end quickly and others wait for them: what is not a call had better wait. */
+  callsWait(): boolean;
+  /** The runs in hand here: their attempts wait for a slot, run, or have still to be written down. */
+  inHand(): ReadonlySet<string>;
+  /**
+   * Starts an attempt of a run that is ours as soon as a slot is free, the least rank first; what is not of the timetable
+   * before all others.
+   */
+  start(run: TakenRun, owner: string, scheduled?: Scheduled): void;
+  /** Aborts one run's attempt; false when it is not here. */
+  abort(runId: string, cause: AbortCause): boolean;
+  abortAll(cause: AbortCause): void;
+  /** Resolves when nothing runs any more, or with false after `withinMs`. */
+  idle(withinMs: number): Promise<boolean>;
+};
+
+export type AttemptsOptions = {
+  execute: Executor;
+  /** The token with which the target speaks about its attempt. */
+  tokenOf: (runId: string, attempt: number) => string;
+  settler: Settler;
+  time: DatabaseTime;
+  /** Milliseconds from now, for waiting. */
+  after: (ms: number, run: () => void) => void;
+  monotonic: () => number;
+  random: () => number;
+  maxConcurrent: number;
+  onSettled: (settled: SettledAttempt) => void;
+  onStarted: RunObserver['started'];
+  /** A write was fenced off: the run had been taken away. */
+  onFenced: (runId: string, taskId: string) => void;
+  /** A slot is free again. */
+  onFree: () => void;
+  /** A run waits for its next attempt at this instant; or one queued behind the run may start now, or be checked first. */
+  onWaiting: (at: number, checked: boolean) => void;
+  /** A place that a limit keeps count of is free again. */
+  onPlaceFree: () => void;
+};
+
+/** More at once than an origin that answers quickly has connections, and more ended per millisecond than on any quiet day. */
+const crowd = 64;
+const quickEndsPerMs = 1;
+/**
+ * How long an outcome may wait while calls do, in milliseconds: what a crash would make a second attempt of. Writing 10,000
+ * costs as much as 2,000 calls.
+ */
+const putOffMs = 500;
+/** By so much before the task's next occurrence its outcome must have been asked to be written: that asks whether it still runs. */
+const beforeNextMs = 250;
+const unscheduled: Scheduled = { rank: -Infinity, nextAt: -Infinity };
+
+type Running = BagItem & { runId: string; attempt: StartedAttempt; cause: AbortCause | null };
+
+export function createAttempts(options: AttemptsOptions): Attempts {
+  const { settler, time, maxConcurrent } = options;
+  const running = createBag<Running>();
+  const waiters: (() => void)[] = [];
+  let reserved = 0;
+  let ready: { run: TakenRun; owner: string; scheduled: Scheduled }[] = [];
+  const rate = createRate();
+
+  function begin(run: TakenRun, owner: string, { rank, nextAt }: Scheduled): void {
+    const entry: Running = { place: -1, runId: run.runId, attempt: execute(run, rank), cause: null };
+    running.add(entry);
+    const startedAt = time.now();
+    if (!entry.attempt.isPutOff) options.onStarted?.(startedRun(run, startedAt));
+    void entry.attempt.outcome.then((outcome) => {
+      const { cause } = entry;
+      // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
+      if (cause?.kind !== 'lease')
+        if (outcome.status === 'accepted' || outcome.status === 'postponed') part(run, owner, outcome, startedAt);
+        else settle(run, owner, outcome, cause, startedAt, nextAt);
+      end(entry);
+    });
+  }
+
+  function end(entry: Running): void {
+    running.remove(entry);
+    rate.add(options.monotonic());
+    const next = ready.shift();
+    if (next) begin(next.run, next.owner, next.scheduled);
+    options.onFree();
+    if (running.size() === 0) for (const resolve of waiters.splice(0)) resolve();
+  }
+
+  function abort(entry: Running, cause: AbortCause): void {
+    entry.cause ??= cause;
+    entry.attempt.cancel();
+  }
+
+  function execute(
+    { runId, attempt, scheduledFor, trigger, plan, firstStartedAt, origin, input }: TakenRun,
+    rank: number,
+  ): StartedAttempt {
+    const { taskId, target, policies } = plan;
+    let { timeoutMs } = plan;
+    if (plan.retry.maxDuration !== null) {
+      const spent = firstStartedAt === null ? 0 : time.now() - firstStartedAt;
+      timeoutMs = timeoutOf(timeoutMs, parseDuration(plan.retry.maxDuration), spent);
+      if (timeoutMs <= 0) return { outcome: Promise.resolve(tooLate(plan.retry.maxDuration)), cancel() {} };
+    }
+    const acceptsLater = policies?.heartbeatTimeout != null;
+    return options.execute({
+      taskId,
+      runId,
+      attempt,
+      scheduledFor,
+      trigger,
+      target,
+      timeoutMs,
+      fallback: policies?.fallback ?? null,
+      ...{ about: plan.about, origin, input },
+      acceptsLater,
+      atMostOnce: plan.retry.maxAttempts === 1,
+      signing: policies?.signing?.secret ?? null,
+      token: acceptsLater ? options.tokenOf(runId, attempt) : null,
+      rank,
+    });
+  }
+
+  /** For how long from now an outcome that nobody waits for may be put off, in milliseconds. */
+  function mayWaitMs({ status }: Settlement, { plan, trigger }: TakenRun, nextAt: number): number {
+    const isPlain = status === 'succeeded' && trigger === 'schedule' && plan.policies === null && !plan.queues;
+    return isPlain ? Math.min(putOffMs, nextAt - beforeNextMs - time.now()) : 0;
+  }
+
+  /** Writes down that the target works on, or was not called. */
+  function part(run: TakenRun, owner: string, outcome: Outcome, startedAt: number): void {
+    const heartbeatMs = parseDuration(run.plan.policies?.heartbeatTimeout ?? '') ?? 0;
+    const at = { startedAt, finishedAt: time.now(), share: options.random() };
+    const parting = partingOf(run, outcome, heartbeatMs, at);
+    const takesPlace = hasPlace(run);
+    settler.add({
+      owner,
+      putOffUntil: 0,
+      parting,
+      // The target may have completed the run before its 202 was read: then there is nothing to write.
+      done(written) {
+        if (!written || !parting.postponed) return;
+        options.onWaiting(parting.postponed.until, false);
+        if (takesPlace) options.onPlaceFree();
+      },
+    });
+  }
+
+  /** Writes down how the attempt ended. */
+  function settle(
+    run: TakenRun,
+    owner: string,
+    outcome: Outcome,
+    cause: Exclude<AbortCause, { kind: 'lease' }> | null,
+    startedAt: number,
+    nextAt: number,
+  ): void {
+    const { plan } = run;
+    const takesPlace = hasPlace(run);
+    const at = { startedAt, finishedAt: time.now(), share: options.random() };
+    const settlement = settlementOf(run, outcome, cause, at);
+    const settled: SettledAttempt = {
+      taskId: plan.taskId,
+      runId: run.runId,
+      attempt: run.attempt,
+      trigger: run.trigger,
+      origin: run.origin,
+      status: settlement.status,
+      error: settlement.error,
+      durationMs: settlement.finishedAt - startedAt,
+      latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
+      hooked: plan.policies?.hooks != null && settlement.retryAt === null,
+      awaited: run.trigger === 'manual' || run.trigger === 'retry',
+    };
+    // Others of its task may wait in line behind it.
+    const others = plan.queues || run.trigger === 'catch_up' ? settlement.finishedAt : null;
+    const waitingAt = settlement.retryAt ?? others;
+    const checked = settlement.retryAt === null && plan.policies?.hooks?.before != null;
+    settler.add({
+      owner,
+      putOffUntil: options.monotonic() + mayWaitMs(settlement, run, nextAt),
+      settlement,
+      // Of a run whose outcome waits nothing else is kept: there may be thousands.
+      done(written) {
+        if (!written) options.onFenced(settled.runId, settled.taskId);
+        else options.onSettled(settled);
+        if (written && takesPlace) options.onPlaceFree();
+        if (written && waitingAt !== null) options.onWaiting(waitingAt, checked);
+      },
+    });
+  }
+
+  return {
+    free: () => maxConcurrent - running.size() - ready.length - reserved,
+    endedPerMs: () => rate.perMs(options.monotonic()),
+    reserve(count) {
+      reserved += count;
+      let kept = count;
+      return {
+        release() {
+          reserved -= kept;
+          kept = 0;
+        },
+      };
+    },
+    running: () => running.size(),
+    callsWait: () => running.size() >= crowd && rate.perMs(options.monotonic()) >= quickEndsPerMs,
+    inHand() {
+      const begun = running.items().map(({ runId }) => runId);
+      return new Set([...begun, ...ready.map(({ run }) => run.runId), ...settler.holds()]);
+    },
+    start(run, owner, scheduled = unscheduled) {
+      if (running.size() < maxConcurrent) return begin(run, owner, scheduled);
+      const { rank } = scheduled;
+      // Nearly always it is the last.
+      const isLast = rank >= (ready.at(-1)?.scheduled.rank ?? rank);
+      const place = isLast ? -1 : ready.findIndex((each) => each.scheduled.rank > rank);
+      ready.splice(place < 0 ? ready.length : place, 0, { run, owner, scheduled });
+    },
+    abort(runId, cause) {
+      const entry = running.items().find((each) => each.runId === runId);
+      if (entry) abort(entry, cause);
+      return entry !== undefined;
+    },
+    abortAll(cause) {
+      // What has not started is nobody's fault: it is taken over like the runs of a replica that died.
+      ready = [];
+      for (const entry of [...running.items()]) abort(entry, cause);
+    },
+    idle(withinMs) {
+      if (running.size() === 0) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        waiters.push(() => resolve(true));
+        options.after(withinMs, () => resolve(false));
+      });
+    },
+  };
+}
+
+/** What is told of an attempt that starts at `startedAt` (epoch milliseconds). */
+function startedRun(run: TakenRun, startedAt: number): StartedRun {
+  const { runId, attempt, trigger, origin, scheduledFor } = run;
+  const latenessMs = attempt === 1 ? startedAt - scheduledFor : null;
+  return { taskId: run.plan.taskId, runId, attempt, trigger, origin, latenessMs };
+}
+
+/** Whether a limit keeps count of the run while it is under way. */
+function hasPlace({ plan }: TakenRun): boolean {
+  return plan.policies?.maxConcurrency != null || plan.policies?.concurrency != null;
+}
+
+function tooLate(maxDuration: string): Outcome {
+  const message = `the run's maxDuration of ${maxDuration} is over`;
+  return {
+    status: 'timed_out',
+    httpStatus: null,
+    output: null,
+    truncated: false,
+    error: { kind: 'timeout', message },
+    retryAfterMs: null,
+    isFinal: true,
+    viaFallback: false,
+    postponed: null,
+  };
+}

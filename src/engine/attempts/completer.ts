@@ -1,0 +1,180 @@
+/** Writes down how attempts ended: one statement at a time, with everything that came in meanwhile; later while calls wait. */
+
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../observability/log.ts';
+import type { Queryable } from '../../store/postgres/database.ts';
+import { isBadData } from '../../store/postgres/failure.ts';
+import { type Parting, partWithRuns, type Settlement, settleRuns } from '../../store/runs/outcome-writes.ts';
+
+/** What is to be written. */
+type PendingWrite = {
+  /** Whose attempt it was. */
+  owner: string;
+  /** While calls wait to be made this may wait as well: until this instant of the monotonic clock, in milliseconds. */
+  putOffUntil: number;
+  /** Told whether it was written (true) or fenced off. */
+  done: (written: boolean) => void;
+};
+export type PendingSettlement = PendingWrite & { settlement: Settlement };
+/** For an attempt that is not over. */
+export type PendingParting = PendingWrite & { parting: Parting };
+type Pending = PendingSettlement | PendingParting;
+
+export type Settler = {
+  add(item: Pending): void;
+  /** The runs about which something has still to be written. */
+  holds(): string[];
+  /** Resolves when everything added so far is written, or `withinMs` have passed. */
+  drain(withinMs: number): Promise<void>;
+};
+
+/** Leaves of an outcome only what cannot be refused. */
+function bare(settlement: Settlement): Settlement {
+  const { error, record } = settlement;
+  const message = 'the outcome could not be stored as it was';
+  return {
+    ...settlement,
+    output: null,
+    error: error && { kind: error.kind, message },
+    record: record && { ...record, error: record.error && { kind: record.error.kind, message } },
+  };
+}
+
+function bareItem(item: Pending): void {
+  if ('settlement' in item) item.settlement = bare(item.settlement);
+  else if (item.parting.accepted) item.parting.accepted.output = null;
+}
+
+const isSettlement = (item: Pending): item is PendingSettlement => 'settlement' in item;
+
+const runIdOf = (item: Pending) => (isSettlement(item) ? item.settlement.runId : item.parting.runId);
+
+const batchSize = 1_000;
+const retryMs = 250;
+const lookAgainMs = 10;
+
+/** `callsWait` tells whether calls are waiting to be made, which then come first. */
+export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWait: () => boolean): Settler {
+  /** To be written now, in the order in which they came. */
+  let ready: Pending[] = [];
+  /** Put off, in the order of their instants; what stands before `laterFrom` is due. */
+  let later: (Pending | null)[] = [];
+  let laterFrom = 0;
+  let lastPutOff = -Infinity;
+  let writing = false;
+  const stripped = new WeakSet<Pending>();
+  const drained: (() => void)[] = [];
+
+  const pause = (ms: number) => new Promise<void>((resume) => clock.after(ms, resume));
+
+  const size = () => ready.length + later.length - laterFrom;
+
+  function putOff(item: Pending): boolean {
+    // One that would have to come before others is not worth finding its place.
+    if (item.putOffUntil <= clock.monotonic() || item.putOffUntil < lastPutOff) return false;
+    lastPutOff = item.putOffUntil;
+    later.push(item);
+    return true;
+  }
+
+  /** Adds to what is to be written now what has been put off for long enough. */
+  function bringIn(): void {
+    const isOver = drained.length > 0 || !callsWait();
+    const now = clock.monotonic();
+    for (let item = later[laterFrom]; item && (isOver || item.putOffUntil <= now); item = later[laterFrom]) {
+      ready.push(item);
+      later[laterFrom++] = null;
+    }
+    if (laterFrom * 2 < later.length) return;
+    later = later.slice(laterFrom);
+    laterFrom = 0;
+    if (later.length === 0) lastPutOff = -Infinity;
+  }
+
+  /** The first, and those like it: all of one kind, and of one incarnation, for the fence names one owner. */
+  function nextBatch(most: number): Pending[] {
+    const batch: Pending[] = [];
+    const [first] = ready;
+    for (const item of ready) {
+      if (batch.length === most) break;
+      if (item.owner === first?.owner && isSettlement(item) === isSettlement(first)) batch.push(item);
+    }
+    return batch;
+  }
+
+  function finish(batch: readonly Pending[], written: ReadonlySet<string>): void {
+    const done = new Set(batch);
+    ready = ready.filter((item) => !done.has(item));
+    for (const item of batch) item.done(written.has(runIdOf(item)));
+  }
+
+  /** All of a batch are of one kind. */
+  function write(owner: string, batch: Pending[]): Promise<Set<string>> {
+    const settlements = batch.filter(isSettlement).map((item) => item.settlement);
+    if (settlements.length > 0) return settleRuns(db, owner, settlements);
+    return partWithRuns(
+      db,
+      owner,
+      batch.flatMap((item) => (isSettlement(item) ? [] : [item.parting])),
+    );
+  }
+
+  async function flush(): Promise<void> {
+    writing = true;
+    /** How many are to be written one by one, because together they were refused. */
+    let suspects = 0;
+    let failures = 0;
+    while (size() > 0) {
+      bringIn();
+      const batch = nextBatch(suspects > 0 ? 1 : batchSize);
+      const [first] = batch;
+      if (first === undefined) {
+        await pause(lookAgainMs);
+        continue;
+      }
+      try {
+        finish(batch, await write(first.owner, batch));
+        suspects = Math.max(0, suspects - batch.length);
+        if (failures > 0) log.info({ failures }, 'outcomes are written again');
+        failures = 0;
+      } catch (error) {
+        failures++;
+        // An outage is told when it begins and every half a minute, not four times a second.
+        if (failures % 100 === 1)
+          log.error({ err: error, waiting: size(), failures }, 'outcomes could not be written; trying again');
+        // One outcome that Postgres will not take must not hold up the others: find it alone, then keep its bare end.
+        const [only] = batch;
+        if (isBadData(error) && (batch.length > 1 || (only && !stripped.has(only)))) {
+          if (only && batch.length === 1) {
+            bareItem(only);
+            stripped.add(only);
+          }
+          suspects = Math.max(suspects, batch.length);
+          continue;
+        }
+        await pause(retryMs);
+      }
+    }
+    writing = false;
+    for (const resolve of drained.splice(0)) resolve();
+  }
+
+  return {
+    add(item) {
+      if (!putOff(item)) ready.push(item);
+      // What ends in the same turn of the event loop shares the statement.
+      if (!writing) {
+        writing = true;
+        setImmediate(flush);
+      }
+    },
+    holds: () => [...ready, ...later.slice(laterFrom)].flatMap((item) => (item ? [runIdOf(item)] : [])),
+    drain(withinMs) {
+      if (size() === 0 && !writing) return Promise.resolve();
+      return new Promise((resolve) => {
+        drained.push(resolve);
+        clock.after(withinMs, resolve);
+      });
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/** The dispatcher: takes waiting runs (triggered, retried, queued, limited, left over) when there are free slots. */
+
+import type { Metrics } from '../../observability/metrics.ts';
+import { countGated, takeGated } from '../../store/limits/limits.ts';
+import type { Database } from '../../store/postgres/database.ts';
+import { type TakenRun, takeWaiting } from '../../store/runs/dispatch.ts';
+import type { DatabaseTime } from '../cluster/database-time.ts';
+import type { Lease } from '../cluster/lease.ts';
+import type { Attempts } from './attempts.ts';
+
+export type DispatcherOptions = {
+  database: Database;
+  time: DatabaseTime;
+  attempts: Attempts;
+  lease: Pick<Lease, 'id' | 'held'>;
+  metrics: Pick<Metrics, 'limitPassed' | 'limitedWaiting'>;
+};
+
+const batchSize = 200;
+const pollMs = 1_000;
+const countEveryMs = 5_000;
+const soonMs = 16;
+
+/**
+ * The step of the dispatcher's loop. Polls for what other replicas left; what happens here wakes it. Where no run has
+ * limits it asks one question; the answer tells when some have, and only then are their limits looked at.
+ */
+export function createDispatcherStep(options: DispatcherOptions): () => Promise<number> {
+  const { database, time, attempts, lease, metrics } = options;
+  /** Whether runs with limits waited when it was last looked. */
+  let gated = false;
+  let passes = 0;
+  let countedAt = -Infinity;
+
+  /** Slots are kept for what is taken while it is being taken. */
+  async function take<T extends { runs: TakenRun[] }>(
+    limit: number,
+    taking: (owner: string) => Promise<T>,
+  ): Promise<T> {
+    const slots = attempts.reserve(limit);
+    try {
+      const owner = lease.id();
+      const taken = await taking(owner);
+      slots.release();
+      // Taken in the name of a lease that is over, they are for whoever takes them over.
+      if (lease.held() && lease.id() === owner) for (const run of taken.runs) attempts.start(run, owner);
+      return taken;
+    } finally {
+      slots.release();
+    }
+  }
+
+  /** While a herd drains its claims keep ahead of the slots: what waits here gets some of those that are freed soon. */
+  function room(): number {
+    const soonFree = Math.floor(attempts.endedPerMs() * soonMs);
+    return lease.held() ? Math.min(Math.max(attempts.free(), soonFree), batchSize) : 0;
+  }
+
+  /** Tells how many wait for their limits: now and then while there are some, and once when there are none any more. */
+  async function count(): Promise<void> {
+    if (gated ? time.now() - countedAt < countEveryMs : countedAt === -Infinity) return;
+    metrics.limitedWaiting(await countGated(database.pool, time.now()));
+    countedAt = gated ? time.now() : -Infinity;
+  }
+
+  return async () => {
+    const limit = room();
+    if (limit <= 0) return pollMs;
+    // While both wait neither may use up all slots; a single one goes to them in turn.
+    passes++;
+    const share = gated ? (limit + (passes % 2)) >> 1 : limit;
+    let wait = pollMs;
+    if (share > 0) {
+      const plain = await take(share, (owner) => takeWaiting(database.pool, owner, share, time.now()));
+      gated = plain.gated;
+      if (plain.runs.length === share) wait = 0;
+    } else wait = 0;
+    const rest = gated ? room() : 0;
+    if (rest > 0) {
+      const { again, waitedMs } = await take(rest, (owner) => takeGated(database, owner, rest, time.now));
+      for (const waited of waitedMs) metrics.limitPassed(waited);
+      if (again !== null) wait = Math.min(wait, 'at' in again ? Math.max(again.at - time.now(), 1) : again.afterMs);
+    }
+    await count();
+    return wait;
+  };
+}

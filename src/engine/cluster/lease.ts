@@ -1,0 +1,122 @@
+/** This replica's lease: renewed in Postgres, believed for less than its length, counted from before it was asked for. */
+
+import { randomUUID } from 'node:crypto';
+import type { Clock, Timer } from '../../clock.ts';
+import type { Logger } from '../../observability/log.ts';
+import { giveUpLease, lastKnownTime, type Peer, type ReplicaState, renewLease } from '../../store/cluster/replicas.ts';
+import type { Queryable } from '../../store/postgres/database.ts';
+import { describeFailure } from '../../store/postgres/failure.ts';
+import { startLoop } from '../loop.ts';
+import type { DatabaseTime } from './database-time.ts';
+
+export type Lease = {
+  /** The incarnation that holds the lease; a new one after a lease was lost, so that its old runs are nobody's. */
+  id(): string;
+  /** Whether this replica may still believe in its lease. */
+  held(): boolean;
+  /** Why the last renewal failed; null where it did not. */
+  trouble(): string | null;
+  /** Milliseconds for which it may. */
+  remainingMs(): number;
+  /** Renews it now rather than when it is time: what the replica's row shows has changed. */
+  renew(): void;
+  /** Gives the lease up; the replica's runs are free for others from then on. */
+  stop(): Promise<void>;
+};
+
+export type LeaseOptions = {
+  db: Queryable;
+  clock: Clock;
+  time: DatabaseTime;
+  log: Logger;
+  ttlMs: number;
+  /** What the replica's row shows besides its id. */
+  state: () => Omit<ReplicaState, 'id'>;
+  onHeld: (id: string) => void;
+  /** These other replicas live too, as of now. */
+  onPeers: (own: string, peers: readonly Peer[]) => void;
+  /** The lease is no longer to be believed: whatever runs in its name must stop now. */
+  onLost: () => void;
+  /** The database's clock jumped by so many milliseconds. */
+  onJump: (ms: number) => void;
+};
+
+/** The share of the lease for which its holder believes in it; the rest is for aborting before others take over. */
+const believed = 0.7;
+
+export function holdLease(options: LeaseOptions): Lease {
+  const { db, clock, time, log, ttlMs } = options;
+  let id = randomUUID();
+  let believedUntil = -Infinity;
+  let held = false;
+  let expiry: Timer | null = null;
+  let remembered = false;
+  let trouble: string | null = null;
+
+  function expire(): void {
+    expiry = null;
+    const left = believedUntil - clock.monotonic();
+    if (left > 0) {
+      expiry = clock.after(Math.ceil(left), expire);
+      return;
+    }
+    if (!held) return;
+    held = false;
+    log.warn({ replica: id }, 'the lease could not be renewed in time: stopping all that runs in its name');
+    id = randomUUID();
+    options.onLost();
+  }
+
+  const loop = startLoop({
+    name: 'lease',
+    clock,
+    log,
+    retryMs: 250,
+    async step() {
+      // This process has no earlier reading: the tables tell where the database's clock has already been.
+      if (!remembered) {
+        const known = await lastKnownTime(db);
+        if (known !== null) time.remember(known);
+        remembered = true;
+      }
+      const renewing = id;
+      const askedAt = clock.monotonic();
+      const { nowMs, peers } = await renewLease(db, { id: renewing, ...options.state() }, ttlMs).catch((error) => {
+        trouble = describeFailure(error);
+        throw error;
+      });
+      trouble = null;
+      const receivedAt = clock.monotonic();
+      const jump = time.observe(nowMs, askedAt, receivedAt);
+      if (jump !== 0) options.onJump(jump);
+      // An answer that comes after the lease was given up for lost belongs to the incarnation before.
+      if (renewing !== id) {
+        await giveUpLease(db, renewing);
+        return 0;
+      }
+      believedUntil = askedAt + believed * ttlMs;
+      if (clock.monotonic() >= believedUntil) return 0;
+      options.onPeers(id, peers);
+      if (!held) {
+        held = true;
+        options.onHeld(id);
+      }
+      if (!expiry) expire();
+      return ttlMs / 4;
+    },
+  });
+
+  return {
+    id: () => id,
+    trouble: () => trouble,
+    held: () => held && clock.monotonic() < believedUntil,
+    remainingMs: () => Math.max(0, held ? believedUntil - clock.monotonic() : 0),
+    renew: loop.wake,
+    async stop() {
+      await loop.stop();
+      expiry?.cancel();
+      if (held) await giveUpLease(db, id);
+      held = false;
+    },
+  };
+}

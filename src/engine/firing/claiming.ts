@@ -1,0 +1,196 @@
+/** One claim: asks the lock, writes the runs down, begins those that were won, and records what overlaps. */
+
+import type { LruCache } from '../../domain/lru-cache.ts';
+import type { RunIds } from '../../domain/run/ids.ts';
+import type { HttpTarget } from '../../domain/target/target.ts';
+import type { OccurrenceLock } from '../../redis/lock.ts';
+import { type Database, inTransaction, type Queryable } from '../../store/postgres/database.ts';
+import {
+  type Claim,
+  type Claimer,
+  claimOccurrences,
+  type Due,
+  leftOver,
+  type Plan,
+  withoutRun,
+} from '../../store/runs/claims.ts';
+import { type TakenRun, takeInterrupted, unasked } from '../../store/runs/dispatch.ts';
+import { meetOverlaps } from '../../store/runs/overlaps.ts';
+import type { ExhaustedTask } from '../../store/tasks/tasks.ts';
+import type { Attempts } from '../attempts/attempts.ts';
+import type { DatabaseTime } from '../cluster/database-time.ts';
+import type { Lease } from '../cluster/lease.ts';
+import type { Waiting } from './backlog.ts';
+
+export type ClaimingOptions = {
+  database: Database;
+  time: Pick<DatabaseTime, 'now'>;
+  attempts: Pick<Attempts, 'inHand'>;
+  lease: Pick<Lease, 'id' | 'held'>;
+  lock: OccurrenceLock;
+  lockTtlMs: number;
+  runIds: RunIds;
+  /** The plans of the tasks that fired last and soon will again, so that Postgres need not send them with every claim. */
+  plans: LruCache<number, Plan>;
+  /** Does for a target what can be done before it is called again. */
+  prepare: (target: HttpTarget) => void;
+  /** Counts what became of occurrences. */
+  onClaims: (outcome: 'won' | 'denied' | 'taken' | 'queued' | 'overlap' | 'stale', count: number) => void;
+  /** The last occurrences of these tasks are written down. */
+  onExhausted: (tasks: readonly ExhaustedTask[]) => void;
+  /** Runs had to make way for later ones; those to be aborted are with whichever replica has them. */
+  onReplaced: (replaced: { skipped: number; cancelled: number; aborting: number }) => void;
+  /** Runs were inserted that wait for their check, or for their limits. */
+  onWaiting: (checked: boolean) => void;
+  /** A task turned out to have changed: its timetable entry is out of date. */
+  onStale: () => void;
+};
+
+/** The slots that are kept for a claim, to be released before its runs begin. */
+export type Slots = ReturnType<Attempts['reserve']>;
+
+/** Begins a run that was won; `waiting` is its occurrence. */
+export type Begin = (run: TakenRun, waiting: Waiting) => void;
+
+/** Claims the occurrences for `owner`. Where it rejects, those that have not begun may be written down or not. */
+export type ClaimBatch = (
+  batch: readonly Waiting[],
+  owner: string,
+  slots: Slots,
+  begin: Begin,
+  defer: (waiting: Waiting) => void,
+) => Promise<void>;
+
+/** With the plan known when the claim was made: the cache may have let go of it when the answer comes. */
+type PlannedDue = Due & { plan: Plan | undefined; nextAt: number };
+
+/**
+ * A plan is kept for a task that is due again within this time, in milliseconds. A herd of more tasks than the cache holds
+ * would only turn it over, and make the collector move every plan about.
+ */
+const keptForMs = 5 * 60_000;
+
+const noOverlaps = { replaced: { skipped: 0, cancelled: 0, aborting: 0 }, queued: [], skipped: [] };
+
+export function createClaiming(options: ClaimingOptions): ClaimBatch {
+  const { database, time, attempts, lease, lock, plans } = options;
+  const db = database.pool;
+
+  function dueOf(runId: string, { entry, instant, nextAt }: Waiting): PlannedDue {
+    const { uid, generation } = entry;
+    const plan = plans.get(uid);
+    return { runId, uid, generation, scheduledFor: instant, knownVersion: plan?.version ?? 0, plan, nextAt };
+  }
+
+  async function meet(overlapping: readonly Due[], replacing: ReadonlySet<Due>, claimer: Claimer) {
+    if (overlapping.length === 0) return noOverlaps;
+    const work = (on: Queryable) => meetOverlaps(on, overlapping, (due) => replacing.has(due), claimer);
+    return replacing.size === 0 ? work(db) : inTransaction(database, work);
+  }
+
+  async function claimPart(
+    due: PlannedDue[],
+    limited: boolean,
+    owner: string,
+    slots: Slots,
+    begin: (run: TakenRun) => void,
+  ): Promise<Claim[]> {
+    if (!lease.held() || lease.id() !== owner) throw new Error('the lease was lost before the claim');
+    const claimer = { owner, now: time.now(), trigger: 'schedule' as const };
+    const claims = await claimOccurrences(db, due, claimer, limited);
+    const dueByRun = new Map(due.map((item) => [item.runId, item]));
+    const overlapping: Due[] = [];
+    const replacing = new Set<Due>();
+    let won = 0;
+    const waiting = new Set<boolean>();
+    slots.release();
+    for (const { runId, won: isOurs, waits, plan, overlap } of claims) {
+      const item = dueByRun.get(runId) as PlannedDue;
+      if (plan && item.nextAt < claimer.now + keptForMs) {
+        plans.set(item.uid, plan);
+        options.prepare(plan.target);
+      }
+      if (isOurs) {
+        won++;
+        if (waits) {
+          waiting.add((plan ?? item.plan)?.policies?.hooks?.before != null);
+          continue;
+        }
+        const { uid, scheduledFor } = item;
+        const known = plan ?? (item.plan as Plan);
+        begin({
+          runId,
+          uid,
+          attempt: 1,
+          scheduledFor,
+          trigger: 'schedule',
+          firstStartedAt: null,
+          plan: known,
+          ...unasked,
+        });
+      } else if (overlap !== 'allow') {
+        overlapping.push(item);
+        if (overlap === 'replace') replacing.add(item);
+      }
+    }
+    options.onClaims('won', won);
+    for (const checked of waiting) options.onWaiting(checked);
+    if (claims.length < due.length) {
+      const known = new Set([...claims, ...leftOver(due, claims)].map(({ runId }) => runId));
+      const stale = due.filter(({ runId }) => !known.has(runId));
+      options.onClaims('stale', stale.length);
+      options.onStale();
+      // Where a limited task is still of this generation, its runs are spent; completing checks both.
+      if (limited) options.onExhausted(stale.map(({ uid, generation }) => ({ uid, generation, spent: true })));
+    }
+    const { replaced, queued, skipped } = await meet(overlapping, replacing, claimer);
+    if (replacing.size > 0) options.onReplaced(replaced);
+    options.onClaims('queued', queued.length);
+    options.onClaims('overlap', skipped.length);
+    options.onClaims('taken', claims.length - won - queued.length - skipped.length);
+    return claims;
+  }
+
+  return async (batch, owner, slots, begin, defer) => {
+    const byRun = new Map(batch.map((waiting) => [options.runIds.of(waiting.entry.uid, waiting.instant), waiting]));
+    const beginRun = (run: TakenRun) => begin(run, byRun.get(run.runId) as Waiting);
+
+    const doubtful = [...byRun].filter(([, waiting]) => waiting.doubtful).map(([runId]) => runId);
+    if (doubtful.length > 0) {
+      const interrupted = await takeInterrupted(db, owner, doubtful);
+      slots.release();
+      const inHand = attempts.inHand();
+      for (const run of interrupted) {
+        if (!inHand.has(run.runId)) beginRun(run);
+        byRun.delete(run.runId);
+      }
+    }
+
+    const deferred = [...byRun.keys()].filter((runId) => byRun.get(runId)?.deferred);
+    const fresh = [...byRun.keys()].filter((runId) => !byRun.get(runId)?.deferred);
+    const granted = fresh.length > 0 ? await lock.take(fresh, owner, options.lockTtlMs) : [];
+    const left = deferred.length > 0 ? await withoutRun(db, deferred) : [];
+    const due = [...fresh.filter((_, place) => granted[place]), ...left].map((runId) =>
+      dueOf(runId, byRun.get(runId) as Waiting),
+    );
+    const denied = fresh.filter((_, place) => !granted[place]);
+    options.onClaims('denied', denied.length);
+    const isLimited = (item: Due) => (byRun.get(item.runId) as Waiting).entry.limited;
+    const done: ExhaustedTask[] = [];
+    for (const limited of [false, true]) {
+      let part = due.filter((item) => isLimited(item) === limited);
+      while (part.length > 0) {
+        const claims = await claimPart(part, limited, owner, slots, beginRun);
+        for (const answer of claims) {
+          const waiting = byRun.get(answer.runId) as Waiting;
+          const { uid, generation } = waiting.entry;
+          if (waiting.nextAt === Infinity) done.push({ uid, generation });
+          else if (answer.left === 0) done.push({ uid, generation, spent: true });
+        }
+        part = leftOver(part, claims);
+      }
+    }
+    for (const runId of denied) defer(byRun.get(runId) as Waiting);
+    options.onExhausted(done);
+  };
+}

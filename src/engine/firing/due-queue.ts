@@ -1,0 +1,91 @@
+/** Moves what is due from the timetable to the backlog, as much as there is room for. */
+
+import { isZoned } from '../../domain/schedule/schedule.ts';
+import type { Journal } from '../timetable/due-log.ts';
+import type { Share } from '../timetable/partition.ts';
+import type { Timetable } from '../timetable/timetable.ts';
+import type { Backlog, Waiting } from './backlog.ts';
+import type { Stager } from './pre-claimer.ts';
+
+export type Intake = {
+  /** Takes what is staged and due at `now` out of the timetable, and takes in what is due and comes before all of that. */
+  takeStaged(now: number): void;
+  /** Takes in what is due at `now`, in epoch milliseconds. */
+  takeIn(now: number): void;
+  /** Leaves an occurrence to whoever else claims it, for a while. */
+  defer(waiting: Waiting): void;
+  /** When there will be more to take in; Infinity when not before something leaves the backlog. */
+  next(): number;
+};
+
+export type IntakeOptions = {
+  timetable: Timetable;
+  journal: Journal;
+  backlog: Backlog;
+  /** Whether this replica is the one to claim a task's occurrences first. */
+  isOwn: Share['isOwn'];
+  /** What need not be claimed. */
+  staged: Pick<Stager, 'takeIn' | 'first'>;
+  /** Whether calls of this replica are waiting to be made. */
+  callsWait: () => boolean;
+  /** Milliseconds on a clock that never jumps. */
+  monotonic: () => number;
+};
+
+/** How many due occurrences are kept in memory beyond the timetable; the rest stays implicit in it. */
+const backlogLimit = 5_000;
+/** How many more are taken at a time that come before all of those. */
+const roomForUrgent = 32;
+/** How long it goes on at a time, in milliseconds: thousands of rare schedules must not hold the event loop. */
+const longestMs = 10;
+/**
+ * How long an occurrence is left to the replica whose it is. Long enough for a claim, so that the others find most of them
+ * taken, and short enough for the least grace of an occurrence and for what is promised where a replica is killed.
+ */
+const leftToOwnerMs = 500;
+/**
+ * While own calls wait it is left for so much longer: to look up thousands in the middle of a herd delays all of it. Both
+ * together stay below the least grace.
+ */
+const leftWhileBusyMs = 350;
+
+export function createIntake(options: IntakeOptions): Intake {
+  const { timetable, journal, backlog, isOwn, staged, callsWait, monotonic } = options;
+  const room = () => backlogLimit - backlog.size();
+  const patienceMs = () => (callsWait() ? leftWhileBusyMs : 0);
+
+  function defer(waiting: Waiting): void {
+    const { entry, instant, nextAt, doubtful } = waiting;
+    backlog.setAside({ entry, instant, nextAt, doubtful: doubtful ?? false, deferred: true }, instant + leftToOwnerMs);
+  }
+
+  /** Takes at most `limit` of what is due and comes before `rank`; says whether to go on at once. */
+  function take(now: number, limit: number, rank: number): boolean {
+    const until = monotonic() + longestMs;
+    const { due, missed } = timetable.takeDue(now, limit, rank, () => monotonic() < until);
+    journal.add(due, missed);
+    for (const each of due) {
+      if (isOwn(each.entry.uid, isZoned(each.entry.timing.schedule))) backlog.add(each);
+      else defer(each);
+    }
+    return due.length + missed.length === limit;
+  }
+
+  return {
+    takeStaged(now) {
+      journal.add(staged.takeIn(now), []);
+      take(now, roomForUrgent, staged.first()?.rank ?? -Infinity);
+    },
+    takeIn(now) {
+      if (room() > 0) backlog.release(now - patienceMs());
+      while (room() > 0 && take(now, room(), Infinity));
+      // Behind thousands that wait nothing waits that comes before them all.
+      if (room() <= 0) take(now, roomForUrgent, backlog.firstRank());
+    },
+    defer,
+    next() {
+      if (room() <= 0) return timetable.next(backlog.firstRank());
+      return Math.min(timetable.next(), backlog.nextRelease() + patienceMs());
+    },
+  };
+}

@@ -1,0 +1,62 @@
+/** Asks `hooks.before` whether a run may start. */
+
+import { judgeBefore } from '../../domain/hooks/before-hook.ts';
+import { formatInstant } from '../../domain/input/instant.ts';
+import type { Queryable } from '../../store/postgres/database.ts';
+import { type CheckEnd, type DueCheck, endChecks, takeChecks } from '../../store/runs/checks.ts';
+import { hookAttempt } from './hook-attempt.ts';
+import type { HookWork, PutBackCause } from './hook-calls.ts';
+
+export type ChecksOptions = {
+  db: Queryable;
+  /** How a check ended: passed, skipped or failed. */
+  onChecked: (outcome: string) => void;
+  /** Runs were skipped. */
+  onSkipped: (count: number) => void;
+  /** Runs may start now, or have left their place in line to the next. */
+  onWaiting: () => void;
+};
+
+/** How long a check waits that was put back, in milliseconds. */
+const pauses: Record<PutBackCause, number> = { shutdown: 0, postponed: 0, busy: 500, slow: 500 };
+
+/** Two replicas ask about the same run only where the first does not come to write down the answer. */
+export function beforeChecks({ db, onChecked, onSkipped, onWaiting }: ChecksOptions): HookWork<DueCheck, CheckEnd> {
+  return {
+    name: 'checks',
+    bounds: { total: 256, perOrigin: 64, perSlowOrigin: 64, slowMs: 0 },
+    take: (limit, now) => takeChecks(db, limit, now),
+    call({ taskId, runId, scheduledFor, trigger, hook, signing }) {
+      return (
+        hook &&
+        hookAttempt(hook, {
+          taskId,
+          runId,
+          scheduledFor,
+          trigger,
+          attempt: 1,
+          signing,
+          // Not the run's own id: a target that knows both calls by it would take the second for a repetition.
+          messageId: `${runId}-before`,
+          contentType: 'application/json',
+          body: { taskId, runId, scheduledFor: formatInstant(scheduledFor), trigger },
+        })
+      );
+    },
+    answered({ runId, until, hook }, outcome) {
+      if (outcome === null || hook === null) return { runId, until, askAgainAt: null, skipReason: null };
+      const { outcome: kind, skipReason } = judgeBefore(outcome, hook.onError);
+      onChecked(kind);
+      return { runId, until, askAgainAt: null, skipReason };
+    },
+    putBack: ({ runId, until }, why, now, pauseMs) => ({
+      ...{ runId, until, skipReason: null },
+      askAgainAt: now + Math.max(pauses[why], pauseMs),
+    }),
+    async write(ends, now) {
+      const written = await endChecks(db, ends, now);
+      onSkipped(ends.filter(({ runId, skipReason }) => skipReason !== null && written.has(runId)).length);
+      if (ends.some(({ runId, askAgainAt }) => askAgainAt === null && written.has(runId))) onWaiting();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/** Tells hooks what happened, again and again until each has heard of it or a day is over. */
+
+import { cloudEventType, missEvent, runEvent } from '../../domain/hooks/cloud-event.ts';
+import { judgeDelivery, pauseBeforeRedelivery } from '../../domain/hooks/redelivery.ts';
+import type { Logger } from '../../observability/log.ts';
+import { type DeliveryEnd, type DueDelivery, endDeliveries, takeDeliveries } from '../../store/events/deliveries.ts';
+import type { Queryable } from '../../store/postgres/database.ts';
+import { hookAttempt } from './hook-attempt.ts';
+import type { HookWork } from './hook-calls.ts';
+
+export type DelivererOptions = {
+  db: Queryable;
+  log: Logger;
+  random: () => number;
+  /** How a call ended: delivered, retried or dropped. */
+  onCalled: (hook: string, outcome: string) => void;
+};
+
+const busyPauseMs = 200;
+
+/** At least once, in no order that is promised. */
+export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery, DeliveryEnd> {
+  const { db, log, random, onCalled } = options;
+
+  function dropped(row: DueDelivery, attempts: number, error: string): DeliveryEnd {
+    const { id, until, attempt, hook, runId, taskId } = row;
+    onCalled(hook, 'dropped');
+    log.warn({ taskId, runId, hook, attempts, reason: error }, 'a hook was not told of what happened: it is given up');
+    return { id, until, dueAt: null, attempt, failure: { hook, runId, attempts, error } };
+  }
+
+  return {
+    name: 'deliverer',
+    // One that hangs for ten seconds and gets an event a second is due some 35 times a second by the end of a day.
+    bounds: { total: 64, perOrigin: 32, perSlowOrigin: 8, slowMs: 1_000 },
+    take: (limit, now) => takeDeliveries(db, limit, now),
+    call({ id, hook, taskId, call, signing, runId, run, data, attempt, createdAt }) {
+      if (taskId === null || call === null || (runId !== null && run === null)) return null;
+      return hookAttempt(call, {
+        taskId,
+        runId: run?.id ?? '',
+        scheduledFor: run?.scheduledFor ?? createdAt,
+        trigger: run?.trigger ?? 'schedule',
+        attempt: attempt + 1,
+        messageId: id,
+        signing,
+        contentType: cloudEventType,
+        body: run ? runEvent(id, hook, taskId, run, createdAt) : missEvent(id, taskId, data ?? {}, createdAt),
+      });
+    },
+    answered(row, outcome, now) {
+      const { id, hook, until, createdAt, call, taskId } = row;
+      // Nobody wants to hear of it any more.
+      if (taskId === null || call === null) return { id, until, dueAt: null, attempt: row.attempt, failure: null };
+      if (outcome === null) return dropped(row, row.attempt, 'the run is no longer kept');
+      const attempt = row.attempt + 1;
+      const { httpStatus, retryAfterMs } = outcome;
+      const succeeded = outcome.status === 'succeeded';
+      const verdict = judgeDelivery({ attempt, createdAt, now, succeeded, httpStatus, retryAfterMs }, random());
+      if (verdict.outcome === 'dropped') return dropped(row, attempt, outcome.error?.message ?? '');
+      onCalled(hook, verdict.outcome);
+      return { id, until, dueAt: verdict.outcome === 'retried' ? verdict.dueAt : null, attempt, failure: null };
+    },
+    putBack({ id, until, attempt }, why, now, pauseMs) {
+      const end = { id, until, failure: null };
+      // A host that does not answer is not asked for each event: those beyond a few count as tried.
+      if (why === 'slow')
+        return { ...end, attempt: attempt + 1, dueAt: now + pauseBeforeRedelivery(attempt + 1, random()) };
+      return { ...end, attempt, dueAt: now + (why === 'busy' ? busyPauseMs : pauseMs) };
+    },
+    write: (ends, now) => endDeliveries(db, ends, now),
+  };
+}

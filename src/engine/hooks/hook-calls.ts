@@ -1,0 +1,129 @@
+/** Calls hooks: takes what is due, makes the calls within bounds of their own, writes down what came of them. */
+
+import type { Clock } from '../../clock.ts';
+import type { Attempt, Executor, Outcome } from '../../executors/executor.ts';
+import type { Logger } from '../../observability/log.ts';
+import { isBadData } from '../../store/postgres/failure.ts';
+import { type CallSlotsOptions, createCallSlots } from '../attempts/call-slots.ts';
+import type { DatabaseTime } from '../cluster/database-time.ts';
+import type { Lease } from '../cluster/lease.ts';
+import { type Loop, startLoop } from '../loop.ts';
+
+/**
+ * Why a call is not made now: too many to its host are under way, they take long besides, the executor found no connection
+ * for it, or the replica is shut down.
+ */
+export type PutBackCause = 'busy' | 'slow' | 'postponed' | 'shutdown';
+
+/** One kind of calls. `Row` is what is due, `End` what became of it. */
+export type HookWork<Row, End> = {
+  name: string;
+  bounds: Omit<CallSlotsOptions, 'monotonic'>;
+  /** Takes at most `limit` of what is due, and leaves it to others if it is not written down in time. */
+  take(limit: number, now: number): Promise<Row[]>;
+  /** The call to make; null where there is none to make any more. */
+  call(row: Row): Attempt | null;
+  /** What comes of an answer; `outcome` is null where there was no call to make. */
+  answered(row: Row, outcome: Outcome | null, now: number): End;
+  /** `pauseMs`: how long the executor asks to wait, for `postponed`; else 0. */
+  putBack(row: Row, why: PutBackCause, now: number, pauseMs: number): End;
+  /** Writes it down; called with what gathered since the last time. */
+  write(ends: End[], now: number): Promise<void>;
+};
+
+export type HookCallsOptions = {
+  clock: Clock;
+  time: DatabaseTime;
+  log: Logger;
+  lease: Pick<Lease, 'held'>;
+  execute: Executor;
+};
+
+const pollMs = 1_000;
+/** How long a replica that shuts down lets calls end by themselves. */
+const partingMs = 1_000;
+
+/** Starts the loop. To be woken when something is due; stopping it puts back what is under way. */
+export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: HookCallsOptions): Loop {
+  const { clock, time, log, lease, execute } = options;
+  const slots = createCallSlots({ monotonic: clock.monotonic, ...work.bounds });
+  const cancels = new Set<() => void>();
+  const ends: End[] = [];
+  let onIdle: (() => void) | null = null;
+
+  async function write(): Promise<void> {
+    const batch = [...ends];
+    if (batch.length === 0) return;
+    try {
+      await work.write(batch, time.now());
+    } catch (error) {
+      // What cannot be written for now is written with the next pass; what never can must not stand in the way.
+      if (!isBadData(error)) throw error;
+      log.error({ err: error, loop: work.name }, 'what came of calls to hooks was refused: they are repeated');
+    }
+    ends.splice(0, batch.length);
+  }
+
+  function start(row: Row): void {
+    const attempt = work.call(row);
+    if (attempt === null) return void ends.push(work.answered(row, null, time.now()));
+    const { origin } = new URL(attempt.target.url);
+    const refusal = slots.refusal(origin);
+    if (refusal !== null) return void ends.push(work.putBack(row, refusal, time.now(), 0));
+    const leave = slots.enter(origin);
+    const { outcome, cancel } = execute(attempt);
+    cancels.add(cancel);
+    void outcome.then((outcome) => {
+      leave();
+      cancels.delete(cancel);
+      ends.push(endOf(row, outcome, time.now()));
+      loop.wake();
+      if (cancels.size === 0) onIdle?.();
+    });
+  }
+
+  function endOf(row: Row, outcome: Outcome, now: number): End {
+    if (outcome.status === 'cancelled') return work.putBack(row, 'shutdown', now, 0);
+    if (outcome.postponed !== null) return work.putBack(row, 'postponed', now, outcome.postponed.ms);
+    return work.answered(row, outcome, now);
+  }
+
+  function idle(withinMs: number): Promise<void> {
+    if (cancels.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      onIdle = resolve;
+      clock.after(withinMs, resolve);
+    });
+  }
+
+  const loop = startLoop({
+    name: work.name,
+    clock,
+    log,
+    retryMs: 500,
+    async step() {
+      await write();
+      const limit = slots.free();
+      if (limit === 0 || !lease.held()) return pollMs;
+      const rows = await work.take(limit, time.now());
+      for (const row of rows) start(row);
+      return ends.length > 0 || rows.length === limit ? 0 : pollMs;
+    },
+  });
+
+  return {
+    wake: loop.wake,
+    async stop() {
+      await loop.stop();
+      await idle(partingMs);
+      for (const cancel of cancels) cancel();
+      await idle(partingMs);
+      await write().catch((error: Error) =>
+        log.warn(
+          { err: error, loop: work.name },
+          'what came of the last calls could not be written: they are repeated',
+        ),
+      );
+    },
+  };
+}

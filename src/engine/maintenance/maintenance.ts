@@ -1,0 +1,44 @@
+/** Lets go of what nobody needs any more: old history, used idempotency keys, dead replicas, starts of rates. */
+
+import { forgetKeys } from '../../store/cluster/idempotency.ts';
+import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';
+import { deleteOldEvents } from '../../store/events/events.ts';
+import { forgetGates } from '../../store/limits/limits.ts';
+import type { Queryable } from '../../store/postgres/database.ts';
+import { deleteOldRuns } from '../../store/runs/history.ts';
+import { forgetTombstones } from '../../store/tasks/tombstones.ts';
+import type { DatabaseTime } from '../cluster/database-time.ts';
+import type { Lease } from '../cluster/lease.ts';
+
+export type HousekeepingOptions = {
+  db: Queryable;
+  time: DatabaseTime;
+  retentionMs: number;
+  lease: Pick<Lease, 'held'>;
+};
+
+const batchSize = 1_000;
+const pauseMs = 50;
+const idleMs = 60_000;
+const keysKeptMs = 24 * 3_600_000;
+/** Longer than any rate's period. */
+const gatesKeptMs = 48 * 3_600_000;
+
+/** Works in small batches with pauses, so that no writer waits for it. */
+export function createHousekeepingStep({ db, time, retentionMs, lease }: HousekeepingOptions): () => Promise<number> {
+  let runsFrom: string | null = null;
+  let eventsFrom: number | null = 0;
+  return async () => {
+    if (!lease.held()) return idleMs;
+    const before = time.now() - retentionMs;
+    runsFrom = (await deleteOldRuns(db, before, runsFrom, batchSize)).next;
+    if (runsFrom !== null) return pauseMs;
+    eventsFrom = await deleteOldEvents(db, before, eventsFrom ?? 0, batchSize);
+    if (eventsFrom !== null) return pauseMs;
+    await forgetTombstones(db, before, batchSize);
+    await forgetKeys(db, time.now() - keysKeptMs);
+    await forgetDeadReplicas(db, time.now());
+    await forgetGates(db, time.now() - gatesKeptMs);
+    return idleMs;
+  };
+}

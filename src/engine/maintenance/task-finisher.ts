@@ -1,0 +1,45 @@
+/** Completes tasks whose last occurrence is written down: many with one statement, off the firing path. */
+
+import type { Queryable } from '../../store/postgres/database.ts';
+import { completeTasks, type ExhaustedTask } from '../../store/tasks/tasks.ts';
+import type { DatabaseTime } from '../cluster/database-time.ts';
+
+export type Completer = {
+  add(tasks: readonly ExhaustedTask[]): void;
+  /** The step of its loop. */
+  step(): Promise<number>;
+};
+
+const batchSize = 1_000;
+const everyMs = 100;
+const idleMs = 60_000;
+/** Completing a herd of single instants costs Postgres as much as firing it does: it waits until that is done, this long. */
+const patienceMs = 10_000;
+
+/** What is lost here by a crash is found again when the timetable is loaded: such a task has no next instant then. */
+export function createCompleter(
+  db: Queryable,
+  time: DatabaseTime,
+  /** Whether something more urgent is under way. */
+  isBusy: () => boolean,
+  onAdded: () => void,
+): Completer {
+  let waiting: ExhaustedTask[] = [];
+  let since = 0;
+  return {
+    add(tasks) {
+      if (tasks.length === 0) return;
+      if (waiting.length === 0) since = time.now();
+      for (const task of tasks) waiting.push(task);
+      onAdded();
+    },
+    async step() {
+      if (waiting.length === 0) return idleMs;
+      if (isBusy() && time.now() - since < patienceMs) return everyMs;
+      const batch = waiting.slice(0, batchSize);
+      await completeTasks(db, batch, time.now());
+      waiting = waiting.slice(batch.length);
+      return isBusy() ? everyMs : 0;
+    },
+  };
+}

@@ -1,8 +1,0 @@
-/** The order in which what is due starts. */
-
-import { secondsPerPriority } from '../store/claims.ts';
-
-/** The least comes first: by instant (epoch milliseconds), each step of priority being worth some seconds of waiting. */
-export function rankOf(instant: number, priority: number): number {
-  return instant - priority * secondsPerPriority * 1_000;
-}

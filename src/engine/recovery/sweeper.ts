@@ -1,0 +1,150 @@
+/** The sweep: finds what was due and has no row, decides what was missed, and moves the watermark on. */
+
+import type { RunIds } from '../../domain/run/ids.ts';
+import { decideMisfires, type MisfireDecision } from '../../domain/schedule/misfire.ts';
+import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
+import type { Logger } from '../../observability/log.ts';
+import type { Database } from '../../store/postgres/database.ts';
+import type { Due } from '../../store/runs/claims.ts';
+import { occurredRuns, readWatermark, type SweepWork, sweepOnce } from '../../store/runs/sweep.ts';
+import { resultOf, type Turns } from '../../turns.ts';
+import type { DatabaseTime } from '../cluster/database-time.ts';
+import type { Lease } from '../cluster/lease.ts';
+import type { Journal } from '../timetable/due-log.ts';
+import type { DueOccurrence, Entry, MissedStretch, Timetable } from '../timetable/timetable.ts';
+
+export type SweeperOptions = {
+  database: Database;
+  time: DatabaseTime;
+  log: Logger;
+  lease: Pick<Lease, 'id' | 'held'>;
+  timetable: Pick<Timetable, 'next'>;
+  journal: Journal;
+  turns: Turns;
+  /** Whether this replica's time zone data is the newest: what was due and missed is decided by that alone. */
+  hasNewestZones: () => boolean;
+  runIds: RunIds;
+  /** Every change committed before this instant is in the timetable. */
+  followedUntil: () => number;
+  /** See `Scheduler.oldestOpen`. */
+  oldestOpen: () => number;
+  /** Occurrences without a row that were repaired, and missed ones that were recorded. */
+  onFound: (repaired: number, missed: number) => void;
+  /** Runs were inserted that wait to be taken. */
+  onWaiting: () => void;
+};
+
+const everyMs = 1_000;
+/** What is younger than this is still the business of whoever claims it. */
+const marginMs = 2_000;
+
+/** The step of the sweep's loop. Replicas take turns: a row lock lets one of them sweep at a time. */
+export function createSweepStep(options: SweeperOptions): () => Promise<number> {
+  const { database, time, log, lease, timetable, journal, turns, runIds } = options;
+
+  function horizonOf(now: number): number {
+    const horizon = Math.min(now - marginMs, options.followedUntil(), timetable.next() - 1, options.oldestOpen() - 1);
+    // A missed stretch is settled as a whole: the watermark must not come to stand inside of it.
+    const { missed } = journal.within(horizon, Infinity);
+    return Math.min(horizon, ...missed.map(({ after }) => after));
+  }
+
+  return async () => {
+    if (!lease.held()) return everyMs;
+    if (!options.hasNewestZones()) {
+      // Others sweep. What it was given stays known until then: they may go.
+      journal.forget(await readWatermark(database.pool));
+      return everyMs;
+    }
+    const now = time.now();
+    const horizon = horizonOf(now);
+    let repaired = 0;
+    let missed = 0;
+    const swept = await sweepOnce(
+      database,
+      horizon,
+      async (db, watermark) => {
+        const given = journal.within(watermark, horizon);
+        if (given.due.length + given.missed.length === 0) return nothing;
+        const present = await occurredRuns(db, watermark, horizon);
+        const hasRun = ({ uid }: Entry, instant: number) => present.has(runIds.of(uid, instant));
+        const found = given.due.filter(({ entry, instant }) => !hasRun(entry, instant));
+        const late = found.filter(({ entry, instant }) => instant < now - entry.misfire.graceMs);
+        const inTime = found.filter(({ entry, instant }) => instant >= now - entry.misfire.graceMs);
+        const stretches = stretchesOf(given.missed, late);
+        const ran = stretches.length > 0 ? instantsByTask(present, runIds) : none;
+        const verdicts: Verdict[] = [];
+        for (const { entry, after, upTo } of stretches) {
+          const present = ran.get(entry.uid) ?? [];
+          const steps = decideMisfires(entry.timing, entry.misfire, Math.max(after, watermark), upTo, present);
+          const decision = await resultOf(steps, turns);
+          if (decision !== null) verdicts.push({ entry, ...decision });
+        }
+        repaired = inTime.length;
+        missed = verdicts.reduce((sum, { miss }) => sum + (miss?.count ?? 0), 0);
+        const exhausted = [...given.missed, ...late, ...inTime]
+          .filter(({ nextAt }) => nextAt === Infinity)
+          .map(({ entry }) => entry);
+        return {
+          inTime: inTime.map((due) => dueOf(due.entry, due.instant)),
+          caughtUp: verdicts.flatMap(({ entry, fire }) => fire.map((instant) => dueOf(entry, instant))),
+          misses: verdicts.flatMap(({ entry, miss }) =>
+            miss ? [{ uid: entry.uid, generation: entry.generation, policy: entry.misfire.policy, ...miss }] : [],
+          ),
+          exhausted: exhausted.map(({ uid, generation }) => ({ uid, generation })),
+        };
+      },
+      now,
+      lease.id(),
+    );
+    journal.forget(swept.watermark);
+    if (repaired + missed > 0)
+      log.warn(
+        { repaired, missed },
+        'the sweep found occurrences without a run: fired what is in time, recorded what is not',
+      );
+    options.onFound(repaired, missed);
+    if (swept.inserted > 0) options.onWaiting();
+    return everyMs;
+  };
+
+  function dueOf({ uid, generation, limited }: Entry, instant: number): Due & { limited: boolean } {
+    return { runId: runIds.of(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0, limited };
+  }
+}
+
+type Verdict = MisfireDecision & { entry: Entry };
+type Stretch = Pick<MissedStretch, 'entry' | 'after' | 'upTo'>;
+
+const nothing: SweepWork = { inTime: [], caughtUp: [], misses: [], exhausted: [] };
+const none: ReadonlyMap<number, number[]> = new Map();
+
+/** The instants of runs by the uid of their task. */
+function instantsByTask(ids: Iterable<string>, runIds: RunIds): Map<number, number[]> {
+  const byTask = new Map<number, number[]>();
+  for (const id of ids) {
+    const uid = runIds.uidOf(id);
+    const instants = byTask.get(uid);
+    if (instants) instants.push(instantOfRunId(id));
+    else byTask.set(uid, [instantOfRunId(id)]);
+  }
+  return byTask;
+}
+
+/**
+ * One stretch for each task, over all that is late: what was given out in time and never carried out lies between what was
+ * not given out at all, and the policy is for the outage as a whole.
+ */
+function stretchesOf(missed: readonly Stretch[], late: readonly DueOccurrence[]): Stretch[] {
+  const byEntry = new Map<Entry, { after: number; upTo: number }>();
+  const extend = (entry: Entry, after: number, upTo: number) => {
+    const known = byEntry.get(entry);
+    byEntry.set(entry, {
+      after: Math.min(known?.after ?? Infinity, after),
+      upTo: Math.max(known?.upTo ?? -Infinity, upTo),
+    });
+  };
+  for (const { entry, after, upTo } of missed) extend(entry, after, upTo);
+  for (const { entry, instant } of late) extend(entry, instant - 1, instant);
+  return [...byEntry].map(([entry, stretch]) => ({ entry, ...stretch }));
+}

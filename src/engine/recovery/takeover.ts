@@ -1,0 +1,42 @@
+/** Takes up the runs of replicas that died. */
+
+import type { Logger } from '../../observability/log.ts';
+import type { Metrics } from '../../observability/metrics.ts';
+import type { Queryable } from '../../store/postgres/database.ts';
+import { type Orphan, takeOrphans } from '../../store/runs/stuck-runs.ts';
+import type { DatabaseTime } from '../cluster/database-time.ts';
+import type { Lease } from '../cluster/lease.ts';
+
+export type TakeoverOptions = {
+  db: Queryable;
+  time: DatabaseTime;
+  log: Logger;
+  lease: Pick<Lease, 'held'>;
+  metrics: Pick<Metrics, 'takenOver'>;
+  /** Runs were taken away from their owners. */
+  onTaken: () => void;
+  /** Runs now wait for their next attempt. */
+  onRetry: () => void;
+};
+
+const batchSize = 500;
+const pollMs = 2_000;
+
+export function createTakeoverStep(options: TakeoverOptions): () => Promise<number> {
+  const { db, time, log, lease, metrics, onTaken, onRetry } = options;
+  return async () => {
+    if (!lease.held()) return pollMs;
+    const orphans = await takeOrphans(db, batchSize, time.now());
+    tellOf(orphans, log, 'took over the run of a replica whose lease is over');
+    metrics.takenOver(orphans.length);
+    if (orphans.length > 0) onTaken();
+    if (orphans.some((orphan) => orphan.status === 'retrying')) onRetry();
+    return orphans.length === batchSize ? 0 : pollMs;
+  };
+}
+
+/** One line for each run that was taken away from its owner. */
+export function tellOf(orphans: readonly Orphan[], log: Logger, what: string): void {
+  for (const { runId, taskId, owner, attempt, status } of orphans)
+    log.warn({ runId, taskId, from: owner, attempt, status }, what);
+}

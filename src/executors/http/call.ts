@@ -1,0 +1,180 @@
+/** One attempt over HTTP, from waiting for a connection to its outcome, under one deadline. */
+
+import type { Dispatcher } from 'undici';
+import type { Clock, Timer } from '../../clock.ts';
+import { postponedOutcome } from '../deferred.ts';
+import type { Attempt, Outcome } from '../executor.ts';
+import { judgeLimit, keepLimit, takeChunk } from './answer/answer.ts';
+import { encodingsOf } from './answer/decoding.ts';
+import { judgeAnswer } from './answer/judged-answer.ts';
+import type { Judge } from './answer/judging.ts';
+import type { Lane } from './connections/connection-slot.ts';
+import type { Lanes } from './connections/connection-slots.ts';
+import {
+  answeredOutcome,
+  brokenOutcome,
+  cancelledOutcome,
+  isWholeWithoutBody,
+  nothingReceived,
+  parseRetryAfter,
+  type Received,
+  timedOutOutcome,
+} from './outcome.ts';
+import type { HttpRequest, PreparedTarget } from './request.ts';
+
+const ended = new Error('the attempt is over');
+
+export type CallOptions = {
+  clock: Clock;
+  lanes: Lanes;
+  judge: Judge;
+  attempt: Attempt;
+  target: PreparedTarget;
+  /** Called once, when a connection is free, with the milliseconds left: what depends on the time is made as late as possible. */
+  buildRequest(leftMs: number): HttpRequest;
+  /** Monotonic milliseconds. */
+  deadline: number;
+  /** Called once, with what came back. */
+  report(outcome: Outcome, received: Received): void;
+};
+
+/**
+ * Makes the call and reports its outcome once, through `report` and never by throwing. A call whose
+ * reused connection broke before any byte of an answer is sent once more, as it was, on a new one, unless it is to be sent
+ * at most once. The returned function ends the call early as cancelled, for the reason given. Once reported, the connection
+ * of an unfinished call is cut. Where no connection becomes free for it, it is postponed: a target that was not called has not failed.
+ */
+export function startCall({
+  clock,
+  lanes,
+  judge,
+  attempt,
+  target,
+  buildRequest,
+  deadline,
+  report,
+}: CallOptions): (message: string) => void {
+  const received = nothingReceived();
+  let isOver = false;
+  let hasEntered = false;
+  let lane: Lane | null = null;
+  let request: HttpRequest | null = null;
+  let withdraw: (() => void) | null = null;
+  let timer: Timer = clock.after(Math.max(0, Math.ceil(deadline - clock.monotonic())), checkDeadline);
+
+  function end(outcome: Outcome): void {
+    if (isOver) return;
+    isOver = true;
+    timer.cancel();
+    report(outcome, received);
+  }
+
+  /** All is there that is read of the answer. */
+  function complete(): void {
+    received.isWhole = true;
+    if (received.encodings === null && target.success === null) {
+      end(answeredOutcome(received, target.isSuccess, attempt.acceptsLater));
+      return;
+    }
+    judgeAnswer(attempt.taskId, received, target, attempt.acceptsLater, judge, () => !isOver).then(end, (error) =>
+      end(brokenOutcome(received, error)),
+    );
+  }
+
+  function stop(outcome: Outcome): void {
+    if (isOver) return;
+    end(outcome);
+    withdraw?.();
+    lane?.destroy(ended);
+  }
+
+  function checkDeadline(): void {
+    const left = deadline - clock.monotonic();
+    // Timers may fire up to a millisecond before their time.
+    if (left > 0) timer = clock.after(Math.ceil(left), checkDeadline);
+    else if (hasEntered) stop(timedOutOutcome(received, attempt.timeoutMs));
+    else stop(postponedOutcome(lanes.pauseMs(), 'origin_full'));
+  }
+
+  function leave(reusable: boolean): void {
+    if (lane === null) return;
+    const used = lane;
+    lane = null;
+    lanes.leave(used, reusable);
+  }
+
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart() {
+      lane?.started();
+    },
+    onResponseStart({ rawHeaders }, status, headers) {
+      if (status < 200 || isOver) return;
+      received.status = status;
+      const { 'retry-after': retryAfter, date, location } = headers;
+      if (typeof retryAfter === 'string')
+        received.retryAfterMs = parseRetryAfter(retryAfter, typeof date === 'string' ? date : null, clock.now());
+      if (typeof location === 'string') received.location = location;
+      const contentType = headers['content-type'];
+      if (typeof contentType === 'string') received.contentType = contentType;
+      received.encodings = encodingsOf(headers['content-encoding']);
+      if (received.encodings !== null || target.success !== null) received.answer.limit = judgeLimit;
+      received.hasLongHeaders = sizeOf(rawHeaders) > keepLimit;
+    },
+    onResponseData(_controller, chunk) {
+      if (isOver || received.isWhole || takeChunk(received.answer, chunk)) return;
+      complete();
+      lane?.destroy(ended);
+    },
+    onResponseEnd() {
+      leave(true);
+      if (!received.isWhole) complete();
+    },
+    onResponseError(_controller, error) {
+      if (received.isWhole) {
+        leave(false);
+        return;
+      }
+      if (!isOver && !attempt.atMostOnce && lane?.failedOnReuse()) {
+        // The client is still amid its own bookkeeping for the connection that broke.
+        queueMicrotask(send);
+        return;
+      }
+      leave(false);
+      if (isWholeWithoutBody(received, error)) complete();
+      else end(brokenOutcome(received, error));
+    },
+  };
+
+  function send(): void {
+    if (isOver) {
+      // Given up since, which has cut the connection.
+      leave(false);
+      return;
+    }
+    try {
+      request ??= buildRequest(deadline - clock.monotonic());
+      lane?.send(request, handler, attempt.atMostOnce);
+    } catch (error) {
+      leave(true);
+      end(brokenOutcome(received, error));
+    }
+  }
+
+  function begin(given: Lane): void {
+    lane = given;
+    hasEntered = true;
+    if (isOver) leave(true);
+    else send();
+  }
+
+  withdraw = lanes.enter(begin, (pauseMs) => end(postponedOutcome(pauseMs, 'origin_full')), attempt.rank);
+
+  return (message) => stop(cancelledOutcome(received, message));
+}
+
+/** Names and values in turn, with what stands between them. */
+function sizeOf(headers: unknown): number {
+  let size = 0;
+  if (Array.isArray(headers)) for (const part of headers) size += part.length + 2;
+  return size;
+}

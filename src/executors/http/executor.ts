@@ -1,0 +1,211 @@
+/** The executor that calls HTTP targets. */
+
+import { createHmac } from 'node:crypto';
+import type { Clock, Timer } from '../../clock.ts';
+import { type BagItem, createBag } from '../../domain/indexed-list.ts';
+import { createInstantFormat } from '../../domain/input/instant.ts';
+import type { ProxyChoice } from '../../domain/target/proxy.ts';
+import type { HttpTarget } from '../../domain/target/target.ts';
+import type { Attempt, Executor, Outcome, StartedAttempt } from '../executor.ts';
+import { createJudge } from './answer/judging.ts';
+import { startCall } from './call.ts';
+import { createLanes, type Lanes } from './connections/connection-slots.ts';
+import { createConnector, type ResolveHost } from './connections/connector.ts';
+import { createSecured } from './connections/secured.ts';
+import { createTunnel } from './connections/tunnel.ts';
+import type { TargetFilter } from './filter/target-filter.ts';
+import { brokenOutcome, cancelledOutcome, nothingReceived, type Received } from './outcome.ts';
+import { followRedirects, type StartHop } from './redirects.ts';
+import { buildRequest, createSpanIds, type PreparedTarget, prepareTarget, type Sender } from './request.ts';
+import { createRouter, type Route } from './route.ts';
+
+export type HttpExecutorOptions = {
+  clock: Clock;
+  /** Epoch milliseconds by the database's clock: a replica's own may be wrong, and targets judge by what they are told. */
+  now(): number;
+  /** For `user-agent`. */
+  version: string;
+  filter: TargetFilter;
+  signerFor: Sender['signerFor'];
+  randomBytes(size: number): Buffer;
+  /** A random number in [0, 1). */
+  random(): number;
+  /** Sockets in use at once to one origin. More calls than that wait while others end, and are postponed when none does. */
+  maxConnectionsPerOrigin: number;
+  /** A call was not made because no socket became free for it. */
+  onPostponed(): void;
+  /** All of an origin's sockets are taken by calls that do not end; or that is over. */
+  onSaturated(origin: string, isSaturated: boolean): void;
+  resolve: ResolveHost;
+  /** The proxy of targets that name none; absent = they are called directly. */
+  proxyOf?: ProxyChoice | null;
+  /** Where the module of the judging thread is; default: beside this one. */
+  judgeScript?: URL;
+};
+
+export type HttpExecutor = {
+  /** Without an AbortSignal, which would make a call half as dear again (measured). */
+  execute: Executor;
+  /** Does ahead what is the same for every call of a target, and keeps it as long as the target; nothing where its URL is none. */
+  prepare(target: HttpTarget): void;
+  /** Scheme, host and port of where a target is, and what else sets its connections apart; its URL as it stands where that is none, which only a call of it tells. */
+  originOf(target: HttpTarget): string;
+  /** Ends all calls as cancelled and closes all connections. Later calls are cancelled at once. */
+  close(): void;
+};
+
+type Call = BagItem & { cancel: (message: string) => void };
+
+/** Routes kept with nothing to do: how long in milliseconds, and how many. */
+const idleRouteMs = 60_000;
+const idleRoutes = 1024;
+
+const givenUp = 'the attempt was cancelled';
+const shutDown = 'the replica is shutting down';
+const closing = new Error('the executor is closed');
+
+/** Makes an executor with connections of its own. A target gets an attempt twice only as `startCall` says. */
+export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
+  const { clock, filter, version, random, maxConnectionsPerOrigin } = options;
+  const connecting = { clock, filter, resolve: options.resolve };
+  const sender = {
+    signerFor: options.signerFor,
+    now: options.now,
+    nextSpanId: createSpanIds(options.randomBytes),
+    formatInstant: createInstantFormat(),
+    formatDeadline: createInstantFormat(),
+  };
+  const unsigned: Sender = { ...sender, signerFor: () => null };
+  const marks = options.randomBytes(32);
+  const router = createRouter(options.proxyOf ?? null, (text) =>
+    createHmac('sha256', marks).update(text).digest('hex').slice(0, 32),
+  );
+  const judge = createJudge(clock, options.judgeScript ?? new URL('./answer/judge-worker.js', import.meta.url));
+  const preparedTargets = new WeakMap<HttpTarget, PreparedTarget>();
+  const routes = new Map<string, Lanes>();
+  const calls = createBag<Call>();
+  let sweeper: Timer | null = null;
+  let isClosed = false;
+  /** Whoever asks where a target is calls it next. */
+  let lastTarget: HttpTarget | null = null;
+  let lastPrepared: PreparedTarget | null = null;
+
+  function prepared(target: HttpTarget): PreparedTarget {
+    if (lastPrepared === null || lastTarget !== target) {
+      lastPrepared = preparedTargets.get(target) ?? prepareTarget(target, version, router);
+      lastTarget = target;
+    }
+    return lastPrepared;
+  }
+
+  function lanesTo({ key, origin, proxy, tls }: Route): Lanes {
+    let lanes = routes.get(key);
+    if (lanes === undefined) {
+      if (routes.size >= idleRoutes) forgetIdle(0);
+      lanes = createLanes(origin, maxConnectionsPerOrigin, {
+        clock,
+        random,
+        connector: createSecured(proxy === null ? createConnector(connecting) : createTunnel(proxy, connecting), tls),
+        onSaturated: (isSaturated) => options.onSaturated(key, isSaturated),
+      });
+      routes.set(key, lanes);
+      sweeper ??= clock.after(idleRouteMs, sweep);
+    }
+    return lanes;
+  }
+
+  function forgetIdle(longerThanMs: number): void {
+    const now = clock.monotonic();
+    for (const [key, lanes] of routes) {
+      const since = lanes.idleSince();
+      if (since === null || now - since < longerThanMs) continue;
+      routes.delete(key);
+      lanes.destroy(closing);
+    }
+  }
+
+  function sweep(): void {
+    forgetIdle(idleRouteMs);
+    sweeper = routes.size > 0 ? clock.after(idleRouteMs, sweep) : null;
+  }
+
+  function start(
+    target: PreparedTarget,
+    attempt: Attempt,
+    from: Sender,
+    deadline: number,
+    report: (outcome: Outcome, received: Received) => void,
+  ): (message: string) => void {
+    const request = (leftMs: number) => buildRequest(target, attempt, from, leftMs);
+    return startCall({
+      clock,
+      lanes: lanesTo(target.route),
+      judge,
+      attempt,
+      target,
+      buildRequest: request,
+      deadline,
+      report,
+    });
+  }
+
+  /** Starts the calls of an attempt that follows redirects: all before one deadline, and what proves who calls for its own origin. */
+  function hopsOf(attempt: Attempt): StartHop {
+    const deadline = clock.monotonic() + attempt.timeoutMs;
+    return ({ target, isForeign }, report) =>
+      isForeign
+        ? start(target, { ...attempt, token: null }, unsigned, deadline, report)
+        : start(target, attempt, sender, deadline, report);
+  }
+
+  function execute(attempt: Attempt): StartedAttempt {
+    const call: Call = { place: -1, cancel: () => {} };
+    let isPutOff = false;
+    const outcome = new Promise<Outcome>((resolve) => {
+      if (isClosed) return resolve(cancelledOutcome(nothingReceived(), shutDown));
+      let isOver = false;
+      const report = (outcome: Outcome) => {
+        isOver = true;
+        calls.remove(call);
+        if (outcome.postponed !== null) {
+          isPutOff = true;
+          options.onPostponed();
+        }
+        resolve(outcome);
+      };
+      try {
+        const target = prepared(attempt.target);
+        call.cancel = target.followsRedirects
+          ? followRedirects(target, router, hopsOf(attempt), report)
+          : start(target, attempt, sender, clock.monotonic() + attempt.timeoutMs, report);
+        if (!isOver) calls.add(call);
+      } catch (error) {
+        resolve(brokenOutcome(nothingReceived(), error));
+      }
+    });
+    return { outcome, cancel: () => call.cancel(givenUp), isPutOff };
+  }
+
+  return {
+    execute,
+    prepare(target) {
+      if (URL.canParse(target.url)) preparedTargets.set(target, prepared(target));
+    },
+    originOf(target) {
+      try {
+        return prepared(target).route.key;
+      } catch {
+        return target.url;
+      }
+    },
+    close() {
+      isClosed = true;
+      sweeper?.cancel();
+      judge.close();
+      // Each takes itself out.
+      for (const { cancel } of [...calls.items()]) cancel(shutDown);
+      for (const lanes of routes.values()) lanes.destroy(closing);
+      routes.clear();
+    },
+  };
+}

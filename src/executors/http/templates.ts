@@ -1,0 +1,127 @@
+/** Fills in the templates of a target before it is called. */
+
+import { createHash } from 'node:crypto';
+import { formatInstant } from '../../domain/input/instant.ts';
+import { createLruCache } from '../../domain/lru-cache.ts';
+import type { HttpTarget } from '../../domain/target/target.ts';
+import { compileTemplates, type PreviousRun, type TargetTemplates } from '../../domain/target/template.ts';
+import type { Attempt, Executor, Outcome, StartedAttempt } from '../executor.ts';
+import { cancelledOutcome, nothingReceived } from './outcome.ts';
+import type { Trials } from './trials.ts';
+
+/** The templates of so many tasks are known as harmless. */
+const mostProven = 10_000;
+
+/**
+ * `execute` for targets without templates as it is; for those with, once they are filled in. `previousOf` gives the task's
+ * last run before one that is over; it is asked only where a template names it. What a target needs once is kept as long as
+ * the target itself. The first attempt with these templates of the task goes by way of `trials`: not so those that come with
+ * another copy of the target, as runs by hand do.
+ */
+export function fillInTemplates(
+  execute: Executor,
+  previousOf: (runId: string) => Promise<PreviousRun | null>,
+  trials: Trials,
+): Executor {
+  const known = new WeakMap<HttpTarget, TargetTemplates>();
+  /** By the task: the hash of its templates, which may be large. */
+  const proven = createLruCache<string, string>(mostProven);
+
+  function call(attempt: Attempt, templates: TargetTemplates, previous: PreviousRun | null): StartedAttempt {
+    const target = templates.render(variablesOf(attempt, previous));
+    return target.ok ? execute({ ...attempt, target: target.value }) : ended(notFilledIn(target.errors));
+  }
+
+  /** Templates were checked when the task was written, but perhaps by another version, or not by us. */
+  function firstCall(attempt: Attempt, previous: PreviousRun | null): StartedAttempt {
+    const compiled = compileTemplates(attempt.target, '#/target');
+    if (!compiled.ok) return ended(notFilledIn(compiled.errors.map(({ detail }) => detail).join('; ')));
+    known.set(attempt.target, compiled.value);
+    return call(attempt, compiled.value, previous);
+  }
+
+  return (attempt) => {
+    const { target, taskId, runId } = attempt;
+    if (!target.template) return execute(attempt);
+    const templates = known.get(target);
+    if (templates && !templates.usesPrevious) return call(attempt, templates, null);
+    const text = textOf(target);
+    return later((start) => {
+      const fill = (previous: PreviousRun | null) => {
+        if (templates) return start(() => call(attempt, templates, previous));
+        const hash = createHash('sha256').update(text).digest('base64');
+        if (proven.get(taskId) === hash) return start(() => firstCall(attempt, previous));
+        trials.run(
+          taskId,
+          () =>
+            start(() => {
+              const started = firstCall(attempt, previous);
+              proven.set(taskId, hash);
+              return started;
+            }),
+          () => start(() => ended(notFilledIn('the process died twice while it was filled in'))),
+        );
+      };
+      // Asked before the templates are understood: that belongs to what is tried.
+      if (!text.includes('previous')) return fill(null);
+      previousOf(runId).then(fill, ({ message }: Error) => {
+        const error = { kind: 'internal', message: `the previous run could not be read: ${message}` } as const;
+        start(() => ended(failed(error, false)));
+      });
+    });
+  };
+}
+
+/** An attempt that begins when `prepare` starts it; cancelling does not wait for that. */
+function later(prepare: (start: (begin: () => StartedAttempt) => void) => void): StartedAttempt {
+  let started: StartedAttempt | null = null;
+  let isCancelled = false;
+  let giveUp = () => {};
+  const outcome = new Promise<Outcome>((resolve) => {
+    giveUp = () => resolve(cancelledOutcome(nothingReceived(), 'the attempt was cancelled'));
+    prepare((begin) => {
+      if (isCancelled) return;
+      started = begin();
+      resolve(started.outcome);
+    });
+  });
+  return {
+    outcome,
+    cancel() {
+      isCancelled = true;
+      if (started === null) giveUp();
+      else started.cancel();
+    },
+  };
+}
+
+/** All that may be a template. */
+function textOf({ url, headers, body }: HttpTarget): string {
+  return JSON.stringify([url, headers, body]);
+}
+
+function variablesOf(
+  { taskId, runId, attempt, scheduledFor, trigger, about, input }: Attempt,
+  previous: PreviousRun | null,
+) {
+  const { name = taskId, labels = {} } = about ?? {};
+  return {
+    ...{ taskId, runId, attempt, trigger, previous },
+    input: input == null ? null : (JSON.parse(input) as unknown),
+    scheduledFor: formatInstant(scheduledFor),
+    task: { id: taskId, name, labels },
+  };
+}
+
+function ended(outcome: Outcome): StartedAttempt {
+  return { outcome: Promise.resolve(outcome), cancel() {} };
+}
+
+function notFilledIn(detail: string): Outcome {
+  return failed({ kind: 'internal', message: `the template cannot be filled in: ${detail}` }, true);
+}
+
+function failed(error: Outcome['error'], isFinal: boolean): Outcome {
+  const nothing = { httpStatus: null, output: null, truncated: false, retryAfterMs: null, postponed: null };
+  return { status: 'failed', error, isFinal, viaFallback: false, ...nothing };
+}

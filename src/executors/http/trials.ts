@@ -1,0 +1,113 @@
+/**
+ * Fills in a template for the first time only once that is noted, so that a template that ends the process is known by what
+ * the process left behind. What one process died of is filled in alone: the next death then has one cause. What two died of
+ * is not filled in any more.
+ */
+
+import type { Clock } from '../../clock.ts';
+
+export type Trials = {
+  /** Calls `fill`, which must not throw, or `refuse` for what two processes died of. */
+  run(taskId: string, fill: () => void, refuse: () => void): void;
+};
+
+export type TrialsOptions = {
+  clock: Pick<Clock, 'after'>;
+  /** Notes these tasks, but for those of more than `atMost` deaths, and tells how many processes died of each. */
+  begin(taskIds: readonly string[], atMost: number): Promise<Map<string, number>>;
+  /** Their templates did no harm. Tried again until it succeeds: what stays noted would count as a death. */
+  end(taskIds: readonly string[]): Promise<void>;
+  /** Stops a task for good, or until somebody starts it. */
+  quarantine(taskId: string): Promise<void>;
+  /** Something of that could not be done; the templates are filled in all the same. */
+  onError(error: unknown): void;
+};
+
+const mostDeaths = 2;
+/** Between two tries to note the end, in milliseconds; each wait is twice as long as the one before. */
+const shortestWaitMs = 1_000;
+const longestWaitMs = 60_000;
+
+type Trial = { taskId: string; fill: () => void; refuse: () => void };
+
+/** Those that come while others are noted share one statement. */
+export function createTrials(options: TrialsOptions): Trials {
+  let waiting: Trial[] = [];
+  let isBusy = false;
+  const unended = new Set<string>();
+  let waitMs = shortestWaitMs;
+  let isRetrySet = false;
+  let isEndDue = false;
+
+  async function orElse<T>(work: Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      options.onError(error);
+      return otherwise;
+    }
+  }
+
+  const begin = (trials: readonly Trial[], atMost: number) =>
+    orElse(options.begin([...new Set(trials.map(({ taskId }) => taskId))], atMost), new Map<string, number>());
+
+  /** Of these, and of all whose end could not be noted before. */
+  async function end(trials: readonly Trial[]): Promise<void> {
+    for (const { taskId } of trials) unended.add(taskId);
+    if (unended.size === 0) return;
+    try {
+      await options.end([...unended]);
+      unended.clear();
+      waitMs = shortestWaitMs;
+    } catch (error) {
+      options.onError(error);
+      if (isRetrySet) return;
+      isRetrySet = true;
+      options.clock.after(waitMs, () => {
+        isRetrySet = false;
+        isEndDue = true;
+        if (!isBusy) void work();
+      });
+      waitMs = Math.min(2 * waitMs, longestWaitMs);
+    }
+  }
+
+  /** Stopping a task takes a while: others do not wait for it. */
+  async function stop({ taskId, refuse }: Trial): Promise<void> {
+    await orElse(options.quarantine(taskId), undefined);
+    refuse();
+  }
+
+  async function tryAlone(trial: Trial): Promise<void> {
+    const died = (await begin([trial], mostDeaths - 1)).get(trial.taskId) ?? 0;
+    if (died >= mostDeaths) {
+      void stop(trial);
+    } else {
+      trial.fill();
+      await end([trial]);
+    }
+  }
+
+  async function work(): Promise<void> {
+    isBusy = true;
+    while (waiting.length > 0 || isEndDue) {
+      const batch = waiting;
+      waiting = [];
+      isEndDue = false;
+      const died = batch.length === 0 ? new Map<string, number>() : await begin(batch, 0);
+      const isDoubtful = ({ taskId }: Trial) => (died.get(taskId) ?? 0) > 0;
+      const others = batch.filter((trial) => !isDoubtful(trial));
+      for (const trial of others) trial.fill();
+      await end(others);
+      for (const trial of batch.filter(isDoubtful)) await tryAlone(trial);
+    }
+    isBusy = false;
+  }
+
+  return {
+    run(taskId, fill, refuse) {
+      waiting.push({ taskId, fill, refuse });
+      if (!isBusy) void work();
+    },
+  };
+}

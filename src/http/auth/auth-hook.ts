@@ -1,0 +1,49 @@
+/** Lets a request through only when its actor's role covers what the route asks for. */
+
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import type { HttpContext } from '../context.ts';
+import { ProblemError } from '../problems.ts';
+import { type Refusal, roleAllows } from './actor.ts';
+import type { FailedLogins } from './failed-logins.ts';
+
+export type AuthHookOptions = Pick<HttpContext, 'authenticate'> & {
+  failedLogins: FailedLogins;
+  onRefused: (reason: Refusal['reason']) => void;
+  /** The request only waits from now on: its place is free. */
+  leave: (request: IncomingMessage) => void;
+  /** Whether a path that the request's method does not fit has public routes: its 405 needs no credentials. */
+  isPublic: (request: FastifyRequest) => boolean;
+};
+
+/** A hook for `onRequest`: sets `request.actor`, or ends the request with 401, 403 or 503. */
+export function authHook({ authenticate, failedLogins, onRefused, leave, isPublic }: AuthHookOptions) {
+  return async (request: FastifyRequest): Promise<void> => {
+    const role = request.routeOptions.config.role;
+    // Whoever has the token of a run speaks for its target: the route looks at it.
+    if (role === 'public' || role === 'token') return;
+    if (role === undefined && isPublic(request)) return;
+    const answer = await authenticate(request.headers);
+    if (!answer.ok) {
+      const { status, detail, headers, reason } = answer.errors;
+      onRefused(reason);
+      if (status === 401) {
+        leave(request.raw);
+        const forwardedFor = String(request.headers['x-forwarded-for'] ?? '');
+        await failedLogins.refused(request.ip, { reason, forwardedFor });
+      }
+      throw new ProblemError(
+        status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'unavailable',
+        detail,
+        { headers },
+      );
+    }
+    request.actor = answer.value;
+    // A path that is no route asks for credentials like the rest, and then is a 404.
+    if (role !== undefined && !roleAllows(answer.value.role, role))
+      throw new ProblemError(
+        'forbidden',
+        `this needs the role ${role}; "${answer.value.name}" is ${answer.value.role}`,
+      );
+  };
+}

@@ -1,0 +1,75 @@
+/** The body of a trigger: what its caller says of the run that it asks for. */
+
+import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { writeExactJson } from '../../domain/input/exact-json.ts';
+import { parseInstant } from '../../domain/input/instant.ts';
+import type { RunOrigin } from '../../domain/run/run.ts';
+import { readTraceparent } from '../../domain/run/trace.ts';
+import { unprocessable } from '../problems.ts';
+import { closedFields, instant } from '../schemas/parts.ts';
+
+/** The caller's word for what made it ask: printable characters. */
+export const triggerSource = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 128,
+  pattern: '^[^\\p{C}\\p{Zl}\\p{Zp}]*$',
+  patternHint: 'must be printable characters',
+  description: 'What made the caller ask, in a word: kept, and sent on in `X-Trigger-Source`.',
+  examples: ['deploy-42'],
+};
+
+export const TriggerInput = Type.Unsafe(
+  closedFields(
+    {
+      triggerSource,
+      input: {
+        description:
+          'Any JSON value but null: kept on the run, sent as the body where the task has none, and `{{ input.… }}` in templates.',
+      },
+      priority: { type: 'integer', minimum: 0, maximum: 9, description: "Of this run; the task's when absent." },
+      scheduledFor: {
+        ...instant,
+        description: 'The instant that the run is for, where that is not now: one that has passed.',
+      },
+    },
+    { $id: 'TriggerInput', examples: [{ triggerSource: 'deploy-42', input: { full: true } }] },
+  ),
+);
+
+type TriggerBody = {
+  triggerSource?: string | null;
+  input?: unknown;
+  priority?: number | null;
+  scheduledFor?: string | null;
+};
+
+/** What a trigger asks for; throws a 422. `now` is in epoch milliseconds, as `scheduledFor`: null for now. */
+export function readTrigger(request: FastifyRequest, now: number) {
+  const { input, priority = null, scheduledFor, ...body } = (request.body ?? {}) as TriggerBody;
+  const at = scheduledFor == null ? null : parseInstant(scheduledFor);
+  if (scheduledFor != null && (at === null || at < 0))
+    throw unprocessable([
+      { pointer: '#/scheduledFor', detail: 'must be an RFC 3339 instant such as "2026-12-01T09:00:00Z"' },
+    ]);
+  if (at !== null && at > now)
+    throw unprocessable([
+      {
+        pointer: '#/scheduledFor',
+        detail: 'lies in the future: a task with {"at": …} as its schedule runs once at such an instant',
+      },
+    ]);
+  return {
+    trigger: 'manual' as const,
+    origin: originOf(request, body.triggerSource ?? null),
+    input: input == null ? null : writeExactJson(input),
+    priority,
+    scheduledFor: at,
+  };
+}
+
+/** What is kept of the request that asks for a run. */
+export function originOf(request: FastifyRequest, source: string | null): RunOrigin {
+  return { source, requestId: request.id, trace: readTraceparent(request.headers.traceparent) };
+}

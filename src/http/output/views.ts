@@ -1,0 +1,158 @@
+/** Stored things as the contract shows them. */
+
+import { formatInstant } from '../../domain/input/instant.ts';
+import type { Role } from '../../domain/role.ts';
+import { nextOccurrence, occurrencesAfter, type Timing } from '../../domain/schedule/occurrence.ts';
+import type { Calendar } from '../../domain/schedule/zones/calendar.ts';
+import { hideSigning, maskCredentials } from '../../domain/target/credentials.ts';
+import type { HttpTarget } from '../../domain/target/target.ts';
+import { type TaskDefinition, timingOf } from '../../domain/task/task.ts';
+import { secondsPerPriority } from '../../store/runs/claims.ts';
+import type { LastRun, Run } from '../../store/runs/history.ts';
+import type { ListedTask } from '../../store/tasks/pages.ts';
+import type { Task } from '../../store/tasks/row.ts';
+import { inTurns } from '../../turns.ts';
+import { roleAllows } from '../auth/actor.ts';
+import type { HttpContext } from '../context.ts';
+import { alreadyJson } from './write-answer.ts';
+
+/** When a task fires next after `now` (epoch milliseconds); null when it does not. */
+function nextRunAt(task: Task, now: number, calendar: Calendar): number | null {
+  const timing = timingOfActive(task, calendar);
+  return timing === null || runsLeft(task) === 0 ? null : nextOccurrence(timing, now);
+}
+
+/** The next `count` instants at which an active task fires, after `after`; fewer where they are not wanted any more. */
+export async function nextRuns(
+  task: Task,
+  after: number,
+  count: number,
+  { calendar, turns }: Pick<HttpContext, 'calendar' | 'turns'>,
+  isWanted: () => boolean,
+): Promise<number[]> {
+  const timing = timingOfActive(task, calendar);
+  return timing === null
+    ? []
+    : inTurns(occurrencesAfter(timing, after), Math.min(count, runsLeft(task)), turns, isWanted);
+}
+
+export function timingOfActive({ definition, uid, activeFrom }: Task, calendar: Calendar): Timing | null {
+  return definition.status === 'active' ? timingOf(uid, definition, activeFrom, calendar) : null;
+}
+
+/** Of `maxRuns`. */
+function runsLeft({ definition, claimed }: Task): number {
+  return definition.maxRuns === null ? Number.POSITIVE_INFINITY : Math.max(0, definition.maxRuns - claimed);
+}
+
+/** A task as somebody of this role may see it: only those who may change it see the credentials in its headers. */
+export function taskView(task: Task, lastRun: LastRun | undefined, now: number, calendar: Calendar, role: Role) {
+  const last = lastRun && {
+    ...{ id: lastRun.id, status: lastRun.status },
+    ...{ scheduledFor: lastRun.scheduledFor.getTime(), finishedAt: lastRun.finishedAt?.getTime() ?? null },
+  };
+  return { ...definitionView(task, role), ...changingView(nextRunAt(task, now, calendar), last ?? null) };
+}
+
+/** What changes with the version of a task alone. */
+export function definitionView(task: Task, role: Role) {
+  const definition = (roleAllows(role, 'admin') ? hideSigning : maskCredentials)(task.definition);
+  return {
+    id: task.id,
+    ...definition,
+    ...asWritten(definition),
+    version: task.version,
+    createdAt: formatInstant(task.createdAt),
+    updatedAt: formatInstant(task.updatedAt),
+  };
+}
+
+/** What changes by itself. Instants are epoch milliseconds. */
+export function changingView(next: number | null, lastRun: ListedTask['lastRun']) {
+  return {
+    nextRunAt: next === null ? null : formatInstant(next),
+    lastRun: lastRun && {
+      ...{ id: lastRun.id, status: lastRun.status, scheduledFor: formatInstant(lastRun.scheduledFor) },
+      finishedAt: lastRun.finishedAt === null ? null : formatInstant(lastRun.finishedAt),
+    },
+  };
+}
+
+/** The targets of a definition whose bodies JavaScript would write otherwise than they were written. */
+function asWritten({ target, fallback }: Pick<TaskDefinition, 'target' | 'fallback'>) {
+  return {
+    ...(target.bodyText !== undefined && { target: targetView(target) }),
+    ...(fallback?.bodyText !== undefined && { fallback: targetView(fallback) }),
+  };
+}
+
+function targetView({ bodyText, ...target }: HttpTarget) {
+  return { ...target, body: alreadyJson(bodyText as string) };
+}
+
+export function runView(run: Run) {
+  const error = run.errorKind === null ? null : { kind: run.errorKind, message: run.errorMessage ?? '' };
+  const duration = run.startedAt && run.finishedAt ? run.finishedAt.getTime() - run.startedAt.getTime() : null;
+  return {
+    id: run.id,
+    taskId: run.taskId,
+    trigger: run.trigger,
+    triggerSource: run.origin?.source ?? null,
+    input: run.input === null ? null : alreadyJson(run.input),
+    priority: priorityOf(run),
+    scheduledFor: shown(run.scheduledFor),
+    status: run.status,
+    attempt: run.attempt,
+    maxAttempts: run.maxAttempts,
+    replica: run.owner,
+    createdAt: shown(run.createdAt),
+    startedAt: shown(run.startedAt),
+    finishedAt: shown(run.finishedAt),
+    latenessMs: run.startedAt ? run.startedAt.getTime() - run.scheduledFor.getTime() : null,
+    durationMs: duration,
+    result:
+      run.httpStatus === null && run.output === null
+        ? null
+        : { httpStatus: run.httpStatus, output: run.output, truncated: run.truncated ?? false },
+    error,
+    attempts: attemptsOf(run, error),
+    reason: run.reason,
+    progress: run.progress ?? null,
+    heartbeatDueAt: shown(run.heartbeatDue),
+  };
+}
+
+/** A step of priority is a head start of ten seconds among runs that wait. */
+function priorityOf({ dueAt, rank }: Run): number {
+  return Math.round((dueAt.getTime() - rank.getTime()) / (secondsPerPriority * 1_000));
+}
+
+/** The finished attempts, and the one under way. An only attempt is told by the run itself. */
+function attemptsOf(run: Run, error: { kind: string; message: string } | null) {
+  const attempts: object[] = [...(run.attempts ?? [])];
+  if (run.status === 'running' && run.heartbeatDue === null)
+    attempts.push({
+      attempt: run.attempt,
+      status: 'running',
+      startedAt: attempts.length === 0 ? shown(run.startedAt) : null,
+      finishedAt: null,
+      error: null,
+      httpStatus: null,
+    });
+  else if (attempts.length === 0 && run.startedAt && run.finishedAt)
+    attempts.push({
+      attempt: run.attempt,
+      status: run.status,
+      startedAt: shown(run.startedAt),
+      finishedAt: shown(run.finishedAt),
+      error,
+      httpStatus: run.httpStatus,
+    });
+  return attempts;
+}
+
+function shown(instant: Date): string;
+function shown(instant: Date | null): string | null;
+function shown(instant: Date | null): string | null {
+  return instant && formatInstant(instant.getTime());
+}

@@ -1,0 +1,177 @@
+/** Connects to Redis so that a dead server costs time-outs, never a queue of waiting calls. */
+
+import { Cluster, Redis } from 'ioredis';
+import type { Clock, Timer } from '../clock.ts';
+import type { Logger } from '../observability/log.ts';
+import type { RedisAddress } from '../settings/redis.ts';
+
+export type RedisConnection = {
+  redis: Redis | Cluster;
+  /** Whether keys of one call have to share a slot. */
+  clustered: boolean;
+  /** Whether the server can be asked right now, and refuses nothing of what is watched, or of `what` alone. */
+  up(what?: string): boolean;
+  /** What stands before every key and channel. */
+  prefix: string;
+  /**
+   * Asks, whenever there is a connection and every few seconds, whether something is allowed that is needed: where it is
+   * refused (a user without the right, a replica that is read-only), the server counts as away until it is not.
+   */
+  watch(what: string, ask: () => Promise<unknown>): void;
+  close(): void;
+};
+
+/** How long one command may take, in milliseconds: a slow lock server must not make occurrences late. */
+const commandTimeoutMs = 250;
+/** A connection over which nothing comes for so long, though something was asked, is taken for dead. */
+const silenceMs = 1_000;
+const connectTimeoutMs = 2_000;
+
+/** Nothing waits for a connection, and nothing is sent again: whoever asked has gone on with the fence alone. */
+const common = {
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 1,
+  connectTimeout: connectTimeoutMs,
+  commandTimeout: commandTimeoutMs,
+  socketTimeout: silenceMs,
+};
+
+const pauseBeforeRetry = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000);
+
+/** What the server answered itself, other than by being late or gone. */
+const isRefusal = (error: Error) => error.name === 'ReplyError';
+
+/** How often it is asked whether what is needed is allowed, in milliseconds. */
+const watchEveryMs = 5_000;
+
+/** Where a Redis is, and how to read that again when its credentials are refused: their file may hold others by then. */
+export type RedisSource = { address: RedisAddress; readAgain: () => RedisAddress };
+
+/** What a server says that does not know a user, or not by this password. */
+const isAboutCredentials = (error: Error) =>
+  isRefusal(error) && /^(WRONGPASS|NOAUTH|ERR invalid password)/.test(error.message);
+
+/** Connects, and again whenever the connection is lost. Never throws: until there is a connection, `up` is false. */
+export function connectRedis(source: RedisSource, log: Logger, clock: Pick<Clock, 'after'>): RedisConnection {
+  const { address } = source;
+  let credentialsRefused = false;
+  const redis = open(address, (attempt) => {
+    if (credentialsRefused) useCredentials(redis, credentialsOf(source.readAgain()));
+    credentialsRefused = false;
+    return pauseBeforeRetry(attempt);
+  });
+  /** What is refused, by what it is needed for. */
+  const refusals = new Map<string, string>();
+  const watches: { look: () => void; end: () => void }[] = [];
+  /** What was told last; null while it works. */
+  let failing: Error | null = null;
+  let closed = false;
+
+  /** One line when it fails, and one when it works again. A refusal is told also after another reason: it stays. */
+  function tell(error: Error | null): void {
+    if (error && (failing === null || (isRefusal(error) && !isRefusal(failing))))
+      log.warn({ err: error }, 'Redis cannot be used: the fence in Postgres holds alone');
+    if (!error && failing) log.info('Redis is back');
+    failing = error && failing && isRefusal(failing) ? failing : error;
+  }
+
+  function note(what: string, error: Error | null): void {
+    if (error) {
+      refusals.set(what, error.message);
+      tell(error);
+    } else if (refusals.delete(what) && refusals.size === 0) tell(null);
+  }
+
+  redis.on('error', (error: Error) => {
+    credentialsRefused ||= isAboutCredentials(error);
+    tell(error);
+  });
+  redis.on('ready', () => {
+    // What was refused may be so still: the answers to what is asked now will tell.
+    if (refusals.size === 0) tell(null);
+    for (const { look } of watches) look();
+  });
+  return {
+    redis,
+    clustered: address.kind === 'cluster',
+    prefix: redis.options.keyPrefix ?? '',
+    up: (what) => redis.status === 'ready' && (what === undefined ? refusals.size === 0 : !refusals.has(what)),
+    watch(what, ask) {
+      let timer: Timer | null = null;
+      function look(): void {
+        if (closed) return;
+        timer?.cancel();
+        // Whatever becomes of this question: a connection that is lost in the middle may leave it open.
+        timer = clock.after(watchEveryMs, look);
+        if (redis.status !== 'ready') return;
+        ask().then(
+          () => note(what, null),
+          // A server that is slow, or gone, has refused nothing.
+          (error: Error) => isRefusal(error) && note(what, error),
+        );
+      }
+      watches.push({ look, end: () => timer?.cancel() });
+      look();
+    },
+    close() {
+      closed = true;
+      for (const { end } of watches) end();
+      redis.disconnect();
+    },
+  };
+}
+
+type Credentials = { username?: string | undefined; password?: string | undefined };
+
+function credentialsOf(address: RedisAddress): Credentials {
+  if (address.kind !== 'server') return address.credentials;
+  const { username, password } = new URL(address.url);
+  return { username: decodeURIComponent(username) || undefined, password: decodeURIComponent(password) || undefined };
+}
+
+/** The next connections use these: ioredis reads its options whenever it connects. */
+function useCredentials(redis: Redis | Cluster, credentials: Credentials): void {
+  if (redis instanceof Redis) Object.assign(redis.options, credentials);
+  else
+    for (const options of [redis.options.redisOptions, ...redis.nodes('all').map((node) => node.options)])
+      Object.assign(options ?? {}, credentials);
+}
+
+function open(address: RedisAddress, retryStrategy: (attempt: number) => number): Redis | Cluster {
+  const single = { ...common, enableOfflineQueue: false, retryStrategy };
+  if (address.kind === 'server') return new Redis(address.url, single);
+  const { nodes, credentials, tls } = address;
+  if (address.kind === 'sentinel') {
+    const { sentinelCredentials } = address;
+    return new Redis({
+      ...single,
+      ...credentials,
+      ...(sentinelCredentials.username && { sentinelUsername: sentinelCredentials.username }),
+      ...(sentinelCredentials.password && { sentinelPassword: sentinelCredentials.password }),
+      sentinels: [...nodes],
+      name: address.master,
+      db: address.db,
+      sentinelCommandTimeout: connectTimeoutMs,
+      sentinelRetryStrategy: pauseBeforeRetry,
+      // A master that was made a replica while the connection stayed: the Sentinels know the new one.
+      reconnectOnError: (error: Error) => error.message.includes('READONLY'),
+      ...(tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
+    });
+  }
+  const cluster = new Cluster([...nodes], {
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryStrategy,
+    // What a node that is lost has not answered is not sent again.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    maxRedirections: 3,
+    slotsRefreshTimeout: connectTimeoutMs,
+    slotsRefreshInterval: 2_000,
+    // Certificates are made out for names: these must not be turned into addresses.
+    ...(tls && { dnsLookup: (host, callback) => callback(null, host) }),
+    redisOptions: { ...common, ...credentials, ...(tls && { tls: {} }) },
+  });
+  // By itself a connection to a node is opened by the first call, and what is called until it stands is refused.
+  cluster.on('+node', (node: Redis) => node.connect().catch(() => {}));
+  return cluster;
+}

@@ -1,0 +1,99 @@
+/** Tells the other replicas at once that something changed. A signal may be lost: each of them also polls. */
+
+import type { Clock, Timer } from '../clock.ts';
+import type { Logger } from '../observability/log.ts';
+import { connectRedis, type RedisConnection, type RedisSource } from './connection.ts';
+
+/**
+ * `tasks`: a definition changed. `waiting`: a run waits to be taken. `checks`: one waits for the answer of its hook.
+ * `cancel`: a running run is to be aborted. `over`: a run that somebody may wait for has ended.
+ */
+export type Signal = 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over';
+
+export type Signals = {
+  send(signal: Signal): void;
+  close(): void;
+};
+
+/** The signals of a replica that is alone: what it sends comes straight back. */
+export function createLocalSignals(receive: (signal: Signal) => void): Signals {
+  return { send: receive, close() {} };
+}
+
+const probe = 'probe';
+
+const quiet = (log: Logger) => log.child({}, { level: log.level === 'trace' ? 'trace' : 'error' });
+
+/** How often the subscription is asked for again, in milliseconds. */
+const checkMs = 2_000;
+
+/**
+ * Signals by Redis publish and subscribe on the channel `name`; the sender gets its own without the detour. In a Cluster every
+ * node passes them on to all others, so it does not matter which one somebody is connected to.
+ */
+export function createRedisSignals(
+  source: RedisSource,
+  publisher: RedisConnection,
+  name: string,
+  receive: (signal: Signal) => void,
+  log: Logger,
+  clock: Clock,
+): Signals {
+  // Of a server that is away, or refuses something, the other connection tells.
+  const subscriber = connectRedis(source, quiet(log), clock);
+  const channel = publisher.prefix + name;
+  let timer: Timer | null = null;
+  let unanswered = false;
+
+  function subscribe(): void {
+    unanswered = true;
+    subscriber.redis
+      .subscribe(channel)
+      .catch((error: Error) => log.debug({ err: error }, 'could not subscribe to signals'))
+      .finally(() => {
+        unanswered = false;
+      });
+  }
+
+  /**
+   * Who only listens does not notice that nobody is there any more, and a Cluster's client gives up when the node that it
+   * wanted to listen to is away: subscribing once more is the question that shows both, and the cure.
+   */
+  function check(): void {
+    timer = clock.after(checkMs, check);
+    if (!subscriber.up()) return;
+    if (unanswered) subscriber.redis.disconnect(true);
+    else subscribe();
+  }
+
+  subscriber.redis.on('ready', subscribe);
+  publisher.watch('signals', async () => {
+    // Nobody takes it for a signal.
+    await publisher.redis.publish(channel, probe);
+    if (subscriber.up()) await subscriber.redis.subscribe(channel);
+  });
+  subscriber.redis.on(
+    'message',
+    (_channel: string, message: string) => message !== probe && receive(message as Signal),
+  );
+  check();
+  const unsent = new Set<Signal>();
+
+  function publish(): void {
+    for (const signal of unsent) if (publisher.up('signals')) publisher.redis.publish(channel, signal).catch(() => {}); // Lost signals are what the polls are for.
+    unsent.clear();
+  }
+
+  return {
+    send(signal) {
+      receive(signal);
+      // Once for all who say the same in one turn of the event loop.
+      if (unsent.size === 0) setImmediate(publish);
+      unsent.add(signal);
+    },
+    close() {
+      timer?.cancel();
+      subscriber.close();
+    },
+  };
+}

@@ -1,0 +1,300 @@
+/** The composition root: builds one replica out of its parts, starts it and ends it. Two can live in one process. */
+
+import { randomFillSync, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Clock } from '../clock.ts';
+import { createRunIds, type RunIds } from '../domain/run/ids.ts';
+import { createRunTokens, type RunTokens } from '../domain/run/token.ts';
+import { createCalendar } from '../domain/schedule/zones/calendar.ts';
+import { observeRuns } from '../engine/attempts/run-log.ts';
+import { createDatabaseTime } from '../engine/cluster/database-time.ts';
+import { type Engine, startEngine } from '../engine/engine.ts';
+import { type Loop, startLoop } from '../engine/loop.ts';
+import { createHttpExecutor } from '../executors/http/executor.ts';
+import { createTargetFilter } from '../executors/http/filter/target-filter.ts';
+import { createSystemResolver } from '../executors/http/names/system-resolver.ts';
+import { createProxyChoice } from '../executors/http/proxy-choice.ts';
+import { fillInTemplates } from '../executors/http/templates.ts';
+import { warmUp } from '../executors/http/warm-up.ts';
+import { buildApp } from '../http/app.ts';
+import { createRunWaiters } from '../http/run-waiters.ts';
+import type { Logger } from '../observability/log.ts';
+import { createMetrics } from '../observability/metrics.ts';
+import { connectRedis } from '../redis/connection.ts';
+import { noLock } from '../redis/lock.ts';
+import { createRedisLock } from '../redis/redis-lock.ts';
+import { createLocalSignals, createRedisSignals, type Signal, type Signals } from '../redis/signals.ts';
+import type { Settings } from '../settings/settings.ts';
+import { isLoopback } from '../settings/values.ts';
+import { readCluster } from '../store/cluster/cluster.ts';
+import { endReplicas } from '../store/cluster/replicas.ts';
+import { type EmbeddedStore, startEmbedded } from '../store/embedded/embedded.ts';
+import { checkpoint, maintain } from '../store/embedded/maintenance.ts';
+import { openDatabase } from '../store/postgres/database.ts';
+import { createFullDiskAlarm } from '../store/postgres/full-disk.ts';
+import { migrate } from '../store/postgres/migrate.ts';
+import { previousRun, runsOver } from '../store/runs/history.ts';
+import { createTurns } from '../turns.ts';
+import { createOriginBreakers } from './origin-breakers.ts';
+import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
+import { createPreparation } from './prepare-database.ts';
+import { templateTrials } from './quarantine.ts';
+import type { Secrets } from './secrets.ts';
+
+export type ServiceOptions = {
+  settings: Settings;
+  secrets: Secrets;
+  clock: Clock;
+  log: Logger;
+  version: string;
+  /** The version of the time zone data; null where it is not known. */
+  tz: string | null;
+  /** Something that cannot be mended from inside: the process should end. */
+  onFatal: (reason: string) => void;
+};
+
+/** A running replica. */
+export type Service = {
+  /** Where it listens. */
+  url: string;
+  /** Ends it in phases, letting running attempts finish within the grace of the settings. Never rejects. */
+  stop(): Promise<void>;
+};
+
+const bootPatienceMs = 2_000;
+const partingMs = 1_000;
+const upkeepEveryMs = 10 * 60_000;
+
+/** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
+export async function startService({
+  settings,
+  secrets,
+  clock,
+  log,
+  version,
+  tz,
+  onFatal,
+}: ServiceOptions): Promise<Service> {
+  const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, { clock, log, onFatal }) : null;
+  const connection = embedded?.connection ?? secrets.database;
+  const fullDisk = createFullDiskAlarm(clock.monotonic, log);
+  const random = Math.random;
+  const open: OpenPool = (purpose, maxConnections, timeoutMs, indexScansOnly = false) =>
+    openDatabase({
+      ...{ connection, purpose, maxConnections, timeoutMs, indexScansOnly, log, clock, random },
+      onError: fullDisk.note,
+    });
+  // Its one session must not be shared while the schema changes: before the pool and before the first request.
+  if (embedded)
+    await migrate(connection, { clock, log }).catch(async (error: Error) => {
+      throw new Error((await embedded.fault()) ?? error.message, { cause: error });
+    });
+  const pools = embedded ? onePool(open, clock) : separatePools(open, settings);
+  const { api, other } = pools;
+
+  const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
+  const runs = observeRuns({ log, mode: settings.logRuns, count: metrics.runSettled, after: clock.after });
+  const calendar = createCalendar();
+  const time = createDatabaseTime(clock);
+  const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
+  const names = createSystemResolver(clock, settings.targetDnsServers);
+  const calling = {
+    clock,
+    now: time.now,
+    resolve: names.resolve,
+    version,
+    filter,
+    signerFor: secrets.signerFor,
+    randomBytes: (size: number) => randomFillSync(Buffer.alloc(size)),
+    random: Math.random,
+    maxConnectionsPerOrigin: settings.maxConcurrentPerOrigin ?? Math.max(1, settings.maxConcurrentRuns >> 1),
+  };
+  const executor = createHttpExecutor({
+    ...calling,
+    proxyOf: settings.proxies && createProxyChoice(settings.proxies),
+    onPostponed: () => metrics.postponed('origin_full'),
+    onSaturated(origin, isSaturated) {
+      if (isSaturated) log.warn({ origin }, 'calls to this origin do not end: more are made only as they do');
+      else log.info({ origin }, 'calls to an origin that took too long end again');
+    },
+  });
+  const rehearsing = createHttpExecutor({
+    ...calling,
+    filter: createTargetFilter({ deny: [], allow: [] }),
+    onPostponed() {},
+    onSaturated() {},
+  });
+
+  const { originOf } = executor;
+  const breakers = createOriginBreakers({ settings, clock, log, metrics, random: Math.random, originOf });
+
+  let engine: Engine | null = null;
+  let upkeep: Loop | null = null;
+  let tokens: RunTokens | null = null;
+  let runIds: RunIds | null = null;
+  let closing = false;
+  const preparation = createPreparation({
+    ...{ pools, clock, log, onFatal, own: connection },
+    owner: settings.migrationDatabaseUrl === null ? null : secrets.owner,
+  });
+  const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
+  const receive = (signal: Signal) => (signal === 'over' ? runWaiters.look() : engine?.receive(signal));
+  const redis = secrets.redis === null ? null : connectRedis(secrets.redis, log, clock);
+  let signals: Signals = createLocalSignals(receive);
+
+  const holdingTurns = createTurns(clock.monotonic, setImmediate);
+  const app = await buildApp({
+    database: api,
+    log,
+    metrics,
+    calendar,
+    authenticate: secrets.authenticate,
+    now: time.now,
+    refusesUrl: filter.refusesUrl,
+    signal: (what) => signals.send(what),
+    runWaiters,
+    async faults() {
+      const found: Record<string, string> = {
+        ...(engine?.faults() ?? { postgres: preparation.fault() }),
+      };
+      const full = (await embedded?.fault()) ?? fullDisk.fault();
+      if (full !== null) found.disk = full;
+      if (closing) found.shutdown = 'the replica is shutting down';
+      return found;
+    },
+    started: () => engine !== null,
+    olderZones() {
+      const zones = engine?.state().zones;
+      return zones?.outdated ? zones : null;
+    },
+    draining: () => closing,
+    attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
+    runIds: () => runIds as RunIds,
+    runEnded: runs.ended,
+    share: Math.random,
+    random: (bytes) => randomFillSync(bytes),
+    pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
+    turns: createTurns(clock.monotonic, setImmediate),
+    holdingTurns,
+    version,
+    clock,
+    door: { ...settings, isLoopback, maxRequests: settings.maxConcurrentRequests },
+    metricsNeedAuth: settings.metricsAuth === 'on',
+  });
+
+  // Postgres may come later than this process: until then it listens, is not ready, and tries again.
+  const boot = startLoop({
+    name: 'boot',
+    clock,
+    log,
+    retryMs: 1_000,
+    async step() {
+      if (engine || closing) return 3_600_000;
+      const cluster = embedded ? await readCluster(other.pool) : await preparation.prepare();
+      if (cluster === null || closing) return 3_600_000;
+      if (embedded) await endReplicas(other.pool);
+      if (secrets.redis && redis)
+        signals = createRedisSignals(secrets.redis, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
+      tokens = createRunTokens(cluster.secret);
+      runIds = createRunIds(cluster.runSalt);
+      const trials = templateTrials({
+        ...{ database: other, runIds, calendar, clock, log, process: randomUUID() },
+        onChange: () => signals.send('tasks'),
+      });
+      const execute = fillInTemplates(executor.execute, (runId) => previousRun(other.pool, runId), trials);
+      engine = startEngine({
+        clock,
+        time,
+        log,
+        metrics,
+        calendar,
+        random: Math.random,
+        turns: holdingTurns,
+        db: pools,
+        lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
+        execute: breakers?.guard(execute) ?? execute,
+        prepare: executor.prepare,
+        breakers: () => breakers?.states() ?? [],
+        callHook: executor.execute,
+        tokens,
+        runIds,
+        runs,
+        signal: (signal) => signals.send(signal),
+        maxConcurrent: settings.maxConcurrentRuns,
+        stagedBatches: pools.stagedBatches,
+        leaseTtlMs: settings.leaseTtlMs,
+        historyRetentionMs: settings.historyRetentionMs,
+        onLoaded: () =>
+          void warmUp({ clock, executor: rehearsing, newId: randomUUID }).then(
+            (calls) => log.debug({ calls }, 'warmed up'),
+            (error) => log.debug({ err: error }, 'could not warm up'),
+          ),
+        identity: { version, tz, host: hostname(), pid: process.pid },
+      });
+      if (embedded)
+        upkeep = startLoop({
+          name: 'upkeep',
+          clock,
+          log,
+          retryMs: upkeepEveryMs,
+          step: async () => {
+            await maintain(other);
+            return upkeepEveryMs;
+          },
+        });
+      const running = engine;
+      metrics.observeState(() => {
+        const state = running.state();
+        return {
+          ...state,
+          dependencies: { postgres: state.leaseRemainingMs > 0, ...(redis ? { redis: redis.up() } : {}) },
+        };
+      });
+      return 3_600_000;
+    },
+  });
+
+  const url = await app.listen({
+    host: settings.host,
+    port: settings.port,
+    listenTextResolver: (address) => `accepting connections at ${address}`,
+  });
+  log.info({ url, tz, store: embedded ? 'embedded' : 'postgres', redis: redis !== null }, 'listening');
+  return {
+    url,
+    async stop() {
+      closing = true;
+      // A migration that waits for another replica's must not hold this up.
+      await Promise.race([boot.stop(), new Promise<void>((resume) => clock.after(bootPatienceMs, resume))]);
+      // Connections that a balancer keeps are told to close with their next answer: give them the time for one.
+      const partedAt = clock.monotonic() + (isLoopback(settings.host) ? 0 : partingMs);
+      await engine?.stop(settings.shutdownGraceMs);
+      await new Promise<void>((resume) => clock.after(Math.max(0, partedAt - clock.monotonic()), resume));
+      executor.close();
+      rehearsing.close();
+      names.close();
+      await app.close();
+      signals.close();
+      redis?.close();
+      await upkeep?.stop();
+      if (embedded)
+        await checkpoint(other).catch((error) => log.warn({ err: error }, 'the last checkpoint of the store failed'));
+      await closePools(pools);
+      await embedded?.stop();
+      metrics.close();
+    },
+  };
+}
+
+type Opening = Pick<ServiceOptions, 'clock' | 'log' | 'onFatal'>;
+
+async function openEmbedded(dataDir: string, { clock, log, onFatal }: Opening): Promise<EmbeddedStore> {
+  const opened = await startEmbedded({
+    dataDir,
+    clock,
+    onNew: (folder) => log.info({ folder }, 'making the embedded store; this first start takes some seconds'),
+    onDeath: (reason) => onFatal(`the embedded store died: ${reason}`),
+  });
+  if (!opened.ok) throw new Error(opened.errors);
+  return opened.value;
+}

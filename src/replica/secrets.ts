@@ -1,0 +1,106 @@
+/** The keys and secrets of a replica, which can be read again from their files while it runs. */
+
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Result } from '../errors.ts';
+import { createSignatures, type Signatures } from '../executors/http/signature.ts';
+import { type Authenticator, createAuth } from '../http/auth/auth.ts';
+import type { Logger } from '../observability/log.ts';
+import type { RedisAddress } from '../settings/redis.ts';
+import type { Settings } from '../settings/settings.ts';
+
+export type Secrets = {
+  authenticate: Authenticator;
+  signerFor: Signatures['signerFor'];
+  /** Of `DATABASE_URL` and `MIGRATION_DATABASE_URL`; empty where they are not set. */
+  database: StoreAddress;
+  /** Of `REDIS_URL`; null where it is not set. */
+  redis: { address: RedisAddress; readAgain: () => RedisAddress } | null;
+  owner: StoreAddress;
+  /**
+   * Reads all settings again and uses the keys and secrets in them from now on; a fault is logged, and the old ones stay.
+   * Never throws.
+   */
+  readAgain(): void;
+};
+
+/** A connection string, and how to read it again when its credentials are refused: its file may hold others by then. */
+export type StoreAddress = { connectionString: string; readAgain: () => string };
+
+export type SecretsOptions = {
+  settings: Settings;
+  /** As at the start: the environment is the same, the files that it names may not be. */
+  readSettings: () => Result<Settings, string[]>;
+  clock: Clock;
+  log: Logger;
+};
+
+export function createSecrets({ settings, readSettings, clock, log }: SecretsOptions): Secrets {
+  const auth = createAuth(settings, clock, log);
+  const signatures = createSignatures(settings.signingSecrets);
+  let current = settings;
+
+  function storeAddress(name: 'databaseUrl' | 'migrationDatabaseUrl'): StoreAddress {
+    let last = settings[name] ?? '';
+    return {
+      connectionString: last,
+      readAgain() {
+        const read = readSettings();
+        last = (read.ok && read.value[name]) || last;
+        return last;
+      },
+    };
+  }
+
+  function redisSource(): Secrets['redis'] {
+    const address = settings.redisUrl;
+    if (address === null) return null;
+    return {
+      address,
+      readAgain() {
+        const read = readSettings();
+        return (read.ok && read.value.redisUrl) || address;
+      },
+    };
+  }
+
+  return {
+    redis: redisSource(),
+    database: storeAddress('databaseUrl'),
+    owner: storeAddress('migrationDatabaseUrl'),
+    authenticate: auth.authenticate,
+    signerFor: signatures.signerFor,
+    readAgain() {
+      const read = readSettings();
+      if (!read.ok) {
+        log.error({ faults: read.errors }, 'the settings could not be read again: keys and secrets stay as they were');
+        return;
+      }
+      const changed = changedSecrets(current, read.value);
+      current = read.value;
+      auth.replace(current);
+      signatures.replace(current.signingSecrets);
+      log.info({ changed }, 'the settings were read again: keys and secrets are those of the files now');
+    },
+  };
+}
+
+/** The names of those that are not what they were. */
+function changedSecrets(before: Settings, after: Settings): string[] {
+  const keys = ({ apiKeys }: Settings) => apiKeys.map(({ name, role, sha256 }) => `${name}:${role}:${sha256}`).join();
+  const changed: string[] = [];
+  if (keys(before) !== keys(after)) changed.push('API_KEYS');
+  if (!areEqual([before.jwtSecret], [after.jwtSecret])) changed.push('JWT_SECRET');
+  if (!areEqual(before.signingSecrets, after.signingSecrets)) changed.push('SIGNING_SECRETS');
+  return changed;
+}
+
+function areEqual(before: readonly (KeyObject | null)[], after: readonly (KeyObject | null)[]): boolean {
+  return (
+    before.length === after.length &&
+    before.every((key, place) => {
+      const other = after[place];
+      return key === null || other == null ? key === other : key.equals(other);
+    })
+  );
+}

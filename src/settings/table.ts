@@ -1,0 +1,277 @@
+/** The table of all settings: name, default, meaning, and how each is read. */
+
+import type { KeyObject } from 'node:crypto';
+import { ok, type Result } from '../errors.ts';
+import { basePath, type HostName, hostNames, origins } from './door.ts';
+import { redisAddress } from './redis.ts';
+import {
+  type ApiKey,
+  addresses,
+  apiKeys,
+  duration,
+  hmacSecret,
+  host,
+  integer,
+  keySetUrl,
+  oneOf,
+  type Parse,
+  postgresUrl,
+  shareOrOff,
+  text,
+} from './values.ts';
+
+/** What other layers know how to read: handed in, because a leaf imports no layer. */
+export type SettingParsers = {
+  /** CIDRs and hosts, as text per rule. */
+  addressRules: Parse<string[]>;
+  /** The URL of a proxy; a fault repeats nothing of it. */
+  proxyUrl: Parse<string>;
+  /** `whsec_…` secrets, newest first; a fault repeats none of them. */
+  signingSecrets: Parse<KeyObject[]>;
+};
+
+export type Definition<T> = {
+  name: string;
+  default: string | null;
+  meaning: string;
+  secret: boolean;
+  parse: (text: string, parsers: SettingParsers) => Result<T, string[]>;
+  /** The value where there is neither text nor a default. */
+  absent: T;
+};
+
+type Reader<T> = Definition<T>['parse'];
+
+/** With a default, written as people write it. */
+const setting = <T>(name: string, fallback: string, meaning: string, parse: Reader<T>): Definition<T> => ({
+  name,
+  default: fallback,
+  meaning,
+  secret: false,
+  parse,
+  absent: undefined as T, // never used: there is a default
+});
+/** Without a default. */
+const optional = <T, A>(name: string, meaning: string, parse: Reader<T>, absent: A): Definition<T | A> => ({
+  name,
+  default: null,
+  meaning,
+  secret: false,
+  parse,
+  absent,
+});
+/** Without a default, never shown, and possibly from the file that `NAME_FILE` names. */
+const secret = <T, A>(name: string, meaning: string, parse: Reader<T>, absent: A): Definition<T | A> => ({
+  ...optional(name, meaning, parse, absent),
+  secret: true,
+});
+
+/** Link-local addresses and the metadata services of clouds. */
+const metadataTargets =
+  '169.254.0.0/16,fe80::/10,fd00:ec2::/32,fd20:ce::254,100.100.100.200,168.63.129.16,192.0.0.192,' +
+  'metadata.google.internal,metadata.goog';
+/** `private` adds to the default what is not public, and takes nothing away from it. */
+const isPrivate = /(^|[\s,])private([\s,]|$)/i;
+
+const noKeys: readonly ApiKey[] = [];
+const noHosts: readonly HostName[] = [];
+const noOrigins: readonly string[] = [];
+const noRules: readonly string[] = [];
+const noSecrets: readonly KeyObject[] = [];
+
+export const settingTable = {
+  host: setting(
+    'HOST',
+    '127.0.0.1',
+    'Address to listen on. Beyond loopback it refuses to start without auth, unless `AUTH=none` says so.',
+    host,
+  ),
+  port: setting('PORT', '8080', 'Port to listen on; `0` takes any free one.', integer(0, 65_535)),
+  databaseUrl: secret(
+    'DATABASE_URL',
+    'Postgres 14 or later; several hosts as `host1,host2`. Absent: the embedded store in `DATA_DIR`, for one replica and without Redis.',
+    postgresUrl,
+    null,
+  ),
+  migrationDatabaseUrl: secret(
+    'MIGRATION_DATABASE_URL',
+    'The connection of the owner of the tables, used for migrations alone; `DATABASE_URL` when absent.',
+    postgresUrl,
+    null,
+  ),
+  poolApi: setting('POOL_API', '8', 'Connections to Postgres for API requests, per replica.', integer(1, 1_000)),
+  poolClaims: setting(
+    'POOL_CLAIMS',
+    '12',
+    'Connections for claims and outcomes; those beyond four are for herds that are written before they are due.',
+    integer(2, 1_000),
+  ),
+  poolEngine: setting(
+    'POOL_ENGINE',
+    '3',
+    'Connections for everything else but the lease, which has one.',
+    integer(2, 1_000),
+  ),
+  redisUrl: secret(
+    'REDIS_URL',
+    'Redis or Valkey 6.2 or later; wanted with `DATABASE_URL`. Also `redis+sentinel://host:26379,host2:26379/master-name` ' +
+      'and `redis+cluster://host:6379,host2:6379`; `rediss` for TLS.',
+    redisAddress,
+    null,
+  ),
+  dataDir: setting('DATA_DIR', './data', "The embedded store's folder; not used with `DATABASE_URL`.", text),
+  auth: optional(
+    'AUTH',
+    '`none` lets everyone in as admin. Otherwise any of `API_KEYS`, `JWT_SECRET` and `JWT_JWKS_URL` switches auth on.',
+    oneOf('none'),
+    null,
+  ),
+  apiKeys: secret(
+    'API_KEYS',
+    'List of `name:role:sha256-hex`. Roles: `reader`, `operator` (also start, stop, trigger, cancel), `admin`.',
+    apiKeys,
+    noKeys,
+  ),
+  jwtSecret: secret(
+    'JWT_SECRET',
+    'Secret of HS256 tokens, at least 32 bytes. Their role is in the claim `role`.',
+    hmacSecret,
+    null,
+  ),
+  jwtJwksUrl: optional(
+    'JWT_JWKS_URL',
+    'Key set (JWKS) of RS256, PS256, ES256 and EdDSA tokens. Instead of `JWT_SECRET`.',
+    keySetUrl,
+    null,
+  ),
+  jwtIssuer: optional('JWT_ISSUER', 'The `iss` that tokens must have.', text, null),
+  jwtAudience: optional('JWT_AUDIENCE', 'The `aud` that tokens must have.', text, null),
+  allowedHosts: optional(
+    'ALLOWED_HOSTS',
+    'Names by which requests may ask for this service, beside loopback names, `HOST` and the address of the connection: `punctual.example,*.svc.cluster.local`. ' +
+      'Other `Host` headers are a 421, but for health checks.',
+    hostNames,
+    noHosts,
+  ),
+  basePath: setting(
+    'BASE_PATH',
+    '/',
+    'Path below which the API stands, for a proxy that passes paths on as they are. Health and metrics answer without it too.',
+    basePath,
+  ),
+  corsOrigins: optional(
+    'CORS_ORIGINS',
+    'Origins whose pages may call the API, such as `https://app.example`. No other page may change anything.',
+    origins,
+    noOrigins,
+  ),
+  keepAliveTimeoutMs: setting(
+    'KEEP_ALIVE_TIMEOUT',
+    '72s',
+    'How long an idle connection to the API stays open: longer than a proxy in front keeps its own.',
+    duration('1s', '1h'),
+  ),
+  maxConcurrentRuns: setting('MAX_CONCURRENT_RUNS', '512', 'Attempts at once per replica.', integer(1, 100_000)),
+  maxConcurrentPerOrigin: optional(
+    'MAX_CONCURRENT_PER_ORIGIN',
+    'Calls at once to one origin (scheme, host and port), so that one that hangs leaves slots to the others; half of `MAX_CONCURRENT_RUNS` when absent.',
+    integer(1, 100_000),
+    null,
+  ),
+  maxConcurrentRequests: setting(
+    'MAX_CONCURRENT_REQUESTS',
+    '256',
+    'API requests worked on at once per replica; more are answered 503, so that they delay nothing that is due. With auth, a quarter is for callers without credentials at most.',
+    integer(1, 100_000),
+  ),
+  breakerThreshold: setting(
+    'BREAKER_THRESHOLD',
+    '0.8',
+    'An origin is not called for a while when more than this share of at least 20 calls to it timed out or found it unavailable; `off` calls it in any case.',
+    shareOrOff,
+  ),
+  breakerWindowMs: setting(
+    'BREAKER_WINDOW',
+    '10s',
+    'The time over which those calls are counted.',
+    duration('1s', '5m'),
+  ),
+  breakerCooldownMs: setting(
+    'BREAKER_COOLDOWN',
+    '5s',
+    'After this one call tries whether the origin answers again.',
+    duration('100ms', '1h'),
+  ),
+  shutdownGraceMs: setting(
+    'SHUTDOWN_GRACE',
+    '25s',
+    'How long SIGTERM waits for running attempts.',
+    duration('0s', '24h'),
+  ),
+  leaseTtlMs: setting(
+    'LEASE_TTL',
+    '10s',
+    'A replica silent for this long is dead to the others.',
+    duration('1s', '10m'),
+  ),
+  historyRetentionMs: setting('HISTORY_RETENTION', '30d', 'Finished runs older than this go.', duration('1s', '3650d')),
+  targetDeny: setting(
+    'TARGET_DENY',
+    metadataTargets,
+    'CIDRs and hosts that targets may not reach; the default is link-local and cloud metadata addresses. `private` adds all loopback and private ranges to the default. `none` denies none.',
+    // The default denies, and an empty variable is an absent one: an empty list needs a word of its own.
+    (input, parsers) => {
+      if (input.trim() === 'none') return parsers.addressRules('');
+      return parsers.addressRules(isPrivate.test(input) ? `${input},${metadataTargets}` : input);
+    },
+  ),
+  targetAllow: optional(
+    'TARGET_ALLOW',
+    'CIDRs and hosts that targets may only reach.',
+    (input, parsers) => parsers.addressRules(input),
+    noRules,
+  ),
+  targetDnsServers: optional(
+    'TARGET_DNS_SERVERS',
+    'Name servers for the hosts of targets, as addresses with or without a port. Absent: those of `/etc/resolv.conf`.',
+    addresses(8),
+    null,
+  ),
+  targetProxy: secret(
+    'TARGET_PROXY',
+    'URL of the proxy that targets and hooks are called through, `http://user:password@host:port`, or `env` for what `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say. A target may name another one. The proxy and what is behind it are held to `TARGET_DENY` and `TARGET_ALLOW`.',
+    (input, parsers) => (input.trim() === 'env' ? ok('env') : parsers.proxyUrl(input.trim())),
+    null,
+  ),
+  signingSecrets: secret(
+    'SIGNING_SECRETS',
+    'List of `whsec_…` that calls to targets are signed with (Standard Webhooks), newest first.',
+    (input, parsers) => parsers.signingSecrets(input),
+    noSecrets,
+  ),
+  logLevel: setting(
+    'LOG_LEVEL',
+    'info',
+    '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  ),
+  logFormat: setting('LOG_FORMAT', 'json', '`json`, or `pretty` for people.', oneOf('json', 'pretty')),
+  logRuns: setting(
+    'LOG_RUNS',
+    'failures',
+    'Log lines of runs: `none`, `failures` (the end of each that failed, timed out or was lost), or `all` (start and end of each); at most 50 a second, with a count of the rest.',
+    oneOf('none', 'failures', 'all'),
+  ),
+  metricsTaskLabel: setting(
+    'METRICS_TASK_LABEL',
+    'id',
+    '`id`: a series `task_name` for each of the first 1,000 tasks, the rest in `_other`. `none`: all of them in `_other`.',
+    oneOf('id', 'none'),
+  ),
+  metricsAuth: setting('METRICS_AUTH', 'off', '`on` asks for the role `reader` at `/metrics`.', oneOf('off', 'on')),
+};
+
+type Table = typeof settingTable;
+
+/** What the table makes of the environment. */
+export type SettingValues = { [Key in keyof Table]: Table[Key] extends Definition<infer T> ? T : never };

@@ -1,0 +1,56 @@
+/** Remembers what the first request with an `Idempotency-Key` was answered, in the transaction that did its work. */
+
+import { createHash } from 'node:crypto';
+import { writeExactJson } from '../../domain/input/exact-json.ts';
+import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
+
+/** One keyed request. `scope` names the caller and the operation, `body` is what was asked for. */
+export type KeyedRequest = { scope: string; key: string; body: unknown };
+
+/** The answer of the work, or of the first request with that key; `mismatch` when that one asked for something else. */
+export type KeyedAnswer<T> = { kind: 'done' | 'replayed'; answer: T } | { kind: 'mismatch' };
+
+/**
+ * Runs `work` once per key: whoever comes second, even at the same moment, waits and gets the first answer. Work that
+ * answers `null` (nothing was made) is not remembered.
+ */
+export async function oncePerKey<T>(
+  database: Database,
+  request: KeyedRequest,
+  now: number,
+  work: (db: Queryable) => Promise<{ answer: T; remember: boolean }>,
+): Promise<KeyedAnswer<T>> {
+  const hash = createHash('sha256')
+    .update(writeExactJson(request.body ?? null))
+    .digest('hex');
+  return inTransaction(database, async (client) => {
+    const { rowCount } = await client.query(
+      `insert into idempotency_keys (scope, key, request_hash, answer, created_at) values ($1, $2, $3, 'null', $4)
+       on conflict do nothing`,
+      [request.scope, request.key, hash, new Date(now).toISOString()],
+    );
+    if (rowCount === 0) {
+      const { rows } = await client.query<{ request_hash: string; answer: T }>(
+        'select request_hash, answer from idempotency_keys where scope = $1 and key = $2',
+        [request.scope, request.key],
+      );
+      const first = rows[0];
+      if (first?.request_hash !== hash) return { kind: 'mismatch' };
+      return { kind: 'replayed', answer: first.answer };
+    }
+    const { answer, remember } = await work(client);
+    if (remember)
+      await client.query('update idempotency_keys set answer = $3 where scope = $1 and key = $2', [
+        request.scope,
+        request.key,
+        JSON.stringify(answer),
+      ]);
+    else await client.query('delete from idempotency_keys where scope = $1 and key = $2', [request.scope, request.key]);
+    return { kind: 'done', answer };
+  });
+}
+
+/** Forgets the keys used before `before` (epoch milliseconds). */
+export async function forgetKeys(db: Queryable, before: number): Promise<void> {
+  await db.query('delete from idempotency_keys where created_at < $1', [new Date(before).toISOString()]);
+}

@@ -1,0 +1,153 @@
+/** Calls to the hooks that tell what happened: taking those that are due, and writing down what came of them. */
+
+import type { EndedRun } from '../../domain/hooks/cloud-event.ts';
+import type { ErrorKind, RunStatus, Trigger } from '../../domain/run/run.ts';
+import type { EventHook, Hook } from '../../domain/task/policies.ts';
+import type { Queryable } from '../postgres/database.ts';
+
+/** A call to make. Instants are epoch milliseconds. */
+export type DueDelivery = {
+  id: string;
+  hook: EventHook;
+  /** Null where the task is forgotten. */
+  taskId: string | null;
+  /** As the task has it now, deleted or not; null where it has none any more. */
+  call: Hook | null;
+  /** The task's own signing secrets; null where it has none. */
+  signing: string | null;
+  runId: string | null;
+  /** Null where it is about no single run, or the run is no longer kept. */
+  run: EndedRun | null;
+  /** What it tells besides the run. */
+  data: Record<string, unknown> | null;
+  /** How often it was tried so far. */
+  attempt: number;
+  createdAt: number;
+  /** When others make the call in our place: the fence of what we write. */
+  until: number;
+};
+
+/** What came of a call: it is made again at `dueAt`, or (null) never; then `failure` is what is noted about it, if anything. */
+export type DeliveryEnd = {
+  id: string;
+  until: number;
+  dueAt: number | null;
+  attempt: number;
+  failure: Record<string, unknown> | null;
+};
+
+/** What is left for writing the answer down, beyond the hook's own timeout. */
+const margin = `interval '5 seconds'`;
+
+/**
+ * Takes at most `limit` calls that are due, those that have waited longest first. By the clock of the database: `now` may
+ * be a little behind it, and what was noted a moment ago must not wait for the next look.
+ */
+export async function takeDeliveries(db: Queryable, limit: number, now: number): Promise<DueDelivery[]> {
+  const { rows } = await db.query<DeliveryRow>({
+    name: 'take-deliveries',
+    text: `
+      with due as (
+        select id from deliveries where due_at <= greatest($2::timestamptz, statement_timestamp())
+        order by due_at limit $1 for update skip locked
+      ), taken as (
+        update deliveries d set due_at = $2::timestamptz + ${margin} + coalesce(
+          (select t.policies #>> array['hooks', d.hook, 'timeout'] from tasks t where t.uid = d.task_uid)::interval, '0')
+        from due where d.id = due.id
+        returning d.*
+      )
+      select d.id, d.hook, d.run_id, d.data, d.attempt, d.created_at, d.due_at as until, t.id as task_id,
+        t.policies #> array['hooks', d.hook] as call, t.policies #>> '{signing,secret}' as signing, r.status, r.trigger, r.scheduled_for, r.started_at, r.finished_at,
+        r.attempt as run_attempt, r.http_status, r.output, r.truncated, r.error_kind, r.error_message
+      from taken d left join tasks t on t.uid = d.task_uid left join runs r on r.id = d.run_id`,
+    values: [limit, new Date(now).toISOString()],
+  });
+  return rows.map((row) => ({
+    id: row.id,
+    hook: row.hook,
+    taskId: row.task_id,
+    call: row.call,
+    signing: row.signing,
+    runId: row.run_id,
+    run: runOf(row),
+    data: row.data,
+    attempt: row.attempt,
+    createdAt: row.created_at.getTime(),
+    until: row.until.getTime(),
+  }));
+}
+
+/**
+ * Writes down what came of calls. One that somebody else has taken meanwhile is left to them, unless it got through: then
+ * it is gone. A failure becomes an event of the task.
+ */
+export async function endDeliveries(db: Queryable, ends: readonly DeliveryEnd[], now: number): Promise<void> {
+  const sorted = [...ends].sort((a, b) => (a.id < b.id ? -1 : 1));
+  await db.query({
+    name: 'end-deliveries',
+    text: `
+      with given as (
+        select * from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::jsonb[])
+          as g(id, until, next_at, attempt, failure)
+      ), later as (
+        update deliveries d set due_at = g.next_at, attempt = g.attempt
+        from given g where d.id = g.id and d.due_at = g.until and g.next_at is not null
+      ), gone as (
+        delete from deliveries d using given g
+        where d.id = g.id and g.next_at is null and (g.failure is null or d.due_at = g.until)
+        returning d.task_uid, g.failure
+      )
+      insert into task_events (task_uid, type, at, actor, changes)
+      select task_uid, 'hook_failed', $6, 'scheduler', failure from gone where failure is not null`,
+    values: [
+      sorted.map((end) => end.id),
+      sorted.map((end) => new Date(end.until).toISOString()),
+      sorted.map((end) => (end.dueAt === null ? null : new Date(end.dueAt).toISOString())),
+      sorted.map((end) => end.attempt),
+      sorted.map((end) => end.failure && JSON.stringify(end.failure)),
+      new Date(now).toISOString(),
+    ],
+  });
+}
+
+type DeliveryRow = {
+  id: string;
+  hook: EventHook;
+  task_id: string | null;
+  call: Hook | null;
+  signing: string | null;
+  run_id: string | null;
+  data: Record<string, unknown> | null;
+  attempt: number;
+  created_at: Date;
+  until: Date;
+  /** Null, as all the rest, without a run. */
+  status: RunStatus | null;
+  trigger: Trigger;
+  scheduled_for: Date;
+  started_at: Date | null;
+  finished_at: Date | null;
+  run_attempt: number;
+  http_status: number | null;
+  output: string | null;
+  truncated: boolean | null;
+  error_kind: ErrorKind | null;
+  error_message: string | null;
+};
+
+function runOf(row: DeliveryRow): EndedRun | null {
+  if (row.run_id === null || row.status === null) return null;
+  return {
+    id: row.run_id,
+    status: row.status,
+    trigger: row.trigger,
+    scheduledFor: row.scheduled_for.getTime(),
+    startedAt: row.started_at?.getTime() ?? null,
+    finishedAt: row.finished_at?.getTime() ?? null,
+    attempt: row.run_attempt,
+    httpStatus: row.http_status,
+    output: row.output,
+    truncated: row.truncated ?? false,
+    error: row.error_kind && { kind: row.error_kind, message: row.error_message ?? '' },
+  };
+}

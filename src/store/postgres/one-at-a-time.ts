@@ -1,0 +1,78 @@
+/** Lets some callers of a pool through one at a time, so that they never fill the queue in front of others who share it. */
+
+import { drizzle } from 'drizzle-orm/node-postgres';
+import type pg from 'pg';
+import type { Clock } from '../../clock.ts';
+import type { Database } from './database.ts';
+
+/**
+ * The same database for callers that take turns: one statement or transaction of theirs is in the pool at a time. Whoever
+ * shares the pool with them waits for one of them at most. A turn that does not come within `waitMs` rejects as a timeout does.
+ */
+export function oneAtATime(database: Database, waitMs: number, clock: Clock): Database {
+  const { pool } = database;
+  const takeTurn = createTurns(waitMs, clock);
+  const own = Object.create(pool) as pg.Pool;
+
+  const query = pool.query.bind(pool) as (...statement: unknown[]) => Promise<unknown>;
+  own.query = (async (...statement: unknown[]) => {
+    const endTurn = await takeTurn();
+    try {
+      return await query(...statement);
+    } finally {
+      endTurn();
+    }
+  }) as typeof pool.query;
+
+  own.connect = (async () => {
+    const endTurn = await takeTurn();
+    try {
+      const client = await pool.connect();
+      const release = client.release.bind(client);
+      client.release = (error?: Error | boolean) => {
+        endTurn();
+        release(error);
+      };
+      return client;
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
+  }) as typeof pool.connect;
+
+  // The pool is closed by whoever shares it.
+  return { ...database, pool: own, orm: drizzle(own), close: async () => {} };
+}
+
+/** One turn at a time, in the order of asking. What is answered ends the turn; calling it again does nothing. */
+function createTurns(waitMs: number, clock: Clock): () => Promise<() => void> {
+  let isTaken = false;
+  const waiting = new Set<() => void>();
+
+  function grant(): () => void {
+    isTaken = true;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      isTaken = false;
+      const [next] = waiting;
+      next?.();
+    };
+  }
+
+  return () => {
+    if (!isTaken) return Promise.resolve(grant());
+    return new Promise((resolve, reject) => {
+      const begin = () => {
+        waiting.delete(begin);
+        limit.cancel();
+        resolve(grant());
+      };
+      const limit = clock.after(waitMs, () => {
+        if (waiting.delete(begin)) reject(new Error('timeout: others keep the store busy'));
+      });
+      waiting.add(begin);
+    });
+  };
+}

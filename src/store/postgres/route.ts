@@ -1,0 +1,74 @@
+/** Where the next connection to Postgres goes: which host of several, and by which credentials. */
+
+import type pg from 'pg';
+import { parseIntoClientConfig } from 'pg-connection-string';
+import { readPostgresUrl } from '../../domain/input/postgres-url.ts';
+import { isRefused } from './failure.ts';
+
+/** A connection string, or a socket folder of the embedded store. */
+export type Connection =
+  | {
+      connectionString: string;
+      /** Gives the connection string anew where it may have changed since: credentials in a file do. Never throws. */
+      readAgain?: () => string;
+    }
+  | { host: string; port: number; user: string; database: string };
+
+export type Route = {
+  /** What the client of the next connection is made with. */
+  config(): pg.ClientConfig;
+  /** A connection made with this could not be had, or cannot be written by: the next one takes another way where there is one. */
+  failed(config: pg.ClientConfig, error: unknown): void;
+  /** Rises whenever the next connection will take another way. */
+  turns(): number;
+  /** How many hosts there are. */
+  size(): number;
+  /** What the connections are called in `pg_stat_activity`. */
+  applicationName: string;
+};
+
+/** Throws where the connection string is none: settings are checked before. */
+export function createRoute(connection: Connection): Route {
+  if ('host' in connection)
+    return { config: () => connection, failed() {}, turns: () => 0, size: () => 1, applicationName: 'punctual' };
+  let text = connection.connectionString;
+  let { configs, applicationName } = read(text);
+  let place = 0;
+  let turns = 0;
+
+  return {
+    config: () => configs[place] as pg.ClientConfig,
+    failed(config, error) {
+      // Others may have found out before.
+      if (config !== configs[place]) return;
+      if (isRefused(error)) {
+        const now = connection.readAgain?.() ?? text;
+        if (now !== text) {
+          text = now;
+          configs = read(now).configs;
+          place = 0;
+          turns++;
+          return;
+        }
+      }
+      if (configs.length === 1) return;
+      place = (place + 1) % configs.length;
+      turns++;
+    },
+    turns: () => turns,
+    size: () => configs.length,
+    applicationName: applicationName ?? 'punctual',
+  };
+}
+
+function read(text: string): { configs: pg.ClientConfig[]; applicationName: string | null } {
+  const url = readPostgresUrl(text);
+  if (!url.ok) throw new Error(`the URL of Postgres ${url.errors.join(', and ')}`);
+  const configs = url.value.hosts.map((host): pg.ClientConfig => {
+    const { user, password, host: name, port, database, ssl, sslnegotiation, options } = parseIntoClientConfig(host);
+    // Only these: whatever else stands in a URL must not touch what the connection is set to.
+    const all = { user, password, host: name, port, database, ssl, sslnegotiation, options };
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== ''));
+  });
+  return { configs, applicationName: url.value.applicationName };
+}

@@ -1,0 +1,133 @@
+/** Cancelling runs: one by its id, those of a task, and those that a change has left without an occurrence. */
+
+import { isOver, type RunStatus } from '../../domain/run/run.ts';
+import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
+import type { Author } from '../events/events.ts';
+import type { Queryable } from '../postgres/database.ts';
+import { cancelledAttempts } from './attempt-records.ts';
+
+/** What `cancelRun` found: cancelled at once, asked of the replica that runs it, or over already. */
+export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: string | null } | null;
+
+/** For a task that has been started again meanwhile a stop has nothing to say any more. */
+const isNotActive = `not exists (select from tasks where uid = $1 and status = 'active' and deleted_at is null)`;
+
+/** Where the target works on by itself, no replica has an attempt to abort. */
+const isAborted = `(r.status = 'running' and r.heartbeat_due is null)`;
+
+/** Cancels a waiting run, or marks a running one for its replica to abort. Null when there is no such run. */
+export async function cancelRun(db: Queryable, id: string, author: Author, now: number): Promise<CancelAnswer> {
+  const { rows } = await db.query<{ status: RunStatus; owner: string | null }>({
+    name: 'cancel-run',
+    text: `
+      with asked as (
+        update runs r set
+          cancel_requested = true,
+          reason = $2,
+          status = case when ${isAborted} then r.status else 'cancelled' end,
+          finished_at = case when ${isAborted} then null else $3::timestamptz end,
+          lane = case when ${isAborted} then r.lane end,
+          error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
+          error_message = case when ${isAborted} then r.error_message when r.status = 'running' then 'cancelled'
+            else 'cancelled before it started' end,
+          attempts = ${cancelledAttempts('$3')},
+          heartbeat_due = null
+        where r.id = $1 and r.status in ('pending', 'retrying', 'running')
+        returning r.id, r.task_uid, r.status, r.owner
+      ), noted as (
+        insert into task_events (task_uid, type, at, actor, request_id, changes)
+        select task_uid, 'run_cancelled', $3, $4, $5, jsonb_build_object('runId', id) from asked
+      )
+      select status, owner from asked`,
+    values: [id, `cancelled by ${author.actor}`, new Date(now).toISOString(), author.actor, author.requestId],
+  });
+  const row = rows[0];
+  if (row) return { result: row.status === 'running' ? 'asked' : 'cancelled', owner: row.owner };
+  const { rows: found } = await db.query<{ status: RunStatus }>('select status from runs where id = $1', [id]);
+  return found[0] && isOver(found[0].status) ? { result: 'over', owner: null } : null;
+}
+
+/**
+ * Cancels the waiting runs of a task that is stopped or deleted and, with `all`, marks its running ones for their replicas to
+ * abort. Gives back how many are cancelled, and how many still run.
+ */
+export async function cancelRunsOf(
+  db: Queryable,
+  uid: number,
+  which: 'pending' | 'all',
+  reason: string,
+  now: number,
+): Promise<{ cancelled: number; aborting: number }> {
+  const at = new Date(now).toISOString();
+  const { rowCount } = await db.query({
+    name: 'cancel-waiting-of',
+    text: `
+      update runs set status = 'cancelled', finished_at = $3, lane = null, reason = $2, error_kind = 'cancelled',
+        error_message = 'cancelled before it started'
+      where task_uid = $1 and status in ('pending', 'retrying') and ${isNotActive}`,
+    values: [uid, reason, at],
+  });
+  const waiting = rowCount ?? 0;
+  if (which === 'pending') return { cancelled: waiting, aborting: 0 };
+  const { rows } = await db.query<{ status: RunStatus }>({
+    name: 'cancel-running-of',
+    text: `
+      update runs r set cancel_requested = true, reason = $2,
+        status = case when ${isAborted} then r.status else 'cancelled' end,
+        finished_at = case when ${isAborted} then null else $3::timestamptz end,
+        lane = case when ${isAborted} then r.lane end,
+        error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
+        error_message = case when ${isAborted} then r.error_message else 'cancelled' end,
+        attempts = ${cancelledAttempts('$3')},
+        heartbeat_due = null
+      where r.task_uid = $1 and r.status = 'running' and ${isNotActive}
+      returning r.status`,
+    values: [uid, reason, at],
+  });
+  const aborting = rows.filter(({ status }) => status === 'running').length;
+  return { cancelled: waiting + rows.length - aborting, aborting };
+}
+
+/**
+ * Cancels the waiting runs of a task's occurrences that never began and, by `isDue` of their instants, are none any more.
+ * Gives back how many.
+ */
+export async function cancelOutdated(
+  db: Queryable,
+  uid: number,
+  isDue: (instant: number) => Promise<boolean>,
+  now: number,
+): Promise<number> {
+  const waiting = `status = 'pending' and attempt = 0
+    and (trigger in ('schedule', 'catch_up') or trigger = 'retry' and created_at > scheduled_for)`;
+  const { rows } = await db.query<{ id: string }>({
+    name: 'waiting-of',
+    text: `select id from runs where task_uid = $1 and ${waiting}`,
+    values: [uid],
+  });
+  const outdated: string[] = [];
+  for (const { id } of rows) if (!(await isDue(instantOfRunId(id)))) outdated.push(id);
+  if (outdated.length === 0) return 0;
+  const { rowCount } = await db.query({
+    name: 'cancel-outdated',
+    text: `
+      update runs set status = 'cancelled', finished_at = $2, lane = null, reason = 'task changed', error_kind = 'cancelled',
+        error_message = 'cancelled before it started'
+      where id = any($1::uuid[]) and ${waiting}`,
+    values: [outdated, new Date(now).toISOString()],
+  });
+  return rowCount ?? 0;
+}
+
+/** Which of its running runs a replica was asked to abort. */
+export async function cancelRequests(
+  db: Queryable,
+  owner: string,
+): Promise<{ runId: string; reason: string | null }[]> {
+  const { rows } = await db.query<{ id: string; reason: string | null }>({
+    name: 'cancel-requests',
+    text: `select id, reason from runs where status = 'running' and owner = $1 and cancel_requested`,
+    values: [owner],
+  });
+  return rows.map((row) => ({ runId: row.id, reason: row.reason }));
+}

@@ -1,0 +1,213 @@
+/** Taking occurrences: one statement for a batch, the primary key as the fence under every lock. */
+
+import { createInstantFormat, formatInstant } from '../../domain/input/instant.ts';
+import { ownTask } from '../../domain/limits/limits.ts';
+import type { HttpTarget } from '../../domain/target/target.ts';
+import type { Policies } from '../../domain/task/policies.ts';
+import type { Overlap, Retry } from '../../domain/task/task.ts';
+import type { Queryable } from '../postgres/database.ts';
+import { plainArray } from '../postgres/plain-array.ts';
+import { isNotDeleted } from '../tasks/row.ts';
+
+/** An occurrence to take. Instants are epoch milliseconds. */
+export type Due = {
+  runId: string;
+  uid: number;
+  /** The generation whose timetable gave the occurrence. */
+  generation: number;
+  scheduledFor: number;
+  /** The version of the plan that the caller has in memory; 0 when it has none. */
+  knownVersion: number;
+};
+
+/** What a replica needs to know of a task to carry out its runs. */
+export type Plan = {
+  taskId: string;
+  version: number;
+  target: HttpTarget;
+  timeoutMs: number;
+  maxAttempts: number;
+  retry: Retry;
+  /** Whether a run may be queued behind another of the task. */
+  queues: boolean;
+  /** Only what the task asks for; null where it asks for nothing. */
+  policies: Partial<Policies> | null;
+  /** For templates; null where the task has none. */
+  about: { name: string; labels: Record<string, string> } | null;
+};
+
+export type Claim = {
+  runId: string;
+  /** Won: the run exists and is ours. Otherwise another replica has it, or the task's last run is still live. */
+  won: boolean;
+  /** Won, but to wait for its limits or its check: nothing to start yet. */
+  waits: boolean;
+  /** What the task says of runs at once; null where it was won. */
+  overlap: Overlap | null;
+  /** Given when `knownVersion` was not the task's version. */
+  plan: Plan | null;
+  /** How many more occurrences the task's `maxRuns` leaves after this claim; null without a limit. */
+  left: number | null;
+};
+
+export type Claimer = {
+  /** Null where the runs are only written down, for any replica to take. */
+  owner: string | null;
+  /** Epoch milliseconds: when the attempts start. */
+  now: number;
+  trigger: 'schedule' | 'catch_up';
+};
+
+/** The seconds of waiting that one step of priority is worth: what keeps a low priority from starving. */
+export const secondsPerPriority = 10;
+
+/** The plan of a task as JSON; `t` is the tasks table. */
+export const planColumn = `json_build_object('taskId', t.id, 'version', t.version, 'target', t.target,
+  'timeoutMs', t.timeout_ms, 'maxAttempts', (t.retry->>'maxAttempts')::int, 'retry', t.retry,
+  'queues', t.overlap in ('queue', 'replace'), 'policies', t.policies, 'about', case
+    when t.target ? 'template' or t.policies #> '{fallback,template}' is not null
+    then json_build_object('name', t.name, 'labels', t.labels) end)`;
+
+/** What a run takes over from its task `t`: its gate, whether it has to be checked, whether hooks hear of its end. */
+export const policyColumns = `replace(t.gate, '${ownTask}', t.uid::text) as gate, t.policies #> '{hooks,before}' is not null as checked,
+  nullif(t.policies ? 'hooks', false) as hooked`;
+
+/**
+ * The due occurrences whose task still is what the timetable believed: stopped or changed ones drop out here. A task may have
+ * been completed by a later occurrence of the same generation.
+ */
+const liveText = `
+  select d.run_id, d.scheduled_for, d.known_version, t.uid, t.version, t.overlap, t.priority, t.retry, t.max_runs, t.claimed, ${policyColumns},
+    case when t.version <> d.known_version then ${planColumn} end as plan
+  from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::integer[])
+    as d(run_id, uid, generation, scheduled_for, known_version)
+  join tasks t on t.uid = d.uid and t.generation = d.generation and t.status <> 'stopped' and ${isNotDeleted}`;
+
+/**
+ * Inserts the runs of what `live` selects, task by task: two claims also wait for each other's lanes, whichever instants
+ * they are for, and must meet them in the same order. Parameters: `owner` (null: the runs wait to be taken), the trigger,
+ * the instant of the claim. Runs with limits or a check wait in any case; what is made up for waits in line where the
+ * task forbids overlap.
+ */
+export const insertRuns = (owner: string, trigger: string, now: string) => `
+  insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, owner, attempt, max_attempts, created_at,
+    started_at, gate, check_due, hooked)
+  select run_id, uid, ${trigger}::run_trigger, case when starts then 'running' else 'pending' end::run_status,
+    scheduled_for, scheduled_for, scheduled_for - priority * interval '${secondsPerPriority} seconds',
+    case when overlap = 'allow' then null when ${trigger}::run_trigger = 'catch_up' then 2 else 0 end,
+    case when starts then ${owner}::uuid end, case when starts then 1 else 0 end, (retry->>'maxAttempts')::smallint,
+    ${now}::timestamptz, case when starts then ${now}::timestamptz end, gate, case when checked then ${now}::timestamptz end, hooked
+  from (select *, ${owner}::uuid is not null and gate is null and not checked as starts from live) live order by uid, run_id
+  on conflict do nothing
+  returning id, task_uid`;
+
+const insertText = insertRuns('$6', '$7', '$8');
+
+/**
+ * How many were met, in a row without a run, and those of which there is something to tell besides that they were won; all
+ * of them when some were not met. No joins here: the planner takes these lists for short ones, and would go through one for
+ * each row of the other.
+ */
+const answerText = (left: string) => `
+  select null::uuid as run_id, null::boolean as won, null::boolean as waits, null::overlap as overlap, null::json as plan,
+    count(*)::integer as "left" from live
+  union all
+  select * from (
+    select run_id, run_id in (select id from won) as won, gate is not null or checked as waits, overlap, plan, ${left} as "left" from live
+  ) each
+  where not won or waits or plan is not null or "left" is not null or (select count(*) from live) < cardinality($1::uuid[])`;
+
+/** A task that has got a `maxRuns` meanwhile drops out too: it has to be counted. */
+const claimText = `with live as (${liveText} and t.max_runs is null), won as (${insertText}) ${answerText('null::integer')}`;
+
+/** The same for tasks with `maxRuns`: their rows are locked, so that two replicas cannot spend the same remainder. */
+const claimLimitedText = `
+  with locked as (${liveText} order by t.uid for update of t),
+  live as (
+    select * from (select *, row_number() over (partition by uid order by scheduled_for) as place from locked) ranked
+    where place <= coalesce(max_runs - claimed, 2147483647)
+  ),
+  won as (${insertText}),
+  counted as (
+    update tasks t set claimed = t.claimed + n.runs
+    from (select task_uid, count(*)::integer as runs from won group by task_uid) n where t.uid = n.task_uid
+    returning t.uid
+  )
+  ${answerText('max_runs - claimed - (select count(*) from won where task_uid = uid)::integer')}`;
+
+type AnswerRow = [
+  runId: string | null,
+  won: boolean,
+  waits: boolean,
+  overlap: Overlap,
+  plan: Plan | null,
+  left: number | null,
+];
+
+/**
+ * Inserts the runs of the given occurrences as `running` and ours. What comes back lacks the occurrences of tasks that
+ * are no longer of that generation. `limited` says that all of them belong to tasks with `maxRuns`.
+ */
+export async function claimOccurrences(
+  db: Queryable,
+  due: readonly Due[],
+  claimer: Claimer,
+  limited: boolean,
+): Promise<Claim[]> {
+  const stamp = createInstantFormat();
+  const { rows } = await db.query({
+    name: limited ? 'claim-limited' : 'claim',
+    // Of a herd whose plans are not known there is a row for each, and the driver makes an object by copying an empty one.
+    rowMode: 'array',
+    text: limited ? claimLimitedText : claimText,
+    values: [
+      plainArray(due, (item) => item.runId),
+      plainArray(due, (item) => item.uid),
+      plainArray(due, (item) => item.generation),
+      plainArray(due, (item) => stamp(item.scheduledFor)),
+      plainArray(due, (item) => item.knownVersion),
+      claimer.owner,
+      claimer.trigger,
+      formatInstant(claimer.now),
+    ],
+  });
+  let met = 0;
+  const told = new Map<string, Claim>();
+  for (const [runId, won, waits, overlap, plan, left] of rows as unknown as AnswerRow[])
+    if (runId === null) met = left ?? 0;
+    else told.set(runId, { runId, won, waits, overlap: won ? null : overlap, plan, left });
+  if (met < due.length) return [...told.values()];
+  return due.map(
+    ({ runId }) => told.get(runId) ?? { runId, won: true, waits: false, overlap: null, plan: null, left: null },
+  );
+}
+
+/** The plans of these tasks; those that are gone have none. */
+export async function readPlans(db: Queryable, uids: readonly number[]): Promise<Map<number, Plan>> {
+  const { rows } = await db.query<{ uid: number; plan: Plan }>({
+    name: 'read-plans',
+    text: `select t.uid::float8 as uid, ${planColumn} as plan from tasks t where t.uid = any($1) and ${isNotDeleted}`,
+    values: [uids],
+  });
+  return new Map(rows.map(({ uid, plan }) => [uid, plan]));
+}
+
+/** Those of these runs that do not exist. */
+export async function withoutRun(db: Queryable, runIds: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>({
+    name: 'without-run',
+    text: 'select id from unnest($1::uuid[]) as g(id) where not exists (select from runs r where r.id = g.id)',
+    values: [runIds],
+  });
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * What a claim with limits left out although its task has runs left: it reached for no more occurrences than those, and an
+ * earlier one was not won. To be claimed once more.
+ */
+export function leftOver<T extends Due>(due: readonly T[], claims: readonly Claim[]): T[] {
+  const answers = new Map(claims.map((claim) => [claim.runId, claim]));
+  const unspent = new Set(due.filter(({ runId }) => (answers.get(runId)?.left ?? 0) > 0).map(({ uid }) => uid));
+  return due.filter(({ runId, uid }) => !answers.has(runId) && unspent.has(uid));
+}

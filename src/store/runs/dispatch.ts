@@ -1,0 +1,197 @@
+/** Waiting runs: putting one in, and taking those whose time has come. */
+
+import type { RunOrigin, Trigger } from '../../domain/run/run.ts';
+import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
+import type { Author } from '../events/events.ts';
+import type { Queryable } from '../postgres/database.ts';
+import { violatedConstraint } from '../postgres/failure.ts';
+import { type Plan, planColumn, policyColumns, secondsPerPriority } from './claims.ts';
+
+/** A run that has just become ours to carry out. Instants are epoch milliseconds. */
+export type TakenRun = {
+  runId: string;
+  uid: number;
+  attempt: number;
+  scheduledFor: number;
+  trigger: Trigger;
+  /** When the run's first attempt started; null while there was none before this one. */
+  firstStartedAt: number | null;
+  plan: Plan;
+  /** Null for a run that no request asked for, like `input`. */
+  origin: RunOrigin | null;
+  /** JSON text. */
+  input: string | null;
+};
+
+/** Of a run that no request asked for. */
+export const unasked = { origin: null, input: null } as const;
+
+export type Taken = {
+  runs: TakenRun[];
+  /** Whether runs with limits wait: they are left to `takeGated`. */
+  gated: boolean;
+};
+
+/**
+ * Takes at most `limit` waiting runs without limits whose instant has come, by rank, each for its next attempt. A run
+ * queued behind another of its task is passed over while that one is live.
+ */
+export async function takeWaiting(db: Queryable, owner: string, limit: number, now: number): Promise<Taken> {
+  try {
+    return await take(db, owner, limit, now, true);
+  } catch (error) {
+    // A claim took the place that a queued run was about to move up to: let the queued ones be this time.
+    if (violatedConstraint(error) !== 'runs_lane') throw error;
+    return take(db, owner, limit, now, false);
+  }
+}
+
+async function take(db: Queryable, owner: string, limit: number, now: number, queued: boolean): Promise<Taken> {
+  // The one statement tells about runs with limits besides, so that nobody has to ask where there are none.
+  const { rows } = await db.query<(TakenRow | { id: null }) & { gated: boolean }>({
+    name: 'take-waiting',
+    text: `
+      with free as (
+        select r.id from runs r
+        where r.status in ('pending', 'retrying') and r.due_at <= $3 and r.gate is null and r.check_due is null
+          and (coalesce(r.lane, 0) = 0 or $4 and ${isNextInLine('r')})
+        order by r.rank limit $2 for update skip locked
+      ), taken as (
+        update runs r set ${takingColumns('$1', '$3')}
+        from free, tasks t
+        where r.id = free.id and t.uid = r.task_uid
+        returning ${takenColumns}
+      )
+      select waiting.gated, taken.* from (
+        select exists (select from runs where gate is not null and status in ('pending', 'retrying')) as gated
+      ) waiting left join taken on true`,
+    values: [owner, limit, new Date(now).toISOString(), queued],
+  });
+  return { runs: rows.flatMap((row) => (row.id === null ? [] : takenRun(row))), gated: rows[0]?.gated === true };
+}
+
+/** The set list that makes a waiting run `r` running for `owner`, for its next attempt; both are SQL. */
+export function takingColumns(owner: string, now: string): string {
+  return `status = 'running', owner = ${owner}, attempt = r.attempt + 1, started_at = coalesce(r.started_at, ${now}),
+    lane = case when r.lane > 0 then 0 else r.lane end`;
+}
+
+/**
+ * The runs among `ids` that `owner` has claimed without having heard of it: what is left when the answer to a claim was
+ * lost on the way. Only a claim makes a run and begins it at once; what the same owner took later, after somebody else
+ * had claimed it, is known to have begun.
+ */
+export async function takeInterrupted(db: Queryable, owner: string, ids: readonly string[]): Promise<TakenRun[]> {
+  const { rows } = await db.query<TakenRow>({
+    name: 'take-interrupted',
+    text: `
+      select ${takenColumns}
+      from runs r join tasks t on t.uid = r.task_uid
+      where r.id = any($2::uuid[]) and r.owner = $1 and r.status = 'running' and r.attempt = 1 and r.started_at = r.created_at`,
+    values: [owner, ids],
+  });
+  return rows.map(takenRun);
+}
+
+/** Whether the run `r`, which waits behind others of its task, is the first of them and nothing occupies the task. */
+export function isNextInLine(r: string): string {
+  return `not exists (select from runs head where head.task_uid = ${r}.task_uid and head.lane = 0)
+    and not exists (
+      select from runs ahead
+      where ahead.task_uid = ${r}.task_uid and ahead.lane > 0 and (ahead.rank, ahead.id) < (${r}.rank, ${r}.id))`;
+}
+
+/** The select list of a run `r` and its task `t` that makes a `TakenRow`. */
+export const takenColumns = `r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, r.started_at, r.origin, r.input,
+  ${planColumn} as plan`;
+
+export type TakenRow = {
+  id: string;
+  uid: string;
+  attempt: number;
+  scheduled_for: Date;
+  trigger: Trigger;
+  started_at: Date | null;
+  origin: RunOrigin | null;
+  input: string | null;
+  plan: Plan;
+};
+
+export function takenRun(row: TakenRow): TakenRun {
+  return {
+    runId: row.id,
+    uid: Number(row.uid),
+    attempt: row.attempt,
+    scheduledFor: row.scheduled_for.getTime(),
+    trigger: row.trigger,
+    firstStartedAt: row.attempt > 1 && row.started_at ? row.started_at.getTime() : null,
+    plan: row.plan,
+    origin: row.origin,
+    input: row.input,
+  };
+}
+
+/** A run that a request asks for. */
+export type AskedRun = {
+  /** A UUIDv7 of the instant that it is for. */
+  runId: string;
+  taskUid: number;
+  trigger: 'manual' | 'retry';
+  origin: RunOrigin;
+  /** JSON text; null for none. */
+  input: string | null;
+  /** Null for the task's. */
+  priority: number | null;
+};
+
+/**
+ * Inserts a run that a request asks for at `now` (epoch milliseconds): `pending`, or queued or `skipped` when the task's
+ * last run is still live and it forbids overlap. Null when there is no such live task.
+ */
+export async function insertManualRun(
+  db: Queryable,
+  run: AskedRun,
+  author: Author,
+  now: number,
+): Promise<{ status: 'pending' | 'skipped' } | null> {
+  const { rows } = await db.query<{ status: 'pending' | 'skipped' }>({
+    name: 'insert-manual-run',
+    text: `
+      with task as (
+        select t.uid, t.overlap, coalesce($7::smallint, t.priority) as priority, (t.retry->>'maxAttempts')::smallint as max_attempts, ${policyColumns}
+        from tasks t where t.uid = $2 and t.deleted_at is null
+      ), place as (
+        select task.*, case
+          when overlap = 'allow' then null
+          when not exists (select from runs where task_uid = uid and lane = 0) then 0
+          when overlap in ('queue', 'replace') and not exists (select from runs where task_uid = uid and lane = 1) then 1
+          else 2 end as lane
+        from task
+      ), noted as (
+        insert into task_events (task_uid, type, at, actor, request_id, changes)
+        select uid, 'triggered', $10, $5, $6, jsonb_strip_nulls(jsonb_build_object('runId', $1::uuid, 'trigger', $3::text,
+          'triggerSource', $8::jsonb -> 'source')) from task
+      )
+      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at,
+        finished_at, reason, gate, check_due, hooked, origin, input)
+      select $1::uuid, uid, $3::text::run_trigger, case lane when 2 then 'skipped' else 'pending' end::run_status, $4, $10,
+        $10::timestamptz - priority * interval '${secondsPerPriority} seconds', nullif(lane, 2), 0, max_attempts, $10,
+        case lane when 2 then $10::timestamptz end, case lane when 2 then 'overlap' end, gate,
+        case when checked and lane is distinct from 2 then $10::timestamptz end, hooked, $8, $9
+      from place
+      returning status`,
+    values: [
+      run.runId,
+      run.taskUid,
+      run.trigger,
+      new Date(instantOfRunId(run.runId)).toISOString(),
+      author.actor,
+      author.requestId,
+      run.priority,
+      JSON.stringify(run.origin),
+      run.input,
+      new Date(now).toISOString(),
+    ],
+  });
+  return rows[0] ?? null;
+}

@@ -1,0 +1,190 @@
+/** Runs whose target answered 202 and works on by itself: heard of, completed, or given up. */
+
+import { formatDuration, parseDuration } from '../../domain/input/duration.ts';
+import { writeExactJson } from '../../domain/input/exact-json.ts';
+import { formatInstant, parseInstant } from '../../domain/input/instant.ts';
+import type { EndedRun, ErrorKind, RunOrigin, Trigger } from '../../domain/run/run.ts';
+import { verdictOf } from '../../domain/run/verdict.ts';
+import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
+import type { StoredAttempt } from '../schema.ts';
+import { type Plan, planColumn } from './claims.ts';
+import { type Settlement, settleRuns } from './outcome-writes.ts';
+
+/** An attempt that is under way, with what decides about its end. Instants are epoch milliseconds. */
+export type OpenAttempt = {
+  runId: string;
+  attempt: number;
+  trigger: Trigger;
+  origin: RunOrigin | null;
+  owner: string;
+  firstStartedAt: number;
+  /** When this attempt started. */
+  startedAt: number;
+  httpStatus: number | null;
+  output: string | null;
+  truncated: boolean | null;
+  plan: Plan;
+};
+
+/** How a target says that its work ended. */
+export type Ending = {
+  status: 'succeeded' | 'failed' | 'timed_out';
+  /** Null keeps what came with the 202. */
+  output: { text: string; truncated: boolean } | null;
+  error: { kind: ErrorKind; message: string } | null;
+  isFinal: boolean;
+};
+
+type OpenRow = {
+  id: string;
+  attempt: number;
+  trigger: Trigger;
+  origin: RunOrigin | null;
+  owner: string;
+  started_at: Date;
+  http_status: number | null;
+  output: string | null;
+  truncated: boolean | null;
+  last: StoredAttempt | null;
+  plan: Plan;
+};
+
+const openColumns = `r.id, r.attempt, r.trigger, r.origin, r.owner, r.started_at, r.http_status, r.output, r.truncated,
+  case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${planColumn} as plan`;
+
+/** How long the target of a run under way may be silent, in milliseconds; a minute where the task no longer says. */
+export function heartbeatMsOf({ policies }: Plan): number {
+  return parseDuration(policies?.heartbeatTimeout ?? '1m') ?? 60_000;
+}
+
+/** The attempt that a run has under way; null when it has none. */
+export async function openAttempt(db: Queryable, runId: string): Promise<OpenAttempt | null> {
+  const { rows } = await db.query<OpenRow>({
+    name: 'open-attempt',
+    text: `select ${openColumns} from runs r join tasks t on t.uid = r.task_uid where r.id = $1 and r.status = 'running'`,
+    values: [runId],
+  });
+  return rows[0] ? openOf(rows[0]) : null;
+}
+
+/**
+ * Writes down how an attempt under way ended. Null when it is over already. `share` spreads the pause before the next
+ * attempt, `now` is in epoch milliseconds.
+ */
+export async function endAttempt(
+  db: Queryable,
+  open: OpenAttempt,
+  ending: Ending,
+  now: number,
+  share: number,
+): Promise<Settlement | null> {
+  const settlement = settlementOf(open, ending, now, share);
+  return (await settleRuns(db, open.owner, [settlement])).has(open.runId) ? settlement : null;
+}
+
+/** Takes a sign of life: the target may be silent for another `heartbeatMs`. False when the attempt is over. */
+export async function takeHeartbeat(
+  db: Queryable,
+  run: { runId: string; attempt: number; heartbeatMs: number },
+  progress: unknown,
+  now: number,
+): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: 'take-heartbeat',
+    // Before its 202 is written down there is no deadline to move: the attempt's own timeout holds.
+    text: `
+      update runs set progress = coalesce($4::jsonb, progress),
+        heartbeat_due = case when heartbeat_due is not null then $3::timestamptz end
+      where id = $1 and attempt = $2 and status = 'running' and not cancel_requested`,
+    values: [
+      run.runId,
+      run.attempt,
+      formatInstant(now + run.heartbeatMs),
+      progress === undefined ? null : writeExactJson(progress),
+    ],
+  });
+  return rowCount === 1;
+}
+
+/** An attempt that was given up, and when the next is due, if there is one. */
+export type SilentAttempt = EndedRun & { retryAt: number | null };
+
+/** What is told of an attempt whose end is written down. */
+export function endedRun({ runId, attempt, trigger, origin, startedAt, plan }: OpenAttempt, end: Settlement): EndedRun {
+  const { status, error, finishedAt } = end;
+  const { taskId } = plan;
+  const about = { taskId, runId, attempt, trigger, origin };
+  return { ...about, status, error, durationMs: finishedAt - startedAt, latenessMs: null };
+}
+
+/** Ends at most `limit` attempts that were not heard of in time as timed out. */
+export function endSilent(
+  database: Database,
+  limit: number,
+  now: number,
+  random: () => number,
+): Promise<SilentAttempt[]> {
+  return inTransaction(database, async (db) => {
+    const { rows } = await db.query<OpenRow>({
+      name: 'silent-attempts',
+      text: `
+        select ${openColumns} from runs r join tasks t on t.uid = r.task_uid
+        where r.heartbeat_due < $1 and r.status = 'running' order by r.id limit $2 for update of r skip locked`,
+      values: [formatInstant(now), limit],
+    });
+    const ended: SilentAttempt[] = [];
+    for (const open of rows.map(openOf)) {
+      const message = `no heartbeat within ${formatDuration(heartbeatMsOf(open.plan))}`;
+      const ending: Ending = { status: 'timed_out', output: null, error: { kind: 'timeout', message }, isFinal: false };
+      const settlement = await endAttempt(db, open, ending, now, random());
+      if (settlement === null) continue;
+      ended.push({ ...endedRun(open, settlement), retryAt: settlement.retryAt });
+    }
+    return ended;
+  });
+}
+
+function openOf(row: OpenRow): OpenAttempt {
+  const firstStartedAt = row.started_at.getTime();
+  return {
+    runId: row.id,
+    attempt: row.attempt,
+    trigger: row.trigger,
+    origin: row.origin,
+    owner: row.owner,
+    firstStartedAt,
+    startedAt: (row.last && parseInstant(row.last.startedAt)) ?? firstStartedAt,
+    httpStatus: row.http_status,
+    output: row.output,
+    truncated: row.truncated,
+    plan: row.plan,
+  };
+}
+
+function settlementOf(open: OpenAttempt, ending: Ending, now: number, share: number): Settlement {
+  const { attempt, plan, firstStartedAt, httpStatus } = open;
+  const { status, error, isFinal } = ending;
+  const ended = { attempt, maxAttempts: plan.maxAttempts, finishedAt: now, firstStartedAt, status, error };
+  const verdict = verdictOf({ ...ended, retryAfterMs: null, isFinal }, plan.retry, null, share);
+  return {
+    runId: open.runId,
+    attempt,
+    status: verdict.status,
+    startedAt: null,
+    finishedAt: now,
+    httpStatus,
+    output: ending.output?.text ?? open.output,
+    truncated: ending.output?.truncated ?? open.truncated,
+    error: verdict.error,
+    reason: verdict.reason,
+    record: {
+      attempt,
+      status: verdict.attemptStatus,
+      startedAt: formatInstant(open.startedAt),
+      finishedAt: formatInstant(now),
+      error: verdict.error,
+      httpStatus,
+    },
+    retryAt: verdict.retryAt,
+  };
+}

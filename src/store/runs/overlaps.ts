@@ -1,0 +1,142 @@
+/** What becomes of runs of a task that meet: the later ones wait, are skipped, or take the place of the earlier. */
+
+import type { Queryable } from '../postgres/database.ts';
+import { isNotDeleted } from '../tasks/row.ts';
+import { cancelledAttempts } from './attempt-records.ts';
+import { type Claimer, type Due, policyColumns, secondsPerPriority } from './claims.ts';
+
+/** How many runs had to make way: skipped before they began, cancelled, or marked for their replica to abort. */
+export type Replaced = { skipped: number; cancelled: number; aborting: number };
+
+/** Why a run had to make way. */
+const replacedReason = 'replaced by a later run';
+
+/** A running attempt is aborted by whoever makes it; a target that works on by itself has none. */
+const isAborted = `(r.status = 'running' and r.heartbeat_due is null)`;
+
+/**
+ * Makes way for runs of tasks with `replace` that do not exist yet: every other run that waits is skipped or cancelled, one
+ * that runs is marked for its replica to abort. An occurrence makes way only what comes before it; with `isLatest` the run
+ * comes after all that are there. The tasks' rows have to be held by the transaction (`holdReplacing`).
+ */
+export async function makeWay(
+  db: Queryable,
+  runs: readonly { runId: string; uid: number }[],
+  now: number,
+  isLatest = false,
+): Promise<Replaced> {
+  // One update with cases: a run that is being taken meanwhile is met again as it is then, running instead of waiting.
+  const { rows } = await db.query<{ status: string; before: string }>({
+    name: 'make-way',
+    text: `
+      update runs r set
+        cancel_requested = r.cancel_requested or r.status = 'running',
+        reason = '${replacedReason}',
+        status = case when ${isAborted} then r.status when r.status = 'pending' then 'skipped'
+          else 'cancelled' end::run_status,
+        finished_at = case when ${isAborted} then null else $3::timestamptz end,
+        lane = case when ${isAborted} then r.lane end,
+        error_kind = case when r.status = 'running' and not ${isAborted} then 'cancelled' else r.error_kind end,
+        error_message = case when r.status = 'running' and not ${isAborted} then 'cancelled' else r.error_message end,
+        attempts = ${cancelledAttempts('$3')},
+        heartbeat_due = null
+      from unnest($1::bigint[], $2::uuid[]) as c(uid, run_id)
+      where r.task_uid = c.uid and r.id <> c.run_id and ($4 or r.id < c.run_id) and r.lane < 2
+        and r.status in ('pending', 'retrying', 'running') and not (r.cancel_requested and ${isAborted})
+        and not exists (select from runs where id = c.run_id)
+      returning r.status`,
+    values: [runs.map(({ uid }) => uid), runs.map(({ runId }) => runId), new Date(now).toISOString(), isLatest],
+  });
+  const count = (status: string) => rows.filter((row) => row.status === status).length;
+  return { skipped: count('skipped'), cancelled: count('cancelled'), aborting: count('running') };
+}
+
+/** Locks the rows of tasks: of two runs that replace each other one comes first, and the other sees it. */
+export async function holdReplacing(db: Queryable, uids: readonly number[]): Promise<void> {
+  await db.query({
+    name: 'hold-replacing',
+    text: 'select from tasks where uid = any($1::bigint[]) order by uid for no key update',
+    values: [uids],
+  });
+}
+
+/**
+ * What becomes of occurrences that were due while another run of their task was live; `replaces` says which of them belong to
+ * tasks with `replace`, which make way first. To be called in a transaction where there are such.
+ */
+export async function meetOverlaps(
+  db: Queryable,
+  due: readonly Due[],
+  replaces: (due: Due) => boolean,
+  claimer: Claimer,
+): Promise<{ replaced: Replaced; queued: string[]; skipped: string[] }> {
+  const replacing = due.filter(replaces);
+  let replaced: Replaced = { skipped: 0, cancelled: 0, aborting: 0 };
+  if (replacing.length > 0) {
+    await holdReplacing(
+      db,
+      replacing.map(({ uid }) => uid),
+    );
+    replaced = await makeWay(db, replacing, claimer.now);
+  }
+  return { replaced, ...(await recordOverlaps(db, due, claimer)) };
+}
+
+/**
+ * Writes down the occurrences that were due while their task's run was still live: under `queue` and `replace` one waits
+ * behind it, which counts for the task's `maxRuns`; every other is `skipped`, as is one that a later run has replaced. Does nothing for an occurrence that already
+ * has its run. Gives back the ids of the runs that were written.
+ */
+export async function recordOverlaps(
+  db: Queryable,
+  due: readonly Due[],
+  claimer: Claimer,
+): Promise<{ queued: string[]; skipped: string[] }> {
+  const { rows } = await db.query<{ id: string; is_queued: boolean }>({
+    name: 'record-overlaps',
+    text: `
+      with locked as materialized (
+        -- Two replicas cannot spend the same remainder, and nobody sees it spent before it is.
+        select uid, max_runs > claimed as has_left from tasks
+        where uid = any($2::bigint[]) and max_runs is not null order by uid for update
+      ), late as (
+        select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry, ${policyColumns},
+          t.overlap = 'replace' and exists (
+            select from runs later where later.task_uid = t.uid and later.lane < 2 and later.id > d.run_id
+          ) as outdated
+        from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[]) as d(run_id, uid, generation, scheduled_for)
+        join tasks t on t.uid = d.uid and t.generation = d.generation and ${isNotDeleted}
+        where not exists (select from runs where id = d.run_id)
+          and (t.max_runs is null or (select has_left from locked where uid = t.uid))
+      ), queued as (
+        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at, gate,
+          check_due, hooked)
+        select distinct on (uid) run_id, uid, $5::run_trigger, 'pending'::run_status, scheduled_for, scheduled_for,
+          scheduled_for - priority * interval '${secondsPerPriority} seconds', 1, 0, (retry->>'maxAttempts')::smallint,
+          $6::timestamptz, gate, case when checked then $6::timestamptz end, hooked
+        from late where overlap = 'queue' or overlap = 'replace' and not outdated order by uid, scheduled_for
+        on conflict do nothing
+        returning id, task_uid
+      ), counted as (
+        update tasks t set claimed = t.claimed + 1 from queued q where t.uid = q.task_uid and t.max_runs is not null
+      ), skipped as (
+        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, finished_at, reason)
+        select run_id, uid, $5::run_trigger, 'skipped', scheduled_for, scheduled_for, scheduled_for, 0,
+          (retry->>'maxAttempts')::smallint, $6, $6, case when outdated then '${replacedReason}' else 'overlap' end
+        from late where run_id not in (select id from queued) order by run_id
+        on conflict do nothing
+        returning id
+      )
+      select id, true as is_queued from queued union all select id, false from skipped`,
+    values: [
+      due.map((item) => item.runId),
+      due.map((item) => item.uid),
+      due.map((item) => item.generation),
+      due.map((item) => new Date(item.scheduledFor).toISOString()),
+      claimer.trigger,
+      new Date(claimer.now).toISOString(),
+    ],
+  });
+  const idsOf = (isQueued: boolean) => rows.filter((row) => row.is_queued === isQueued).map((row) => row.id);
+  return { queued: idsOf(true), skipped: idsOf(false) };
+}

@@ -1,0 +1,271 @@
+/**
+ * Changes of what is due, in one transaction that holds the task's row: the new definition, the runs of what is still due,
+ * and the record of what may not start any more.
+ *
+ * The row is locked first. A sweep locks the rows of what it repairs too, so what it has done for the task is committed when
+ * the watermark is read here, or will see the change. A claim locks nothing: one that began before the change may still
+ * make a run of an occurrence that was recorded as missed. `settleMiss` takes that back once `claimsAreOver`.
+ */
+
+import type { RunIds } from '../../domain/run/ids.ts';
+import { instantOfRunId, leastRunId } from '../../domain/schedule/occurrence.ts';
+import type { Moment, Revision, Wish } from '../../domain/task/change.ts';
+import type { Unaccounted } from '../../domain/task/cut.ts';
+import type { Author } from '../events/events.ts';
+import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
+import { insertAgain } from '../runs/insert-again.ts';
+import { insertDue } from '../runs/insert-due.ts';
+import { type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
+import { deleteTask, type TaskChange, updateTask } from './tasks.ts';
+
+export type Stretch = { from: number; to: number; count: number };
+
+/** A miss that was recorded, to be looked at again. `before` is the task as it was. */
+export type RecordedMiss = {
+  eventId: string;
+  deliveryId: string | null;
+  before: Task;
+  open: Unaccounted;
+  miss: Stretch;
+};
+
+export type Changed = {
+  task: Task;
+  /** The instant of the change, epoch milliseconds. */
+  at: number;
+  missed: RecordedMiss | null;
+  /** How many runs were made that wait to be taken. */
+  made: number;
+};
+
+/** Why nothing was changed: the task is no longer at that version, or `decide` refused. */
+export type Unchanged<F> = { stale: true } | { stale: false; fault: F };
+
+/**
+ * Changes a task as `decide` says, which is told what is known while nobody else can change it; null from it leaves all as
+ * it is. `type` is that of the event.
+ */
+export function changeTask<F>(
+  database: Database,
+  runIds: RunIds,
+  current: Task,
+  wish: Pick<Wish, 'definition' | 'status'>,
+  type: TaskChange['type'],
+  decide: (task: Task, moment: Moment) => Promise<{ ok: true; revision: Revision } | { ok: false; fault: F }>,
+  author: Author,
+): Promise<{ ok: true; changed: Changed } | { ok: false; why: Unchanged<F> }> {
+  return inTransaction(database, async (db) => {
+    const held = await holdTask(db, current.id, current.version);
+    if (held === null || held.task.uid !== current.uid) return { ok: false, why: { stale: true } };
+    const { task, at } = held;
+    const open = await readOpen(db, held);
+    const decided = await decide(task, { at, open, ...(await readLife(db, task, wish)) });
+    if (!decided.ok) return { ok: false, why: { stale: false, fault: decided.fault } };
+    const { definition, activeFrom, claimed, cut, again } = decided.revision;
+    const written = await updateTask(db, task, { type, definition, activeFrom, claimed }, author, at);
+    if (written === null) return { ok: false, why: { stale: true } };
+    const { uid, generation } = written;
+    const due = (instants: readonly number[]) =>
+      instants.map((instant) => ({
+        ...{ runId: runIds.of(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0 },
+        limited: definition.maxRuns !== null,
+      }));
+    const made =
+      (await insertDue(db, due(cut.inTime), 'schedule', at)) +
+      (await insertDue(db, due(cut.caughtUp), 'catch_up', at)) +
+      (await insertAgain(db, uid, again, at));
+    const missed = cut.miss && (await recordCut(db, task, open, cut.miss, decided.revision, at));
+    return { ok: true, changed: { task: written, at, missed, made } };
+  });
+}
+
+/** Deletes the live task of this id, at `version` unless null; null when there is none. `cut` tells what is missed by it. */
+export function removeTask(
+  database: Database,
+  id: string,
+  version: number | null,
+  cut: (task: Task, open: Unaccounted) => Promise<Stretch | null>,
+  author: Author,
+): Promise<{ uid: number; at: number; missed: RecordedMiss | null } | null> {
+  return inTransaction(database, async (db) => {
+    const held = await holdTask(db, id, version);
+    if (held === null) return null;
+    const { task, at } = held;
+    const open = await readOpen(db, held);
+    const gone = await deleteTask(db, id, version, author, at);
+    if (gone === null) return null;
+    const miss = await cut(task, open);
+    const why = { reason: 'deleted' as const, policy: task.definition.misfire.policy };
+    return { ...gone, at, missed: miss && (await recordCut(db, task, open, miss, why, at)) };
+  });
+}
+
+type Held = { task: Task; at: number; watermark: number };
+
+/** Locks a live task's row; only what is read afterwards is as new as the lock. */
+async function holdTask(db: Queryable, id: string, version: number | null): Promise<Held | null> {
+  const { rows } = await db.query<TaskRow>({
+    name: 'hold-task',
+    text: `
+      select ${taskColumns('tasks')} from tasks
+      where id = $1 and deleted_at is null and ($2::integer is null or version = $2) for no key update`,
+    values: [id, version],
+  });
+  if (!rows[0]) return null;
+  const { rows: told } = await db.query<{ at: number; watermark: Date }>({
+    name: 'moment-of-change',
+    text: `select watermark, floor(extract(epoch from clock_timestamp()) * 1000)::float8 as at from cluster`,
+  });
+  const { at, watermark } = told[0] as { at: number; watermark: Date };
+  return { task: taskOf(rows[0]), at, watermark: watermark.getTime() };
+}
+
+/** What of the task has come since it was last accounted for, and the runs that exist of that. */
+async function readOpen(db: Queryable, { task, at, watermark }: Held): Promise<Unaccounted> {
+  const { definition, activeFrom, uid } = task;
+  // A single instant may have passed already when it was asked for.
+  const isSwept = definition.status === 'active' && !('at' in definition.schedule);
+  const after = isSwept ? Math.max(activeFrom, watermark) : activeFrom;
+  return { after, upTo: at, ran: definition.status === 'completed' ? [] : await ranIn(db, uid, after, at) };
+}
+
+/** The instants in (after, upTo] of which the task has a run. */
+async function ranIn(db: Queryable, uid: number, after: number, upTo: number): Promise<number[]> {
+  const { rows } = await db.query<{ id: string }>({
+    name: 'ran-in',
+    text: `
+      select id from runs where task_uid = $1 and id >= $2 and id < $3 and trigger in ('schedule', 'catch_up')`,
+    values: [uid, leastRunId(after + 1), leastRunId(upTo + 1)],
+  });
+  return rows.map(({ id }) => instantOfRunId(id));
+}
+
+type Life = Pick<Moment, 'counted' | 'cancelled' | 'stoppedAt'>;
+
+/**
+ * What a change may have to know of the life of the task. Only another `maxRuns` and a start ask, because a task may
+ * have millions of runs; of those no more are counted than the new limit allows.
+ */
+async function readLife(
+  db: Queryable,
+  { uid, definition }: Task,
+  wish: Pick<Wish, 'definition' | 'status'>,
+): Promise<Life> {
+  const { maxRuns } = wish.definition;
+  const counted = maxRuns !== null && maxRuns !== definition.maxRuns ? await countRuns(db, uid, maxRuns) : 0;
+  if (definition.status !== 'stopped' || wish.status !== 'active') return { counted, cancelled: [], stoppedAt: null };
+  const { rows } = await db.query<{ cancelled: string[]; stopped_at: Date | null }>({
+    name: 'last-stop',
+    text: `
+      with stop as (
+        select at from task_events
+        where task_uid = $1 and (type = 'stopped' or type = 'updated' and changes #>> '{status,to}' = 'stopped')
+        order by id desc limit 1
+      )
+      select array(
+          select id::text from runs
+          where task_uid = $1 and status = 'cancelled' and attempt = 0 and reason = '${stopReason}'
+            and (trigger in ('schedule', 'catch_up') or trigger = 'retry' and created_at > scheduled_for)
+            and finished_at >= (select at from stop)
+          order by id
+        ) as cancelled, (select at from stop) as stopped_at`,
+    values: [uid],
+  });
+  const { cancelled = [], stopped_at: stoppedAt = null } = rows[0] ?? {};
+  return { counted, cancelled: cancelled.map(instantOfRunId), stoppedAt: stoppedAt?.getTime() ?? null };
+}
+
+/** How many runs of the task count for a `maxRuns`, up to `most`: a limit that is reached need not be known any better. */
+async function countRuns(db: Queryable, uid: number, most: number): Promise<number> {
+  const { rows } = await db.query<{ counted: number }>({
+    name: 'count-runs',
+    text: `
+      select count(*)::integer as counted
+      from (select from runs where task_uid = $1 and ${countsForLimit} limit $2) as found`,
+    values: [uid, most],
+  });
+  return rows[0]?.counted ?? 0;
+}
+
+/** Why a stop cancels a run. */
+export const stopReason = 'task stopped';
+
+/** Which runs of a task count for its `maxRuns`. */
+const countsForLimit = `trigger in ('schedule', 'catch_up') and status <> 'skipped'`;
+
+/**
+ * Counts anew what counts for a `maxRuns` that is new, once the claims that could not see it are over: they counted nothing.
+ */
+export function recountRuns(database: Database, uid: number): Promise<void> {
+  return inTransaction(database, async (db) => {
+    const { rows } = await db.query<{ max_runs: number | null; claimed: number }>(
+      'select max_runs, claimed from tasks where uid = $1 for no key update',
+      [uid],
+    );
+    const { max_runs: most = null, claimed = 0 } = rows[0] ?? {};
+    if (most === null) return;
+    const counted = await countRuns(db, uid, Math.max(most, claimed));
+    await db.query('update tasks set claimed = greatest(claimed, $2) where uid = $1', [uid, counted]);
+  });
+}
+
+/** How long the hook that hears of it waits, so that `settleMiss` comes first. */
+const tellAfterMs = 2_000;
+
+async function recordCut(
+  db: Queryable,
+  before: Task,
+  open: Unaccounted,
+  miss: Stretch,
+  { reason, policy }: Pick<Revision, 'reason' | 'policy'>,
+  at: number,
+): Promise<RecordedMiss> {
+  const { rows } = await db.query<{ id: string; delivery: string | null }>({
+    name: 'record-cut',
+    text: `
+      with told as (
+        insert into deliveries (task_uid, hook, data, due_at, created_at)
+        select $1, 'onMissed', $2::jsonb, $4, $3 where $5 returning id
+      )
+      insert into task_events (task_uid, type, at, actor, changes) values ($1, 'missed', $3, 'scheduler', $2::jsonb)
+      returning id, (select id from told) as delivery`,
+    values: [
+      before.uid,
+      JSON.stringify({ ...shownStretch(miss), policy, reason }),
+      new Date(at).toISOString(),
+      new Date(at + tellAfterMs).toISOString(),
+      before.definition.hooks?.onMissed != null,
+    ],
+  });
+  const { id, delivery } = rows[0] as { id: string; delivery: string | null };
+  return { eventId: id, deliveryId: delivery, before, open, miss };
+}
+
+const shownStretch = ({ from, to, count }: Stretch) => ({
+  from: new Date(from).toISOString(),
+  to: new Date(to).toISOString(),
+  count,
+});
+
+/**
+ * Corrects a recorded miss by the runs that were made meanwhile; to be called once no claim is under way that began before the
+ * change. `left` says what is still missed of it.
+ */
+export async function settleMiss(
+  db: Queryable,
+  { eventId, deliveryId, before, open, miss }: RecordedMiss,
+  left: (open: Unaccounted) => Promise<Stretch | null>,
+): Promise<void> {
+  const ran = await ranIn(db, before.uid, miss.from - 1, miss.to);
+  const still = await left({ ...open, ran });
+  if (still?.count === miss.count) return;
+  await db.query({
+    name: 'settle-miss',
+    text: `
+      with gone as (delete from task_events where id = $1 and $3::jsonb is null),
+      untold as (delete from deliveries where id = $2 and $3::jsonb is null),
+      told as (update deliveries set data = data || $3::jsonb where id = $2 and $3::jsonb is not null)
+      update task_events set changes = changes || $3::jsonb where id = $1 and $3::jsonb is not null`,
+    values: [eventId, deliveryId, still && JSON.stringify(shownStretch(still))],
+  });
+}

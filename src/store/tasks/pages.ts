@@ -1,0 +1,98 @@
+/** Pages of tasks: which tasks are on one, and what they look like where that is not known. */
+
+import type { RunStatus } from '../../domain/run/run.ts';
+import type { TaskStatus } from '../../domain/task/states.ts';
+import type { Queryable } from '../postgres/database.ts';
+import { type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
+
+/** Which tasks a list shows: all conditions hold. */
+export type TaskFilter = {
+  /** Any of these; none for all. */
+  statuses: readonly TaskStatus[];
+  /** Names and values. A task has one of the values of each name. */
+  labels: readonly (readonly [name: string, value: string])[];
+  /** Part of the id or the name, whatever its case. */
+  q: string | null;
+  /** Only ids after this one. */
+  after: string | null;
+  limit: number;
+};
+
+/** A task on a page, with what changes without its version. Instants are epoch milliseconds. */
+export type ListedTask = {
+  uid: number;
+  id: string;
+  version: number;
+  /** How many more occurrences its `maxRuns` allows; null without a limit. */
+  runsLeft: number | null;
+  /** Its newest run; null where it has none. */
+  lastRun: { id: string; status: RunStatus; scheduledFor: number; finishedAt: number | null } | null;
+};
+
+type Row = [
+  uid: number,
+  id: string,
+  version: number,
+  runsLeft: number | null,
+  runId: string | null,
+  status: RunStatus,
+  scheduledFor: number,
+  finishedAt: number | null,
+];
+
+/** Live tasks in the order of their ids, at most `limit`, and whether more follow. */
+export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ items: ListedTask[]; more: boolean }> {
+  const labels = new Map<string, string[]>();
+  for (const [name, value] of filter.labels) labels.set(name, [...(labels.get(name) ?? []), value]);
+  // What has to be there comes from the index.
+  const single = [...labels].flatMap(([name, [value, other]]) => (other === undefined ? [[name, value]] : []));
+  const several = [...labels].filter(([, values]) => values.length > 1);
+  const pattern = filter.q === null ? null : `%${filter.q.replace(/[\\%_]/g, '\\$&')}%`;
+  const { rows } = await db.query({
+    name: 'list-tasks',
+    rowMode: 'array',
+    text: `
+      select t.uid::float8, t.id, t.version, t.runs_left, r.id, r.status,
+        (extract(epoch from r.scheduled_for) * 1000)::float8, (extract(epoch from r.finished_at) * 1000)::float8
+      from (
+        select uid, id, version, case when max_runs is not null then greatest(max_runs - claimed, 0) end as runs_left from tasks
+        where deleted_at is null
+          and (cardinality($1::task_status[]) = 0 or status = any($1))
+          and ($2::jsonb = '{}' or labels @> $2)
+          and ($6::jsonb = '{}' or not exists (
+            select from jsonb_each($6) as wanted(name, options) where not coalesce(options ? (labels ->> name), false)))
+          and ($3::text is null or id ilike $3 or name ilike $3)
+          and ($4::text is null or id > $4 collate "C")
+        order by id limit $5
+      ) t
+      left join lateral (
+        select id, status, scheduled_for, finished_at from runs where task_uid = t.uid order by id desc limit 1
+      ) r on true
+      order by t.id`,
+    values: [
+      filter.statuses,
+      JSON.stringify(Object.fromEntries(single)),
+      pattern,
+      filter.after,
+      filter.limit + 1,
+      JSON.stringify(Object.fromEntries(several)),
+    ],
+  });
+  const items = (rows as unknown as Row[]).slice(0, filter.limit).map(listedTask);
+  return { items, more: rows.length > filter.limit };
+}
+
+function listedTask([uid, id, version, runsLeft, runId, status, scheduledFor, finishedAt]: Row): ListedTask {
+  const lastRun = runId === null ? null : { id: runId, status, scheduledFor, finishedAt };
+  return { uid, id, version, runsLeft, lastRun };
+}
+
+/** The live tasks with these numbers, in the order of their ids. */
+export async function readTasks(db: Queryable, uids: readonly number[]): Promise<Task[]> {
+  const { rows } = await db.query<TaskRow>({
+    name: 'read-tasks',
+    text: `select ${taskColumns('tasks')} from tasks where uid = any($1::bigint[]) and deleted_at is null order by id`,
+    values: [uids],
+  });
+  return rows.map(taskOf);
+}

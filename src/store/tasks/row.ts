@@ -1,0 +1,173 @@
+/** Between a row of `tasks` and the task it stands for. */
+
+import { formatDuration, parseDuration } from '../../domain/input/duration.ts';
+import { formatInstant } from '../../domain/input/instant.ts';
+import { gateOf } from '../../domain/limits/limits.ts';
+import type { Hooks, Policies } from '../../domain/task/policies.ts';
+import type { TaskDefinition } from '../../domain/task/task.ts';
+
+/** A stored task. Instants are epoch milliseconds. */
+export type Task = {
+  uid: number;
+  id: string;
+  definition: TaskDefinition;
+  version: number;
+  generation: number;
+  activeFrom: number;
+  /** Occurrences claimed so far; counted only for a task with `maxRuns`. */
+  claimed: number;
+  createdAt: number;
+  updatedAt: number;
+};
+
+/** Only what was asked for. */
+type StoredPolicies = Partial<Omit<Policies, 'hooks'> & { hooks: Partial<Hooks> }>;
+
+/** A row as the driver gives it: bigints come as text, timestamps as Date. */
+export type TaskRow = {
+  uid: string;
+  id: string;
+  name: string;
+  description: string | null;
+  labels: TaskDefinition['labels'];
+  schedule: TaskDefinition['schedule'];
+  target: TaskDefinition['target'];
+  timeout_ms: string;
+  retry: TaskDefinition['retry'];
+  overlap: TaskDefinition['overlap'];
+  misfire: TaskDefinition['misfire'];
+  starts_at: Date | null;
+  ends_at: Date | null;
+  max_runs: number | null;
+  jitter_ms: string | null;
+  priority: number;
+  policies: StoredPolicies | null;
+  status: TaskDefinition['status'];
+  version: number;
+  generation: number;
+  active_from: Date;
+  claimed: number;
+  created_at: Date;
+  updated_at: Date;
+};
+
+const names = [
+  'uid',
+  'id',
+  'name',
+  'description',
+  'labels',
+  'schedule',
+  'target',
+  'timeout_ms',
+  'retry',
+  'overlap',
+  'misfire',
+  'starts_at',
+  'ends_at',
+  'max_runs',
+  'jitter_ms',
+  'priority',
+  'policies',
+  'status',
+  'version',
+  'generation',
+  'active_from',
+  'claimed',
+  'created_at',
+  'updated_at',
+] as const satisfies (keyof TaskRow)[];
+
+/**
+ * True for a task `t` that is not deleted, in a form that no index serves: where tasks are looked up by number, a plan
+ * that goes through the partial index of all live ones instead reads every task there is.
+ */
+export const isNotDeleted = `coalesce(t.deleted_at, '-infinity') = '-infinity'`;
+
+/** The select list that makes a `TaskRow` of the table or alias `from`. */
+export function taskColumns(from: string): string {
+  return names.map((name) => `${from}.${name}`).join(', ');
+}
+
+export function taskOf(row: TaskRow): Task {
+  return {
+    uid: Number(row.uid),
+    id: row.id,
+    definition: {
+      name: row.name,
+      description: row.description,
+      labels: row.labels,
+      schedule: row.schedule,
+      target: row.target,
+      timeout: formatDuration(Number(row.timeout_ms)),
+      retry: row.retry,
+      overlap: row.overlap,
+      misfire: row.misfire,
+      startsAt: row.starts_at && formatInstant(row.starts_at.getTime()),
+      endsAt: row.ends_at && formatInstant(row.ends_at.getTime()),
+      maxRuns: row.max_runs,
+      jitter: row.jitter_ms === null ? null : formatDuration(Number(row.jitter_ms)),
+      priority: row.priority,
+      status: row.status,
+      ...policiesOf(row.policies),
+    },
+    version: row.version,
+    generation: row.generation,
+    activeFrom: row.active_from.getTime(),
+    claimed: row.claimed,
+    createdAt: row.created_at.getTime(),
+    updatedAt: row.updated_at.getTime(),
+  };
+}
+
+/** The columns that a definition decides, as JSON for `jsonb_to_recordset`. */
+export function definitionColumns(id: string, definition: TaskDefinition) {
+  return {
+    id,
+    name: definition.name,
+    description: definition.description,
+    labels: definition.labels,
+    schedule: definition.schedule,
+    target: definition.target,
+    timeout_ms: parseDuration(definition.timeout),
+    retry: definition.retry,
+    overlap: definition.overlap,
+    misfire: definition.misfire,
+    starts_at: definition.startsAt,
+    ends_at: definition.endsAt,
+    max_runs: definition.maxRuns,
+    jitter_ms: definition.jitter === null ? null : parseDuration(definition.jitter),
+    priority: definition.priority,
+    policies: storedPolicies(definition),
+    gate: gateOf(definition),
+    status: definition.status,
+  };
+}
+
+const none: Policies = {
+  maxConcurrency: null,
+  concurrency: null,
+  rate: null,
+  hooks: null,
+  heartbeatTimeout: null,
+  fallback: null,
+  signing: null,
+};
+const noHooks: Hooks = { before: null, onSuccess: null, onFailure: null, onRecovery: null, onMissed: null };
+
+function policiesOf(stored: StoredPolicies | null): Policies {
+  if (stored === null) return none;
+  return { ...none, ...stored, hooks: stored.hooks ? { ...noHooks, ...stored.hooks } : null };
+}
+
+function storedPolicies(definition: Policies): StoredPolicies | null {
+  const asked = Object.keys(none).flatMap((name) => {
+    const value = definition[name as keyof Policies];
+    return value === null ? [] : [[name, name === 'hooks' ? withoutNulls(value as Hooks) : value]];
+  });
+  return asked.length === 0 ? null : Object.fromEntries(asked);
+}
+
+function withoutNulls<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null)) as Partial<T>;
+}

@@ -1,0 +1,183 @@
+/** Tasks in Postgres: create, read, change, delete. Every change leaves its event in the same statement. */
+
+import { gateOf, ownTask } from '../../domain/limits/limits.ts';
+import type { TaskDefinition } from '../../domain/task/task.ts';
+import { type Author, describeChange } from '../events/events.ts';
+import type { Queryable } from '../postgres/database.ts';
+import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
+
+export type NewTask = { id: string; definition: TaskDefinition; activeFrom: number; author: Author };
+
+/**
+ * Stores new tasks with one statement; the answer has one entry per item, in order: the task, or null where the id is
+ * taken (also by an earlier item). `now` is in epoch milliseconds.
+ */
+export async function insertTasks(db: Queryable, items: readonly NewTask[], now: number): Promise<(Task | null)[]> {
+  const at = new Date(now).toISOString();
+  const records = items.map((item, position) => ({
+    position,
+    ...definitionColumns(item.id, item.definition),
+    active_from: new Date(item.activeFrom).toISOString(),
+    actor: item.author.actor,
+    request_id: item.author.requestId,
+  }));
+  const { rows } = await db.query<TaskRow & { position: number }>({
+    name: 'insert-tasks',
+    text: `
+      with given as (
+        select distinct on (id) x.* from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, request_id text,
+          id text, name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
+          overlap overlap, misfire jsonb, starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_ms bigint,
+          priority smallint, policies jsonb, gate text, status task_status, active_from timestamptz)
+        order by id, position
+      ), made as (
+        insert into tasks (id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
+          ends_at, max_runs, jitter_ms, priority, policies, gate, status, active_from, created_at, updated_at)
+        select id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
+          ends_at, max_runs, jitter_ms, priority, policies, gate, status, active_from, $2, $2
+        from given order by id
+        on conflict (id) where deleted_at is null do nothing
+        returning *
+      ), noted as (
+        insert into task_events (task_uid, type, at, actor, request_id)
+        select made.uid, 'created', $2, given.actor, given.request_id from made join given using (id)
+      )
+      select given.position, ${taskColumns('made')} from made join given using (id)`,
+    values: [JSON.stringify(records), at],
+  });
+  const answers: (Task | null)[] = items.map(() => null);
+  for (const row of rows) answers[row.position] = taskOf(row);
+  return answers;
+}
+
+/** The live task of this id, or null. */
+export async function findTask(db: Queryable, id: string): Promise<Task | null> {
+  const { rows } = await db.query<TaskRow>({
+    name: 'find-task',
+    text: `select ${taskColumns('tasks')} from tasks where id = $1 and deleted_at is null`,
+    values: [id],
+  });
+  return rows[0] ? taskOf(rows[0]) : null;
+}
+
+/** What a change makes of a task. `generation` says that what is due when has changed, from `activeFrom` on. */
+export type TaskChange = {
+  type: 'updated' | 'started' | 'stopped';
+  definition: TaskDefinition;
+  /** Set when occurrences change; null keeps them. */
+  activeFrom: number | null;
+  /** How many occurrences count for `maxRuns`; kept when not given. */
+  claimed?: number;
+};
+
+/**
+ * Writes a change if the task is still at `task.version`; null when somebody else changed it first.
+ * Before the change is answered it has to hold: see `claimsAreOver`.
+ */
+export async function updateTask(
+  db: Queryable,
+  task: Task,
+  change: TaskChange,
+  author: Author,
+  now: number,
+): Promise<Task | null> {
+  const { rows } = await db.query<TaskRow>({
+    name: 'update-task',
+    text: `
+      with given as (
+        select x.* from jsonb_to_record($1::jsonb) as x(
+          name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
+          overlap overlap, misfire jsonb, starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_ms bigint,
+          priority smallint, policies jsonb, gate text, status task_status)
+      ), made as (
+        update tasks t set name = g.name, description = g.description, labels = g.labels, schedule = g.schedule,
+          target = g.target, timeout_ms = g.timeout_ms, retry = g.retry, overlap = g.overlap, misfire = g.misfire,
+          starts_at = g.starts_at, ends_at = g.ends_at, max_runs = g.max_runs, jitter_ms = g.jitter_ms,
+          priority = g.priority, policies = g.policies, gate = g.gate, status = g.status, version = t.version + 1, updated_at = $4,
+          generation = t.generation + case when $5::timestamptz is null then 0 else 1 end,
+          claimed = coalesce($11, t.claimed),
+          active_from = coalesce($5, t.active_from), changed_in = pg_current_xact_id()
+        from given g
+        where t.uid = $2 and t.version = $3 and t.deleted_at is null
+        returning t.*
+      ), regated as (
+        update runs r set gate = replace(made.gate, '${ownTask}', made.uid::text) from made
+        where $10 and r.task_uid = made.uid and r.status in ('pending', 'retrying')
+      ), noted as (
+        insert into task_events (task_uid, type, at, actor, request_id, changes)
+        select uid, $6, $4, $7, $8, $9 from made
+      )
+      select ${taskColumns('made')} from made`,
+    values: [
+      JSON.stringify(definitionColumns(task.id, change.definition)),
+      task.uid,
+      task.version,
+      new Date(now).toISOString(),
+      change.activeFrom === null ? null : new Date(change.activeFrom).toISOString(),
+      change.type,
+      author.actor,
+      author.requestId,
+      JSON.stringify({
+        ...describeChange(task.definition, change.definition),
+        ...(author.source != null && { triggerSource: author.source }),
+      }),
+      gateOf(task.definition) !== gateOf(change.definition),
+      change.claimed ?? null,
+    ],
+  });
+  const row = rows[0];
+  return row ? taskOf(row) : null;
+}
+
+/** Turns the live task of this id into a tombstone; null when there is none, or it is no longer at `version`. */
+export async function deleteTask(
+  db: Queryable,
+  id: string,
+  version: number | null,
+  author: Author,
+  now: number,
+): Promise<{ uid: number } | null> {
+  const { rows } = await db.query<{ uid: string }>({
+    name: 'delete-task',
+    text: `
+      with gone as (
+        update tasks set deleted_at = $3, version = version + 1, changed_in = pg_current_xact_id()
+        where id = $1 and deleted_at is null and ($2::integer is null or version = $2)
+        returning uid
+      ), noted as (
+        insert into task_events (task_uid, type, at, actor, request_id) select uid, 'deleted', $3, $4, $5 from gone
+      )
+      select uid from gone`,
+    values: [id, version, new Date(now).toISOString(), author.actor, author.requestId],
+  });
+  const row = rows[0];
+  return row ? { uid: Number(row.uid) } : null;
+}
+
+/**
+ * A task that has nothing left to come: of its schedule, in this generation, or (`spent`) of what `maxRuns` allows, which
+ * is looked at again because it may have been raised.
+ */
+export type ExhaustedTask = { uid: number; generation: number; spent?: boolean };
+
+/** Marks tasks as completed where they still are of the generation whose last occurrence was claimed. */
+export async function completeTasks(db: Queryable, items: readonly ExhaustedTask[], now: number): Promise<void> {
+  await db.query({
+    name: 'complete-tasks',
+    text: `
+      with made as (
+        update tasks t set status = 'completed', version = version + 1, updated_at = $3, changed_in = pg_current_xact_id()
+        from (select * from unnest($1::bigint[], $2::integer[], $4::boolean[]) as g(uid, generation, spent) order by uid) g
+        where t.uid = g.uid and t.generation = g.generation and t.status = 'active' and ${isNotDeleted}
+          and (not g.spent or t.claimed >= t.max_runs)
+        returning t.uid
+      )
+      insert into task_events (task_uid, type, at, actor) select uid, 'completed', $3, 'scheduler' from made`,
+    values: [
+      items.map((item) => item.uid),
+      items.map((item) => item.generation),
+      new Date(now).toISOString(),
+      items.map((item) => item.spent === true),
+    ],
+  });
+}

@@ -1,0 +1,58 @@
+/** Which templates a process is filling in for the first time, so that those are known that it died of. */
+
+import type { Queryable } from '../postgres/database.ts';
+
+/** A template is filled in within milliseconds: what is still noted after this many seconds was left by a process that died. */
+const diedAfterSeconds = 5;
+/** What was left is no use after that. */
+const keptDays = 30;
+
+/**
+ * Notes that `process` is about to fill in templates of these tasks, and tells of each how many processes died of that with
+ * the definition that the task has. Those are left out, but for those of `atMost` deaths. Tasks that are gone are not told.
+ */
+export async function beginTrials(
+  db: Queryable,
+  taskIds: readonly string[],
+  process: string,
+  atMost: number,
+): Promise<Map<string, number>> {
+  const { rows } = await db.query<{ id: string; died: number }>({
+    name: 'begin-template-trials',
+    text: `
+      with asked as (
+        select uid, id, md5(concat(generation, target, policies)) as definition from tasks
+        where id = any($1::text[]) and deleted_at is null
+      ), known as (
+        select a.*, (
+          select count(*)::integer from template_trials x
+          where x.task_uid = a.uid and x.definition = a.definition and x.process <> $2
+            and x.at < now() - interval '${diedAfterSeconds} seconds'
+        ) as died from asked a
+      ), begun as (
+        insert into template_trials (task_uid, process, definition) select uid, $2, definition from known where died <= $3
+        on conflict (task_uid, process) do update set definition = excluded.definition, at = now()
+      )
+      select id, died from known`,
+    values: [taskIds, process, atMost],
+  });
+  return new Map(rows.map(({ id, died }) => [id, died]));
+}
+
+/**
+ * Notes that the templates of these tasks were filled in. What other processes left of the same definition goes, too: it did
+ * not end them. Forgets what is too old as well.
+ */
+export async function endTrials(db: Queryable, taskIds: readonly string[], process: string): Promise<void> {
+  await db.query({
+    name: 'end-template-trials',
+    text: `
+      with ended as (
+        select x.task_uid, x.definition from template_trials x join tasks t on t.uid = x.task_uid
+        where x.process = $2 and t.id = any($1::text[])
+      )
+      delete from template_trials x
+      where (x.task_uid, x.definition) in (select * from ended) or x.at < now() - interval '${keptDays} days'`,
+    values: [taskIds, process],
+  });
+}

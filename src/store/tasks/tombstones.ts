@@ -1,0 +1,22 @@
+/** The last step of a deleted task: when no run refers to it any more, its row, its events and its calls to hooks go. */
+
+import type { Queryable } from '../postgres/database.ts';
+
+/** Removes at most `limit` tombstones older than `before` (epoch milliseconds) that have no runs left. */
+export async function forgetTombstones(db: Queryable, before: number, limit: number): Promise<void> {
+  await db.query({
+    name: 'forget-tombstones',
+    text: `
+      with gone as (
+        delete from tasks where uid in (
+          select t.uid from tasks t
+          where t.deleted_at < $1 and not exists (select from runs r where r.task_uid = t.uid)
+          order by t.uid limit $2)
+        returning uid
+      ), untold as (
+        delete from deliveries d using gone where d.task_uid = gone.uid
+      )
+      delete from task_events e using gone where e.task_uid = gone.uid`,
+    values: [new Date(before).toISOString(), limit],
+  });
+}

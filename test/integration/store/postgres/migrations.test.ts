@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api';
+import pg from 'pg';
+import { describe, expect, inject, test } from 'vitest';
+import * as schema from '../../../../src/store/schema.ts';
+import { createDatabase } from '../../../services/database.ts';
+import { atFileEnd } from '../../../services/file-end.ts';
+import { migrateNow } from '../../../services/migrate.ts';
+import { noPostgres } from '../../../services/provided.ts';
+
+type Snapshot = ReturnType<typeof generateDrizzleJson>;
+
+const folder = new URL('../../../../migrations/', import.meta.url);
+
+async function readJson<T>(path: string): Promise<T> {
+  return JSON.parse(await readFile(new URL(path, folder), 'utf8')) as T;
+}
+
+/** An empty database on the server of the tests. */
+async function emptyDatabase(): Promise<string> {
+  const provided = inject('postgres');
+  if (provided.kind === 'embedded') throw new Error('needs a server');
+  const { adminUrl, template } = provided;
+  const name = template.replace(/[^_]*$/, randomBytes(6).toString('hex'));
+  const admin = (text: string) => withClient(adminUrl, (client) => client.query(text));
+  await admin(`create database ${name}`);
+  atFileEnd(() => admin(`drop database ${name} with (force)`));
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** What the catalogue says of the tables, but for the ledger of migrations. */
+const describeTables = (url: string) =>
+  withClient(url, async (client) => {
+    const { rows: columns } = await client.query(`
+      select table_name, column_name, data_type, udt_name, is_nullable, column_default, datetime_precision, is_identity,
+        identity_generation
+      from information_schema.columns where table_schema = 'public' and table_name <> 'schema_migrations'
+      order by table_name, column_name`);
+    const { rows: indexes } = await client.query(`
+      select indexname, indexdef from pg_indexes where schemaname = 'public' and tablename <> 'schema_migrations'
+      order by indexname`);
+    const { rows: enums } = await client.query(`
+      select typname, array_agg(enumlabel::text order by enumsortorder) as labels
+      from pg_enum join pg_type on pg_type.oid = enumtypid group by typname order by typname`);
+    const { rows: constraints } = await client.query(`
+      select conname, contype, pg_get_constraintdef(oid) as definition from pg_constraint
+      where connamespace = 'public'::regnamespace and conrelid <> 'schema_migrations'::regclass order by conname`);
+    return { columns, indexes, enums, constraints };
+  });
+
+describe('the migrations and the schema that drizzle sees', () => {
+  test('are the same to drizzle-kit: it finds nothing to migrate', async () => {
+    const journal = await readJson<{ entries: { idx: number }[] }>('meta/_journal.json');
+    const last = String(journal.entries.at(-1)?.idx).padStart(4, '0');
+    const snapshot = await readJson<Snapshot>(`meta/${last}_snapshot.json`);
+    expect(await generateMigration(snapshot, generateDrizzleJson(schema, snapshot.id))).toEqual([]);
+  });
+
+  test.skipIf(noPostgres)('are the same to Postgres, whichever makes the tables', async () => {
+    const [{ url: migrated }, generated] = await Promise.all([createDatabase(), emptyDatabase()]);
+    const statements = await generateMigration(generateDrizzleJson({}), generateDrizzleJson(schema));
+    await withClient(generated, async (client) => {
+      await client.query('create table schema_migrations (id integer)');
+      for (const statement of statements) await client.query(statement);
+    });
+    const found = await describeTables(migrated);
+    expect(found.columns.length).toBeGreaterThan(50);
+    expect(found).toEqual(await describeTables(generated));
+  });
+});
+
+describe.skipIf(noPostgres)('migrating', () => {
+  test('an empty database from several replicas at the same moment succeeds everywhere, and happens once', async () => {
+    const url = await emptyDatabase();
+    await Promise.all(Array.from({ length: 4 }, () => migrateNow(url)));
+    const journal = await readJson<{ entries: unknown[] }>('meta/_journal.json');
+    const applied = await withClient(url, async (client) => {
+      const { rows } = await client.query<{ count: number }>('select count(*)::integer from schema_migrations');
+      return rows[0]?.count;
+    });
+    expect(applied).toBe(journal.entries.length);
+  });
+
+  test('again changes nothing', async () => {
+    const { url } = await createDatabase();
+    const before = await describeTables(url);
+    await migrateNow(url);
+    expect(await describeTables(url)).toEqual(before);
+  });
+
+  test('a database that cannot be reached is an error, not a wait', async () => {
+    await expect(migrateNow('postgres://nobody@127.0.0.1:1/none')).rejects.toMatchObject({
+      cause: { code: 'ECONNREFUSED' },
+    });
+  });
+});
+
+test('tasks restored from an older cluster count as changed now, and not for ever', async () => {
+  const { url } = await createDatabase();
+  await withClient(url, async (client) => {
+    await client.query(
+      `insert into tasks (id, name, labels, schedule, target, timeout_ms, retry, overlap, misfire, priority, status,
+         active_from, created_at, updated_at, changed_in)
+       select 'restored', 'n', '{}', '{"manual": true}', '{}', 1, '{}', 'allow', '{}', 5, 'active', now(), now(), now(),
+         '9000000000000'`,
+    );
+  });
+  await migrateNow(url);
+  await withClient(url, async (client) => {
+    const { rows } = await client.query('select changed_in < pg_current_xact_id() as past from tasks');
+    expect(rows).toEqual([{ past: true }]);
+  });
+});

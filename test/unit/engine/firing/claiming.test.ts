@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { createLruCache } from '../../../../src/domain/lru-cache.ts';
+import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
+import { noLock } from '../../../../src/redis/lock.ts';
+import type { Plan } from '../../../../src/store/runs/claims.ts';
+import { makeTask, openStore, runIds, t0 } from '../../../integration/store/store.ts';
+
+test('keeps the plans of tasks that are due again soon, and of no others', async () => {
+  const store = await openStore();
+  const owner = randomUUID();
+  const plans = createLruCache<number, Plan>(10);
+  const prepared: string[] = [];
+  const claim = createClaiming({
+    ...{
+      database: store.database,
+      time: { now: () => t0 },
+      attempts: { inHand: () => new Set<string>() },
+      lock: noLock,
+      plans,
+    },
+    ...{
+      lease: { id: () => owner, held: () => true },
+      lockTtlMs: 10_000,
+      runIds,
+      prepare: ({ url }) => prepared.push(url),
+    },
+    ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {} },
+  });
+  const [minutely, daily, once] = [
+    await makeTask(store.db, 'minutely'),
+    await makeTask(store.db, 'daily'),
+    await makeTask(store.db, 'once'),
+  ];
+  const nextOf = new Map([
+    [minutely, t0 + 60_000],
+    [daily, t0 + 86_400_000],
+    [once, Infinity],
+  ]);
+  const batch = [...nextOf].map(([{ uid, id, generation }, nextAt]) => ({
+    entry: { uid, id, generation, priority: 5, limited: false } as never,
+    instant: t0,
+    nextAt,
+  }));
+  const begun: string[] = [];
+  await claim(
+    batch,
+    owner,
+    { release() {} },
+    ({ plan }) => void begun.push(plan.taskId),
+    () => {},
+  );
+  expect(begun.sort()).toEqual(['daily', 'minutely', 'once']);
+  expect([minutely, daily, once].map(({ uid }) => plans.has(uid))).toEqual([true, false, false]);
+  expect(prepared).toEqual([minutely.definition.target.url]);
+});

@@ -1,0 +1,351 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createLruCache } from '../../../../src/domain/lru-cache.ts';
+import { misfireRule } from '../../../../src/domain/schedule/misfire.ts';
+import type { Attempts } from '../../../../src/engine/attempts/attempts.ts';
+import { createDatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
+import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
+import { startScheduler } from '../../../../src/engine/firing/scheduler.ts';
+import { createJournal } from '../../../../src/engine/timetable/due-log.ts';
+import { createTimetable } from '../../../../src/engine/timetable/timetable.ts';
+import { noLock, type OccurrenceLock } from '../../../../src/redis/lock.ts';
+import type { Database } from '../../../../src/store/postgres/database.ts';
+import type { Plan } from '../../../../src/store/runs/claims.ts';
+import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
+import { type TakenRun, takeInterrupted } from '../../../../src/store/runs/dispatch.ts';
+import type { Task } from '../../../../src/store/tasks/row.ts';
+import { createClock } from '../../../clock.ts';
+import {
+  dueOf,
+  makeTask,
+  openStore,
+  runIds,
+  runsOf,
+  type Store,
+  silent,
+  t0,
+} from '../../../integration/store/store.ts';
+
+let store: Store;
+beforeAll(async () => {
+  store = await openStore();
+});
+
+/** A scheduler over the real store; `around` may fail or delay a statement, before or after it is carried out. */
+function start(
+  tasks: Task[],
+  around: (name: string, run: () => Promise<unknown>) => Promise<unknown>,
+  grace = '1m',
+  plans = createLruCache<number, Plan>(100),
+  isOwn: (uid: number) => boolean = () => true,
+  lock: OccurrenceLock = noLock,
+  busy = { calls: false, free: 100, running: 0 },
+  mayClaim: (zoned: boolean) => boolean = () => true,
+) {
+  const clock = createClock(t0);
+  const owner = randomUUID();
+  const started: TakenRun[] = [];
+  const timetable = createTimetable();
+  const misfire = misfireRule({ policy: 'skip', grace, limit: 1 });
+  for (const { uid, id, generation } of tasks) {
+    const timing = {
+      uid,
+      schedule: { kind: 'at' as const, atMs: t0 },
+      activeFrom: t0 - 1,
+      startsAt: null,
+      endsAt: null,
+      jitterMs: 0,
+    };
+    timetable.put({ uid, id, generation, priority: 5, limited: false, timing, misfire }, t0 - 1);
+  }
+  const attempts = {
+    free: () => busy.free,
+    endedPerMs: () => 0,
+    reserve: () => ({ release() {} }),
+    running: () => busy.running,
+    callsWait: () => busy.calls,
+    inHand: () => new Set(),
+    start: (run: TakenRun) => started.push({ ...run, taskId: run.plan.taskId } as never),
+  } as unknown as Attempts;
+  let underWay = 0;
+  const query = (statement: { name: string }) => {
+    underWay++;
+    return around(statement.name, () => store.db.query(statement as never)).finally(() => underWay--);
+  };
+  const time = createDatabaseTime(clock);
+  const lease = { id: () => owner, held: () => true };
+  const claim = createClaiming({
+    ...{
+      database: { pool: { query } } as unknown as Database,
+      time,
+      attempts,
+      lease,
+      lock,
+      lockTtlMs: 10_000,
+      runIds,
+      plans,
+    },
+    ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {}, prepare() {} },
+  });
+  const stager = { takeIn: () => [], first: () => null, take() {}, oldest: () => Infinity };
+  const scheduler = startScheduler({
+    ...{
+      clock,
+      time,
+      log: silent,
+      timetable,
+      attempts,
+      lease,
+      claim,
+      stager,
+      isOwn,
+      mayClaim,
+      journal: createJournal(),
+    },
+    ...{ onClaims() {}, onExhausted() {} },
+  });
+  /** Lets the scheduler work for some seconds of its own time. */
+  const pass = async (ms: number) => {
+    for (let step = 0; step < ms; step += 50) {
+      await clock.advance(50);
+      // A busy machine takes longer for a statement; one that a test holds back is not waited for.
+      for (let round = 0; round === 0 || (underWay > 0 && round < 25); round++)
+        await new Promise((resume) => setTimeout(resume, 2));
+    }
+  };
+  return { scheduler, started, busy, pass, owner, timetable, clock };
+}
+
+describe('a claim that fails half way', () => {
+  test('starts no attempt a second time', async () => {
+    const [free, busy] = [await makeTask(store.db, 'free', { overlap: 'allow' }), await makeTask(store.db, 'busy')];
+    await claimOccurrences(store.db, [dueOf(busy, -60)], { owner: randomUUID(), now: t0, trigger: 'schedule' }, false);
+    let failures = 1;
+    const { started, pass } = start([free, busy], async (name, run) => {
+      if (name === 'record-overlaps' && failures-- > 0) throw Object.assign(new Error('lost'), { code: 'ECONNRESET' });
+      return run();
+    });
+    await pass(2_000);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(free, 0).runId]);
+  });
+
+  test('leaves no run of ours that nobody carries out, however short the grace', async () => {
+    const task = await makeTask(store.db, 'hasty', { overlap: 'allow' });
+    let cut = true;
+    const { started, pass, owner } = start(
+      [task],
+      async (name, run) => {
+        const answer = await run();
+        // The commit went through, the answer was lost.
+        if (name === 'claim' && cut) {
+          cut = false;
+          throw Object.assign(new Error('lost'), { code: 'ECONNRESET' });
+        }
+        return answer;
+      },
+      '100ms',
+    );
+    await pass(2_000);
+    expect(await runsOf(store.db, task.uid)).toMatchObject([{ status: 'running', owner }]);
+    expect(started).toHaveLength(1);
+  });
+
+  test('starts what it claimed although the cache let go of the plan meanwhile', async () => {
+    const [one, two] = [
+      await makeTask(store.db, 'gone-1', { overlap: 'allow' }),
+      await makeTask(store.db, 'gone-2', { overlap: 'allow' }),
+    ];
+    const plans = createLruCache<number, Plan>(2);
+    for (const { plan, uid } of await plansOf([one, two])) plans.set(uid, plan);
+    const around = async (name: string, run: () => Promise<unknown>) => {
+      const answer = await run();
+      if (name === 'claim') for (const uid of [-1, -2]) plans.set(uid, {} as Plan); // Others push both out.
+      return answer;
+    };
+    const made = start([one, two], around, '1m', plans);
+    await made.pass(2_000);
+    expect(made.started.map(({ runId }) => runId).sort()).toEqual(
+      [dueOf(one, 0), dueOf(two, 0)].map(({ runId }) => runId).sort(),
+    );
+  });
+});
+
+describe('what waits for slots', () => {
+  const passOn = (_name: string, run: () => Promise<unknown>) => run();
+  const startFull = (tasks: Task[], around: Parameters<typeof start>[1]) =>
+    start(tasks, around, '1m', undefined, undefined, undefined, { calls: false, free: 0, running: 100 });
+  /** Lets statements under way come to their end; no time passes for the scheduler. */
+  const settle = () => new Promise((resume) => setTimeout(resume, 100));
+  const made = (names: readonly string[]) =>
+    Promise.all(names.map((name) => makeTask(store.db, name, { overlap: 'allow' })));
+
+  test('is claimed as soon as one is free, at no later tick', async () => {
+    const { scheduler, started, busy, pass } = startFull(await made(['patient']), passOn);
+    await pass(200);
+    expect(started).toHaveLength(0);
+    Object.assign(busy, { free: 1, running: 0 });
+    scheduler.slotFree();
+    await expect.poll(() => started.length).toBe(1);
+  });
+
+  test('shares a claim where slots become free one by one', async () => {
+    const tasks = await made(Array.from({ length: 20 }, (_, n) => `gathered-${n}`));
+    let claims = 0;
+    const around = (name: string, run: () => Promise<unknown>) => {
+      if (name === 'claim') claims++;
+      return run();
+    };
+    const { scheduler, started, busy, clock } = startFull(tasks, around);
+    await clock.advance(10);
+    for (let free = 1; free <= 10; free++) {
+      busy.free = free;
+      scheduler.slotFree();
+    }
+    await settle();
+    expect(claims).toBe(0);
+    await clock.advance(8);
+    await expect.poll(() => started.length).toBe(20);
+    expect(claims).toBe(2);
+  });
+});
+
+describe('an occurrence of another replica', () => {
+  const passOn = (_name: string, run: () => Promise<unknown>) => run();
+  const others = (...tasks: Task[]) => {
+    const uids = new Set(tasks.map(({ uid }) => uid));
+    return (uid: number) => !uids.has(uid);
+  };
+
+  test('is left to it, and claimed half a second later where it did not come', async () => {
+    const [own, foreign] = [await makeTask(store.db, 'own'), await makeTask(store.db, 'foreign')];
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass, scheduler } = start([own, foreign], passOn, '1s', plans, others(foreign));
+    await pass(450);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);
+    // The sweep must not take it for nobody's meanwhile.
+    expect(scheduler.oldestOpen()).toBe(t0);
+    await pass(300);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId, dueOf(foreign, 0).runId]);
+    expect(scheduler.oldestOpen()).toBe(Infinity);
+  });
+
+  test('is left to it for longer while calls wait, but not beyond the least grace', async () => {
+    const foreign = await makeTask(store.db, 'foreign-in-a-herd');
+    const plans = createLruCache<number, Plan>(100);
+    const { started, busy, pass } = start([foreign], passOn, '1s', plans, others(foreign));
+    busy.calls = true;
+    await pass(800);
+    expect(started).toEqual([]);
+    await pass(150);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(foreign, 0).runId]);
+  });
+
+  test('is not started where it came', async () => {
+    const foreign = await makeTask(store.db, 'carried-out');
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass } = start([foreign], passOn, '1s', plans, others(foreign));
+    await pass(200);
+    const owner = randomUUID();
+    await claimOccurrences(store.db, [dueOf(foreign, 0)], { owner, now: t0, trigger: 'schedule' }, false);
+    await pass(1_000);
+    expect(started).toEqual([]);
+    expect(await runsOf(store.db, foreign.uid)).toMatchObject([{ status: 'running', owner }]);
+  });
+
+  test('is not claimed at all where it is not for this replica to decide, and does not hold up the sweep', async () => {
+    const task = await makeTask(store.db, 'in-a-zone');
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass, scheduler } = start(
+      [task],
+      passOn,
+      '1s',
+      plans,
+      undefined,
+      undefined,
+      undefined,
+      () => false,
+    );
+    await pass(1_000);
+    expect(started).toEqual([]);
+    expect(scheduler.oldestOpen()).toBe(Infinity);
+  });
+
+  test('is claimed in the end where a lock is held by nobody who lives', async () => {
+    const task = await makeTask(store.db, 'locked-out');
+    const asked: number[] = [];
+    const refusing: OccurrenceLock = {
+      async take(keys) {
+        asked.push(keys.length);
+        return keys.map(() => false);
+      },
+    };
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass } = start([task], passOn, '1s', plans, () => true, refusing);
+    await pass(450);
+    expect(started).toEqual([]);
+    await pass(300);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(task, 0).runId]);
+    expect(asked).toEqual([1]);
+  });
+
+  test.each([1, 12_000])('does not keep %i of its own waiting, however many they are', async (count) => {
+    const [own, foreign] = [await makeTask(store.db, `own-${count}`), await makeTask(store.db, `many-${count}`)];
+    const many = Array.from({ length: count }, (_, place) => ({ ...foreign, uid: 1_000_000 + place }));
+    const plans = createLruCache<number, Plan>(100);
+    const { started, pass } = start([...many, own], passOn, '1s', plans, others(...many));
+    await pass(100);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);
+  });
+});
+
+describe('what is urgent', () => {
+  test('does not wait for claims that are under way, nor behind thousands that are due', async () => {
+    const [herd, urgent, usual] = [
+      await makeTask(store.db, 'herd', { overlap: 'allow' }),
+      await makeTask(store.db, 'urgent'),
+      await makeTask(store.db, 'usual'),
+    ];
+    const many = Array.from({ length: 6_000 }, (_, place) => ({
+      ...herd,
+      uid: place === 0 ? herd.uid : 2_000_000 + place,
+    }));
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    let claims = 0;
+    const { started, pass, scheduler, timetable } = start(many, async (name, run) => {
+      if (name === 'claim' && ++claims <= 2) await answered;
+      return run();
+    });
+    await pass(100);
+    expect(claims).toBe(2);
+    const misfire = misfireRule({ policy: 'skip', grace: '1m', limit: 1 });
+    for (const [{ uid, id, generation }, priority] of [
+      [usual, 5],
+      [urgent, 9],
+    ] as const) {
+      const schedule = { kind: 'at' as const, atMs: t0 + 300 };
+      const timing = { uid, schedule, activeFrom: t0, startsAt: null, endsAt: null, jitterMs: 0 };
+      timetable.put({ uid, id, generation, priority, limited: false, timing, misfire }, t0);
+    }
+    scheduler.wake();
+    await pass(400);
+    expect(started.map(({ plan }) => plan.taskId)).toEqual(['urgent']);
+    answer();
+    // As long as Postgres takes for a dozen claims.
+    for (let turns = 0; started.length < 3 && turns < 200; turns++) await pass(100);
+    expect(started.map(({ plan }) => plan.taskId).sort()).toEqual(['herd', 'urgent', 'usual']);
+  });
+});
+
+async function plansOf(tasks: Task[]) {
+  const owner = randomUUID();
+  const due = tasks.map((task) => dueOf(task, -100));
+  await claimOccurrences(store.db, due, { owner, now: t0, trigger: 'schedule' }, false);
+  return takeInterrupted(
+    store.db,
+    owner,
+    due.map(({ runId }) => runId),
+  );
+}

@@ -1,0 +1,76 @@
+/** Makes executors and attempts for the tests of this folder, and clears executors away after each test. */
+
+import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
+import { afterEach } from 'vitest';
+import { systemClock } from '../../../../src/clock.ts';
+import type { HttpTarget } from '../../../../src/domain/target/target.ts';
+import type { Attempt, Outcome } from '../../../../src/executors/executor.ts';
+import type { ResolveHost } from '../../../../src/executors/http/connections/connector.ts';
+import {
+  createHttpExecutor,
+  type HttpExecutor,
+  type HttpExecutorOptions,
+} from '../../../../src/executors/http/executor.ts';
+import { createTargetFilter } from '../../../../src/executors/http/filter/target-filter.ts';
+import { createSystemResolver } from '../../../../src/executors/http/names/system-resolver.ts';
+
+export const runId = '0193933d-3c5e-7abc-8def-0123456789ab';
+
+const open: HttpExecutor[] = [];
+
+afterEach(() => {
+  for (const executor of open.splice(0)) executor.close();
+});
+
+export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpExecutor {
+  const filter = createTargetFilter({ deny: [], allow: [] });
+  const executor = createHttpExecutor({
+    clock: systemClock,
+    now: systemClock.now,
+    resolve: createSystemResolver(systemClock, null).resolve,
+    version: '1.2.3',
+    filter,
+    signerFor: () => null,
+    randomBytes,
+    random: () => 0,
+    maxConnectionsPerOrigin: 512,
+    onPostponed: () => {},
+    onSaturated: () => {},
+    ...options,
+  });
+  open.push(executor);
+  return executor;
+}
+
+/** A resolver that knows one answer for all names. */
+export function resolvedTo(...addresses: string[]): ResolveHost {
+  return async () => ({ addresses: addresses.map((address) => ({ address, family: isIP(address) })), late: null });
+}
+
+export function attemptOn(target: Partial<HttpTarget> & { url: string }, attempt: Partial<Attempt> = {}): Attempt {
+  return {
+    taskId: 'nightly-report',
+    runId,
+    attempt: 1,
+    scheduledFor: Date.UTC(2026, 11, 1, 1),
+    trigger: 'schedule',
+    timeoutMs: 20_000,
+    fallback: null,
+    about: null,
+    acceptsLater: false,
+    atMostOnce: false,
+    token: null,
+    target: { type: 'http', method: 'POST', headers: {}, successStatus: ['2xx'], ...target },
+    ...attempt,
+  };
+}
+
+/** One call by an executor of its own. */
+export function call(
+  target: Partial<HttpTarget> & { url: string },
+  attempt: Partial<Attempt> = {},
+  options: Partial<HttpExecutorOptions> = {},
+): Promise<Outcome> {
+  return startExecutor(options).execute(attemptOn(target, attempt)).outcome;
+}
