@@ -1,4 +1,6 @@
-/** How long a page of history takes among very many runs: the first, one in the middle and the last, with each filter. */
+/**
+ * How long a page of history takes among very many runs: the first, one in the middle and the last, with each filter.
+ */
 
 import { Client } from 'undici';
 import { poll } from '../test/services/poll.ts';

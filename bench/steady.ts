@@ -1,4 +1,6 @@
-/** A steady rate: as many tasks as the rate, each due every second at its own place in it, next to the bare pipeline. */
+/**
+ * A steady rate: as many tasks as the rate, each due every second at its own place in it, next to the bare pipeline.
+ */
 
 import { rm } from 'node:fs/promises';
 import { readArguments } from './apparatus/arguments.ts';

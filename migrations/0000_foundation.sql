@@ -39,8 +39,8 @@ CREATE TABLE "runs" (
 	"status" "run_status" NOT NULL,
 	"scheduled_for" timestamp (3) with time zone NOT NULL,
 	"due_at" timestamp (3) with time zone NOT NULL,
-	"rank" timestamp (3) with time zone NOT NULL,
-	"lane" smallint,
+	"effective_due_at" timestamp (3) with time zone NOT NULL,
+	"overlap_slot" smallint,
 	"owner" uuid,
 	"attempt" smallint NOT NULL,
 	"max_attempts" smallint NOT NULL,
@@ -86,7 +86,7 @@ CREATE TABLE "tasks" (
 	"priority" smallint NOT NULL,
 	"status" "task_status" NOT NULL,
 	"version" integer DEFAULT 1 NOT NULL,
-	"generation" integer DEFAULT 1 NOT NULL,
+	"schedule_version" integer DEFAULT 1 NOT NULL,
 	"active_from" timestamp (3) with time zone NOT NULL,
 	"claimed" integer DEFAULT 0 NOT NULL,
 	"created_at" timestamp (3) with time zone NOT NULL,
@@ -97,8 +97,8 @@ CREATE TABLE "tasks" (
 --> statement-breakpoint
 CREATE INDEX "idempotency_keys_age" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "runs_task" ON "runs" USING btree ("task_uid","id");--> statement-breakpoint
-CREATE INDEX "runs_live" ON "runs" USING btree ("status","rank") WHERE "runs"."status" in ('pending', 'running', 'retrying');--> statement-breakpoint
-CREATE UNIQUE INDEX "runs_lane" ON "runs" USING btree ("task_uid","lane") WHERE "runs"."lane" is not null;--> statement-breakpoint
+CREATE INDEX "runs_live" ON "runs" USING btree ("status","effective_due_at") WHERE "runs"."status" in ('pending', 'running', 'retrying');--> statement-breakpoint
+CREATE UNIQUE INDEX "runs_overlap_slot" ON "runs" USING btree ("task_uid","overlap_slot") WHERE "runs"."overlap_slot" is not null;--> statement-breakpoint
 CREATE INDEX "task_events_task" ON "task_events" USING btree ("task_uid","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "tasks_id" ON "tasks" USING btree ("id") WHERE "tasks"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "tasks_changed_in" ON "tasks" USING btree ("changed_in");--> statement-breakpoint

@@ -11,7 +11,8 @@ export type Turns = {
 
 /**
  * The first `most` items of a sequence that costs something to compute, at most `turnMs` of them at a time. Fewer where
- * `isWanted` says between two turns that nobody waits for them any more: else abandoned requests would pile up in the queue.
+ * `isWanted` says between two turns that nobody waits for them any more: else abandoned requests would pile up in the
+ * queue.
  */
 export async function inTurns<T>(
   sequence: Iterable<T>,

@@ -4,11 +4,14 @@ import type { Clock } from '../src/clock.ts';
 
 export type HandClock = Clock & {
   /**
-   * Moves time on, calling what falls due on the way, in order and each at its moment, and letting promises settle before
-   * and after each.
+   * Moves time on, calling what falls due on the way, in order and each at its moment, and letting promises complete
+   * before and after each.
    */
   advance(ms: number): Promise<void>;
-  /** Moves time on without calling anything, as if the process had been stopped; what is overdue comes with `advance(0)`. */
+  /**
+   * Moves time on without calling anything, as if the process had been stopped; what is overdue comes with
+   * `advance(0)`.
+   */
   freeze(ms: number): void;
   /** Sets the wall clock off by so much; the monotonic clock knows nothing of it. */
   jumpWall(ms: number): void;
@@ -34,14 +37,14 @@ export function createClock(wall = Date.UTC(2031, 0, 1)): HandClock {
     },
     async advance(ms) {
       const until = elapsed + ms;
-      await settle();
+      await complete();
       for (;;) {
         const [next] = [...timers].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at);
         if (!next) break;
         timers.delete(next);
         elapsed = Math.max(elapsed, next.at);
         next.run();
-        await settle();
+        await complete();
       }
       elapsed = Math.max(elapsed, until);
     },
@@ -59,7 +62,7 @@ export function createClock(wall = Date.UTC(2031, 0, 1)): HandClock {
   };
 }
 
-/** Lets every promise that can settle do so. */
-export async function settle(): Promise<void> {
+/** Lets every promise that can complete do so. */
+export async function complete(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resume) => setImmediate(resume));
 }

@@ -81,18 +81,18 @@ export async function startTarget(): Promise<Target> {
       return new Promise((resolve, reject) => {
         const check = () => {
           if (!holds(requests)) return;
-          settle();
+          complete();
           resolve(requests);
         };
         const expired = setTimeout(() => {
-          settle();
+          complete();
           reject(
             new Error(
               `the target did not see what was expected within ${deadlineMs} ms; ${requests.length} requests came`,
             ),
           );
         }, deadlineMs);
-        const settle = () => {
+        const complete = () => {
           clearTimeout(expired);
           watchers.delete(check);
         };

@@ -8,7 +8,9 @@ export type ApiLoad = {
   /** Whole requests, head and body, sent in turn. */
   requests: Uint8Array[];
   forMs: number;
-  /** A second, on as many connections as it takes; or null: each of `connections` sends its next when it is answered. */
+  /**
+   * A second, on as many connections as it takes; or null: each of `connections` sends its next when it is answered.
+   */
   rate: number | null;
   connections: number;
   /** Whether a connection that is refused waits for as long as it is told to. */

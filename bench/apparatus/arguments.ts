@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util';
 type Value = number | boolean | string;
 
 /**
- * Reads `--name value` (numbers, texts) and `--name` (booleans). Besides, `--set NAME=value`, any number of times, gives
- * settings to the replicas. Ends the process with the list of arguments when one is unknown or no number.
+ * Reads `--name value` (numbers, texts) and `--name` (booleans). Besides, `--set NAME=value`, any number of times,
+ * gives settings to the replicas. Ends the process with the list of arguments when one is unknown or no number.
  */
 export function readArguments<T extends Record<string, Value>>(
   defaults: T,

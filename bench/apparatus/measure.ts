@@ -20,7 +20,7 @@ export type Round = {
 
 /** Counting begins this long before the first instant: whoever prepares in time is charged for it. */
 const countFromMs = 1_500;
-const settleMs = 120_000;
+const quietMs = 120_000;
 
 /** `withinMs`: how long after the last instant the last call may come. */
 export async function measure(
@@ -43,7 +43,7 @@ export async function measure(
   const last = lastInstant(work);
   const came = await target.waitFor(total, last - Date.now() + withinMs);
   if (came === 0) throw new Error(`nothing came from ${contender.name}`);
-  await within(contender.settled(), settleMs, `${contender.name} to write everything down`);
+  await within(contender.settled(), quietMs, `${contender.name} to write everything down`);
   const to = microseconds();
   const cost = await endCost();
   const arrivals = await target.arrivals();

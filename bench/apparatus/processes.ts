@@ -6,7 +6,9 @@ import { cpus } from 'node:os';
 
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-/** CPU seconds of these processes and all their children, those that have ended included. A process that is gone has 0. */
+/**
+ * CPU seconds of these processes and all their children, those that have ended included. A process that is gone has 0.
+ */
 export function cpuSeconds(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of pids) {

@@ -1,4 +1,6 @@
-/** Sends prepared HTTP requests over raw sockets, in a process of its own: little work, so that the server is the limit. */
+/**
+ * Sends prepared HTTP requests over raw sockets, in a process of its own: little work, so that the server is the limit.
+ */
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

@@ -1,11 +1,11 @@
 /** What comes and goes quickly, in no order. */
 
-export type BagItem = {
-  /** Where the item stands; -1 while it is in no bag. Written by the bag alone. */
+export type IndexedItem = {
+  /** Where the item stands; -1 while it is in no indexed list. Written by the indexed list alone. */
   place: number;
 };
 
-export type Bag<T extends BagItem> = {
+export type IndexedList<T extends IndexedItem> = {
   size(): number;
   /** All of them, in no order; not to be changed. */
   items(): readonly T[];
@@ -15,12 +15,12 @@ export type Bag<T extends BagItem> = {
 };
 
 /**
- * An array whose items know their place. A Map or Set would do, were it not for V8: one that was changed often enough makes
- * itself a new table, and the old one points to that. The first of them that has grown old keeps all later ones, and
- * whatever they had in them, until the next major collection (measured: 2.5 KB for each call to a target, and scavenges that take
- * four times as long).
+ * An array whose items know their place. A Map or Set would do, were it not for V8: one that was changed often enough
+ * makes itself a new table, and the old one points to that. The first of them that has grown old keeps all later ones,
+ * and whatever they had in them, until the next major collection (measured: 2.5 KB for each call to a target, and
+ * scavenges that take four times as long).
  */
-export function createBag<T extends BagItem>(): Bag<T> {
+export function createIndexedList<T extends IndexedItem>(): IndexedList<T> {
   const items: T[] = [];
   return {
     size: () => items.length,

@@ -9,10 +9,10 @@ export type LruCache<K, T> = {
 };
 
 /**
- * Keeps at most `most` values, among them those of the `most / 2` keys that were asked for or set last. Two generations:
- * when the young one is full it becomes the old one, whose values are lost unless they are asked for in time. A single
- * Map in the order of use looks simpler, but taking out its first key goes past all that were deleted before: measured,
- * 7 µs each time.
+ * Keeps at most `most` values, among them those of the `most / 2` keys that were asked for or set last. Two
+ * generations: when the young one is full it becomes the old one, whose values are lost unless they are asked for in
+ * time. A single Map in the order of use looks simpler, but taking out its first key goes past all that were deleted
+ * before: measured, 7 µs each time.
  */
 export function createLruCache<K, T>(most: number): LruCache<K, T> {
   const half = Math.max(1, Math.floor(most / 2));

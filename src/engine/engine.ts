@@ -16,7 +16,7 @@ import { readWatermark } from '../store/runs/sweep.ts';
 import type { Turns } from '../turns.ts';
 import { createAttempts } from './attempts/attempts.ts';
 import { createCancelStep } from './attempts/cancels.ts';
-import { createSettler } from './attempts/completer.ts';
+import { createCompleter } from './attempts/completer.ts';
 import { createDispatcherStep } from './attempts/dispatcher.ts';
 import { createHeartbeatStep } from './attempts/heartbeats.ts';
 import type { RunObserver } from './attempts/run-log.ts';
@@ -27,13 +27,13 @@ import { createZoneAlarmStep } from './cluster/zone-alarm.ts';
 import { type Firing, startFiring } from './firing/firing.ts';
 import { startHooks } from './hooks/hooks.ts';
 import { type Loop, type LoopOptions, startLoop } from './loop.ts';
-import { createHousekeepingStep } from './maintenance/maintenance.ts';
-import { createCompleter } from './maintenance/task-finisher.ts';
-import { createStrayStep } from './recovery/stuck-runs.ts';
+import { createMaintenanceStep } from './maintenance/maintenance.ts';
+import { createTaskFinisher } from './maintenance/task-finisher.ts';
+import { createStuckRunStep } from './recovery/stuck-runs.ts';
 import { createSweepStep } from './recovery/sweeper.ts';
 import { createTakeoverStep } from './recovery/takeover.ts';
-import { createJournal } from './timetable/due-log.ts';
-import { createShare } from './timetable/partition.ts';
+import { createDueLog } from './timetable/due-log.ts';
+import { createPartition } from './timetable/partition.ts';
 import { createReconcilerStep } from './timetable/reconciler.ts';
 import { createTimetable } from './timetable/timetable.ts';
 
@@ -63,8 +63,8 @@ export type EngineOptions = {
   /** Tells every replica, this one included. */
   signal: (signal: Signal) => void;
   maxConcurrent: number;
-  /** How many batches may be staged at once: each keeps a connection of `claims`. */
-  stagedBatches: number;
+  /** How many batches may be pre-claimed at once: each keeps a connection of `claims`. */
+  preClaimedBatches: number;
   leaseTtlMs: number;
   historyRetentionMs: number;
   /** The timetable is full for the first time. */
@@ -76,7 +76,7 @@ export type Engine = {
   /** Takes a signal, from here or from another replica. */
   receive(signal: Exclude<Signal, 'over'>): void;
   /** What keeps it from being ready, by check; empty when it fires tasks. */
-  faults(): Record<string, string>;
+  readinessFailures(): Record<string, string>;
   /** Aborts a run's attempt if it is here. */
   abort(runId: string, reason: string): boolean;
   /**
@@ -90,9 +90,9 @@ export type Engine = {
 export function startEngine(options: EngineOptions): Engine {
   const { clock, time, log, metrics, calendar, db } = options;
   const timetable = createTimetable();
-  const journal = createJournal();
-  const share = createShare(options.identity.tz);
-  const settler = createSettler(db.claims.pool, clock, log, () => attempts.callsWait());
+  const dueLog = createDueLog();
+  const partition = createPartition(options.identity.tz);
+  const completer = createCompleter(db.claims.pool, clock, log, () => attempts.callsWait());
   const loops = new Map<string, Loop>();
   let firing: Firing | null = null;
   let loaded = false;
@@ -107,16 +107,16 @@ export function startEngine(options: EngineOptions): Engine {
   const attempts = createAttempts({
     execute: options.execute,
     tokenOf: options.tokens.tokenOf,
-    settler,
+    completer,
     time,
     after: (ms, run) => void clock.after(ms, run),
     monotonic: clock.monotonic,
     random: options.random,
     maxConcurrent: options.maxConcurrent,
-    onSettled(settled) {
-      options.runs.ended(settled);
-      if (settled.hooked) wake('deliverer');
-      if (settled.awaited) options.signal('over');
+    onCompleted(completed) {
+      options.runs.ended(completed);
+      if (completed.hooked) wake('deliverer');
+      if (completed.awaited) options.signal('over');
     },
     onStarted: options.runs.started,
     onFenced(runId, taskId) {
@@ -151,7 +151,7 @@ export function startEngine(options: EngineOptions): Engine {
       for (const each of loops.values()) each.wake();
       firing?.scheduler.wake();
     },
-    onPeers: share.follow,
+    onPeers: partition.follow,
     onLost: () => attempts.abortAll({ kind: 'lease' }),
     onJump: (ms) => log.warn({ jumpMs: ms }, "the database's clock jumped"),
   });
@@ -162,14 +162,14 @@ export function startEngine(options: EngineOptions): Engine {
   /** Only a replica with a lease, and so with the database's time, has anything to do. */
   function begin(): void {
     if (loops.size > 0) return;
-    const completer = createCompleter(db.other.pool, time, attempts.callsWait, () => wake('completer'));
-    loop('completer', completer.step);
+    const taskFinisher = createTaskFinisher(db.other.pool, time, attempts.callsWait, () => wake('completer'));
+    loop('completer', taskFinisher.step);
     const reconcile = createReconcilerStep({
       ...{ db: db.other.pool, log, calendar, timetable, turns: options.turns },
-      mayClaim: share.mayClaim,
+      mayClaim: partition.mayClaim,
       watermark: () => readWatermark(db.other.pool),
       onChange: () => firing?.scheduler.wake(),
-      onExhausted: (task) => completer.add([task]),
+      onExhausted: (task) => taskFinisher.add([task]),
       onDeleted: (taskId) => metrics.forgetTask(taskId),
     });
     loop('reconciler', async () => {
@@ -197,9 +197,9 @@ export function startEngine(options: EngineOptions): Engine {
       onRetry: () => wake('dispatcher'),
     };
     loop('takeover', createTakeoverStep(recovery));
-    loop('strays', createStrayStep(recovery));
+    loop('stuck-runs', createStuckRunStep(recovery));
     loop('clock', createClockAlarmStep({ clock, time, log }));
-    loop('zones', createZoneAlarmStep({ clock, log, zones: share.zones }));
+    loop('zones', createZoneAlarmStep({ clock, log, zones: partition.zones }));
     loop(
       'heartbeats',
       createHeartbeatStep({
@@ -209,16 +209,16 @@ export function startEngine(options: EngineOptions): Engine {
     );
     loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts, slots: options.maxConcurrent }));
     const retentionMs = options.historyRetentionMs;
-    loop('housekeeping', createHousekeepingStep({ db: db.other.pool, time, retentionMs, lease }));
+    loop('maintenance', createMaintenanceStep({ db: db.other.pool, time, retentionMs, lease }));
     firing = startFiring({
-      ...{ db, clock, time, log, timetable, attempts, journal, lease: believed, lock: options.lock },
-      ...{ isOwn: share.isOwn, mayClaim: share.mayClaim, runIds: options.runIds, prepare: options.prepare },
-      ...{ stagedBatches: options.stagedBatches, maxConcurrent: options.maxConcurrent, turns: options.turns },
+      ...{ db, clock, time, log, timetable, attempts, dueLog, lease: believed, lock: options.lock },
+      ...{ isOwn: partition.isOwn, mayClaim: partition.mayClaim, runIds: options.runIds, prepare: options.prepare },
+      ...{ preClaimedBatches: options.preClaimedBatches, maxConcurrent: options.maxConcurrent, turns: options.turns },
       onClaims(outcome, count) {
         metrics.claims(outcome, count);
         if (outcome === 'overlap') metrics.skipped('overlap', count);
       },
-      onExhausted: completer.add,
+      onExhausted: taskFinisher.add,
       onReplaced({ skipped, cancelled, aborting }) {
         metrics.skipped('replaced', skipped);
         metrics.cancelled('replace', cancelled + aborting);
@@ -229,8 +229,8 @@ export function startEngine(options: EngineOptions): Engine {
     });
     for (const [name, step] of Object.entries(firing.steps)) loop(name, step);
     const sweep = createSweepStep({
-      ...{ database: db.other, time, log, lease: believed, timetable, journal, turns: options.turns },
-      hasNewestZones: () => share.mayClaim(true),
+      ...{ database: db.other, time, log, lease: believed, timetable, dueLog, turns: options.turns },
+      hasNewestZones: () => partition.mayClaim(true),
       runIds: options.runIds,
       followedUntil: () => followedUntil,
       oldestOpen: firing.scheduler.oldestOpen,
@@ -251,15 +251,15 @@ export function startEngine(options: EngineOptions): Engine {
     receive(signal) {
       wake({ tasks: 'reconciler', waiting: 'dispatcher', checks: 'checks', cancel: 'cancels' }[signal]);
     },
-    faults() {
-      const faults: Record<string, string> = {};
+    readinessFailures() {
+      const readinessFailures: Record<string, string> = {};
       const trouble = lease.trouble();
-      if (trouble) faults.postgres = trouble;
-      if (!lease.held()) faults.lease = `not held: ${trouble ?? 'Postgres does not answer in time'}`;
-      if (!loaded) faults.tasks = 'not loaded yet';
+      if (trouble) readinessFailures.postgres = trouble;
+      if (!lease.held()) readinessFailures.lease = `not held: ${trouble ?? 'Postgres does not answer in time'}`;
+      if (!loaded) readinessFailures.tasks = 'not loaded yet';
       const doubt = time.doubt();
-      if (doubt) faults.clock = describeDoubt(doubt);
-      return faults;
+      if (doubt) readinessFailures.clock = describeDoubt(doubt);
+      return readinessFailures;
     },
     abort: (runId, reason) => attempts.abort(runId, { kind: 'cancel', reason }),
     async stop(graceMs) {
@@ -275,7 +275,7 @@ export function startEngine(options: EngineOptions): Engine {
         attempts.abortAll({ kind: 'shutdown' });
         await attempts.idle(2_000);
       }
-      await settler.drain(5_000);
+      await completer.drain(5_000);
       await loops.get('cancels')?.stop();
       await lease
         .stop()
@@ -287,7 +287,7 @@ export function startEngine(options: EngineOptions): Engine {
       leaseRemainingMs: lease.remainingMs(),
       clockOffsetMs: time.offset(),
       clockJumped: time.doubt() !== null,
-      zones: share.zones(),
+      zones: partition.zones(),
       breakers: options.breakers(),
       loaded,
     }),

@@ -2,7 +2,7 @@
 
 import { CircuitState, SamplingBreaker } from 'cockatiel';
 import type { HttpTarget } from '../domain/target/target.ts';
-import { postponedOutcome } from './deferred.ts';
+import { deferredOutcome } from './deferred.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
 
 export type BreakerOptions = {
@@ -21,7 +21,7 @@ export type BreakerOptions = {
   /** Scheme, host and port of where a target is. */
   originOf: (target: HttpTarget) => string;
   /** A call was not made. */
-  onPostponed: () => void;
+  onDeferred: () => void;
   onChange: (origin: string, state: BreakerState['state'] | 'closed') => void;
 };
 
@@ -30,9 +30,9 @@ export type BreakerState = { origin: string; state: 'open' | 'half_open'; opened
 
 export type Breakers = {
   /**
-   * `execute` behind the circuits. While one is open its calls go to the attempt's fallback, or are not made: the outcome
-   * is `postponed` then. Calls that time out or find the target unavailable count against it; whatever else it answers
-   * shows that it is there.
+   * `execute` behind the circuits. While one is open its calls go to the attempt's fallback, or are not made: the
+   * outcome is `deferred` then. Calls that time out or find the target unavailable count against it; whatever else it
+   * answers shows that it is there.
    */
   guard(execute: Executor): Executor;
   states(): BreakerState[];
@@ -41,8 +41,8 @@ export type Breakers = {
 type Circuit = {
   origin: string;
   /**
-   * Of cockatiel, for one window. Its own windows go by the wall clock and move on by one per call however long none came,
-   * so that 20 failures of a whole day would open a circuit: here a new one begins when `windowMs` have passed.
+   * Of cockatiel, for one window. Its own windows go by the wall clock and move on by one per call however long none
+   * came, so that 20 failures of a whole day would open a circuit: here a new one begins when `windowMs` have passed.
    */
   sampling: SamplingBreaker;
   sampledSince: number;
@@ -57,8 +57,11 @@ type Probe = { startedAt: number };
 const mostCircuits = 1_024;
 /** How many are forgotten at once when there are too many: looking for them costs a share of a millisecond. */
 const forgottenAtOnce = mostCircuits / 4;
-/** After this another call may try too, in milliseconds: a target that never ends an attempt of a day must not stop the others. */
-const probePatienceMs = 30_000;
+/**
+ * After this another call may try too, in milliseconds: a target that never ends an attempt of a day must not stop the
+ * others.
+ */
+const probeTimeoutMs = 30_000;
 
 export function createBreakers(options: BreakerOptions): Breakers {
   const { monotonic, random, threshold, windowMs, minimumCalls, cooldownMs } = options;
@@ -95,7 +98,7 @@ export function createBreakers(options: BreakerOptions): Breakers {
     const now = monotonic();
     const left = openedAt + cooldownMs - now;
     if (left > 0) return left;
-    return probe === null || now - probe.startedAt >= probePatienceMs ? 0 : cooldownMs / 10;
+    return probe === null || now - probe.startedAt >= probeTimeoutMs ? 0 : cooldownMs / 10;
   }
 
   function open(circuit: Circuit, now: number): void {
@@ -108,12 +111,13 @@ export function createBreakers(options: BreakerOptions): Breakers {
     const isLatest = circuit.probe === probe;
     if (isLatest) circuit.probe = null;
     // Nothing was called, so nothing was learnt; the next call may try.
-    if (outcome.status === 'postponed') return;
+    if (outcome.status === 'deferred') return;
     const kind = outcome.error?.kind;
     const hasFailed = kind === 'timeout' || kind === 'unavailable';
     if (!hasFailed && kind !== undefined && kind !== 'rejected') return;
     const isOpen = circuit.openedAt !== null;
-    // What was under way when the circuit opened tells nothing new, nor does a failure of one that tried before the latest.
+    // What was under way when the circuit opened tells nothing new, nor does a failure of one that tried before the
+    // latest.
     if (isOpen && (probe === null || (hasFailed && !isLatest))) return;
     const now = monotonic();
     renewSampling(circuit, now);
@@ -162,9 +166,9 @@ export function createBreakers(options: BreakerOptions): Breakers {
       const other = fallback === null ? null : circuitOf(fallback);
       if (fallback === null || other === null || other === circuit || waitFor(other) > 0) {
         // Spread, so that what waits does not come back in one moment.
-        const postponeMs = Math.ceil(wait + random() * cooldownMs);
-        options.onPostponed();
-        return { outcome: Promise.resolve(postponedOutcome(postponeMs, 'circuit_open')), cancel() {}, isPutOff: true };
+        const deferMs = Math.ceil(wait + random() * cooldownMs);
+        options.onDeferred();
+        return { outcome: Promise.resolve(deferredOutcome(deferMs, 'circuit_open')), cancel() {}, isDeferred: true };
       }
       const { outcome, cancel } = call(execute, { ...attempt, target: fallback }, other);
       return { outcome: outcome.then((ended) => ({ ...ended, viaFallback: true })), cancel };

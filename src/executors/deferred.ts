@@ -1,11 +1,11 @@
 /** The outcome of an attempt that was not made. */
 
-import type { Outcome, Postponement } from './executor.ts';
+import type { Deferral, Outcome } from './executor.ts';
 
 /** The target was not called, and may be in `ms` milliseconds. */
-export function postponedOutcome(ms: number, cause: Postponement['cause']): Outcome {
+export function deferredOutcome(ms: number, cause: Deferral['cause']): Outcome {
   return {
-    status: 'postponed',
+    status: 'deferred',
     httpStatus: null,
     output: null,
     truncated: false,
@@ -13,6 +13,6 @@ export function postponedOutcome(ms: number, cause: Postponement['cause']): Outc
     retryAfterMs: null,
     isFinal: false,
     viaFallback: false,
-    postponed: { ms, cause },
+    deferred: { ms, cause },
   };
 }

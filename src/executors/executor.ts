@@ -22,8 +22,8 @@ export type Attempt = {
   /** Whether an answer of 202 means that the target works on and tells the end later. */
   acceptsLater: boolean;
   /**
-   * Whether the target must not get the call twice, whatever happens to the connection; else a call whose reused connection
-   * broke before any byte of an answer is sent once more.
+   * Whether the target must not get the call twice, whatever happens to the connection; else a call whose reused
+   * connection broke before any byte of an answer is sent once more.
    */
   atMostOnce: boolean;
   /** With which the target then speaks about this attempt; null when there is none. */
@@ -33,7 +33,7 @@ export type Attempt = {
   /** The task's own signing secrets, as `Signing` has them; absent or null where it has none. */
   signing?: string | null;
   /** Of those that wait for a connection the least goes first; absent before all others. */
-  rank?: number;
+  effectiveDueAt?: number;
   /** What a message about the run is known by to its receiver; absent where the run itself is carried out. */
   messageId?: string;
 };
@@ -48,7 +48,7 @@ export type Outcome = {
     /** The target answered 202 and works on. */
     | 'accepted'
     /** The target was not called. */
-    | 'postponed';
+    | 'deferred';
   httpStatus: number | null;
   /** The first 16 KiB of the answer's body as text, or null when there was no answer. */
   output: string | null;
@@ -61,22 +61,22 @@ export type Outcome = {
   isFinal: boolean;
   /** Whether the fallback was called instead of the target. */
   viaFallback: boolean;
-  /** For `postponed`; else null. */
-  postponed: Postponement | null;
+  /** For `deferred`; else null. */
+  deferred: Deferral | null;
 };
 
 /**
- * When to try again, in milliseconds from now, and why the target was not called: its circuit is open, or all connections
- * to its origin are taken by calls that do not end.
+ * When to try again, in milliseconds from now, and why the target was not called: its circuit is open, or all
+ * connections to its origin are taken by calls that do not end.
  */
-export type Postponement = { ms: number; cause: 'circuit_open' | 'origin_full' };
+export type Deferral = { ms: number; cause: 'circuit_open' | 'origin_full' };
 
 /** An attempt under way: `outcome` never rejects, and `cancel` ends it at once as `cancelled`. */
 export type StartedAttempt = {
   outcome: Promise<Outcome>;
   cancel(): void;
-  /** True where it is known already that nothing is called: the outcome will be `postponed`. */
-  isPutOff?: boolean;
+  /** True where it is known already that nothing is called: the outcome will be `deferred`. */
+  isDeferred?: boolean;
 };
 
 /** Starts one attempt. */

@@ -33,7 +33,7 @@ export type HttpContext = {
   /** Where requests wait for the end of a run. */
   runWaiters: RunWaiters;
   /** What keeps this replica from being ready, by check; empty when it is. */
-  faults: () => Promise<Record<string, string>>;
+  readinessFailures: () => Promise<Record<string, string>>;
   /** Whether the store has been reached since the start, and has its schema. */
   started: () => boolean;
   /** The versions of time zone data here and of a replica that has newer data; null where none has. */
@@ -47,7 +47,7 @@ export type HttpContext = {
   /** Counts and logs the end of an attempt. */
   runEnded: (run: EndedRun) => void;
   /** A random number in [0, 1). */
-  share: () => number;
+  random01: () => number;
   /** Fills a buffer with random bytes. */
   random: (bytes: Uint8Array) => void;
   /** Resolves after so many milliseconds. */

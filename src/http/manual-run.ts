@@ -20,7 +20,9 @@ export function makeManualRun(context: HttpContext, asked: Asked, author: Author
   return asked.overlap === 'replace' ? inTransaction(database, make) : make(database.pool);
 }
 
-/** The same within a transaction, which a task with `replace` needs: of two runs that come together one is the later. */
+/**
+ * The same within a transaction, which a task with `replace` needs: of two runs that come together one is the later.
+ */
 export async function makeManualRunIn(
   { now, random }: HttpContext,
   db: Queryable,
@@ -35,7 +37,10 @@ export async function makeManualRunIn(
   return run && { runId, status: run.status, replaced };
 }
 
-/** Counts what a new run has led to, and wakes whoever has to act. `checked` says that the run waits for its check first. */
+/**
+ * Counts what a new run has led to, and wakes whoever has to act. `checked` says that the run waits for its check
+ * first.
+ */
 export function tellManualRun(
   { metrics, signal }: HttpContext,
   { status, replaced }: ManualRun,

@@ -10,7 +10,7 @@ export const problemTable = {
   unauthenticated: { status: 401, title: 'Credentials are missing or not valid' },
   forbidden: { status: 403, title: 'The role does not allow this' },
   cross_site: { status: 403, title: 'A page of another origin asks for this' },
-  not_found: { status: 404, title: 'There is no such thing' },
+  not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'The path does not have this method' },
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
   task_exists: { status: 409, title: 'A task with this id exists' },

@@ -3,12 +3,12 @@
 import { violatedConstraint } from '../store/postgres/failure.ts';
 
 /** Two triggers of the same moment may both find the task free; the database lets one in, the other looks again. */
-export async function untilLaneFree<T>(work: () => Promise<T>): Promise<T> {
+export async function retryOnConflict<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (attempt === 5 || violatedConstraint(error) !== 'runs_lane') throw error;
+      if (attempt === 5 || violatedConstraint(error) !== 'runs_overlap_slot') throw error;
     }
   }
 }

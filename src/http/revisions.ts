@@ -27,7 +27,7 @@ import {
   changeTask,
   type RecordedMiss,
   recountRuns,
-  settleMiss,
+  resolveMiss,
   stopReason,
 } from '../store/tasks/changes.ts';
 import type { Task } from '../store/tasks/row.ts';
@@ -104,8 +104,8 @@ function otherForm(stored: object, patch: Record<string, unknown>): object {
 }
 
 /**
- * The task as started, with what `catchUp` makes up for; null when somebody else changed it meanwhile. `source` is what made
- * the caller ask, null when it did not say. Throws problems.
+ * The task as started, with what `catchUp` makes up for; null when somebody else changed it meanwhile. `source` is what
+ * made the caller ask, null when it did not say. Throws problems.
  */
 export async function startTask(
   context: HttpContext,
@@ -170,13 +170,15 @@ async function write(
   const { changed } = answer;
   const task = await afterChange(context, current, changed);
   if (before.maxRuns === null && task.definition.maxRuns !== null) await recountRuns(database, task.uid);
-  if (task.generation === current.generation || before.status !== 'active') return task;
+  if (task.scheduleVersion === current.scheduleVersion || before.status !== 'active') return task;
   // A clock that is behind must not make them older than the change.
   await cancelEnded(context, task, cancel, Math.max(now(), changed.at));
   return task;
 }
 
-/** Cancels the waiting runs that a change has ended: all of a task that was stopped, else those that are due no longer. */
+/**
+ * Cancels the waiting runs that a change has ended: all of a task that was stopped, else those that are due no longer.
+ */
 async function cancelEnded(context: HttpContext, task: Task, cancel: Cancelled, at: number): Promise<void> {
   const { database, calendar, holdingTurns: turns } = context;
   if (task.definition.status === 'stopped' && cancel !== 'none') {
@@ -193,8 +195,8 @@ async function cancelEnded(context: HttpContext, task: Task, cancel: Cancelled, 
 }
 
 /**
- * Makes a change hold that finds nothing to change: it may repeat one that was committed and then failed, or is still being
- * made to hold.
+ * Makes a change hold that finds nothing to change: it may repeat one that was committed and then failed, or is still
+ * being made to hold.
  */
 async function holdAgain(context: HttpContext, task: Task, cancel: Cancelled): Promise<void> {
   await claimsAreOver(context.database, () => context.pause(2));
@@ -208,10 +210,10 @@ async function afterChange(
   { task, missed, made }: Pick<Changed, 'task' | 'missed' | 'made'>,
 ): Promise<Task> {
   const { database } = context;
-  // Before waiting: whoever staged its next run can let go of it in time.
+  // Before waiting: whoever pre-claimed its next run can let go of it in time.
   context.signal('tasks');
   await claimsAreOver(database, () => context.pause(2));
-  if (missed) await settleCut(context, missed);
+  if (missed) await resolveCut(context, missed);
   const { hooks } = task.definition;
   // What waited for a limit may start now.
   if (made > 0 || gateOf(before.definition) !== gateOf(task.definition)) {
@@ -222,8 +224,8 @@ async function afterChange(
 }
 
 /** Corrects what a change recorded as missed by the runs that claims made meanwhile. */
-export function settleCut({ database, calendar, holdingTurns }: HttpContext, missed: RecordedMiss): Promise<void> {
-  return settleMiss(database.pool, missed, (open) =>
+export function resolveCut({ database, calendar, holdingTurns }: HttpContext, missed: RecordedMiss): Promise<void> {
+  return resolveMiss(database.pool, missed, (open) =>
     resultOf(missLeft(missed.before, open, missed.miss, calendar), holdingTurns),
   );
 }

@@ -5,8 +5,8 @@ import type { Logger } from '../observability/log.ts';
 
 export type RunWaiters = {
   /**
-   * Resolves when the run is over, `ms` have passed or `gone` was called back. Null when the caller, or all callers together,
-   * have as many waiting as there may be: then nobody waits.
+   * Resolves when the run is over, `ms` have passed or `gone` was called back. Null when the caller, or all callers
+   * together, have as many waiting as there may be: then nobody waits.
    */
   wait(runId: string, ms: number, caller: string, onGone: (gone: () => void) => void): Promise<void> | null;
   /** A run ended somewhere: look whether somebody waits for it. */

@@ -1,6 +1,6 @@
 /**
- * OpenMetrics (version 1.0.0) made of Prometheus' text, with exemplars: one run for each bucket of a histogram. prom-client
- * writes this format too, but renames its counters for good when it does.
+ * OpenMetrics (version 1.0.0) made of Prometheus' text, with exemplars: one run for each bucket of a histogram.
+ * prom-client writes this format too, but renames its counters for good when it does.
  */
 
 import { traceIdOf } from '../domain/run/trace.ts';

@@ -1,6 +1,9 @@
 /** Makes sure that a text out of a request cannot look like a log line of its own, or steer a terminal. */
 
-/** Controls that JSON leaves as they are, other line ends, and what changes the direction of a text or is not seen at all. */
+/**
+ * Controls that JSON leaves as they are, other line ends, and what changes the direction of a text or is not seen at
+ * all.
+ */
 const invisible = /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 /** An escape of JSON. */
 const jsonEscape = /\\(?:u([0-9a-f]{4})|([\s\S]))/gi;
@@ -13,8 +16,8 @@ export function escapeInvisible(line: string): string {
 }
 
 /**
- * A finished JSON line that is going to be shown to people: they see control characters as they are written in JSON. Line
- * ends stay within stacks alone, where what follows them is indented.
+ * A finished JSON line that is going to be shown to people: they see control characters as they are written in JSON.
+ * Line ends stay within stacks alone, where what follows them is indented.
  */
 export function showControls(line: string): string {
   return line.replace(jsonEscape, (written, code: string | undefined, letter: string | undefined, at: number) => {

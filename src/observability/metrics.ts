@@ -20,7 +20,7 @@ export type MetricsOptions = {
 };
 
 /** An attempt whose outcome is written down. `latenessMs` is null for all but a run's first attempt. */
-export type SettledRun = Pick<EndedRun, 'taskId' | 'runId' | 'status' | 'durationMs' | 'latenessMs'>;
+export type CompletedRun = Pick<EndedRun, 'taskId' | 'runId' | 'status' | 'durationMs' | 'latenessMs'>;
 
 export type { GaugeState };
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -112,8 +112,8 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     help: 'Runs taken from replicas whose lease was over',
     registers,
   });
-  const strays = new Counter({
-    name: 'scheduler_strays_total',
+  const stuckRuns = new Counter({
+    name: 'scheduler_stuck_runs_total',
     help: 'Runs that were held for this replica though no attempt of them was here, and were taken up',
     registers,
   });
@@ -137,13 +137,13 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     labelNames: ['state'],
     registers,
   });
-  const postponements = new Counter({
-    name: 'scheduler_postponed_total',
+  const deferrals = new Counter({
+    name: 'scheduler_deferred_total',
     help: "Attempts put off without a call: the target's circuit is open, or calls that do not end fill its origin",
     labelNames: ['cause'],
     registers,
   });
-  for (const cause of ['circuit_open', 'origin_full']) postponements.inc({ cause }, 0);
+  for (const cause of ['circuit_open', 'origin_full']) deferrals.inc({ cause }, 0);
   const skips = new Counter({
     name: 'scheduler_skipped_total',
     help: 'Runs that never started, by reason: overlap, replaced, or a before hook',
@@ -192,7 +192,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
 
   return {
     /** Counts one attempt that is written down; well under 2 µs. */
-    runSettled({ taskId, runId, status, durationMs, latenessMs }: SettledRun): void {
+    runCompleted({ taskId, runId, status, durationMs, latenessMs }: CompletedRun): void {
       const task = seriesOf(taskId);
       let counter = task.executions.get(status);
       if (counter === undefined) {
@@ -229,9 +229,9 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     breakerChanged(state: string): void {
       breakerChanges.inc({ state });
     },
-    /** An attempt was put off without a call. */
-    postponed(cause: 'circuit_open' | 'origin_full'): void {
-      postponements.inc({ cause });
+    /** An attempt was deferred without a call. */
+    deferred(cause: 'circuit_open' | 'origin_full'): void {
+      deferrals.inc({ cause });
     },
     /** How many due runs with limits wait, by what they wait for. */
     limitedWaiting(counts: Readonly<Record<string, number>>): void {
@@ -249,8 +249,8 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
       if (count > 0) taken.inc(count);
     },
     /** Own runs that nothing here knew of. */
-    straysFound(count: number): void {
-      if (count > 0) strays.inc(count);
+    stuckRunsFound(count: number): void {
+      if (count > 0) stuckRuns.inc(count);
     },
     /** What one sweep found. */
     sweepFound(repaired: number, missed: number): void {

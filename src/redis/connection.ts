@@ -14,8 +14,8 @@ export type RedisConnection = {
   /** What stands before every key and channel. */
   prefix: string;
   /**
-   * Asks, whenever there is a connection and every few seconds, whether something is allowed that is needed: where it is
-   * refused (a user without the right, a replica that is read-only), the server counts as away until it is not.
+   * Asks, whenever there is a connection and every few seconds, whether something is allowed that is needed: where it
+   * is refused (a user without the right, a replica that is read-only), the server counts as away until it is not.
    */
   watch(what: string, ask: () => Promise<unknown>): void;
   close(): void;
@@ -44,7 +44,9 @@ const isRefusal = (error: Error) => error.name === 'ReplyError';
 /** How often it is asked whether what is needed is allowed, in milliseconds. */
 const watchEveryMs = 5_000;
 
-/** Where a Redis is, and how to read that again when its credentials are refused: their file may hold others by then. */
+/**
+ * Where a Redis is, and how to read that again when its credentials are refused: their file may hold others by then.
+ */
 export type RedisSource = { address: RedisAddress; readAgain: () => RedisAddress };
 
 /** What a server says that does not know a user, or not by this password. */

@@ -2,8 +2,8 @@
 
 export type OccurrenceLock = {
   /**
-   * Asks for each key in the name of `owner`, for `ttlMs`. True where the owner has it now (also when it had it before).
-   * A lock server that cannot be asked refuses nobody: all are true. Never rejects.
+   * Asks for each key in the name of `owner`, for `ttlMs`. True where the owner has it now (also when it had it
+   * before). A lock server that cannot be asked refuses nobody: all are true. Never rejects.
    */
   take(keys: readonly string[], owner: string, ttlMs: number): Promise<boolean[]>;
 };

@@ -19,8 +19,8 @@ const takeScript = `
 type Take = (count: number, ...args: (string | number)[]) => Promise<number[]>;
 
 /**
- * Keys are `punctual:{namespace}:run:<key>`. The part in braces, the hash tag, is all that a Cluster looks at to place a
- * key, and a script may only touch keys of one place. One tag for all would put every lock on one master: there, the
+ * Keys are `punctual:{namespace}:run:<key>`. The part in braces, the hash tag, is all that a Cluster looks at to place
+ * a key, and a script may only touch keys of one place. One tag for all would put every lock on one master: there, the
  * last digit of the key goes into the tag. That makes at most 16 calls of a batch, whatever its size, on any number of
  * masters; a call for each of the 16,384 slots would be one for almost every key. Keys are run ids, whose last digit is
  * that of the task's number, so that tasks spread evenly.

@@ -28,8 +28,8 @@ const quiet = (log: Logger) => log.child({}, { level: log.level === 'trace' ? 't
 const checkMs = 2_000;
 
 /**
- * Signals by Redis publish and subscribe on the channel `name`; the sender gets its own without the detour. In a Cluster every
- * node passes them on to all others, so it does not matter which one somebody is connected to.
+ * Signals by Redis publish and subscribe on the channel `name`; the sender gets its own without the detour. In a
+ * Cluster every node passes them on to all others, so it does not matter which one somebody is connected to.
  */
 export function createRedisSignals(
   source: RedisSource,
@@ -56,8 +56,8 @@ export function createRedisSignals(
   }
 
   /**
-   * Who only listens does not notice that nobody is there any more, and a Cluster's client gives up when the node that it
-   * wanted to listen to is away: subscribing once more is the question that shows both, and the cure.
+   * Who only listens does not notice that nobody is there any more, and a Cluster's client gives up when the node that
+   * it wanted to listen to is away: subscribing once more is the question that shows both, and the cure.
    */
   function check(): void {
     timer = clock.after(checkMs, check);

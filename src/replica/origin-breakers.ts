@@ -30,7 +30,7 @@ export function createOriginBreakers(options: OriginBreakersOptions): Breakers |
     minimumCalls,
     cooldownMs: settings.breakerCooldownMs,
     originOf,
-    onPostponed: () => metrics.postponed('circuit_open'),
+    onDeferred: () => metrics.deferred('circuit_open'),
     onChange(origin, state) {
       metrics.breakerChanged(state);
       if (state === 'open') log.warn({ origin }, 'calls to this origin fail: it is not called for a while');

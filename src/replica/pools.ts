@@ -22,7 +22,7 @@ export type Pools = {
   /** How many connections they may have together. */
   size: number;
   /** How many transactions may stay open beside the other claims. */
-  stagedBatches: number;
+  preClaimedBatches: number;
 };
 
 /** An API request may wait this long for Postgres before it is answered with a 503. */
@@ -43,8 +43,8 @@ export function separatePools(
     lease: open('lease', 1, leaseTimeoutMs),
     other: open('engine', poolEngine, engineTimeoutMs, true),
     size: poolApi + poolClaims + poolEngine + 1,
-    // Each keeps a connection for some hundred milliseconds around the instant of a herd.
-    stagedBatches: Math.max(0, poolClaims - otherClaims),
+    // Each keeps a connection for some hundred milliseconds around the instant of a burst.
+    preClaimedBatches: Math.max(0, poolClaims - otherClaims),
   };
 }
 
@@ -53,7 +53,7 @@ export function onePool(open: OpenPool, clock: Clock): Pools {
   const pool = open('', 1, engineTimeoutMs);
   // What fires tasks waits for one statement of the API at most, however many requests there are.
   const api = oneAtATime(pool, apiTimeoutMs, clock);
-  return { api, claims: pool, lease: pool, other: pool, size: 1, stagedBatches: 0 };
+  return { api, claims: pool, lease: pool, other: pool, size: 1, preClaimedBatches: 0 };
 }
 
 /** Waits for what runs and closes every connection. */

@@ -1,4 +1,7 @@
-/** Makes sure of the database before a replica begins: that it can be used, has this version's schema, and gives the rights. */
+/**
+ * Makes sure of the database before a replica begins: that it can be used, has this version's schema, and gives the
+ * rights.
+ */
 
 import type { Clock } from '../clock.ts';
 import { ok, type Result } from '../errors.ts';
@@ -23,7 +26,9 @@ export type PreparationOptions = {
 };
 
 export type Preparation = {
-  /** The cluster of the database; null after `onFatal`. Rejects where Postgres cannot be used now: to be tried again. */
+  /**
+   * The cluster of the database; null after `onFatal`. Rejects where Postgres cannot be used now: to be tried again.
+   */
   prepare(): Promise<Cluster | null>;
   /** Why the last try failed. */
   fault(): string;

@@ -11,7 +11,7 @@ import { noteEvent } from '../store/events/events.ts';
 import type { Database } from '../store/postgres/database.ts';
 import { cancelRunsOf } from '../store/runs/cancelling.ts';
 import { claimsAreOver } from '../store/tasks/barrier.ts';
-import { changeTask, settleMiss, stopReason } from '../store/tasks/changes.ts';
+import { changeTask, resolveMiss, stopReason } from '../store/tasks/changes.ts';
 import type { Task } from '../store/tasks/row.ts';
 import { findTask } from '../store/tasks/tasks.ts';
 import { beginTrials, endTrials } from '../store/tasks/template-trials.ts';
@@ -63,7 +63,7 @@ async function stopTask(
   onChange();
   await claimsAreOver(database, () => new Promise((resume) => clock.after(2, resume)));
   if (missed)
-    await settleMiss(database.pool, missed, async (open) =>
+    await resolveMiss(database.pool, missed, async (open) =>
       atOnce(missLeft(missed.before, open, missed.miss, calendar)),
     );
   await cancelRunsOf(database.pool, task.uid, 'pending', stopReason, at);

@@ -61,9 +61,9 @@ export type Service = {
   stop(): Promise<void>;
 };
 
-const bootPatienceMs = 2_000;
-const partingMs = 1_000;
-const upkeepEveryMs = 10 * 60_000;
+const bootWaitMs = 2_000;
+const farewellMs = 1_000;
+const maintenanceEveryMs = 10 * 60_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
 export async function startService({
@@ -93,7 +93,7 @@ export async function startService({
   const { api, other } = pools;
 
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
-  const runs = observeRuns({ log, mode: settings.logRuns, count: metrics.runSettled, after: clock.after });
+  const runs = observeRuns({ log, mode: settings.logRuns, count: metrics.runCompleted, after: clock.after });
   const calendar = createCalendar();
   const time = createDatabaseTime(clock);
   const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
@@ -112,7 +112,7 @@ export async function startService({
   const executor = createHttpExecutor({
     ...calling,
     proxyOf: settings.proxies && createProxyChoice(settings.proxies),
-    onPostponed: () => metrics.postponed('origin_full'),
+    onDeferred: () => metrics.deferred('origin_full'),
     onSaturated(origin, isSaturated) {
       if (isSaturated) log.warn({ origin }, 'calls to this origin do not end: more are made only as they do');
       else log.info({ origin }, 'calls to an origin that took too long end again');
@@ -121,7 +121,7 @@ export async function startService({
   const rehearsing = createHttpExecutor({
     ...calling,
     filter: createTargetFilter({ deny: [], allow: [] }),
-    onPostponed() {},
+    onDeferred() {},
     onSaturated() {},
   });
 
@@ -129,7 +129,7 @@ export async function startService({
   const breakers = createOriginBreakers({ settings, clock, log, metrics, random: Math.random, originOf });
 
   let engine: Engine | null = null;
-  let upkeep: Loop | null = null;
+  let maintenance: Loop | null = null;
   let tokens: RunTokens | null = null;
   let runIds: RunIds | null = null;
   let closing = false;
@@ -153,9 +153,9 @@ export async function startService({
     refusesUrl: filter.refusesUrl,
     signal: (what) => signals.send(what),
     runWaiters,
-    async faults() {
+    async readinessFailures() {
       const found: Record<string, string> = {
-        ...(engine?.faults() ?? { postgres: preparation.fault() }),
+        ...(engine?.readinessFailures() ?? { postgres: preparation.fault() }),
       };
       const full = (await embedded?.fault()) ?? fullDisk.fault();
       if (full !== null) found.disk = full;
@@ -171,7 +171,7 @@ export async function startService({
     attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
     runIds: () => runIds as RunIds,
     runEnded: runs.ended,
-    share: Math.random,
+    random01: Math.random,
     random: (bytes) => randomFillSync(bytes),
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
     turns: createTurns(clock.monotonic, setImmediate),
@@ -221,7 +221,7 @@ export async function startService({
         runs,
         signal: (signal) => signals.send(signal),
         maxConcurrent: settings.maxConcurrentRuns,
-        stagedBatches: pools.stagedBatches,
+        preClaimedBatches: pools.preClaimedBatches,
         leaseTtlMs: settings.leaseTtlMs,
         historyRetentionMs: settings.historyRetentionMs,
         onLoaded: () =>
@@ -232,14 +232,14 @@ export async function startService({
         identity: { version, tz, host: hostname(), pid: process.pid },
       });
       if (embedded)
-        upkeep = startLoop({
-          name: 'upkeep',
+        maintenance = startLoop({
+          name: 'vacuum',
           clock,
           log,
-          retryMs: upkeepEveryMs,
+          retryMs: maintenanceEveryMs,
           step: async () => {
             await maintain(other);
-            return upkeepEveryMs;
+            return maintenanceEveryMs;
           },
         });
       const running = engine;
@@ -265,9 +265,9 @@ export async function startService({
     async stop() {
       closing = true;
       // A migration that waits for another replica's must not hold this up.
-      await Promise.race([boot.stop(), new Promise<void>((resume) => clock.after(bootPatienceMs, resume))]);
+      await Promise.race([boot.stop(), new Promise<void>((resume) => clock.after(bootWaitMs, resume))]);
       // Connections that a balancer keeps are told to close with their next answer: give them the time for one.
-      const partedAt = clock.monotonic() + (isLoopback(settings.host) ? 0 : partingMs);
+      const partedAt = clock.monotonic() + (isLoopback(settings.host) ? 0 : farewellMs);
       await engine?.stop(settings.shutdownGraceMs);
       await new Promise<void>((resume) => clock.after(Math.max(0, partedAt - clock.monotonic()), resume));
       executor.close();
@@ -276,7 +276,7 @@ export async function startService({
       await app.close();
       signals.close();
       redis?.close();
-      await upkeep?.stop();
+      await maintenance?.stop();
       if (embedded)
         await checkpoint(other).catch((error) => log.warn({ err: error }, 'the last checkpoint of the store failed'));
       await closePools(pools);

@@ -18,8 +18,8 @@ export type Secrets = {
   redis: { address: RedisAddress; readAgain: () => RedisAddress } | null;
   owner: StoreAddress;
   /**
-   * Reads all settings again and uses the keys and secrets in them from now on; a fault is logged, and the old ones stay.
-   * Never throws.
+   * Reads all settings again and uses the keys and secrets in them from now on; a fault is logged, and the old ones
+   * stay. Never throws.
    */
   readAgain(): void;
 };
@@ -73,7 +73,10 @@ export function createSecrets({ settings, readSettings, clock, log }: SecretsOpt
     readAgain() {
       const read = readSettings();
       if (!read.ok) {
-        log.error({ faults: read.errors }, 'the settings could not be read again: keys and secrets stay as they were');
+        log.error(
+          { readinessFailures: read.errors },
+          'the settings could not be read again: keys and secrets stay as they were',
+        );
         return;
       }
       const changed = changedSecrets(current, read.value);

@@ -27,20 +27,20 @@ export function readSettings(
   readFile: (path: string) => string,
   parsers: SettingParsers,
 ): Result<Settings, string[]> {
-  const faults: string[] = [];
+  const readinessFailures: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [key, definition] of Object.entries<Definition<unknown>>(settingTable)) {
-    const given = textOf(definition, env, readFile, faults) ?? definition.default;
+    const given = textOf(definition, env, readFile, readinessFailures) ?? definition.default;
     const parsed = given === null ? ok(definition.absent) : definition.parse(given, parsers);
     if (parsed.ok) values[key] = Array.isArray(parsed.value) ? Object.freeze(parsed.value) : parsed.value;
-    else faults.push(...parsed.errors.map((error) => sentence(definition, error, given)));
+    else readinessFailures.push(...parsed.errors.map((error) => sentence(definition, error, given)));
   }
   const settings = values as Partial<SettingValues>;
   const isSet = (name: string) => present(env[name]) !== null || present(env[`${name}_FILE`]) !== null;
   const open = !['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'].some(isSet);
-  faults.push(...contradictions(settings, isSet, open));
-  const proxies = proxiesOf(settings.targetProxy ?? null, env, parsers, faults);
-  if (faults.length > 0) return { ok: false, errors: faults };
+  readinessFailures.push(...contradictions(settings, isSet, open));
+  const proxies = proxiesOf(settings.targetProxy ?? null, env, parsers, readinessFailures);
+  if (readinessFailures.length > 0) return { ok: false, errors: readinessFailures };
   return ok(
     Object.freeze({
       ...(values as SettingValues),
@@ -62,33 +62,36 @@ function textOf(
   { name, secret }: { name: string; secret: boolean },
   env: Environment,
   readFile: (path: string) => string,
-  faults: string[],
+  readinessFailures: string[],
 ): string | null {
   const direct = present(env[name]);
   const path = secret ? present(env[`${name}_FILE`]) : null;
   if (path === null) return direct;
   if (direct !== null) {
-    faults.push(`${name} and ${name}_FILE are both set: keep one of them`);
+    readinessFailures.push(`${name} and ${name}_FILE are both set: keep one of them`);
     return null;
   }
   try {
     // Editors and `echo` end a file with a line break that is no part of the secret.
     const content = present(readFile(path).replace(/[\r\n]+$/, ''));
-    if (content === null) faults.push(`${name}_FILE: the file ${JSON.stringify(path)} is empty`);
+    if (content === null) readinessFailures.push(`${name}_FILE: the file ${JSON.stringify(path)} is empty`);
     return content;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    faults.push(`${name}_FILE: the file ${JSON.stringify(path)} cannot be read (${code})`);
+    readinessFailures.push(`${name}_FILE: the file ${JSON.stringify(path)} cannot be read (${code})`);
     return null;
   }
 }
 
-/** One proxy for all, or those that the environment names as for other programs; `faults` takes what is wrong with these. */
+/**
+ * One proxy for all, or those that the environment names as for other programs; `faults` takes what is wrong with
+ * these.
+ */
 function proxiesOf(
   targetProxy: string | null,
   env: Environment,
   parsers: SettingParsers,
-  faults: string[],
+  readinessFailures: string[],
 ): Settings['proxies'] {
   if (targetProxy === null) return null;
   if (targetProxy !== 'env') return { http: targetProxy, https: targetProxy, none: '' };
@@ -99,7 +102,7 @@ function proxiesOf(
     // Many leave the scheme out.
     const parsed = parsers.proxyUrl(given.includes('://') ? given : `http://${given}`);
     if (parsed.ok) return parsed.value;
-    faults.push(...parsed.errors.map((error) => `TARGET_PROXY is env, but ${name} ${error}`));
+    readinessFailures.push(...parsed.errors.map((error) => `TARGET_PROXY is env, but ${name} ${error}`));
     return null;
   };
   return {
@@ -115,32 +118,36 @@ function present(value: string | undefined): string | null {
 
 /** What is wrong between settings. */
 function contradictions(settings: Partial<SettingValues>, isSet: (name: string) => boolean, open: boolean): string[] {
-  const faults: string[] = [];
+  const readinessFailures: string[] = [];
   const configured = ['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'].filter(isSet);
   if (isSet('AUTH') && !open)
-    faults.push(
+    readinessFailures.push(
       `AUTH is set together with ${configured.join(' and ')}: drop AUTH to ask for credentials, or the rest to ask for none`,
     );
   if (isSet('JWT_SECRET') && isSet('JWT_JWKS_URL'))
-    faults.push('JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed with one or the other, keep that one');
+    readinessFailures.push(
+      'JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed with one or the other, keep that one',
+    );
   for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE'])
     if (isSet(name) && !isSet('JWT_SECRET') && !isSet('JWT_JWKS_URL'))
-      faults.push(`${name} is set without JWT_SECRET or JWT_JWKS_URL: no token is ever read`);
+      readinessFailures.push(`${name} is set without JWT_SECRET or JWT_JWKS_URL: no token is ever read`);
   if (isSet('REDIS_URL') && !isSet('DATABASE_URL'))
-    faults.push('REDIS_URL is set without DATABASE_URL: the embedded store serves one replica, which needs no Redis');
+    readinessFailures.push(
+      'REDIS_URL is set without DATABASE_URL: the embedded store serves one replica, which needs no Redis',
+    );
   for (const name of ['MIGRATION_DATABASE_URL', 'POOL_API', 'POOL_CLAIMS', 'POOL_ENGINE'])
     if (isSet(name) && !isSet('DATABASE_URL'))
-      faults.push(`${name} is set without DATABASE_URL: the embedded store has one session and one owner`);
+      readinessFailures.push(`${name} is set without DATABASE_URL: the embedded store has one session and one owner`);
   if (settings.metricsAuth === 'on' && open)
-    faults.push('METRICS_AUTH is on, but no auth is set: set API_KEYS, JWT_SECRET or JWT_JWKS_URL too');
+    readinessFailures.push('METRICS_AUTH is on, but no auth is set: set API_KEYS, JWT_SECRET or JWT_JWKS_URL too');
   if (open && settings.allowedHosts?.some(({ name }) => name === '*'))
-    faults.push('ALLOWED_HOSTS is *, but no auth is set: any web page could then act here; name the hosts');
+    readinessFailures.push('ALLOWED_HOSTS is *, but no auth is set: any web page could then act here; name the hosts');
   if (settings.host !== undefined && !isLoopback(settings.host) && open && !isSet('AUTH'))
-    faults.push(
+    readinessFailures.push(
       `HOST is ${settings.host}, which other machines can reach, and no auth is set: set API_KEYS, JWT_SECRET or ` +
         'JWT_JWKS_URL to ask for credentials, or AUTH=none to let everyone in, or HOST=127.0.0.1 to stay on this machine',
     );
-  return faults;
+  return readinessFailures;
 }
 
 /** What is allowed but worth knowing. */

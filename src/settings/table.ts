@@ -16,7 +16,7 @@ import {
   oneOf,
   type Parse,
   postgresUrl,
-  shareOrOff,
+  ratioOrOff,
   text,
 } from './values.ts';
 
@@ -103,7 +103,7 @@ export const settingTable = {
   poolClaims: setting(
     'POOL_CLAIMS',
     '12',
-    'Connections for claims and outcomes; those beyond four are for herds that are written before they are due.',
+    'Connections for claims and outcomes; those beyond four are for bursts that are written before they are due.',
     integer(2, 1_000),
   ),
   poolEngine: setting(
@@ -188,7 +188,7 @@ export const settingTable = {
     'BREAKER_THRESHOLD',
     '0.8',
     'An origin is not called for a while when more than this share of at least 20 calls to it timed out or found it unavailable; `off` calls it in any case.',
-    shareOrOff,
+    ratioOrOff,
   ),
   breakerWindowMs: setting(
     'BREAKER_WINDOW',

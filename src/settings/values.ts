@@ -1,4 +1,6 @@
-/** Reads the text of one setting: each function answers with a value or with what is wrong, never repeating the text. */
+/**
+ * Reads the text of one setting: each function answers with a value or with what is wrong, never repeating the text.
+ */
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
@@ -27,7 +29,7 @@ export function integer(least: number, most: number): Parse<number> {
 }
 
 /** A share between 0 and 1, both excluded, or `off`, which is null. */
-export const shareOrOff: Parse<number | null> = (input) => {
+export const ratioOrOff: Parse<number | null> = (input) => {
   if (input === 'off') return ok(null);
   const value = /^0?\.\d{1,6}$/.test(input) ? Number(input) : Number.NaN;
   return value > 0 ? ok(value) : refuse('must be "off" or a share between 0 and 1, such as 0.8');

@@ -64,9 +64,9 @@ export const tasks = pgTable(
     status: taskStatus('status').notNull(),
     /** Counts every change; the ETag. */
     version: integer('version').notNull().default(1),
-    /** Counts the changes of what is due when; a claim made for another generation takes nothing. */
-    generation: integer('generation').notNull().default(1),
-    /** Occurrences of this generation lie after this instant. */
+    /** Counts the changes of what is due when; a claim made for another schedule version takes nothing. */
+    scheduleVersion: integer('schedule_version').notNull().default(1),
+    /** Occurrences of this schedule version lie after this instant. */
     activeFrom: instant('active_from').notNull(),
     /** Occurrences claimed so far; kept only for tasks with `max_runs`. */
     claimed: integer('claimed').notNull().default(0),
@@ -97,12 +97,12 @@ export const runs = pgTable(
     /** When the next attempt may start. */
     dueAt: instant('due_at').notNull(),
     /** Order among waiting runs: the due instant less a head start for each step of priority. */
-    rank: instant('rank').notNull(),
+    effectiveDueAt: instant('effective_due_at').notNull(),
     /**
      * 0 while the run occupies a task that forbids overlap, 1 while it is the one queued behind it, 2 while it waits in
      * line to be made up for, else null.
      */
-    lane: smallint('lane'),
+    overlapSlot: smallint('overlap_slot'),
     owner: uuid('owner'),
     attempt: smallint('attempt').notNull(),
     maxAttempts: smallint('max_attempts').notNull(),
@@ -134,7 +134,7 @@ export const runs = pgTable(
   },
   (t) => [
     index('runs_task').on(t.taskUid, t.id),
-    index('runs_live').on(t.status, t.rank).where(sql`${t.status} in ('pending', 'running', 'retrying')`),
+    index('runs_live').on(t.status, t.effectiveDueAt).where(sql`${t.status} in ('pending', 'running', 'retrying')`),
     // For lists of what is rare, of all tasks or of one: the plain path (scheduled, succeeded) writes to none of them.
     index('runs_ended')
       .on(t.status, t.id)
@@ -146,10 +146,10 @@ export const runs = pgTable(
     index('runs_task_unscheduled')
       .on(t.taskUid, t.trigger, t.id)
       .where(sql`${t.trigger} in ('manual', 'catch_up', 'retry')`),
-    uniqueIndex('runs_lane').on(t.taskUid, t.lane).where(sql`${t.lane} < 2`),
-    index('runs_line').on(t.taskUid, t.rank).where(sql`${t.lane} > 0`),
+    uniqueIndex('runs_overlap_slot').on(t.taskUid, t.overlapSlot).where(sql`${t.overlapSlot} < 2`),
+    index('runs_line').on(t.taskUid, t.effectiveDueAt).where(sql`${t.overlapSlot} > 0`),
     index('runs_gate_waiting')
-      .on(t.gate, t.rank)
+      .on(t.gate, t.effectiveDueAt)
       .where(sql`${t.gate} is not null and ${t.status} in ('pending', 'retrying')`),
     index('runs_gate_running').on(t.gate).where(sql`${t.gate} is not null and ${t.status} = 'running'`),
     index('runs_check').on(t.checkDue).where(sql`${t.checkDue} is not null`),
@@ -157,7 +157,9 @@ export const runs = pgTable(
   ],
 );
 
-/** An attempt as kept in `runs.attempts`: finished, or the last one while its target works on. Instants are RFC 3339. */
+/**
+ * An attempt as kept in `runs.attempts`: finished, or the last one while its target works on. Instants are RFC 3339.
+ */
 export type StoredAttempt = {
   attempt: number;
   status: string;
@@ -210,7 +212,10 @@ export const deliveries = pgTable(
   (t) => [index('deliveries_due').on(t.dueAt)],
 );
 
-/** Templates that a process is filling in for the first time. What is left of one is older than that takes: it died of it. */
+/**
+ * Templates that a process is filling in for the first time. What is left of one is older than that takes: it died of
+ * it.
+ */
 export const templateTrials = pgTable(
   'template_trials',
   {
@@ -266,7 +271,10 @@ export const cluster = pgTable('cluster', {
   watermark: instant('watermark').notNull(),
   /** Which incarnation moved it last. */
   sweptBy: uuid('swept_by'),
-  /** Makes the ids of runs others than those of every other cluster. Zeros where there were runs before there was a salt. */
+  /**
+   * Makes the ids of runs others than those of every other cluster. Zeros where there were runs before there was a
+   * salt.
+   */
   runSalt: uuid('run_salt').notNull().default(sql`gen_random_uuid()`),
   /** What the tokens of runs are made with. */
   secret: text('secret').notNull().default(sql`gen_random_uuid()::text || gen_random_uuid()::text`),

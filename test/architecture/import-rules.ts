@@ -33,7 +33,9 @@ const edges: Record<string, readonly string[]> = {
   errors: [],
 };
 
-/** Who may import a package, and its subpaths, by the same words. A package that is not here may be imported by nobody. */
+/**
+ * Who may import a package, and its subpaths, by the same words. A package that is not here may be imported by nobody.
+ */
 const packages: Record<string, readonly string[]> = {
   croner: ['domain'],
   liquidjs: ['domain'],
@@ -77,7 +79,9 @@ const reserved: { pattern: RegExp; name: string; files: readonly string[] }[] = 
 
 const mostLines = 300;
 
-/** `files` maps a path below src (`http/app.ts`) to its text. Returns one sentence per violation, none when all is well. */
+/**
+ * `files` maps a path below src (`http/app.ts`) to its text. Returns one sentence per violation, none when all is well.
+ */
 export function violations(files: ReadonlyMap<string, string>): string[] {
   const sources = new Map([...files].map(([path, text]) => [path, readSource(text)]));
   const perFile = [...sources].flatMap(([path, source]) => [

@@ -10,8 +10,9 @@ export type Churn = { stop(): Promise<void> };
 type Kept = { task: ChaosTask; stopped: boolean; busy: boolean };
 
 /**
- * Changes definitions `perSecond` times a second and triggers tasks `triggersPerSecond` times. A task about which a request
- * was left unanswered is let be: nobody knows what it is any more. `tasks` gains what is created; `now` is the database's.
+ * Changes definitions `perSecond` times a second and triggers tasks `triggersPerSecond` times. A task about which a
+ * request was left unanswered is let be: nobody knows what it is any more. `tasks` gains what is created; `now` is the
+ * database's.
  */
 export function startChurn(
   client: Client,

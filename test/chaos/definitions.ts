@@ -30,12 +30,14 @@ export type Expected = {
 };
 
 /**
- * A replica's idea of the database's time is never ahead of it, but behind by as much as an answer takes: a definition may
- * count from a moment before it was sent.
+ * A replica's idea of the database's time is never ahead of it, but behind by as much as an answer takes: a definition
+ * may count from a moment before it was sent.
  */
 const behindMs = 1_500;
 
-/** The changes of each incarnation, by the instants of the database's clock that `databaseTime` makes of the recorder's. */
+/**
+ * The changes of each incarnation, by the instants of the database's clock that `databaseTime` makes of the recorder's.
+ */
 export function taskHistories(
   requests: readonly RequestRecord[],
   databaseTime: (at: number) => number,

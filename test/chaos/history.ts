@@ -26,8 +26,9 @@ export type ChaosTask = {
 };
 
 /**
- * A request about a task. `ok` is true after a 2xx, false after a refusal, null when nobody knows (no answer, or a 5xx).
- * All instants of a history are milliseconds on the one clock of the recorder, which runs evenly and starts at the epoch.
+ * A request about a task. `ok` is true after a 2xx, false after a refusal, null when nobody knows (no answer, or a
+ * 5xx). All instants of a history are milliseconds on the one clock of the recorder, which runs evenly and starts at
+ * the epoch.
  */
 export type RequestRecord = {
   kind: 'create' | 'change' | 'stop' | 'start' | 'delete' | 'trigger' | 'read';

@@ -44,7 +44,9 @@ function traits(place: number, random: Random): Omit<ChaosTask, 'id' | 'incarnat
   };
 }
 
-/** All tasks that exist from the start; `now` (epoch milliseconds by the database's clock) is what anchors count from. */
+/**
+ * All tasks that exist from the start; `now` (epoch milliseconds by the database's clock) is what anchors count from.
+ */
 export function baseLoad(plan: Plan, now: number): ChaosTask[] {
   const random = randomFrom(plan.seed);
   const tasks: ChaosTask[] = [];

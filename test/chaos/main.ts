@@ -1,4 +1,7 @@
-/** The command line of the chaos suite: runs plans, judges them, writes reports, and ends with 1 where a promise was broken. */
+/**
+ * The command line of the chaos suite: runs plans, judges them, writes reports, and ends with 1 where a promise was
+ * broken.
+ */
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -73,7 +73,10 @@ export type Plan = {
   limits: Limits;
   /** Without Redis when the replicas start. */
   redisAtStart: boolean;
-  /** Whether the replicas have a role without other rights, that sets another one, names of their own, and no Redis at all. */
+  /**
+   * Whether the replicas have a role without other rights, that sets another one, names of their own, and no Redis at
+   * all.
+   */
   humble: boolean;
   /** `MAX_CONCURRENT_RUNS`; null for the default. */
   slots: number | null;

@@ -1,4 +1,4 @@
-/** A herd on a real replica: staged before its instant, and none of the promises given up for it. */
+/** A burst on a real replica: pre-claimed before its instant, and none of the promises given up for it. */
 
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -29,8 +29,11 @@ async function start(path: string) {
     target: `${target.url}/${path}/${place}`,
   }));
   await api.http.post('/tasks/batch').send({ items }).expect(200);
-  /** Resolves with the instant of a herd as soon as it is written, and with how many runs of the future can be seen then. */
-  const staged = () =>
+  /**
+   * Resolves with the instant of a burst as soon as it is written, and with how many runs of the future can be seen
+   * then.
+   */
+  const preClaimed = () =>
     poll(
       async () => {
         const { rows } = await client.query(
@@ -51,13 +54,13 @@ async function start(path: string) {
         const runId = String(headers['x-run-id']);
         return { path, at, runId, instant: instantOfRunId(runId) };
       });
-  return { api, staged, calls, end: () => client.end() };
+  return { api, preClaimed, calls, end: () => client.end() };
 }
 
 describe.skipIf(noPostgres)('two hundred tasks of one instant', () => {
   test('are written before it, called at it and once, but for those that were stopped just before', async () => {
-    const { api, staged, calls, end } = await start('on-time');
-    const { instant, ahead } = await staged();
+    const { api, preClaimed, calls, end } = await start('on-time');
+    const { instant, ahead } = await preClaimed();
     expect(ahead).toBe(0);
     const { body: stopped } = await api.http.post('/tasks/herd-7/stop').expect(200);
     const later = (n: number) => calls().filter((call) => call.instant === instant + n * everyMs);
@@ -79,8 +82,8 @@ describe.skipIf(noPostgres)('two hundred tasks of one instant', () => {
   }, 60_000);
 
   test('are all called once when the replica that wrote them is killed before', async () => {
-    const { api, staged, calls, end } = await start('killed');
-    const { instant } = await staged();
+    const { api, preClaimed, calls, end } = await start('killed');
+    const { instant } = await preClaimed();
     await api.restart('SIGKILL');
     const late = () => calls().filter((call) => call.instant === instant);
     await target.waitFor(() => late().length >= size && calls().some((call) => call.instant > instant), 20_000);

@@ -56,13 +56,14 @@ describe.skipIf(noPostgres || noRedis)('a run', () => {
         what: 'outcomes to be written',
       });
     });
-    // Whatever is asked by the clock is asked a few times a second at most; a statement for each run would be a thousand.
+    // Whatever is asked by the clock is asked a few times a second at most; a statement for each run would be a
+    // thousand.
     const byClock = 20 + ((performance.now() - begun) / 1_000) * 5;
-    const { claim, settle, ...others } = statements;
+    const { claim, complete, ...others } = statements;
     for (const [name, count] of Object.entries(others)) expect(count, name).toBeLessThan(byClock);
     // At the very worst ten runs share one, in practice hundreds.
     expect(claim).toBeLessThan(size / 10);
-    expect(settle).toBeLessThan(size / 10);
+    expect(complete).toBeLessThan(size / 10);
     for (const [name, count] of Object.entries(commands)) expect(count, name).toBeLessThan(size / 10);
   });
 

@@ -175,7 +175,7 @@ describe.skipIf(noPostgres)('two replicas', () => {
     ];
     await one.http.post('/tasks/batch').send({ items: tasks }).expect(200);
     await query(
-      `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, gate)
+      `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, gate)
        select gen_random_uuid(), t.uid, 'manual', 'pending', now(), now(), now() - interval '90 seconds', 0, 1, now(), t.gate
        from tasks t, generate_series(1, 5000) where t.id = 'backlog'`,
     );

@@ -141,7 +141,10 @@ async function everySecond(id: string, env: Record<string, string>, client: Clie
     replica,
     instants,
     runIds: instants.map((instant) => runIds.of(Number(uid), instant)),
-    /** When all have their runs: the median, for a machine that stands still proves nothing, of their lateness in seconds. */
+    /**
+     * When all have their runs: the median, for a machine that stands still proves nothing, of their lateness in
+     * seconds.
+     */
     async lateness() {
       const fired = async () => (await runsOf(client, id)).map(({ scheduled_for: at }) => at.getTime());
       await poll(async () => (await fired()).includes(instants.at(-1)), { what: 'them to be found', withinMs: 25_000 });

@@ -163,7 +163,7 @@ describe.skipIf(noPostgres)('a run that a live replica holds without knowing of 
       .expect(201);
     const id = '0190a000-0000-7000-8000-000000000001';
     await query(`
-      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, owner, attempt, max_attempts, created_at, started_at)
+      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, owner, attempt, max_attempts, created_at, started_at)
       select '${id}', uid, 'manual', 'running', now(), now(), now(), p.id, 1, 2, now(), now() from tasks, replicas p`);
     await target.waitFor(() => callsOf('/stray').size === 1, 45_000);
     expect([...callsOf('/stray')]).toEqual([[`${id} 2`, 1]]);

@@ -13,7 +13,9 @@ export async function mayInstallPackages(): Promise<boolean> {
   return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release);
 }
 
-/** Rejects with what apt-get said. Asks nothing. Services that the packages start are let be: the tests use their own. */
+/**
+ * Rejects with what apt-get said. Asks nothing. Services that the packages start are let be: the tests use their own.
+ */
 export async function installPackages(names: string[]): Promise<void> {
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 600_000, maxBuffer: 64 << 20 };
   // Several test files may want something at the same time.

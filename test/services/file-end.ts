@@ -1,4 +1,7 @@
-/** Runs clean-up at the end of a test file, wherever in it the need arose. A set-up file of vitest, see vitest.config.ts. */
+/**
+ * Runs clean-up at the end of a test file, wherever in it the need arose. A set-up file of vitest, see
+ * vitest.config.ts.
+ */
 
 import { afterAll } from 'vitest';
 

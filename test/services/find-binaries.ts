@@ -35,7 +35,9 @@ export async function postgresFolders(): Promise<string[]> {
   return [...found.map(({ folder }) => folder), '/usr/local/pgsql/bin'];
 }
 
-/** The first of these folders with an `initdb` and a `postgres` of a version we support; undefined when there is none. */
+/**
+ * The first of these folders with an `initdb` and a `postgres` of a version we support; undefined when there is none.
+ */
 export async function findPostgres(folders: string[]): Promise<string | undefined> {
   for (const folder of folders) {
     const hasInitdb = await isProgram(join(folder, 'initdb'));

@@ -29,8 +29,8 @@ async function findPgBouncer(): Promise<string | null> {
 }
 
 /**
- * A URL that leads through a new PgBouncer to the database of `url`; the PgBouncer is gone after the test file. `settings`
- * are its own; all others have their defaults.
+ * A URL that leads through a new PgBouncer to the database of `url`; the PgBouncer is gone after the test file.
+ * `settings` are its own; all others have their defaults.
  */
 export async function startPgBouncer(url: string, settings: Record<string, string> = {}): Promise<string> {
   if (pgbouncer === null) throw new Error('no program of PgBouncer');

@@ -4,12 +4,14 @@ import { inject } from 'vitest';
 import { atFileEnd } from './file-end.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 
-/** For `describe.skipIf(noOwnPostgres)`: Postgres' programs are not at hand, only a server's address, or nothing at all. */
+/**
+ * For `describe.skipIf(noOwnPostgres)`: Postgres' programs are not at hand, only a server's address, or nothing at all.
+ */
 export const noOwnPostgres: boolean = ownBinaries() === null;
 
 /**
- * A new server, gone after the test file, with an empty, unmigrated database `postgres`. It keeps what was committed over
- * a crash, unlike the servers of the other tests; `settings` are Postgres' own. Rejects where `noOwnPostgres`.
+ * A new server, gone after the test file, with an empty, unmigrated database `postgres`. It keeps what was committed
+ * over a crash, unlike the servers of the other tests; `settings` are Postgres' own. Rejects where `noOwnPostgres`.
  */
 export async function createPostgres(settings: Record<string, string> = {}): Promise<Omit<PostgresServer, 'close'>> {
   const binaries = ownBinaries();

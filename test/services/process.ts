@@ -34,7 +34,10 @@ export type Replica = Started & {
   url: string;
 };
 
-/** Runs the program as `npm start` does, with these arguments, without waiting for anything. It is ended with the test file at the latest. */
+/**
+ * Runs the program as `npm start` does, with these arguments, without waiting for anything. It is ended with the test
+ * file at the latest.
+ */
 export async function startProgram(options: ReplicaOptions = {}): Promise<Started> {
   const folder = options.cwd ? undefined : await createScratchFolder(undefined);
   const cwd = options.cwd ?? (folder as string);

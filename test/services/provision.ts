@@ -38,7 +38,9 @@ export const machineWays: Ways = {
 
 const nothing = async (): Promise<void> => {};
 
-/** Both services, each from the first way that works. Never rejects for want of one: then it is `embedded` or `none`. */
+/**
+ * Both services, each from the first way that works. Never rejects for want of one: then it is `embedded` or `none`.
+ */
 export async function provision(
   ways: Ways,
 ): Promise<{ postgres: Provision<FoundPostgres>; redis: Provision<ProvidedRedis> }> {

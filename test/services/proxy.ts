@@ -19,7 +19,9 @@ export type Proxy = {
   close(): Promise<void>;
 };
 
-/** `target` is a URL with host and port, such as that of a test's database or Redis. Closed at the end of the test file. */
+/**
+ * `target` is a URL with host and port, such as that of a test's database or Redis. Closed at the end of the test file.
+ */
 export async function createProxy(target: string): Promise<Proxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 
 export type Owner = { uid: number; gid: number };
 
-/** Who servers are to run as when we are root: `postgres` if there is such a user, else `nobody`. Otherwise undefined. */
+/**
+ * Who servers are to run as when we are root: `postgres` if there is such a user, else `nobody`. Otherwise undefined.
+ */
 export async function serverOwner(): Promise<Owner | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));

@@ -1,4 +1,6 @@
-/** Ends the output of a test run with what was skipped for want of a service, and the plain line `N passed, N failed`. */
+/**
+ * Ends the output of a test run with what was skipped for want of a service, and the plain line `N passed, N failed`.
+ */
 
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
 

@@ -36,13 +36,17 @@ export type EndedRun = {
 
 const types: Record<EventHook, string> = {
   onSuccess: 'punctual.run.succeeded',
-  // One type for failed, timed_out and lost, which `data.status` tells apart: all of them are what a hook on failures is for.
+  // One type for failed, timed_out and lost, which `data.status` tells apart: all of them are what a hook on failures
+  // is for.
   onFailure: 'punctual.run.failed',
   onRecovery: 'punctual.run.recovered',
   onMissed: 'punctual.task.missed',
 };
 
-/** Intermediaries need not forward events of more than 64 KiB (CloudEvents 1.0, "Size Limits"); the output is most of one. */
+/**
+ * Intermediaries need not forward events of more than 64 KiB (CloudEvents 1.0, "Size Limits"); the output is most of
+ * one.
+ */
 const mostOutputBytes = 48 * 1024;
 
 /** The event that tells the end of a run to `hook`. `at` is when it was noted, in epoch milliseconds. */

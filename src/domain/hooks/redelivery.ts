@@ -28,17 +28,17 @@ const finalStatuses: readonly (number | null)[] = [410, 489];
  * What becomes of a call. It is made again after a pause, or after what `Retry-After` asks for if that is longer, the
  * last time 24 hours after the event. `share` is a random number in [0, 1) that spreads the pause.
  */
-export function judgeDelivery(tried: TriedDelivery, share: number): DeliveryVerdict {
+export function judgeDelivery(tried: TriedDelivery, random01: number): DeliveryVerdict {
   const { attempt, createdAt, now, succeeded, httpStatus, retryAfterMs } = tried;
   if (succeeded) return { outcome: 'delivered' };
   const lastAt = createdAt + triedForMs;
   if (finalStatuses.includes(httpStatus) || now >= lastAt) return { outcome: 'dropped' };
-  const pause = Math.max(pauseBeforeRedelivery(attempt, share), retryAfterMs ?? 0);
+  const pause = Math.max(pauseBeforeRedelivery(attempt, random01), retryAfterMs ?? 0);
   return { outcome: 'retried', dueAt: Math.min(now + pause, lastAt) };
 }
 
 /** The pause after the try numbered `attempt` (from 1), in milliseconds: doubling from 1 s to 1 h, spread by 20 %. */
-export function pauseBeforeRedelivery(attempt: number, share: number): number {
+export function pauseBeforeRedelivery(attempt: number, random01: number): number {
   const planned = Math.min(leastPauseMs * 2 ** (attempt - 1), mostPauseMs);
-  return Math.round(planned * (1 + jitter * (2 * share - 1)));
+  return Math.round(planned * (1 + jitter * (2 * random01 - 1)));
 }

@@ -1,4 +1,7 @@
-/** Reads and writes JSON without losing what JavaScript's own parser loses: the digits of numbers, and the place of a fault. */
+/**
+ * Reads and writes JSON without losing what JavaScript's own parser loses: the digits of numbers, and the place of a
+ * fault.
+ */
 
 import type { Result } from '../../errors.ts';
 
@@ -41,9 +44,9 @@ export function parseExactJson(text: string, deepest: number): Result<unknown, J
 }
 
 /**
- * The value of a JSON text, in steps of a millisecond or so. Within members of
- * these names (null: everywhere) numbers that JavaScript would write otherwise come as `ExactNumber`; a member `__proto__` is
- * a member like any other; of members with one name the last counts. Refuses more than `deepest` levels of arrays and objects.
+ * The value of a JSON text, in steps of a millisecond or so. Within members of these names (null: everywhere) numbers
+ * that JavaScript would write otherwise come as `ExactNumber`; a member `__proto__` is a member like any other; of
+ * members with one name the last counts. Refuses more than `deepest` levels of arrays and objects.
  */
 export function* readExactJson(
   text: string,

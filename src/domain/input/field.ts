@@ -7,7 +7,9 @@ export const deepestJson = 64;
 /** Notes what is wrong with the member of a target at `path`. */
 export type Refuse = (path: string, detail: string) => undefined;
 
-/** Refuses what the store cannot hold (Postgres' jsonb knows neither NUL nor half a surrogate pair) or would choke on. */
+/**
+ * Refuses what the store cannot hold (Postgres' jsonb knows neither NUL nor half a surrogate pair) or would choke on.
+ */
 export function faultInJson(value: unknown, depth = 0): string | null {
   if (typeof value === 'string')
     return /\0|\p{Cs}/u.test(value) ? 'must not contain NUL characters or broken surrogate pairs' : null;

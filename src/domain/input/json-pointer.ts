@@ -1,6 +1,8 @@
 /** JSON pointers (RFC 6901) as plain text: checking them, and finding what they point to. */
 
-/** Whether a text is a JSON pointer: empty, or steps that each begin with `/`, where `~` stands in `~0` and `~1` only. */
+/**
+ * Whether a text is a JSON pointer: empty, or steps that each begin with `/`, where `~` stands in `~0` and `~1` only.
+ */
 export function isJsonPointer(text: string): boolean {
   return /^(\/([^~/]|~[01])*)*$/u.test(text);
 }

@@ -3,8 +3,8 @@
 const longest = 64;
 
 /**
- * The word with the fewest letters changed, left out, added or swapped, a third of them at most; null where none is near.
- * `values` are given back in place of the words, when they are others. Letters of either case are the same.
+ * The word with the fewest letters changed, left out, added or swapped, a third of them at most; null where none is
+ * near. `values` are given back in place of the words, when they are others. Letters of either case are the same.
  */
 export function nearest(word: string, words: readonly string[], values: readonly string[] = words): string | null {
   if (word.length > longest) return null;

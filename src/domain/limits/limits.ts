@@ -1,4 +1,7 @@
-/** The limits that a run has to pass before it starts: the text that is kept with it, and which of those that wait start. */
+/**
+ * The limits that a run has to pass before it starts: the text that is kept with it, and which of those that wait
+ * start.
+ */
 
 import { parseDuration } from '../input/duration.ts';
 import type { Policies } from '../task/policies.ts';
@@ -7,8 +10,8 @@ import type { Policies } from '../task/policies.ts';
 export const ownTask = '{uid}';
 
 /**
- * The gate of a task's runs: `task:{uid}=3 concurrency:reports=5 rate:api=100/60000` (milliseconds), or null where it has
- * no limits. Keys hold no blanks, so the text can be taken apart again.
+ * The gate of a task's runs: `task:{uid}=3 concurrency:reports=5 rate:api=100/60000` (milliseconds), or null where it
+ * has no limits. Keys hold no blanks, so the text can be taken apart again.
  */
 export function gateOf({
   maxConcurrency,
@@ -46,7 +49,9 @@ export function limitsOf(gate: string): Limit[] {
   return limits.sort((a, b) => limitKinds.indexOf(a.kind) - limitKinds.indexOf(b.kind));
 }
 
-/** How things stand at `now` (epoch milliseconds, like all starts). What is not in the maps has neither runs nor starts. */
+/**
+ * How things stand at `now` (epoch milliseconds, like all starts). What is not in the maps has neither runs nor starts.
+ */
 export type LimitState = {
   now: number;
   /** By key: how many runs are running. */
@@ -100,12 +105,12 @@ export type Admission<C extends Candidate> = {
 };
 
 /**
- * Decides which of `candidates`, given in the order of their ranks, start now: at most `most`.
+ * Decides which of `candidates`, given in the order of their effective due times, start now: at most `most`.
  *
  * A run starts if fewer than its own limit are running for each of its keys (tasks may name one key with different
- * limits), and fewer than its limit have been begun within the last period of its rate. One that cannot start waits at a
- * single limit, and whoever comes later waits behind it there, even where its own limit is higher; at its other keys it
- * takes no place and holds up nobody. The one is the first reached of: its task's, which concerns no other task; its
+ * limits), and fewer than its limit have been begun within the last period of its rate. One that cannot start waits at
+ * a single limit, and whoever comes later waits behind it there, even where its own limit is higher; at its other keys
+ * it takes no place and holds up nobody. The one is the first reached of: its task's, which concerns no other task; its
  * rate, so that a run that may not start for a day occupies nothing meanwhile; its concurrency.
  */
 export function admit<C extends Candidate>(candidates: Iterable<C>, state: LimitState, most: number): Admission<C> {

@@ -11,10 +11,10 @@ export type RunIds = {
 const half = 2 ** 32;
 
 /**
- * The ids of a cluster: UUIDv8 (RFC 9562 §5.8) of 48 bits of instant, so that they sort by it like the UUIDv7 of manual runs,
- * 12 bits of `salt`, and 60 bits of the uid, mixed with the salt. Two clusters number their tasks alike: without a salt of
- * their own their targets would get the same idempotency keys and traces. `salt` is a UUID; that of zeros changes
- * nothing, for databases with runs from before there was a salt.
+ * The ids of a cluster: UUIDv8 (RFC 9562 §5.8) of 48 bits of instant, so that they sort by it like the UUIDv7 of manual
+ * runs, 12 bits of `salt`, and 60 bits of the uid, mixed with the salt. Two clusters number their tasks alike: without
+ * a salt of their own their targets would get the same idempotency keys and traces. `salt` is a UUID; that of zeros
+ * changes nothing, for databases with runs from before there was a salt.
  */
 export function createRunIds(salt: string): RunIds {
   const digits = salt.replaceAll('-', '');

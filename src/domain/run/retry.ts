@@ -5,8 +5,8 @@ import type { Retry } from '../task/task.ts';
 import type { ErrorKind } from './run.ts';
 
 /**
- * A failed attempt. `attempt` counts from 1; `retryAfterMs` is what the target asked for, if it did; `spentMs` has passed
- * since the run's first attempt started.
+ * A failed attempt. `attempt` counts from 1; `retryAfterMs` is what the target asked for, if it did; `spentMs` has
+ * passed since the run's first attempt started.
  */
 export type FailedAttempt = {
   attempt: number;
@@ -20,7 +20,7 @@ export type FailedAttempt = {
  * The pause before the next attempt in milliseconds, or null when there is to be none. `share` is a random number in
  * [0, 1) that the jitter spreads the pause by.
  */
-export function pauseBeforeRetry(retry: Retry, failed: FailedAttempt, share: number): number | null {
+export function pauseBeforeRetry(retry: Retry, failed: FailedAttempt, random01: number): number | null {
   if (failed.attempt >= failed.maxAttempts) return null;
   // A dead replica is nobody's policy: what it left is taken up while attempts are left.
   if (failed.kind !== 'lost' && !(retry.retryOn as readonly string[]).includes(failed.kind)) return null;
@@ -32,7 +32,7 @@ export function pauseBeforeRetry(retry: Retry, failed: FailedAttempt, share: num
       : retry.backoff === 'linear'
         ? least * failed.attempt
         : least * retry.multiplier ** (failed.attempt - 1);
-  const spread = Math.min(planned, most) * (1 + retry.jitter * (2 * share - 1));
+  const spread = Math.min(planned, most) * (1 + retry.jitter * (2 * random01 - 1));
   const pause = Math.round(Math.min(Math.max(spread, failed.retryAfterMs ?? 0), most));
   const whole = retry.maxDuration === null ? Infinity : (parseDuration(retry.maxDuration) ?? 0);
   return failed.spentMs + pause < whole ? pause : null;

@@ -1,4 +1,6 @@
-/** The token with which a target speaks about its own attempt: shown to nobody else, and to be made again at any time. */
+/**
+ * The token with which a target speaks about its own attempt: shown to nobody else, and to be made again at any time.
+ */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 

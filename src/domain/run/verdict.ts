@@ -36,7 +36,7 @@ export type Verdict = {
 };
 
 /** `share` is a random number in [0, 1) that spreads the pause before the next attempt. */
-export function verdictOf(ended: EndedAttempt, retry: Retry, early: EarlyEnd, share: number): Verdict {
+export function verdictOf(ended: EndedAttempt, retry: Retry, early: EarlyEnd, random01: number): Verdict {
   const { attempt, maxAttempts, finishedAt, status } = ended;
   // An attempt that ended by itself in the same moment counts as it ended.
   if (status === 'cancelled' && early?.kind === 'shutdown') {
@@ -58,7 +58,7 @@ export function verdictOf(ended: EndedAttempt, retry: Retry, early: EarlyEnd, sh
             retryAfterMs: ended.retryAfterMs,
             spentMs: finishedAt - ended.firstStartedAt,
           },
-          share,
+          random01,
         );
   return {
     status: pause === null ? status : 'retrying',
@@ -70,8 +70,8 @@ export function verdictOf(ended: EndedAttempt, retry: Retry, early: EarlyEnd, sh
 }
 
 /**
- * How long an attempt may take, in milliseconds: its own timeout, cut at the end of the run's `maxDuration`. Not positive
- * when that is over already.
+ * How long an attempt may take, in milliseconds: its own timeout, cut at the end of the run's `maxDuration`. Not
+ * positive when that is over already.
  */
 export function timeoutOf(timeoutMs: number, maxDurationMs: number | null, spentMs: number): number {
   return maxDurationMs === null ? timeoutMs : Math.min(timeoutMs, maxDurationMs - spentMs);

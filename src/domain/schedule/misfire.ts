@@ -26,9 +26,9 @@ export type MisfireDecision = {
 
 /**
  * Decides about a task's occurrences in (after, upTo] that have no run: `skip` fires none, `fire_once` the last,
- * `fire_all` the last `limit`. Null when there are no such occurrences. `ran` are the instants of the task's runs; those
- * that are no occurrence of this timing in this stretch do no harm. The time it takes grows with the years in the stretch,
- * `limit` and `ran`, not with the occurrences.
+ * `fire_all` the last `limit`. Null when there are no such occurrences. `ran` are the instants of the task's runs;
+ * those that are no occurrence of this timing in this stretch do no harm. The time it takes grows with the years in the
+ * stretch, `limit` and `ran`, not with the occurrences.
  */
 export function* decideMisfires(
   timing: Timing,

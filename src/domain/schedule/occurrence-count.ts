@@ -5,8 +5,8 @@ import { type CompiledSchedule, countInstants, nextInstant } from './schedule.ts
 import type { Steps } from './steps.ts';
 
 /**
- * How many occurrences lie in (after, upTo], in epoch milliseconds: as many as `nextOccurrence` would give one by one. The
- * time it takes grows with the years in the stretch, not with the occurrences.
+ * How many occurrences lie in (after, upTo], in epoch milliseconds: as many as `nextOccurrence` would give one by one.
+ * The time it takes grows with the years in the stretch, not with the occurrences.
  */
 export function countOccurrences(timing: Timing, after: number, upTo: number): number {
   if (upTo <= after) return 0;

@@ -18,8 +18,8 @@ export type Timing = {
 };
 
 /**
- * The task's first occurrence strictly after `after`, or null when there is none. Strictly increasing from any start, and
- * the same on every replica: the one function behind preview, `next`, firing and catch-up.
+ * The task's first occurrence strictly after `after`, or null when there is none. Strictly increasing from any start,
+ * and the same on every replica: the one function behind preview, `next`, firing and catch-up.
  */
 export function nextOccurrence(timing: Timing, after: number): number | null {
   const { after: base, upTo } = nominalBounds(timing);
@@ -39,7 +39,9 @@ export function nominalBounds({ activeFrom, startsAt, endsAt }: Timing): { after
   return { after: Math.max(activeFrom, (startsAt ?? -Infinity) - 1), upTo: endsAt ?? Infinity };
 }
 
-/** The occurrence whose nominal instant has come by `at`, but which jitter moves to after it; null when there is none. */
+/**
+ * The occurrence whose nominal instant has come by `at`, but which jitter moves to after it; null when there is none.
+ */
 export function pendingOccurrence(timing: Timing, at: number): number | null {
   const nominal = pendingNominal(timing, at);
   return nominal === null ? null : occurrenceOf(timing, nominal);

@@ -53,8 +53,8 @@ export function describesIn(headers: Record<string, string>): ((json: string) =>
 }
 
 /**
- * Refuses what cannot be sent as `bodyType` says or, where there is none, as the content type says. Texts with templates
- * in them are looked at once they are filled in.
+ * Refuses what cannot be sent as `bodyType` says or, where there is none, as the content type says. Texts with
+ * templates in them are looked at once they are filled in.
  */
 export function checkBody(target: Body, isTemplate: boolean, refuse: Refuse): void {
   const { body, bodyType, headers } = target;
@@ -126,7 +126,10 @@ function checkForm(body: unknown, refuse: Refuse): void {
   }
 }
 
-/** As browsers do it (WHATWG URL, "application/x-www-form-urlencoded serializing"); an array gives its name again for each value. */
+/**
+ * As browsers do it (WHATWG URL, "application/x-www-form-urlencoded serializing"); an array gives its name again for
+ * each value.
+ */
 function encodeForm(body: Record<string, unknown>): string {
   const form = new URLSearchParams();
   for (const [name, value] of Object.entries(body))

@@ -1,4 +1,7 @@
-/** Credentials in what a task calls: which values they are, hidden behind a mask, and put back where the mask comes back. */
+/**
+ * Credentials in what a task calls: which values they are, hidden behind a mask, and put back where the mask comes
+ * back.
+ */
 
 import { type FieldError, ok, type Result } from '../../errors.ts';
 import { pointerPart } from '../input/field.ts';
@@ -17,7 +20,10 @@ export function isCredential(name: string, value: string): boolean {
   return credentialNames.test(name) || credentialValues.test(value);
 }
 
-/** All that is called has this form: targets, fallbacks, hooks. `tls.key` is a private key in PEM, `proxy` a URL with or without a password. */
+/**
+ * All that is called has this form: targets, fallbacks, hooks. `tls.key` is a private key in PEM, `proxy` a URL with or
+ * without a password.
+ */
 type Call = { headers: Record<string, string>; tls?: { key?: string | null } | null; proxy?: string };
 
 /** The same call without its credentials; the call itself where it has none. */

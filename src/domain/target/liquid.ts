@@ -12,7 +12,10 @@ type LiquidText = {
   fillIn(values: Context): string;
 };
 
-/** What the texts of one target have in common: how many more `{{ … }}` there may be, and the values they are tried with. */
+/**
+ * What the texts of one target have in common: how many more `{{ … }}` there may be, and the values they are tried
+ * with.
+ */
 type LiquidBudget = { left: number; sample: Context | null };
 
 /** How values go into the text: as they are, or percent-encoded so that they stay within their part of a URL. */
@@ -26,10 +29,15 @@ const longestExpression = 512;
  * inserted into the text and what a date costs is counted here.
  */
 const memoryLimit = 500_000;
-/** A name of a day, month or zone makes a formatter of its own, some 60 µs; as many characters of other filters take as long. */
+/**
+ * A name of a day, month or zone makes a formatter of its own, some 60 µs; as many characters of other filters take as
+ * long.
+ */
 const dearConversionCost = 4_000;
 const conversionCost = 200;
-/** In milliseconds. The other limits bound the work to a few; this one must not end a run because a machine stood still. */
+/**
+ * In milliseconds. The other limits bound the work to a few; this one must not end a run because a machine stood still.
+ */
 const renderLimit = 1_000;
 
 /** Values of the same shape as those to come. What names nothing else is tried with them when it is written. */
@@ -40,7 +48,9 @@ const sample: Record<string, string | number> = {
   trigger: 'schedule',
 };
 
-/** Filters of Liquid that compute with one value: nothing that reads a clock, draws at random, or undoes the escaping. */
+/**
+ * Filters of Liquid that compute with one value: nothing that reads a clock, draws at random, or undoes the escaping.
+ */
 const filters = new Set(
   (
     'abs append at_least at_most base64_encode capitalize ceil date default divided_by downcase first floor join last lstrip ' +
@@ -96,7 +106,9 @@ export function compileLiquid(
   }
 }
 
-/** Looked at before Liquid reads the text: what is read of one expression grows with its length, however it is refused. */
+/**
+ * Looked at before Liquid reads the text: what is read of one expression grows with its length, however it is refused.
+ */
 function hasLongExpression(text: string): boolean {
   for (let start = text.indexOf('{{'); start >= 0; start = text.indexOf('{{', start + 2)) {
     const end = text.indexOf('}}', start + 2);

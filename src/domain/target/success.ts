@@ -65,8 +65,8 @@ export type SuccessTest = {
   /** How much work a character of the text is. */
   size: number;
   /**
-   * What about the body is not as the rule wants it, as the end of a sentence that begins with "its body"; null when it is.
-   * `isWhole` is false where the text is only the beginning.
+   * What about the body is not as the rule wants it, as the end of a sentence that begins with "its body"; null when it
+   * is. `isWhole` is false where the text is only the beginning.
    */
   faultIn(text: string, isWhole: boolean): string | null;
 };

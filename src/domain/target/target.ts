@@ -20,7 +20,10 @@ export type HttpTarget = {
   headers: Record<string, string>;
   /** Any JSON value; absent = the run's own description is sent. */
   body?: unknown;
-  /** The body as it was written, where it has numbers that JavaScript would write otherwise: this is what is sent and shown. */
+  /**
+   * The body as it was written, where it has numbers that JavaScript would write otherwise: this is what is sent and
+   * shown.
+   */
   bodyText?: string;
   /** Which answers are a success: `2xx` classes or single codes such as `404`. */
   successStatus: string[];

@@ -59,8 +59,8 @@ export function readTemplatedTarget(input: unknown, pointer: string): Result<Htt
 type Render<T> = (values: ReturnType<typeof liquidValues>) => T;
 
 /**
- * The templates of a target, or every fault in them with its pointer below `pointer`. `tried`: also those that only show
- * when something is filled in, where sample values can tell.
+ * The templates of a target, or every fault in them with its pointer below `pointer`. `tried`: also those that only
+ * show when something is filled in, where sample values can tell.
  */
 export function compileTemplates(target: HttpTarget, pointer: string, tried = false): Result<TargetTemplates> {
   const errors: FieldError[] = [];

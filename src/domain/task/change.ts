@@ -27,7 +27,9 @@ export type Moment = {
   at: number;
   /** What came since the last sweep, or since a stop, with the runs that exist. */
   open: Unaccounted;
-  /** Occurrences of the whole life of the task that became runs, up to the new `maxRuns`; asked where that is another. */
+  /**
+   * Occurrences of the whole life of the task that became runs, up to the new `maxRuns`; asked where that is another.
+   */
   counted: number;
   /** Waiting runs that the last stop cancelled before they began: their instants. */
   cancelled: readonly number[];
@@ -147,7 +149,10 @@ export function staysDue(current: Standing, instant: number, calendar: Calendar)
   return timing !== null && isOccurrence(timing, instant);
 }
 
-/** How many runs count for `maxRuns`. The history may hold fewer than were counted, and a limit counts no further than itself. */
+/**
+ * How many runs count for `maxRuns`. The history may hold fewer than were counted, and a limit counts no further than
+ * itself.
+ */
 function claimedBy({ definition, claimed }: Standing, { maxRuns }: TaskDefinition, { counted }: Moment): number {
   if (maxRuns === null || maxRuns === definition.maxRuns) return claimed;
   return definition.maxRuns === null ? counted : Math.max(claimed, counted);

@@ -5,7 +5,9 @@ import { nextOccurrence, type Timing } from '../schedule/occurrence.ts';
 import { firstOccurrences, lastOccurrences } from '../schedule/occurrence-count.ts';
 import type { Steps } from '../schedule/steps.ts';
 
-/** A stretch whose occurrences may lack their runs: (after, upTo] in epoch milliseconds, and the instants that have one. */
+/**
+ * A stretch whose occurrences may lack their runs: (after, upTo] in epoch milliseconds, and the instants that have one.
+ */
 export type Unaccounted = { after: number; upTo: number; ran: readonly number[] };
 
 export type Cut = {
@@ -23,8 +25,8 @@ const mostCounted = 10_000;
 const missesAll: MisfireRule = { policy: 'skip', graceMs: 0, limit: 0 };
 
 /**
- * Cuts a definition off at `upTo`. `left` is how many more occurrences its `maxRuns` allowed, null without. `stays` says
- * which of its occurrences the new definition has as well; null where nothing of it may start.
+ * Cuts a definition off at `upTo`. `left` is how many more occurrences its `maxRuns` allowed, null without. `stays`
+ * says which of its occurrences the new definition has as well; null where nothing of it may start.
  */
 export function* cutOff(
   timing: Timing,
@@ -37,7 +39,9 @@ export function* cutOff(
   return { inTime, caughtUp, miss: yield* missedIn(timing, within, [...inTime, ...caughtUp]) };
 }
 
-/** What of the stretch has neither a run nor a place in `kept`: the first, the last, and how many; null when nothing. */
+/**
+ * What of the stretch has neither a run nor a place in `kept`: the first, the last, and how many; null when nothing.
+ */
 export function* missedIn(
   timing: Timing,
   { after, upTo, ran }: Unaccounted,

@@ -25,7 +25,10 @@ export const eventHooks = ['onSuccess', 'onFailure', 'onRecovery', 'onMissed'] a
 export type EventHook = (typeof eventHooks)[number];
 export type Hooks = { before: BeforeHook | null } & Record<EventHook, Hook | null>;
 
-/** Signs the calls of one task, besides what signs all calls. `secret`: `whsec_…`, or several, newest first, with blanks between. */
+/**
+ * Signs the calls of one task, besides what signs all calls. `secret`: `whsec_…`, or several, newest first, with blanks
+ * between.
+ */
 export type Signing = { secret: string };
 
 /** The canonical form; durations in canonical text, null = not asked for. */
@@ -60,8 +63,8 @@ const longestHookTimeoutMs = 60_000;
 const longestHeartbeatMs = 24 * 3_600_000;
 
 /**
- * The canonical policies, and every fault in what was sent. `refusesUrl` says why settings refuse an address, or null; an
- * address that `stored` has in the same place is not judged anew.
+ * The canonical policies, and every fault in what was sent. `refusesUrl` says why settings refuse an address, or null;
+ * an address that `stored` has in the same place is not judged anew.
  */
 export function readPolicies(
   input: PoliciesInput,

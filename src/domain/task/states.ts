@@ -7,8 +7,8 @@
  *        start: something   a start, or a change of when it is due or of
  *        is left to come    maxRuns, that leaves something to come
  *
- * `completed` and `stopped` never change into each other: a completed task has nothing that a stop could hold back, and a
- * stopped one is not judged before it is started.
+ * `completed` and `stopped` never change into each other: a completed task has nothing that a stop could hold back, and
+ * a stopped one is not judged before it is started.
  */
 
 export const taskStatuses = ['active', 'stopped', 'completed'] as const;

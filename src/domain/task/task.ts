@@ -105,8 +105,9 @@ const longestTimeout = 24 * 3_600_000;
 const longestDelay = 30 * 24 * 3_600_000;
 
 /**
- * The canonical task for what a client sent, or every fault in it with its pointer. `id` is the default of `name`. Parts that
- * are those of `stored`, the definition to be replaced, are not judged anew: time has passed, or settings have changed.
+ * The canonical task for what a client sent, or every fault in it with its pointer. `id` is the default of `name`.
+ * Parts that are those of `stored`, the definition to be replaced, are not judged anew: time has passed, or settings
+ * have changed.
  */
 export function readTask(
   id: string,
@@ -239,7 +240,9 @@ export function timingOf(uid: number, task: TimingSource, activeFrom: number, ca
   };
 }
 
-/** Refuses a schedule that leaves an active task nothing to do after `activeFrom` and between `startsAt` and `endsAt`. */
+/**
+ * Refuses a schedule that leaves an active task nothing to do after `activeFrom` and between `startsAt` and `endsAt`.
+ */
 export function checkOccurs(task: TimingSource, activeFrom: number, calendar: Calendar): Result<null> {
   if ('manual' in task.schedule) return ok(null);
   const timing = timingOf(0, task, activeFrom, calendar);
@@ -254,7 +257,9 @@ export function nothingLeft(task: TimingSource): FieldError[] {
     : [{ pointer: '#/endsAt', detail: 'the schedule has no instant left before endsAt' }];
 }
 
-/** When a new or changed task's occurrences begin: now, but a single instant just past, within its grace, still counts. */
+/**
+ * When a new or changed task's occurrences begin: now, but a single instant just past, within its grace, still counts.
+ */
 export function activeFromFor(schedule: Schedule, now: number): number {
   const at = 'at' in schedule ? parseInstant(schedule.at) : null;
   return at === null ? now : Math.min(now, at - 1);

@@ -1,32 +1,32 @@
-/** The attempts that this replica is making: started, aborted, and turned into settlements when they end. */
+/** The attempts that this replica is making: started, aborted, and turned into outcome writes when they end. */
 
-import { type BagItem, createBag } from '../../domain/indexed-list.ts';
+import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
 import { parseDuration } from '../../domain/input/duration.ts';
 import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
 import { timeoutOf } from '../../domain/run/verdict.ts';
 import type { Executor, Outcome, StartedAttempt } from '../../executors/executor.ts';
 import type { TakenRun } from '../../store/runs/dispatch.ts';
-import type { Settlement } from '../../store/runs/outcome-writes.ts';
+import type { OutcomeWrite } from '../../store/runs/outcome-writes.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import { createRate } from '../firing/rate.ts';
-import type { Settler } from './completer.ts';
-import { partingOf, settlementOf } from './outcomes.ts';
+import type { Completer } from './completer.ts';
+import { handOverOf, outcomeWriteOf } from './outcomes.ts';
 import type { RunObserver } from './run-log.ts';
 
 /** Why an attempt is aborted: somebody cancelled the run, the lease was lost, or the replica is shutting down. */
 export type AbortCause = { kind: 'cancel'; reason: string } | { kind: 'lease' } | { kind: 'shutdown' };
 
 /** An attempt whose end is written down, for those who count and log. Times in milliseconds. */
-export type SettledAttempt = EndedRun & {
-  status: Settlement['status'];
+export type CompletedAttempt = EndedRun & {
+  status: OutcomeWrite['status'];
   /** Whether hooks may have heard of it. */
   hooked: boolean;
   /** Whether somebody may wait for it: it was triggered. */
   awaited: boolean;
 };
 
-/** What the timetable knows of an occurrence: where it stands among others, and when its task's next one is due (or Infinity). */
-export type Scheduled = { rank: number; nextAt: number };
+/** Where an occurrence stands among others, and when its task's next one is due (Infinity: never). */
+export type Scheduled = { effectiveDueAt: number; nextAt: number };
 
 export type Attempts = {
   /** How many slots are neither taken nor promised; negative when more was claimed than there are slots. */
@@ -41,8 +41,8 @@ export type Attempts = {
   /** The runs in hand here: their attempts wait for a slot, run, or have still to be written down. */
   inHand(): ReadonlySet<string>;
   /**
-   * Starts an attempt of a run that is ours as soon as a slot is free, the least rank first; what is not of the timetable
-   * before all others.
+   * Starts an attempt of a run that is ours as soon as a slot is free, the least effective due time first; what is not
+   * of the timetable before all others.
    */
   start(run: TakenRun, owner: string, scheduled?: Scheduled): void;
   /** Aborts one run's attempt; false when it is not here. */
@@ -56,58 +56,58 @@ export type AttemptsOptions = {
   execute: Executor;
   /** The token with which the target speaks about its attempt. */
   tokenOf: (runId: string, attempt: number) => string;
-  settler: Settler;
+  completer: Completer;
   time: DatabaseTime;
   /** Milliseconds from now, for waiting. */
   after: (ms: number, run: () => void) => void;
   monotonic: () => number;
   random: () => number;
   maxConcurrent: number;
-  onSettled: (settled: SettledAttempt) => void;
+  onCompleted: (completed: CompletedAttempt) => void;
   onStarted: RunObserver['started'];
   /** A write was fenced off: the run had been taken away. */
   onFenced: (runId: string, taskId: string) => void;
   /** A slot is free again. */
   onFree: () => void;
-  /** A run waits for its next attempt at this instant; or one queued behind the run may start now, or be checked first. */
+  /** A run waits for its next attempt at this instant; or a run queued behind it may start, or be checked, now. */
   onWaiting: (at: number, checked: boolean) => void;
   /** A place that a limit keeps count of is free again. */
   onPlaceFree: () => void;
 };
 
-/** More at once than an origin that answers quickly has connections, and more ended per millisecond than on any quiet day. */
+/** More at once than a quick origin has connections, and more ended per millisecond than on a quiet day. */
 const crowd = 64;
 const quickEndsPerMs = 1;
 /**
- * How long an outcome may wait while calls do, in milliseconds: what a crash would make a second attempt of. Writing 10,000
- * costs as much as 2,000 calls.
+ * How long an outcome may wait while calls do, in milliseconds: what a crash would make a second attempt of. Writing
+ * 10,000 costs as much as 2,000 calls.
  */
 const putOffMs = 500;
-/** By so much before the task's next occurrence its outcome must have been asked to be written: that asks whether it still runs. */
+/** Its outcome is asked to be written so long before the task's next occurrence, which asks whether it still runs. */
 const beforeNextMs = 250;
-const unscheduled: Scheduled = { rank: -Infinity, nextAt: -Infinity };
+const unscheduled: Scheduled = { effectiveDueAt: -Infinity, nextAt: -Infinity };
 
-type Running = BagItem & { runId: string; attempt: StartedAttempt; cause: AbortCause | null };
+type Running = IndexedItem & { runId: string; attempt: StartedAttempt; cause: AbortCause | null };
 
 export function createAttempts(options: AttemptsOptions): Attempts {
-  const { settler, time, maxConcurrent } = options;
-  const running = createBag<Running>();
+  const { completer, time, maxConcurrent } = options;
+  const running = createIndexedList<Running>();
   const waiters: (() => void)[] = [];
   let reserved = 0;
   let ready: { run: TakenRun; owner: string; scheduled: Scheduled }[] = [];
   const rate = createRate();
 
-  function begin(run: TakenRun, owner: string, { rank, nextAt }: Scheduled): void {
-    const entry: Running = { place: -1, runId: run.runId, attempt: execute(run, rank), cause: null };
+  function begin(run: TakenRun, owner: string, { effectiveDueAt, nextAt }: Scheduled): void {
+    const entry: Running = { place: -1, runId: run.runId, attempt: execute(run, effectiveDueAt), cause: null };
     running.add(entry);
     const startedAt = time.now();
-    if (!entry.attempt.isPutOff) options.onStarted?.(startedRun(run, startedAt));
+    if (!entry.attempt.isDeferred) options.onStarted?.(startedRun(run, startedAt));
     void entry.attempt.outcome.then((outcome) => {
       const { cause } = entry;
       // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
       if (cause?.kind !== 'lease')
-        if (outcome.status === 'accepted' || outcome.status === 'postponed') part(run, owner, outcome, startedAt);
-        else settle(run, owner, outcome, cause, startedAt, nextAt);
+        if (outcome.status === 'accepted' || outcome.status === 'deferred') part(run, owner, outcome, startedAt);
+        else complete(run, owner, outcome, cause, startedAt, nextAt);
       end(entry);
     });
   }
@@ -127,15 +127,15 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   }
 
   function execute(
-    { runId, attempt, scheduledFor, trigger, plan, firstStartedAt, origin, input }: TakenRun,
-    rank: number,
+    { runId, attempt, scheduledFor, trigger, snapshot, firstStartedAt, origin, input }: TakenRun,
+    effectiveDueAt: number,
   ): StartedAttempt {
-    const { taskId, target, policies } = plan;
-    let { timeoutMs } = plan;
-    if (plan.retry.maxDuration !== null) {
+    const { taskId, target, policies } = snapshot;
+    let { timeoutMs } = snapshot;
+    if (snapshot.retry.maxDuration !== null) {
       const spent = firstStartedAt === null ? 0 : time.now() - firstStartedAt;
-      timeoutMs = timeoutOf(timeoutMs, parseDuration(plan.retry.maxDuration), spent);
-      if (timeoutMs <= 0) return { outcome: Promise.resolve(tooLate(plan.retry.maxDuration)), cancel() {} };
+      timeoutMs = timeoutOf(timeoutMs, parseDuration(snapshot.retry.maxDuration), spent);
+      if (timeoutMs <= 0) return { outcome: Promise.resolve(tooLate(snapshot.retry.maxDuration)), cancel() {} };
     }
     const acceptsLater = policies?.heartbeatTimeout != null;
     return options.execute({
@@ -147,42 +147,42 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       target,
       timeoutMs,
       fallback: policies?.fallback ?? null,
-      ...{ about: plan.about, origin, input },
+      ...{ about: snapshot.about, origin, input },
       acceptsLater,
-      atMostOnce: plan.retry.maxAttempts === 1,
+      atMostOnce: snapshot.retry.maxAttempts === 1,
       signing: policies?.signing?.secret ?? null,
       token: acceptsLater ? options.tokenOf(runId, attempt) : null,
-      rank,
+      effectiveDueAt,
     });
   }
 
-  /** For how long from now an outcome that nobody waits for may be put off, in milliseconds. */
-  function mayWaitMs({ status }: Settlement, { plan, trigger }: TakenRun, nextAt: number): number {
-    const isPlain = status === 'succeeded' && trigger === 'schedule' && plan.policies === null && !plan.queues;
+  /** For how long from now an outcome that nobody waits for may be deferred, in milliseconds. */
+  function mayWaitMs({ status }: OutcomeWrite, { snapshot, trigger }: TakenRun, nextAt: number): number {
+    const isPlain = status === 'succeeded' && trigger === 'schedule' && snapshot.policies === null && !snapshot.queues;
     return isPlain ? Math.min(putOffMs, nextAt - beforeNextMs - time.now()) : 0;
   }
 
   /** Writes down that the target works on, or was not called. */
   function part(run: TakenRun, owner: string, outcome: Outcome, startedAt: number): void {
-    const heartbeatMs = parseDuration(run.plan.policies?.heartbeatTimeout ?? '') ?? 0;
-    const at = { startedAt, finishedAt: time.now(), share: options.random() };
-    const parting = partingOf(run, outcome, heartbeatMs, at);
+    const heartbeatMs = parseDuration(run.snapshot.policies?.heartbeatTimeout ?? '') ?? 0;
+    const at = { startedAt, finishedAt: time.now(), random01: options.random() };
+    const handOver = handOverOf(run, outcome, heartbeatMs, at);
     const takesPlace = hasPlace(run);
-    settler.add({
+    completer.add({
       owner,
       putOffUntil: 0,
-      parting,
+      handOver,
       // The target may have completed the run before its 202 was read: then there is nothing to write.
       done(written) {
-        if (!written || !parting.postponed) return;
-        options.onWaiting(parting.postponed.until, false);
+        if (!written || !handOver.deferred) return;
+        options.onWaiting(handOver.deferred.until, false);
         if (takesPlace) options.onPlaceFree();
       },
     });
   }
 
   /** Writes down how the attempt ended. */
-  function settle(
+  function complete(
     run: TakenRun,
     owner: string,
     outcome: Outcome,
@@ -190,35 +190,35 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     startedAt: number,
     nextAt: number,
   ): void {
-    const { plan } = run;
+    const { snapshot } = run;
     const takesPlace = hasPlace(run);
-    const at = { startedAt, finishedAt: time.now(), share: options.random() };
-    const settlement = settlementOf(run, outcome, cause, at);
-    const settled: SettledAttempt = {
-      taskId: plan.taskId,
+    const at = { startedAt, finishedAt: time.now(), random01: options.random() };
+    const outcomeWrite = outcomeWriteOf(run, outcome, cause, at);
+    const completed: CompletedAttempt = {
+      taskId: snapshot.taskId,
       runId: run.runId,
       attempt: run.attempt,
       trigger: run.trigger,
       origin: run.origin,
-      status: settlement.status,
-      error: settlement.error,
-      durationMs: settlement.finishedAt - startedAt,
+      status: outcomeWrite.status,
+      error: outcomeWrite.error,
+      durationMs: outcomeWrite.finishedAt - startedAt,
       latenessMs: run.attempt === 1 ? startedAt - run.scheduledFor : null,
-      hooked: plan.policies?.hooks != null && settlement.retryAt === null,
+      hooked: snapshot.policies?.hooks != null && outcomeWrite.retryAt === null,
       awaited: run.trigger === 'manual' || run.trigger === 'retry',
     };
     // Others of its task may wait in line behind it.
-    const others = plan.queues || run.trigger === 'catch_up' ? settlement.finishedAt : null;
-    const waitingAt = settlement.retryAt ?? others;
-    const checked = settlement.retryAt === null && plan.policies?.hooks?.before != null;
-    settler.add({
+    const others = snapshot.queues || run.trigger === 'catch_up' ? outcomeWrite.finishedAt : null;
+    const waitingAt = outcomeWrite.retryAt ?? others;
+    const checked = outcomeWrite.retryAt === null && snapshot.policies?.hooks?.before != null;
+    completer.add({
       owner,
-      putOffUntil: options.monotonic() + mayWaitMs(settlement, run, nextAt),
-      settlement,
+      putOffUntil: options.monotonic() + mayWaitMs(outcomeWrite, run, nextAt),
+      outcomeWrite,
       // Of a run whose outcome waits nothing else is kept: there may be thousands.
       done(written) {
-        if (!written) options.onFenced(settled.runId, settled.taskId);
-        else options.onSettled(settled);
+        if (!written) options.onFenced(completed.runId, completed.taskId);
+        else options.onCompleted(completed);
         if (written && takesPlace) options.onPlaceFree();
         if (written && waitingAt !== null) options.onWaiting(waitingAt, checked);
       },
@@ -242,14 +242,14 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     callsWait: () => running.size() >= crowd && rate.perMs(options.monotonic()) >= quickEndsPerMs,
     inHand() {
       const begun = running.items().map(({ runId }) => runId);
-      return new Set([...begun, ...ready.map(({ run }) => run.runId), ...settler.holds()]);
+      return new Set([...begun, ...ready.map(({ run }) => run.runId), ...completer.holds()]);
     },
     start(run, owner, scheduled = unscheduled) {
       if (running.size() < maxConcurrent) return begin(run, owner, scheduled);
-      const { rank } = scheduled;
+      const { effectiveDueAt } = scheduled;
       // Nearly always it is the last.
-      const isLast = rank >= (ready.at(-1)?.scheduled.rank ?? rank);
-      const place = isLast ? -1 : ready.findIndex((each) => each.scheduled.rank > rank);
+      const isLast = effectiveDueAt >= (ready.at(-1)?.scheduled.effectiveDueAt ?? effectiveDueAt);
+      const place = isLast ? -1 : ready.findIndex((each) => each.scheduled.effectiveDueAt > effectiveDueAt);
       ready.splice(place < 0 ? ready.length : place, 0, { run, owner, scheduled });
     },
     abort(runId, cause) {
@@ -276,12 +276,12 @@ export function createAttempts(options: AttemptsOptions): Attempts {
 function startedRun(run: TakenRun, startedAt: number): StartedRun {
   const { runId, attempt, trigger, origin, scheduledFor } = run;
   const latenessMs = attempt === 1 ? startedAt - scheduledFor : null;
-  return { taskId: run.plan.taskId, runId, attempt, trigger, origin, latenessMs };
+  return { taskId: run.snapshot.taskId, runId, attempt, trigger, origin, latenessMs };
 }
 
 /** Whether a limit keeps count of the run while it is under way. */
-function hasPlace({ plan }: TakenRun): boolean {
-  return plan.policies?.maxConcurrency != null || plan.policies?.concurrency != null;
+function hasPlace({ snapshot }: TakenRun): boolean {
+  return snapshot.policies?.maxConcurrency != null || snapshot.policies?.concurrency != null;
 }
 
 function tooLate(maxDuration: string): Outcome {
@@ -295,6 +295,6 @@ function tooLate(maxDuration: string): Outcome {
     retryAfterMs: null,
     isFinal: true,
     viaFallback: false,
-    postponed: null,
+    deferred: null,
   };
 }

@@ -1,10 +1,13 @@
-/** Writes down how attempts ended: one statement at a time, with everything that came in meanwhile; later while calls wait. */
+/**
+ * Writes down how attempts ended: one statement at a time, with everything that came in meanwhile; later while calls
+ * wait.
+ */
 
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 import { isBadData } from '../../store/postgres/failure.ts';
-import { type Parting, partWithRuns, type Settlement, settleRuns } from '../../store/runs/outcome-writes.ts';
+import { completeRuns, type HandOver, handOverRuns, type OutcomeWrite } from '../../store/runs/outcome-writes.ts';
 
 /** What is to be written. */
 type PendingWrite = {
@@ -15,12 +18,12 @@ type PendingWrite = {
   /** Told whether it was written (true) or fenced off. */
   done: (written: boolean) => void;
 };
-export type PendingSettlement = PendingWrite & { settlement: Settlement };
+export type PendingOutcomeWrite = PendingWrite & { outcomeWrite: OutcomeWrite };
 /** For an attempt that is not over. */
-export type PendingParting = PendingWrite & { parting: Parting };
-type Pending = PendingSettlement | PendingParting;
+export type PendingHandOver = PendingWrite & { handOver: HandOver };
+type Pending = PendingOutcomeWrite | PendingHandOver;
 
-export type Settler = {
+export type Completer = {
   add(item: Pending): void;
   /** The runs about which something has still to be written. */
   holds(): string[];
@@ -29,11 +32,11 @@ export type Settler = {
 };
 
 /** Leaves of an outcome only what cannot be refused. */
-function bare(settlement: Settlement): Settlement {
-  const { error, record } = settlement;
+function bare(outcomeWrite: OutcomeWrite): OutcomeWrite {
+  const { error, record } = outcomeWrite;
   const message = 'the outcome could not be stored as it was';
   return {
-    ...settlement,
+    ...outcomeWrite,
     output: null,
     error: error && { kind: error.kind, message },
     record: record && { ...record, error: record.error && { kind: record.error.kind, message } },
@@ -41,23 +44,23 @@ function bare(settlement: Settlement): Settlement {
 }
 
 function bareItem(item: Pending): void {
-  if ('settlement' in item) item.settlement = bare(item.settlement);
-  else if (item.parting.accepted) item.parting.accepted.output = null;
+  if ('outcomeWrite' in item) item.outcomeWrite = bare(item.outcomeWrite);
+  else if (item.handOver.accepted) item.handOver.accepted.output = null;
 }
 
-const isSettlement = (item: Pending): item is PendingSettlement => 'settlement' in item;
+const isOutcomeWrite = (item: Pending): item is PendingOutcomeWrite => 'outcomeWrite' in item;
 
-const runIdOf = (item: Pending) => (isSettlement(item) ? item.settlement.runId : item.parting.runId);
+const runIdOf = (item: Pending) => (isOutcomeWrite(item) ? item.outcomeWrite.runId : item.handOver.runId);
 
 const batchSize = 1_000;
 const retryMs = 250;
 const lookAgainMs = 10;
 
 /** `callsWait` tells whether calls are waiting to be made, which then come first. */
-export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWait: () => boolean): Settler {
+export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsWait: () => boolean): Completer {
   /** To be written now, in the order in which they came. */
   let ready: Pending[] = [];
-  /** Put off, in the order of their instants; what stands before `laterFrom` is due. */
+  /** Deferred, in the order of their instants; what stands before `laterFrom` is due. */
   let later: (Pending | null)[] = [];
   let laterFrom = 0;
   let lastPutOff = -Infinity;
@@ -77,7 +80,7 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWai
     return true;
   }
 
-  /** Adds to what is to be written now what has been put off for long enough. */
+  /** Adds to what is to be written now what has been deferred for long enough. */
   function bringIn(): void {
     const isOver = drained.length > 0 || !callsWait();
     const now = clock.monotonic();
@@ -97,7 +100,7 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWai
     const [first] = ready;
     for (const item of ready) {
       if (batch.length === most) break;
-      if (item.owner === first?.owner && isSettlement(item) === isSettlement(first)) batch.push(item);
+      if (item.owner === first?.owner && isOutcomeWrite(item) === isOutcomeWrite(first)) batch.push(item);
     }
     return batch;
   }
@@ -110,12 +113,12 @@ export function createSettler(db: Queryable, clock: Clock, log: Logger, callsWai
 
   /** All of a batch are of one kind. */
   function write(owner: string, batch: Pending[]): Promise<Set<string>> {
-    const settlements = batch.filter(isSettlement).map((item) => item.settlement);
-    if (settlements.length > 0) return settleRuns(db, owner, settlements);
-    return partWithRuns(
+    const outcomeWrites = batch.filter(isOutcomeWrite).map((item) => item.outcomeWrite);
+    if (outcomeWrites.length > 0) return completeRuns(db, owner, outcomeWrites);
+    return handOverRuns(
       db,
       owner,
-      batch.flatMap((item) => (isSettlement(item) ? [] : [item.parting])),
+      batch.flatMap((item) => (isOutcomeWrite(item) ? [] : [item.handOver])),
     );
   }
 

@@ -50,7 +50,9 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
     }
   }
 
-  /** While a herd drains its claims keep ahead of the slots: what waits here gets some of those that are freed soon. */
+  /**
+   * While a burst drains its claims keep ahead of the slots: what waits here gets some of those that are freed soon.
+   */
   function room(): number {
     const soonFree = Math.floor(attempts.endedPerMs() * soonMs);
     return lease.held() ? Math.min(Math.max(attempts.free(), soonFree), batchSize) : 0;

@@ -3,26 +3,29 @@
 import { formatInstant } from '../../domain/input/instant.ts';
 import type { StoredAttemptStatus } from '../../domain/run/run.ts';
 import { type EarlyEnd, verdictOf } from '../../domain/run/verdict.ts';
-import type { Outcome, Postponement } from '../../executors/executor.ts';
+import type { Deferral, Outcome } from '../../executors/executor.ts';
 import type { TakenRun } from '../../store/runs/dispatch.ts';
-import type { Parting, Settlement } from '../../store/runs/outcome-writes.ts';
+import type { HandOver, OutcomeWrite } from '../../store/runs/outcome-writes.ts';
 
-/** When the attempt started and ended, in epoch milliseconds, and a random number in [0, 1) for the pause before the next. */
-export type AttemptTimes = { startedAt: number; finishedAt: number; share: number };
+/**
+ * When the attempt started and ended, in epoch milliseconds, and a random number in [0, 1) for the pause before the
+ * next.
+ */
+export type AttemptTimes = { startedAt: number; finishedAt: number; random01: number };
 
 /** What people read about a run that waits because its target was not called. */
-const postponementReasons: Record<Postponement['cause'], string> = {
+const deferralReasons: Record<Deferral['cause'], string> = {
   circuit_open: 'the circuit to the target is open',
   origin_full: "calls that do not end take all connections to the target's origin",
 };
 
 /** What becomes of a run whose attempt is over. */
-export function settlementOf(run: TakenRun, outcome: Outcome, early: EarlyEnd, at: AttemptTimes): Settlement {
-  const { attempt, plan } = run;
+export function outcomeWriteOf(run: TakenRun, outcome: Outcome, early: EarlyEnd, at: AttemptTimes): OutcomeWrite {
+  const { attempt, snapshot } = run;
   const verdict = verdictOf(
     {
       attempt,
-      maxAttempts: plan.maxAttempts,
+      maxAttempts: snapshot.maxAttempts,
       finishedAt: at.finishedAt,
       firstStartedAt: run.firstStartedAt ?? at.startedAt,
       status: outcome.status as 'succeeded' | 'failed' | 'timed_out' | 'cancelled',
@@ -30,9 +33,9 @@ export function settlementOf(run: TakenRun, outcome: Outcome, early: EarlyEnd, a
       retryAfterMs: outcome.retryAfterMs,
       isFinal: outcome.isFinal,
     },
-    plan.retry,
+    snapshot.retry,
     early,
-    at.share,
+    at.random01,
   );
   const isOnly = attempt === 1 && verdict.retryAt === null && !outcome.viaFallback;
   return {
@@ -52,20 +55,20 @@ export function settlementOf(run: TakenRun, outcome: Outcome, early: EarlyEnd, a
 }
 
 /** What becomes of a run whose target works on (`heartbeatMs` is how long it may be silent), or was not called. */
-export function partingOf(run: TakenRun, outcome: Outcome, heartbeatMs: number, at: AttemptTimes): Parting {
+export function handOverOf(run: TakenRun, outcome: Outcome, heartbeatMs: number, at: AttemptTimes): HandOver {
   const { runId, attempt } = run;
   const base = { runId, attempt, startedAt: attempt === 1 ? at.startedAt : null };
-  if (outcome.postponed !== null) {
-    const { ms, cause } = outcome.postponed;
+  if (outcome.deferred !== null) {
+    const { ms, cause } = outcome.deferred;
     return {
       ...base,
       accepted: null,
-      postponed: { until: at.finishedAt + ms, reason: postponementReasons[cause] },
+      deferred: { until: at.finishedAt + ms, reason: deferralReasons[cause] },
     };
   }
   return {
     ...base,
-    postponed: null,
+    deferred: null,
     accepted: {
       record: { ...recordOf(run, outcome, 'running', null, at), finishedAt: null },
       output: outcome.output,
@@ -79,7 +82,7 @@ function recordOf(
   run: TakenRun,
   outcome: Outcome,
   status: StoredAttemptStatus,
-  error: Settlement['error'],
+  error: OutcomeWrite['error'],
   at: AttemptTimes,
 ) {
   return {

@@ -4,7 +4,10 @@ import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
 import { traceOfRun } from '../../domain/run/trace.ts';
 import type { Logger } from '../../observability/log.ts';
 
-/** `none`: no line of a run. `failures`: the end of runs that failed, timed out or were lost. `all`: start and end of each. */
+/**
+ * `none`: no line of a run. `failures`: the end of runs that failed, timed out or were lost. `all`: start and end of
+ * each.
+ */
 export type LogRuns = 'none' | 'failures' | 'all';
 
 /** Hears of attempts as they begin and end. */

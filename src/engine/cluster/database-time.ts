@@ -6,8 +6,8 @@ export type DatabaseTime = {
   /** Epoch milliseconds by the database's clock, never ahead of it; this machine's clock until the first reading. */
   now(): number;
   /**
-   * Takes a reading: the database said `databaseMs` at some moment before `receivedAt` (monotonic milliseconds) and after
-   * `askedAt`. Answers by how much the time that is believed jumped since the readings before, 0 when it did not.
+   * Takes a reading: the database said `databaseMs` at some moment before `receivedAt` (monotonic milliseconds) and
+   * after `askedAt`. Answers by how much the time that is believed jumped since the readings before, 0 when it did not.
    */
   observe(databaseMs: number, askedAt: number, receivedAt: number): number;
   /** Before the first reading: the database has said this time already, to others or to a process before this one. */
@@ -24,18 +24,20 @@ export type Doubt = { jumpMs: number };
 /** How far two readings may differ before the database's clock counts as having jumped, in milliseconds. */
 const jumpMs = 1_000;
 /**
- * A jump further than this is not followed. It would fire or skip whatever lies between, and move the watermark past it,
- * which no correction of the clock takes back. Time goes on as it was; the jump is believed once the clock has run on
- * evenly for `confirmMs` and this machine's own clock agrees with it, which is what a correction looks like. A clock that
- * is wrong stays alone with its opinion until somebody sets it right, or restarts the replicas and thereby says that it
- * is right after all.
+ * A jump further than this is not followed. It would fire or skip whatever lies between, and move the watermark past
+ * it, which no correction of the clock takes back. Time goes on as it was; the jump is believed once the clock has run
+ * on evenly for `confirmMs` and this machine's own clock agrees with it, which is what a correction looks like. A clock
+ * that is wrong stays alone with its opinion until somebody sets it right, or restarts the replicas and thereby says
+ * that it is right after all.
  */
 export const farMs = 60_000;
 export const confirmMs = 5 * 60_000;
 const remembered = 8;
 
-/** Bounds of what the database's clock is ahead of the monotonic one: it had said that time when the answer came, and had
- * not when it was asked. The greatest lower bound belongs to the quickest answer. */
+/**
+ * Bounds of what the database's clock is ahead of the monotonic one: it had said that time when the answer came, and
+ * had not when it was asked. The greatest lower bound belongs to the quickest answer.
+ */
 type Reading = { least: number; most: number };
 
 const least = (readings: readonly Reading[]) => Math.max(...readings.map((reading) => reading.least));

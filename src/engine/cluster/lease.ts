@@ -1,4 +1,6 @@
-/** This replica's lease: renewed in Postgres, believed for less than its length, counted from before it was asked for. */
+/**
+ * This replica's lease: renewed in Postgres, believed for less than its length, counted from before it was asked for.
+ */
 
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../clock.ts';

@@ -1,20 +1,22 @@
 /** What is due and not yet claimed, in the order in which it is to start. */
 
-import { rankOf } from '../timetable/effective-due-time.ts';
+import { effectiveDueTime } from '../timetable/effective-due-time.ts';
 import { createHeap, type HeapItem } from '../timetable/heap.ts';
 import type { DueOccurrence } from '../timetable/timetable.ts';
 
 /**
- * `doubtful`: a claim of it failed in a way that leaves open whether it was written. `deferred`: it was left to others
- * before; whether one of them has it is asked of Postgres, for a lock may be held by somebody who died, or lie.
+ * `unconfirmed`: a claim of it failed in a way that leaves open whether it was written. `deferred`: it was left to
+ * others before; whether one of them has it is asked of Postgres, for a lock may be held by somebody who died, or lie.
  */
-export type Waiting = DueOccurrence & { doubtful?: boolean; deferred?: boolean };
+export type Waiting = DueOccurrence & { unconfirmed?: boolean; deferred?: boolean };
 
 export type Backlog = {
   /** How many wait to be taken; those set aside do not count. */
   size(): number;
   add(due: Waiting): void;
-  /** Sets one aside until this instant, in epoch milliseconds: it may be taken, behind those of that time, from then on. */
+  /**
+   * Sets one aside until this instant, in epoch milliseconds: it may be taken, behind those of that time, from then on.
+   */
   setAside(due: Waiting, until: number): void;
   /** Lets go of what was set aside until `now`. */
   release(now: number): void;
@@ -22,13 +24,15 @@ export type Backlog = {
   nextRelease(): number;
   /** The earliest instant in it, set aside or not, or Infinity. */
   oldest(): number;
-  /** The rank of the first that may be taken, or Infinity. */
-  firstRank(): number;
-  /** Takes out the first `limit`; with a `rank`, only what comes before it. */
-  take(limit: number, rank?: number): Waiting[];
+  /** The effective due time of the first that may be taken, or Infinity. */
+  firstEffectiveDueAt(): number;
+  /** Takes out the first `limit`; with a `effectiveDueAt`, only what comes before it. */
+  take(limit: number, effectiveDueAt?: number): Waiting[];
 };
 
-/** Ordered as waiting runs are in the database: by instant, each step of priority being worth some seconds of waiting. */
+/**
+ * Ordered as waiting runs are in the database: by instant, each step of priority being worth some seconds of waiting.
+ */
 export function createBacklog(): Backlog {
   type Item = HeapItem & { due: Waiting };
   const heap = createHeap<Item>();
@@ -36,7 +40,7 @@ export function createBacklog(): Backlog {
   const oldestIn = (items: readonly Item[]) => items.reduce((least, { due }) => Math.min(least, due.instant), Infinity);
 
   function put(due: Waiting, since: number): void {
-    heap.put({ due, key: rankOf(since, due.entry.priority), place: -1 });
+    heap.put({ due, key: effectiveDueTime(since, due.entry.priority), place: -1 });
   }
 
   return {
@@ -51,10 +55,10 @@ export function createBacklog(): Backlog {
       }
     },
     nextRelease: () => aside.first()?.key ?? Infinity,
-    firstRank: () => heap.first()?.key ?? Infinity,
-    take(limit, rank = Infinity) {
+    firstEffectiveDueAt: () => heap.first()?.key ?? Infinity,
+    take(limit, effectiveDueAt = Infinity) {
       const taken: Waiting[] = [];
-      for (let item = heap.first(); item && item.key < rank && taken.length < limit; item = heap.first()) {
+      for (let item = heap.first(); item && item.key < effectiveDueAt && taken.length < limit; item = heap.first()) {
         heap.remove(item);
         taken.push(item.due);
       }

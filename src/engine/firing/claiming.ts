@@ -11,10 +11,10 @@ import {
   claimOccurrences,
   type Due,
   leftOver,
-  type Plan,
+  type TaskSnapshot,
   withoutRun,
 } from '../../store/runs/claims.ts';
-import { type TakenRun, takeInterrupted, unasked } from '../../store/runs/dispatch.ts';
+import { type TakenRun, takeUnconfirmed, unasked } from '../../store/runs/dispatch.ts';
 import { meetOverlaps } from '../../store/runs/overlaps.ts';
 import type { ExhaustedTask } from '../../store/tasks/tasks.ts';
 import type { Attempts } from '../attempts/attempts.ts';
@@ -30,8 +30,11 @@ export type ClaimingOptions = {
   lock: OccurrenceLock;
   lockTtlMs: number;
   runIds: RunIds;
-  /** The plans of the tasks that fired last and soon will again, so that Postgres need not send them with every claim. */
-  plans: LruCache<number, Plan>;
+  /**
+   * The task snapshots of the tasks that fired last and soon will again, so that Postgres need not send them with every
+   * claim.
+   */
+  snapshots: LruCache<number, TaskSnapshot>;
   /** Does for a target what can be done before it is called again. */
   prepare: (target: HttpTarget) => void;
   /** Counts what became of occurrences. */
@@ -61,25 +64,33 @@ export type ClaimBatch = (
   defer: (waiting: Waiting) => void,
 ) => Promise<void>;
 
-/** With the plan known when the claim was made: the cache may have let go of it when the answer comes. */
-type PlannedDue = Due & { plan: Plan | undefined; nextAt: number };
+/** With the task snapshot known when the claim was made: the cache may have let go of it when the answer comes. */
+type DueWithSnapshot = Due & { snapshot: TaskSnapshot | undefined; nextAt: number };
 
 /**
- * A plan is kept for a task that is due again within this time, in milliseconds. A herd of more tasks than the cache holds
- * would only turn it over, and make the collector move every plan about.
+ * A task snapshot is kept for a task that is due again within this time, in milliseconds. A burst of more tasks than
+ * the cache holds would only turn it over, and make the collector move every task snapshot about.
  */
 const keptForMs = 5 * 60_000;
 
 const noOverlaps = { replaced: { skipped: 0, cancelled: 0, aborting: 0 }, queued: [], skipped: [] };
 
 export function createClaiming(options: ClaimingOptions): ClaimBatch {
-  const { database, time, attempts, lease, lock, plans } = options;
+  const { database, time, attempts, lease, lock, snapshots } = options;
   const db = database.pool;
 
-  function dueOf(runId: string, { entry, instant, nextAt }: Waiting): PlannedDue {
-    const { uid, generation } = entry;
-    const plan = plans.get(uid);
-    return { runId, uid, generation, scheduledFor: instant, knownVersion: plan?.version ?? 0, plan, nextAt };
+  function dueOf(runId: string, { entry, instant, nextAt }: Waiting): DueWithSnapshot {
+    const { uid, scheduleVersion } = entry;
+    const snapshot = snapshots.get(uid);
+    return {
+      runId,
+      uid,
+      scheduleVersion,
+      scheduledFor: instant,
+      knownVersion: snapshot?.version ?? 0,
+      snapshot,
+      nextAt,
+    };
   }
 
   async function meet(overlapping: readonly Due[], replacing: ReadonlySet<Due>, claimer: Claimer) {
@@ -89,7 +100,7 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
   }
 
   async function claimPart(
-    due: PlannedDue[],
+    due: DueWithSnapshot[],
     limited: boolean,
     owner: string,
     slots: Slots,
@@ -104,20 +115,20 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
     let won = 0;
     const waiting = new Set<boolean>();
     slots.release();
-    for (const { runId, won: isOurs, waits, plan, overlap } of claims) {
-      const item = dueByRun.get(runId) as PlannedDue;
-      if (plan && item.nextAt < claimer.now + keptForMs) {
-        plans.set(item.uid, plan);
-        options.prepare(plan.target);
+    for (const { runId, won: isOurs, waits, snapshot, overlap } of claims) {
+      const item = dueByRun.get(runId) as DueWithSnapshot;
+      if (snapshot && item.nextAt < claimer.now + keptForMs) {
+        snapshots.set(item.uid, snapshot);
+        options.prepare(snapshot.target);
       }
       if (isOurs) {
         won++;
         if (waits) {
-          waiting.add((plan ?? item.plan)?.policies?.hooks?.before != null);
+          waiting.add((snapshot ?? item.snapshot)?.policies?.hooks?.before != null);
           continue;
         }
         const { uid, scheduledFor } = item;
-        const known = plan ?? (item.plan as Plan);
+        const known = snapshot ?? (item.snapshot as TaskSnapshot);
         begin({
           runId,
           uid,
@@ -125,7 +136,7 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
           scheduledFor,
           trigger: 'schedule',
           firstStartedAt: null,
-          plan: known,
+          snapshot: known,
           ...unasked,
         });
       } else if (overlap !== 'allow') {
@@ -140,8 +151,9 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
       const stale = due.filter(({ runId }) => !known.has(runId));
       options.onClaims('stale', stale.length);
       options.onStale();
-      // Where a limited task is still of this generation, its runs are spent; completing checks both.
-      if (limited) options.onExhausted(stale.map(({ uid, generation }) => ({ uid, generation, spent: true })));
+      // Where a limited task is still of this schedule version, its runs are spent; completing checks both.
+      if (limited)
+        options.onExhausted(stale.map(({ uid, scheduleVersion }) => ({ uid, scheduleVersion, spent: true })));
     }
     const { replaced, queued, skipped } = await meet(overlapping, replacing, claimer);
     if (replacing.size > 0) options.onReplaced(replaced);
@@ -155,12 +167,12 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
     const byRun = new Map(batch.map((waiting) => [options.runIds.of(waiting.entry.uid, waiting.instant), waiting]));
     const beginRun = (run: TakenRun) => begin(run, byRun.get(run.runId) as Waiting);
 
-    const doubtful = [...byRun].filter(([, waiting]) => waiting.doubtful).map(([runId]) => runId);
-    if (doubtful.length > 0) {
-      const interrupted = await takeInterrupted(db, owner, doubtful);
+    const unconfirmed = [...byRun].filter(([, waiting]) => waiting.unconfirmed).map(([runId]) => runId);
+    if (unconfirmed.length > 0) {
+      const unconfirmedRuns = await takeUnconfirmed(db, owner, unconfirmed);
       slots.release();
       const inHand = attempts.inHand();
-      for (const run of interrupted) {
+      for (const run of unconfirmedRuns) {
         if (!inHand.has(run.runId)) beginRun(run);
         byRun.delete(run.runId);
       }
@@ -183,9 +195,9 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
         const claims = await claimPart(part, limited, owner, slots, beginRun);
         for (const answer of claims) {
           const waiting = byRun.get(answer.runId) as Waiting;
-          const { uid, generation } = waiting.entry;
-          if (waiting.nextAt === Infinity) done.push({ uid, generation });
-          else if (answer.left === 0) done.push({ uid, generation, spent: true });
+          const { uid, scheduleVersion } = waiting.entry;
+          if (waiting.nextAt === Infinity) done.push({ uid, scheduleVersion });
+          else if (answer.left === 0) done.push({ uid, scheduleVersion, spent: true });
         }
         part = leftOver(part, claims);
       }

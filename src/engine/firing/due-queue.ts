@@ -1,15 +1,18 @@
 /** Moves what is due from the timetable to the backlog, as much as there is room for. */
 
 import { isZoned } from '../../domain/schedule/schedule.ts';
-import type { Journal } from '../timetable/due-log.ts';
-import type { Share } from '../timetable/partition.ts';
+import type { DueLog } from '../timetable/due-log.ts';
+import type { Partition } from '../timetable/partition.ts';
 import type { Timetable } from '../timetable/timetable.ts';
 import type { Backlog, Waiting } from './backlog.ts';
-import type { Stager } from './pre-claimer.ts';
+import type { PreClaimer } from './pre-claimer.ts';
 
-export type Intake = {
-  /** Takes what is staged and due at `now` out of the timetable, and takes in what is due and comes before all of that. */
-  takeStaged(now: number): void;
+export type DueQueue = {
+  /**
+   * Takes what is pre-claimed and due at `now` out of the timetable, and takes in what is due and comes before all of
+   * that.
+   */
+  takePreClaimed(now: number): void;
   /** Takes in what is due at `now`, in epoch milliseconds. */
   takeIn(now: number): void;
   /** Leaves an occurrence to whoever else claims it, for a while. */
@@ -18,14 +21,14 @@ export type Intake = {
   next(): number;
 };
 
-export type IntakeOptions = {
+export type DueQueueOptions = {
   timetable: Timetable;
-  journal: Journal;
+  dueLog: DueLog;
   backlog: Backlog;
   /** Whether this replica is the one to claim a task's occurrences first. */
-  isOwn: Share['isOwn'];
+  isOwn: Partition['isOwn'];
   /** What need not be claimed. */
-  staged: Pick<Stager, 'takeIn' | 'first'>;
+  preClaimed: Pick<PreClaimer, 'takeIn' | 'first'>;
   /** Whether calls of this replica are waiting to be made. */
   callsWait: () => boolean;
   /** Milliseconds on a clock that never jumps. */
@@ -39,31 +42,34 @@ const roomForUrgent = 32;
 /** How long it goes on at a time, in milliseconds: thousands of rare schedules must not hold the event loop. */
 const longestMs = 10;
 /**
- * How long an occurrence is left to the replica whose it is. Long enough for a claim, so that the others find most of them
- * taken, and short enough for the least grace of an occurrence and for what is promised where a replica is killed.
+ * How long an occurrence is left to the replica whose it is. Long enough for a claim, so that the others find most of
+ * them taken, and short enough for the least grace of an occurrence and for what is promised where a replica is killed.
  */
 const leftToOwnerMs = 500;
 /**
- * While own calls wait it is left for so much longer: to look up thousands in the middle of a herd delays all of it. Both
- * together stay below the least grace.
+ * While own calls wait it is left for so much longer: to look up thousands in the middle of a burst delays all of it.
+ * Both together stay below the least grace.
  */
 const leftWhileBusyMs = 350;
 
-export function createIntake(options: IntakeOptions): Intake {
-  const { timetable, journal, backlog, isOwn, staged, callsWait, monotonic } = options;
+export function createDueQueue(options: DueQueueOptions): DueQueue {
+  const { timetable, dueLog, backlog, isOwn, preClaimed, callsWait, monotonic } = options;
   const room = () => backlogLimit - backlog.size();
-  const patienceMs = () => (callsWait() ? leftWhileBusyMs : 0);
+  const mostWaitMs = () => (callsWait() ? leftWhileBusyMs : 0);
 
   function defer(waiting: Waiting): void {
-    const { entry, instant, nextAt, doubtful } = waiting;
-    backlog.setAside({ entry, instant, nextAt, doubtful: doubtful ?? false, deferred: true }, instant + leftToOwnerMs);
+    const { entry, instant, nextAt, unconfirmed } = waiting;
+    backlog.setAside(
+      { entry, instant, nextAt, unconfirmed: unconfirmed ?? false, deferred: true },
+      instant + leftToOwnerMs,
+    );
   }
 
-  /** Takes at most `limit` of what is due and comes before `rank`; says whether to go on at once. */
-  function take(now: number, limit: number, rank: number): boolean {
+  /** Takes at most `limit` of what is due and comes before `effectiveDueAt`; says whether to go on at once. */
+  function take(now: number, limit: number, effectiveDueAt: number): boolean {
     const until = monotonic() + longestMs;
-    const { due, missed } = timetable.takeDue(now, limit, rank, () => monotonic() < until);
-    journal.add(due, missed);
+    const { due, missed } = timetable.takeDue(now, limit, effectiveDueAt, () => monotonic() < until);
+    dueLog.add(due, missed);
     for (const each of due) {
       if (isOwn(each.entry.uid, isZoned(each.entry.timing.schedule))) backlog.add(each);
       else defer(each);
@@ -72,20 +78,20 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   return {
-    takeStaged(now) {
-      journal.add(staged.takeIn(now), []);
-      take(now, roomForUrgent, staged.first()?.rank ?? -Infinity);
+    takePreClaimed(now) {
+      dueLog.add(preClaimed.takeIn(now), []);
+      take(now, roomForUrgent, preClaimed.first()?.effectiveDueAt ?? -Infinity);
     },
     takeIn(now) {
-      if (room() > 0) backlog.release(now - patienceMs());
+      if (room() > 0) backlog.release(now - mostWaitMs());
       while (room() > 0 && take(now, room(), Infinity));
       // Behind thousands that wait nothing waits that comes before them all.
-      if (room() <= 0) take(now, roomForUrgent, backlog.firstRank());
+      if (room() <= 0) take(now, roomForUrgent, backlog.firstEffectiveDueAt());
     },
     defer,
     next() {
-      if (room() <= 0) return timetable.next(backlog.firstRank());
-      return Math.min(timetable.next(), backlog.nextRelease() + patienceMs());
+      if (room() <= 0) return timetable.next(backlog.firstEffectiveDueAt());
+      return Math.min(timetable.next(), backlog.nextRelease() + mostWaitMs());
     },
   };
 }

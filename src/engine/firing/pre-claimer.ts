@@ -1,4 +1,7 @@
-/** Stages herds: what is due at one instant in great number is claimed a moment before, so that only the calls remain. */
+/**
+ * Pre-claims bursts: what is due at one instant in great number is claimed a moment before, so that only the calls
+ * remain.
+ */
 
 import type { LruCache } from '../../domain/lru-cache.ts';
 import type { RunIds } from '../../domain/run/ids.ts';
@@ -6,67 +9,72 @@ import { nextOccurrence } from '../../domain/schedule/occurrence.ts';
 import { isZoned } from '../../domain/schedule/schedule.ts';
 import type { OccurrenceLock } from '../../redis/lock.ts';
 import type { Database } from '../../store/postgres/database.ts';
-import type { Claim, Due, Plan } from '../../store/runs/claims.ts';
+import type { Claim, Due, TaskSnapshot } from '../../store/runs/claims.ts';
 import { type TakenRun, unasked } from '../../store/runs/dispatch.ts';
-import { type StagedClaim, stageClaim } from '../../store/runs/pre-claims.ts';
+import { type PreClaim, preClaim } from '../../store/runs/pre-claims.ts';
 import type { Turns } from '../../turns.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
-import { rankOf } from '../timetable/effective-due-time.ts';
-import type { Share } from '../timetable/partition.ts';
+import { effectiveDueTime } from '../timetable/effective-due-time.ts';
+import type { Partition } from '../timetable/partition.ts';
 import type { DueOccurrence, Entry, Timetable } from '../timetable/timetable.ts';
 
-/** Staged occurrences whose instant has come. */
-export type StagedBatch = {
+/** Pre-claimed occurrences whose instant has come. */
+export type PreClaimedBatch = {
   due: readonly DueOccurrence[];
   /** The least of theirs. */
-  rank: number;
-  /** Makes their runs ours for good. Rejects when the lease has changed or Postgres fails; the runs may be there then. */
+  effectiveDueAt: number;
+  /**
+   * Makes their runs ours for good. Rejects when the lease has changed or Postgres fails; the runs may be there then.
+   */
   commit(): Promise<TakenRun[]>;
 };
 
-export type Stager = {
+export type PreClaimer = {
   /** The step of its loop. */
   step(): Promise<number>;
-  /** Takes what is staged and due at `now` out of the timetable, and keeps it until it is committed; gives back what it took. */
+  /**
+   * Takes what is pre-claimed and due at `now` out of the timetable, and keeps it until it is committed; gives back
+   * what it took.
+   */
   takeIn(now: number): readonly DueOccurrence[];
   /** The batch to commit next; null when none is ready. It stays until it is taken. */
-  first(): StagedBatch | null;
+  first(): PreClaimedBatch | null;
   /** Takes the first batch: what becomes of it is up to the caller. */
   take(): void;
   /** The earliest instant that has come and is kept here; Infinity when there is none. */
   oldest(): number;
-  /** Lets go of all that is staged, after the loop has ended. */
+  /** Lets go of all that is pre-claimed, after the loop has ended. */
   stop(): Promise<void>;
 };
 
-export type StagerOptions = {
+export type PreClaimerOptions = {
   database: Database;
   time: Pick<DatabaseTime, 'now'>;
   timetable: Pick<Timetable, 'dueBy' | 'takeOne'>;
-  plans: LruCache<number, Plan>;
+  snapshots: LruCache<number, TaskSnapshot>;
   /** Whether this replica is the one to claim a task's occurrences first. */
-  isOwn: Share['isOwn'];
+  isOwn: Partition['isOwn'];
   lease: Pick<Lease, 'id' | 'held'>;
   lock: OccurrenceLock;
   lockTtlMs: number;
   runIds: RunIds;
-  /** How many batches may be staged at once; each has a connection of its own. */
+  /** How many batches may be pre-claimed at once; each has a connection of its own. */
   mostBatches: number;
   batchSize: number;
   turns: Turns;
   /**
-   * The tasks with an occurrence that is being claimed: a later one must not get ahead of it. Null while more wait for that,
-   * who need what staging would take.
+   * The tasks with an occurrence that is being claimed: a later one must not get ahead of it. Null while more wait for
+   * that, who need what pre-claiming would take.
    */
   claiming: () => ReadonlySet<number> | null;
-  /** A kept occurrence turned out not to be staged: it is to be claimed. */
+  /** A kept occurrence turned out not to be pre-claimed: it is to be claimed. */
   onReleased: (due: readonly DueOccurrence[]) => void;
 };
 
-type Member = Due & { plan: Plan };
+type Member = Due & { snapshot: TaskSnapshot };
 
-type Staged = {
+type PreClaimed = {
   instant: number;
   owner: string;
   /** By the task's number. */
@@ -74,10 +82,10 @@ type Staged = {
   /** What of it is due; null before its instant. */
   kept: DueOccurrence[] | null;
   /** Null while it is being written or rolled back. */
-  claim: StagedClaim | null;
+  claim: PreClaim | null;
 };
 
-type Ready = Staged & { claim: StagedClaim; kept: [DueOccurrence, ...DueOccurrence[]] };
+type Ready = PreClaimed & { claim: PreClaim; kept: [DueOccurrence, ...DueOccurrence[]] };
 
 const everyMs = 100;
 /** Long enough for all batches to be written; a stop may have to wait for as long. */
@@ -85,24 +93,25 @@ const leadMs = 400;
 /** What is so near is claimed when it is due. */
 const leastLeadMs = 5;
 /** How long a batch waits for slots after its instant: others may have its occurrences then. */
-const patienceMs = 300;
+const mostWaitMs = 300;
 /** Fewer at one instant are claimed at once anyway. */
-const leastHerd = 64;
-/** How many are looked at for each that could be staged. */
+const leastBurst = 64;
+/** How many are looked at for each that could be pre-claimed. */
 const lookedAtPerPlace = 2;
 
-export function createStager(options: StagerOptions): Stager {
-  const { database, time, timetable, plans, isOwn, lease, lock, lockTtlMs, mostBatches, batchSize, turns } = options;
+export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
+  const { database, time, timetable, snapshots, isOwn, lease, lock, lockTtlMs, mostBatches, batchSize, turns } =
+    options;
   /** In the order in which they are to start. */
-  let staged: Staged[] = [];
-  const byUid = new Map<number, Staged>();
+  let preClaimed: PreClaimed[] = [];
+  const byUid = new Map<number, PreClaimed>();
 
-  function forget(batch: Staged): void {
-    staged = staged.filter((each) => each !== batch);
+  function forget(batch: PreClaimed): void {
+    preClaimed = preClaimed.filter((each) => each !== batch);
     for (const uid of batch.members.keys()) byUid.delete(uid);
   }
 
-  async function discard(batch: Staged): Promise<void> {
+  async function discard(batch: PreClaimed): Promise<void> {
     const { claim } = batch;
     // Meanwhile it is neither to be committed nor to be let go of again, and its occurrences are still known here.
     batch.claim = null;
@@ -114,33 +123,40 @@ export function createStager(options: StagerOptions): Stager {
   /** Whether it will be due soon enough, late enough, and needs nothing but a call. */
   function isPlain({ key, limited, uid, timing }: Entry, now: number): boolean {
     if (key < now + leastLeadMs || limited || byUid.has(uid) || !isOwn(uid, isZoned(timing.schedule))) return false;
-    return plans.get(uid)?.policies === null;
+    return snapshots.get(uid)?.policies === null;
   }
 
-  /** Those that are due soon in great number and are not staged, by instant. */
-  function herds(): [instant: number, Entry[]][] {
+  /** Those that are due soon in great number and are not pre-claimed, by instant. */
+  function bursts(): [instant: number, Entry[]][] {
     const now = time.now();
     const byInstant = new Map<number, Entry[]>();
     for (const entry of timetable.dueBy(now + leadMs, lookedAtPerPlace * mostBatches * batchSize)) {
       if (!isPlain(entry, now)) continue;
-      const herd = byInstant.get(entry.key);
-      if (herd) herd.push(entry);
+      const burst = byInstant.get(entry.key);
+      if (burst) burst.push(entry);
       else byInstant.set(entry.key, [entry]);
     }
-    return [...byInstant].filter(([, herd]) => herd.length >= leastHerd).sort(([a], [b]) => a - b);
+    return [...byInstant].filter(([, burst]) => burst.length >= leastBurst).sort(([a], [b]) => a - b);
   }
 
   /** From here on `takeIn` knows the occurrences, so that they cannot be claimed besides. */
-  function begin(instant: number, entries: readonly Entry[]): Staged {
-    const batch: Staged = { instant, owner: lease.id(), members: new Map(), kept: null, claim: null };
-    for (const { uid, generation } of entries) {
-      const plan = plans.get(uid);
-      if (plan === undefined) continue;
+  function begin(instant: number, entries: readonly Entry[]): PreClaimed {
+    const batch: PreClaimed = { instant, owner: lease.id(), members: new Map(), kept: null, claim: null };
+    for (const { uid, scheduleVersion } of entries) {
+      const snapshot = snapshots.get(uid);
+      if (snapshot === undefined) continue;
       const runId = options.runIds.of(uid, instant);
-      batch.members.set(uid, { runId, uid, generation, scheduledFor: instant, knownVersion: plan.version, plan });
+      batch.members.set(uid, {
+        runId,
+        uid,
+        scheduleVersion,
+        scheduledFor: instant,
+        knownVersion: snapshot.version,
+        snapshot,
+      });
       byUid.set(uid, batch);
     }
-    staged.push(batch);
+    preClaimed.push(batch);
     return batch;
   }
 
@@ -152,7 +168,7 @@ export function createStager(options: StagerOptions): Stager {
     }
   }
 
-  async function write(batch: Staged): Promise<void> {
+  async function write(batch: PreClaimed): Promise<void> {
     const { owner, instant } = batch;
     try {
       const due = [...batch.members.values()];
@@ -163,7 +179,7 @@ export function createStager(options: StagerOptions): Stager {
       );
       const ours = due.filter((_, place) => granted[place]);
       const claimer = { owner, now: instant, trigger: 'schedule' as const };
-      if (ours.length > 0) batch.claim = await stageClaim(database, ours, claimer);
+      if (ours.length > 0) batch.claim = await preClaim(database, ours, claimer);
     } catch (error) {
       await discard(batch);
       throw error;
@@ -174,14 +190,14 @@ export function createStager(options: StagerOptions): Stager {
   const isPromised = ({ won, waits }: Claim) => won && !waits;
 
   /** What was not won is claimed, or found to be taken, when it is due. */
-  async function sort(batch: Staged): Promise<void> {
+  async function sort(batch: PreClaimed): Promise<void> {
     const { members } = batch;
     const promised = new Map(batch.claim?.claims.filter(isPromised).map((claim) => [claim.runId, claim]));
     for (const [uid, member] of members) {
       const claim = promised.get(member.runId);
-      if (claim?.plan) {
-        member.plan = claim.plan;
-        plans.set(uid, claim.plan);
+      if (claim?.snapshot) {
+        member.snapshot = claim.snapshot;
+        snapshots.set(uid, claim.snapshot);
       }
       if (claim) continue;
       members.delete(uid);
@@ -194,10 +210,10 @@ export function createStager(options: StagerOptions): Stager {
     options.onReleased(lost);
   }
 
-  function isOver({ instant, owner, claim, kept }: Staged): boolean {
+  function isOver({ instant, owner, claim, kept }: PreClaimed): boolean {
     if (claim === null) return false;
     if (!lease.held() || lease.id() !== owner || kept?.length === 0) return true;
-    return time.now() > instant + patienceMs;
+    return time.now() > instant + mostWaitMs;
   }
 
   async function commit({ owner, claim, members, kept }: Ready): Promise<TakenRun[]> {
@@ -206,8 +222,8 @@ export function createStager(options: StagerOptions): Stager {
       throw new Error('the lease was lost before the staged runs were due');
     }
     const runs = kept.map(({ entry: { uid } }): TakenRun => {
-      const { runId, scheduledFor, plan } = members.get(uid) as Member;
-      return { runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', firstStartedAt: null, plan, ...unasked };
+      const { runId, scheduledFor, snapshot } = members.get(uid) as Member;
+      return { runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', firstStartedAt: null, snapshot, ...unasked };
     });
     // Their tasks have been stopped or changed meanwhile.
     const dropped = new Set(claim.claims.filter(({ won }) => won).map(({ runId }) => runId));
@@ -216,23 +232,23 @@ export function createStager(options: StagerOptions): Stager {
     return runs;
   }
 
-  const isReady = (batch: Staged): batch is Ready =>
+  const isReady = (batch: PreClaimed): batch is Ready =>
     batch.claim !== null && batch.kept !== null && batch.kept.length > 0;
 
   return {
     async step() {
       // While one is let go of, others may be committed.
-      for (let over = staged.find(isOver); over; over = staged.find(isOver)) await discard(over);
-      if (!lease.held() || staged.length >= mostBatches || options.claiming() === null) return everyMs;
-      for (const [instant, herd] of herds()) {
-        herd.sort((a, b) => b.priority - a.priority);
-        for (let start = 0; start < herd.length; start += batchSize) {
-          await lookAhead(herd.slice(start, start + batchSize), instant);
+      for (let over = preClaimed.find(isOver); over; over = preClaimed.find(isOver)) await discard(over);
+      if (!lease.held() || preClaimed.length >= mostBatches || options.claiming() === null) return everyMs;
+      for (const [instant, burst] of bursts()) {
+        burst.sort((a, b) => b.priority - a.priority);
+        for (let start = 0; start < burst.length; start += batchSize) {
+          await lookAhead(burst.slice(start, start + batchSize), instant);
           // Time has passed with every batch: what came due or changed meanwhile is no longer for us.
           const claiming = options.claiming();
-          if (staged.length >= mostBatches || !lease.held() || claiming === null) return everyMs;
+          if (preClaimed.length >= mostBatches || !lease.held() || claiming === null) return everyMs;
           const now = time.now();
-          const entries = herd
+          const entries = burst
             .slice(start, start + batchSize)
             .filter((entry) => entry.key === instant && isPlain(entry, now) && !claiming.has(entry.uid));
           if (entries.length > 0) await write(begin(instant, entries));
@@ -242,30 +258,34 @@ export function createStager(options: StagerOptions): Stager {
     },
     takeIn(now) {
       const taken: DueOccurrence[] = [];
-      for (const batch of staged) {
+      for (const batch of preClaimed) {
         if (batch.instant > now || batch.kept !== null) continue;
         batch.kept = [...batch.members.values()].flatMap(
-          ({ uid, generation, scheduledFor }) => timetable.takeOne(uid, generation, scheduledFor) ?? [],
+          ({ uid, scheduleVersion, scheduledFor }) => timetable.takeOne(uid, scheduleVersion, scheduledFor) ?? [],
         );
         for (const due of batch.kept) taken.push(due);
       }
       return taken;
     },
     first() {
-      const batch = staged.find(isReady);
+      const batch = preClaimed.find(isReady);
       if (!batch) return null;
       // The most urgent of a batch were put in first.
       const [{ entry, instant }] = batch.kept;
-      return { due: batch.kept, rank: rankOf(instant, entry.priority), commit: () => commit(batch) };
+      return {
+        due: batch.kept,
+        effectiveDueAt: effectiveDueTime(instant, entry.priority),
+        commit: () => commit(batch),
+      };
     },
     take() {
-      const batch = staged.find(isReady);
+      const batch = preClaimed.find(isReady);
       if (batch) forget(batch);
     },
     oldest: () =>
-      staged.reduce((least, { kept, instant }) => (kept?.length ? Math.min(least, instant) : least), Infinity),
+      preClaimed.reduce((least, { kept, instant }) => (kept?.length ? Math.min(least, instant) : least), Infinity),
     async stop() {
-      for (let batch = staged[0]; batch; batch = staged[0]) await discard(batch);
+      for (let batch = preClaimed[0]; batch; batch = preClaimed[0]) await discard(batch);
     },
   };
 }

@@ -8,14 +8,14 @@ import type { ExhaustedTask } from '../../store/tasks/tasks.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
-import type { Journal } from '../timetable/due-log.ts';
-import { rankOf } from '../timetable/effective-due-time.ts';
-import type { Share } from '../timetable/partition.ts';
+import type { DueLog } from '../timetable/due-log.ts';
+import { effectiveDueTime } from '../timetable/effective-due-time.ts';
+import type { Partition } from '../timetable/partition.ts';
 import type { DueOccurrence, Timetable } from '../timetable/timetable.ts';
 import { createBacklog, type Waiting } from './backlog.ts';
 import type { Begin, ClaimBatch, Slots } from './claiming.ts';
-import { createIntake } from './due-queue.ts';
-import type { StagedBatch, Stager } from './pre-claimer.ts';
+import { createDueQueue } from './due-queue.ts';
+import type { PreClaimedBatch, PreClaimer } from './pre-claimer.ts';
 
 export type Scheduler = {
   /** Looks at the timetable again: it changed, or the lease is held again. */
@@ -40,15 +40,15 @@ export type SchedulerOptions = {
   attempts: Attempts;
   lease: Pick<Lease, 'id' | 'held'>;
   claim: ClaimBatch;
-  stager: Pick<Stager, 'takeIn' | 'first' | 'take' | 'oldest'>;
+  preClaimer: Pick<PreClaimer, 'takeIn' | 'first' | 'take' | 'oldest'>;
   /** Whether this replica is the one to claim a task's occurrences first; the others follow when it does not. */
-  isOwn: Share['isOwn'];
+  isOwn: Partition['isOwn'];
   /** Whether it may claim them at all; what it may not, those sweep that may. */
-  mayClaim: Share['mayClaim'];
-  journal: Journal;
+  mayClaim: Partition['mayClaim'];
+  dueLog: DueLog;
   /** Counts what became of occurrences, but for those of `claim`. */
-  onClaims: (outcome: 'staged' | 'failed', count: number) => void;
-  /** The last occurrences of these tasks, which were staged, are written down. */
+  onClaims: (outcome: 'pre_claimed' | 'failed', count: number) => void;
+  /** The last occurrences of these tasks, which were pre-claimed, are written down. */
   onExhausted: (tasks: readonly ExhaustedTask[]) => void;
 };
 
@@ -59,19 +59,21 @@ const claimsInFlight = 2;
 const urgentBatchSize = 32;
 /** A bound on what is claimed beyond the free slots. */
 const mostAhead = 1_000;
-/** While a herd drains, slots free one by one: wait for this many, or this long, to keep the batches worth a statement. */
+/**
+ * While a burst drains, slots free one by one: wait for this many, or this long, to keep the batches worth a statement.
+ */
 const worthwhile = 256;
 const gatherMs = 8;
 const retryMs = 250;
 
-const rankOfWaiting = ({ entry, instant }: Waiting) => rankOf(instant, entry.priority);
+const effectiveDueTimeOf = ({ entry, instant }: Waiting) => effectiveDueTime(instant, entry.priority);
 
 export function startScheduler(options: SchedulerOptions): Scheduler {
-  const { clock, time, log, timetable, attempts, lease, stager, isOwn, journal } = options;
+  const { clock, time, log, timetable, attempts, lease, preClaimer, isOwn, dueLog } = options;
   const backlog = createBacklog();
   const { callsWait } = attempts;
   const { monotonic } = clock;
-  const intake = createIntake({ timetable, journal, backlog, isOwn, staged: stager, callsWait, monotonic });
+  const dueQueue = createDueQueue({ timetable, dueLog, backlog, isOwn, preClaimed: preClaimer, callsWait, monotonic });
   let timer: Timer | null = null;
   let gathering: Timer | null = null;
   let inFlight = 0;
@@ -89,13 +91,13 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     if (stopped) return;
     if (lease.held()) {
       const now = time.now();
-      // What is staged is on its way to Postgres while the rest is looked through.
-      intake.takeStaged(now);
+      // What is pre-claimed is on its way to Postgres while the rest is looked through.
+      dueQueue.takePreClaimed(now);
       pump();
-      intake.takeIn(now);
+      dueQueue.takeIn(now);
       pump();
     }
-    const wait = lease.held() ? intake.next() - time.now() : longestSleepMs;
+    const wait = lease.held() ? dueQueue.next() - time.now() : longestSleepMs;
     timer = clock.after(Math.min(Math.max(wait, 1), longestSleepMs), tick);
   }
 
@@ -104,19 +106,19 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   /**
-   * What comes before all that is being claimed does not wait for that: it is claimed besides, and for the next slot. Says
-   * whether there was any.
+   * What comes before all that is being claimed does not wait for that: it is claimed besides, and for the next slot.
+   * Says whether there was any.
    */
   function claimUrgent(): boolean {
     if (urgentUnderWay || inFlight === 0) return false;
-    const rank = Math.max(...open.map((batch) => rankOfWaiting(batch[batch.length - 1] as Waiting)));
-    if (backlog.firstRank() >= rank) return false;
-    const batch = inGrace(backlog.take(urgentBatchSize, rank));
+    const effectiveDueAt = Math.max(...open.map((batch) => effectiveDueTimeOf(batch[batch.length - 1] as Waiting)));
+    if (backlog.firstEffectiveDueAt() >= effectiveDueAt) return false;
+    const batch = inGrace(backlog.take(urgentBatchSize, effectiveDueAt));
     if (batch.length === 0) return true;
     urgentUnderWay = true;
     launch(batch, async (owner, slots, begin) => {
       try {
-        await options.claim(batch, owner, slots, begin, intake.defer);
+        await options.claim(batch, owner, slots, begin, dueQueue.defer);
       } finally {
         urgentUnderWay = false;
       }
@@ -124,16 +126,18 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     return true;
   }
 
-  /** Claims or commits as much as there are slots for, unless enough is under way; says whether there may be more to do. */
+  /**
+   * Claims or commits as much as there are slots for, unless enough is under way; says whether there may be more to do.
+   */
   function claimUsual(): boolean {
     if (inFlight - Number(urgentUnderWay) >= claimsInFlight) return false;
     const free = attempts.free() + ahead();
     if (free <= 0) return false;
-    const staged = stager.first();
-    if (staged && staged.rank <= backlog.firstRank()) {
-      if (staged.due.length > free) return false;
-      stager.take();
-      commit(staged);
+    const preClaimed = preClaimer.first();
+    if (preClaimed && preClaimed.effectiveDueAt <= backlog.firstEffectiveDueAt()) {
+      if (preClaimed.due.length > free) return false;
+      preClaimer.take();
+      commit(preClaimed);
       return true;
     }
     if (backlog.size() === 0) return false;
@@ -149,7 +153,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     return true;
   }
 
-  /** How many slots will have become free by the time that the next claim is answered: they may be claimed for already. */
+  /**
+   * How many slots will have become free by the time that the next claim is answered: they may be claimed for already.
+   */
   function ahead(): number {
     return Math.min(Math.floor(attempts.endedPerMs() * (claimMs + gatherMs)), mostAhead);
   }
@@ -161,7 +167,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     if (batch.length === 0) return;
     const askedAt = clock.monotonic();
     launch(batch, async (owner, slots, begin) => {
-      await options.claim(batch, owner, slots, begin, intake.defer);
+      await options.claim(batch, owner, slots, begin, dueQueue.defer);
       claimMs += (clock.monotonic() - askedAt - claimMs) / 8;
     });
   }
@@ -170,24 +176,29 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   function inGrace(batch: Waiting[]): Waiting[] {
     const now = time.now();
     return batch.filter(
-      ({ entry, instant, doubtful }) =>
-        doubtful || (instant >= now - entry.misfire.graceMs && options.mayClaim(isZoned(entry.timing.schedule))),
+      ({ entry, instant, unconfirmed }) =>
+        unconfirmed || (instant >= now - entry.misfire.graceMs && options.mayClaim(isZoned(entry.timing.schedule))),
     );
   }
 
-  function commit({ due, commit }: StagedBatch): void {
+  function commit({ due, commit }: PreClaimedBatch): void {
     launch(due, async (_owner, slots, begin) => {
       const runs = await commit();
       slots.release();
       for (const [place, run] of runs.entries()) begin(run, due[place] as Waiting);
-      options.onClaims('staged', runs.length);
+      options.onClaims('pre_claimed', runs.length);
       options.onExhausted(
-        due.filter(({ nextAt }) => nextAt === Infinity).map(({ entry: { uid, generation } }) => ({ uid, generation })),
+        due
+          .filter(({ nextAt }) => nextAt === Infinity)
+          .map(({ entry: { uid, scheduleVersion } }) => ({ uid, scheduleVersion })),
       );
     });
   }
 
-  /** Carries out `work` with a slot kept for each of the batch; what it has not begun when it fails is claimed once more. */
+  /**
+   * Carries out `work` with a slot kept for each of the batch; what it has not begun when it fails is claimed once
+   * more.
+   */
   function launch(batch: readonly Waiting[], work: (owner: string, slots: Slots, begin: Begin) => Promise<void>): void {
     open.push(batch);
     inFlight++;
@@ -196,7 +207,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const begun = new Set<Waiting>();
     const begin = (run: TakenRun, waiting: Waiting) => {
       begun.add(waiting);
-      attempts.start(run, owner, { rank: rankOfWaiting(waiting), nextAt: waiting.nextAt });
+      attempts.start(run, owner, { effectiveDueAt: effectiveDueTimeOf(waiting), nextAt: waiting.nextAt });
     };
     work(owner, slots, begin)
       .then(() => {
@@ -211,9 +222,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
             'a claim failed; its occurrences are tried again',
           );
         options.onClaims('failed', batch.length);
-        // What has begun is settled by its attempt. Of the rest the commit may have gone through all the same: next time
-        // it is looked up by key first.
-        for (const waiting of batch) if (!begun.has(waiting)) backlog.add({ ...waiting, doubtful: true });
+        // What has begun is completed by its attempt. Of the rest the commit may have gone through all the same: next
+        // time it is looked up by key first.
+        for (const waiting of batch) if (!begun.has(waiting)) backlog.add({ ...waiting, unconfirmed: true });
         return new Promise<void>((resume) => clock.after(retryMs, resume));
       })
       .finally(() => {
@@ -228,7 +239,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   tick();
   return {
     wake: tick,
-    // While slots are gathered none of them is looked at by itself: a herd frees ten of them a millisecond.
+    // While slots are gathered none of them is looked at by itself: a burst frees ten of them a millisecond.
     slotFree() {
       if (gathering === null) pump();
     },
@@ -237,7 +248,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       pump();
     },
     claiming: () => (backlog.size() > 0 ? null : new Set(open.flat().map(({ entry }) => entry.uid))),
-    oldestOpen: () => Math.min(backlog.oldest(), stager.oldest(), ...open.flat().map(({ instant }) => instant)),
+    oldestOpen: () => Math.min(backlog.oldest(), preClaimer.oldest(), ...open.flat().map(({ instant }) => instant)),
     stop() {
       stopped = true;
       timer?.cancel();

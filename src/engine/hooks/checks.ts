@@ -18,7 +18,7 @@ export type ChecksOptions = {
 };
 
 /** How long a check waits that was put back, in milliseconds. */
-const pauses: Record<PutBackCause, number> = { shutdown: 0, postponed: 0, busy: 500, slow: 500 };
+const pauses: Record<PutBackCause, number> = { shutdown: 0, deferred: 0, busy: 500, slow: 500 };
 
 /** Two replicas ask about the same run only where the first does not come to write down the answer. */
 export function beforeChecks({ db, onChecked, onSkipped, onWaiting }: ChecksOptions): HookWork<DueCheck, CheckEnd> {

@@ -10,10 +10,10 @@ import type { Lease } from '../cluster/lease.ts';
 import { type Loop, startLoop } from '../loop.ts';
 
 /**
- * Why a call is not made now: too many to its host are under way, they take long besides, the executor found no connection
- * for it, or the replica is shut down.
+ * Why a call is not made now: too many to its host are under way, they take long besides, the executor found no
+ * connection for it, or the replica is shut down.
  */
-export type PutBackCause = 'busy' | 'slow' | 'postponed' | 'shutdown';
+export type PutBackCause = 'busy' | 'slow' | 'deferred' | 'shutdown';
 
 /** One kind of calls. `Row` is what is due, `End` what became of it. */
 export type HookWork<Row, End> = {
@@ -25,7 +25,7 @@ export type HookWork<Row, End> = {
   call(row: Row): Attempt | null;
   /** What comes of an answer; `outcome` is null where there was no call to make. */
   answered(row: Row, outcome: Outcome | null, now: number): End;
-  /** `pauseMs`: how long the executor asks to wait, for `postponed`; else 0. */
+  /** `pauseMs`: how long the executor asks to wait, for `deferred`; else 0. */
   putBack(row: Row, why: PutBackCause, now: number, pauseMs: number): End;
   /** Writes it down; called with what gathered since the last time. */
   write(ends: End[], now: number): Promise<void>;
@@ -41,7 +41,7 @@ export type HookCallsOptions = {
 
 const pollMs = 1_000;
 /** How long a replica that shuts down lets calls end by themselves. */
-const partingMs = 1_000;
+const farewellMs = 1_000;
 
 /** Starts the loop. To be woken when something is due; stopping it puts back what is under way. */
 export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: HookCallsOptions): Loop {
@@ -84,7 +84,7 @@ export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: Hook
 
   function endOf(row: Row, outcome: Outcome, now: number): End {
     if (outcome.status === 'cancelled') return work.putBack(row, 'shutdown', now, 0);
-    if (outcome.postponed !== null) return work.putBack(row, 'postponed', now, outcome.postponed.ms);
+    if (outcome.deferred !== null) return work.putBack(row, 'deferred', now, outcome.deferred.ms);
     return work.answered(row, outcome, now);
   }
 
@@ -115,9 +115,9 @@ export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: Hook
     wake: loop.wake,
     async stop() {
       await loop.stop();
-      await idle(partingMs);
+      await idle(farewellMs);
       for (const cancel of cancels) cancel();
-      await idle(partingMs);
+      await idle(farewellMs);
       await write().catch((error: Error) =>
         log.warn(
           { err: error, loop: work.name },

@@ -15,7 +15,9 @@ export type HooksOptions = HookCallsOptions & {
   onWaiting: () => void;
 };
 
-/** Starts them, by name: `checks` is to be woken when a run waits to be asked about, `deliverer` when there is to tell. */
+/**
+ * Starts them, by name: `checks` is to be woken when a run waits to be asked about, `deliverer` when there is to tell.
+ */
 export function startHooks(options: HooksOptions): [name: string, loop: Loop][] {
   const { db, log, random, metrics, onWaiting } = options;
   const checks = beforeChecks({

@@ -10,7 +10,7 @@ import { forgetTombstones } from '../../store/tasks/tombstones.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 
-export type HousekeepingOptions = {
+export type MaintenanceOptions = {
   db: Queryable;
   time: DatabaseTime;
   retentionMs: number;
@@ -25,7 +25,7 @@ const keysKeptMs = 24 * 3_600_000;
 const gatesKeptMs = 48 * 3_600_000;
 
 /** Works in small batches with pauses, so that no writer waits for it. */
-export function createHousekeepingStep({ db, time, retentionMs, lease }: HousekeepingOptions): () => Promise<number> {
+export function createMaintenanceStep({ db, time, retentionMs, lease }: MaintenanceOptions): () => Promise<number> {
   let runsFrom: string | null = null;
   let eventsFrom: number | null = 0;
   return async () => {

@@ -4,7 +4,7 @@ import type { Queryable } from '../../store/postgres/database.ts';
 import { completeTasks, type ExhaustedTask } from '../../store/tasks/tasks.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 
-export type Completer = {
+export type TaskFinisher = {
   add(tasks: readonly ExhaustedTask[]): void;
   /** The step of its loop. */
   step(): Promise<number>;
@@ -13,17 +13,20 @@ export type Completer = {
 const batchSize = 1_000;
 const everyMs = 100;
 const idleMs = 60_000;
-/** Completing a herd of single instants costs Postgres as much as firing it does: it waits until that is done, this long. */
-const patienceMs = 10_000;
+/**
+ * Completing a burst of single instants costs Postgres as much as firing it does: it waits until that is done, this
+ * long.
+ */
+const mostWaitMs = 10_000;
 
 /** What is lost here by a crash is found again when the timetable is loaded: such a task has no next instant then. */
-export function createCompleter(
+export function createTaskFinisher(
   db: Queryable,
   time: DatabaseTime,
   /** Whether something more urgent is under way. */
   isBusy: () => boolean,
   onAdded: () => void,
-): Completer {
+): TaskFinisher {
   let waiting: ExhaustedTask[] = [];
   let since = 0;
   return {
@@ -35,7 +38,7 @@ export function createCompleter(
     },
     async step() {
       if (waiting.length === 0) return idleMs;
-      if (isBusy() && time.now() - since < patienceMs) return everyMs;
+      if (isBusy() && time.now() - since < mostWaitMs) return everyMs;
       const batch = waiting.slice(0, batchSize);
       await completeTasks(db, batch, time.now());
       waiting = waiting.slice(batch.length);

@@ -4,20 +4,20 @@ import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
-import { attemptsOf, type HeldAttempt, takeStrays } from '../../store/runs/stuck-runs.ts';
+import { attemptsOf, type HeldAttempt, rescueStuckRuns } from '../../store/runs/stuck-runs.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 import { tellOf } from './takeover.ts';
 
-export type StrayOptions = {
+export type StuckRunOptions = {
   db: Queryable;
   clock: Pick<Clock, 'monotonic'>;
   time: DatabaseTime;
   log: Logger;
   lease: Pick<Lease, 'id' | 'held'>;
   attempts: Pick<Attempts, 'inHand' | 'free'>;
-  metrics: Pick<Metrics, 'straysFound'>;
+  metrics: Pick<Metrics, 'stuckRunsFound'>;
   /** Runs were taken away from this replica. */
   onTaken: () => void;
   /** Runs now wait for their next attempt. */
@@ -26,24 +26,25 @@ export type StrayOptions = {
 
 const pollMs = 5_000;
 /**
- * Longer than any claim takes, its second look included: an attempt that was unknown here for so long is not about to be
- * begun. Nor did it end meanwhile: what waits to be written is known, and what is written is not running.
+ * Longer than any claim takes, its second look included: an attempt that was unknown here for so long is not about to
+ * be begun. Nor did it end meanwhile: what waits to be written is known, and what is written is not running.
  */
 const marginMs = 15_000;
 
 /**
- * The step of its loop. A claim whose answer was lost is looked up by whoever made it; what is left over (a dispatch whose
- * answer was lost, a defect) would stay `running` for as long as this replica lives: its lease is good, so nobody else
- * takes it.
+ * The step of its loop. A claim whose answer was lost is looked up by whoever made it; what is left over (a dispatch
+ * whose answer was lost, a defect) would stay `running` for as long as this replica lives: its lease is good, so nobody
+ * else takes it.
  */
-export function createStrayStep(options: StrayOptions): () => Promise<number> {
+export function createStuckRunStep(options: StuckRunOptions): () => Promise<number> {
   const { db, clock, time, log, lease, attempts, metrics, onTaken, onRetry } = options;
   /** Since when, on the monotonic clock, each attempt has been unknown here. */
   let unknown = new Map<string, number>();
   const keyOf = ({ runId, attempt }: HeldAttempt) => `${runId} ${attempt}`;
 
   return async () => {
-    // While every slot is taken, occurrences whose claim is in doubt wait for one to be looked up: they are not lost yet.
+    // While every slot is taken, occurrences whose claim is in doubt wait for one to be looked up: they are not lost
+    // yet.
     if (!lease.held() || attempts.free() <= 0) {
       unknown = new Map();
       return pollMs;
@@ -54,11 +55,11 @@ export function createStrayStep(options: StrayOptions): () => Promise<number> {
     const inHand = attempts.inHand();
     const missing = held.filter(({ runId }) => !inHand.has(runId));
     unknown = new Map(missing.map((each) => [keyOf(each), unknown.get(keyOf(each)) ?? now]));
-    const strays = missing.filter((each) => now - (unknown.get(keyOf(each)) ?? now) >= marginMs);
-    if (strays.length === 0 || lease.id() !== owner) return pollMs;
-    const taken = await takeStrays(db, owner, strays, time.now());
+    const stuckRuns = missing.filter((each) => now - (unknown.get(keyOf(each)) ?? now) >= marginMs);
+    if (stuckRuns.length === 0 || lease.id() !== owner) return pollMs;
+    const taken = await rescueStuckRuns(db, owner, stuckRuns, time.now());
     tellOf(taken, log, 'a run was held for ours, but no attempt of it is here: took it up');
-    metrics.straysFound(taken.length);
+    metrics.stuckRunsFound(taken.length);
     if (taken.length > 0) onTaken();
     if (taken.some(({ status }) => status === 'retrying')) onRetry();
     return pollMs;

@@ -10,7 +10,7 @@ import { occurredRuns, readWatermark, type SweepWork, sweepOnce } from '../../st
 import { resultOf, type Turns } from '../../turns.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
-import type { Journal } from '../timetable/due-log.ts';
+import type { DueLog } from '../timetable/due-log.ts';
 import type { DueOccurrence, Entry, MissedStretch, Timetable } from '../timetable/timetable.ts';
 
 export type SweeperOptions = {
@@ -19,7 +19,7 @@ export type SweeperOptions = {
   log: Logger;
   lease: Pick<Lease, 'id' | 'held'>;
   timetable: Pick<Timetable, 'next'>;
-  journal: Journal;
+  dueLog: DueLog;
   turns: Turns;
   /** Whether this replica's time zone data is the newest: what was due and missed is decided by that alone. */
   hasNewestZones: () => boolean;
@@ -40,12 +40,12 @@ const marginMs = 2_000;
 
 /** The step of the sweep's loop. Replicas take turns: a row lock lets one of them sweep at a time. */
 export function createSweepStep(options: SweeperOptions): () => Promise<number> {
-  const { database, time, log, lease, timetable, journal, turns, runIds } = options;
+  const { database, time, log, lease, timetable, dueLog, turns, runIds } = options;
 
   function horizonOf(now: number): number {
     const horizon = Math.min(now - marginMs, options.followedUntil(), timetable.next() - 1, options.oldestOpen() - 1);
-    // A missed stretch is settled as a whole: the watermark must not come to stand inside of it.
-    const { missed } = journal.within(horizon, Infinity);
+    // A missed stretch is completed as a whole: the watermark must not come to stand inside of it.
+    const { missed } = dueLog.within(horizon, Infinity);
     return Math.min(horizon, ...missed.map(({ after }) => after));
   }
 
@@ -53,7 +53,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
     if (!lease.held()) return everyMs;
     if (!options.hasNewestZones()) {
       // Others sweep. What it was given stays known until then: they may go.
-      journal.forget(await readWatermark(database.pool));
+      dueLog.forget(await readWatermark(database.pool));
       return everyMs;
     }
     const now = time.now();
@@ -64,7 +64,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
       database,
       horizon,
       async (db, watermark) => {
-        const given = journal.within(watermark, horizon);
+        const given = dueLog.within(watermark, horizon);
         if (given.due.length + given.missed.length === 0) return nothing;
         const present = await occurredRuns(db, watermark, horizon);
         const hasRun = ({ uid }: Entry, instant: number) => present.has(runIds.of(uid, instant));
@@ -89,15 +89,17 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
           inTime: inTime.map((due) => dueOf(due.entry, due.instant)),
           caughtUp: verdicts.flatMap(({ entry, fire }) => fire.map((instant) => dueOf(entry, instant))),
           misses: verdicts.flatMap(({ entry, miss }) =>
-            miss ? [{ uid: entry.uid, generation: entry.generation, policy: entry.misfire.policy, ...miss }] : [],
+            miss
+              ? [{ uid: entry.uid, scheduleVersion: entry.scheduleVersion, policy: entry.misfire.policy, ...miss }]
+              : [],
           ),
-          exhausted: exhausted.map(({ uid, generation }) => ({ uid, generation })),
+          exhausted: exhausted.map(({ uid, scheduleVersion }) => ({ uid, scheduleVersion })),
         };
       },
       now,
       lease.id(),
     );
-    journal.forget(swept.watermark);
+    dueLog.forget(swept.watermark);
     if (repaired + missed > 0)
       log.warn(
         { repaired, missed },
@@ -108,8 +110,8 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
     return everyMs;
   };
 
-  function dueOf({ uid, generation, limited }: Entry, instant: number): Due & { limited: boolean } {
-    return { runId: runIds.of(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0, limited };
+  function dueOf({ uid, scheduleVersion, limited }: Entry, instant: number): Due & { limited: boolean } {
+    return { runId: runIds.of(uid, instant), uid, scheduleVersion, scheduledFor: instant, knownVersion: 0, limited };
   }
 }
 
@@ -132,8 +134,8 @@ function instantsByTask(ids: Iterable<string>, runIds: RunIds): Map<number, numb
 }
 
 /**
- * One stretch for each task, over all that is late: what was given out in time and never carried out lies between what was
- * not given out at all, and the policy is for the outage as a whole.
+ * One stretch for each task, over all that is late: what was given out in time and never carried out lies between what
+ * was not given out at all, and the policy is for the outage as a whole.
  */
 function stretchesOf(missed: readonly Stretch[], late: readonly DueOccurrence[]): Stretch[] {
   const byEntry = new Map<Entry, { after: number; upTo: number }>();

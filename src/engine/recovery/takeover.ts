@@ -3,7 +3,7 @@
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
-import { type Orphan, takeOrphans } from '../../store/runs/stuck-runs.ts';
+import { type RescuedRun, rescueRunsOfDead } from '../../store/runs/stuck-runs.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 
@@ -26,17 +26,17 @@ export function createTakeoverStep(options: TakeoverOptions): () => Promise<numb
   const { db, time, log, lease, metrics, onTaken, onRetry } = options;
   return async () => {
     if (!lease.held()) return pollMs;
-    const orphans = await takeOrphans(db, batchSize, time.now());
-    tellOf(orphans, log, 'took over the run of a replica whose lease is over');
-    metrics.takenOver(orphans.length);
-    if (orphans.length > 0) onTaken();
-    if (orphans.some((orphan) => orphan.status === 'retrying')) onRetry();
-    return orphans.length === batchSize ? 0 : pollMs;
+    const rescued = await rescueRunsOfDead(db, batchSize, time.now());
+    tellOf(rescued, log, 'took over the run of a replica whose lease is over');
+    metrics.takenOver(rescued.length);
+    if (rescued.length > 0) onTaken();
+    if (rescued.some((stuckRun) => stuckRun.status === 'retrying')) onRetry();
+    return rescued.length === batchSize ? 0 : pollMs;
   };
 }
 
 /** One line for each run that was taken away from its owner. */
-export function tellOf(orphans: readonly Orphan[], log: Logger, what: string): void {
-  for (const { runId, taskId, owner, attempt, status } of orphans)
+export function tellOf(rescued: readonly RescuedRun[], log: Logger, what: string): void {
+  for (const { runId, taskId, owner, attempt, status } of rescued)
     log.warn({ runId, taskId, from: owner, attempt, status }, what);
 }

@@ -1,8 +1,8 @@
-/** The journal: what the timetable gave out since the watermark, for the sweep to look for. */
+/** The due log: what the timetable gave out since the watermark, for the sweep to look for. */
 
 import type { DueOccurrence, MissedStretch } from './timetable.ts';
 
-export type Journal = {
+export type DueLog = {
   add(due: readonly DueOccurrence[], missed: readonly MissedStretch[]): void;
   /** What was given out for instants after `watermark` and up to `horizon`. */
   within(watermark: number, horizon: number): { due: DueOccurrence[]; missed: MissedStretch[] };
@@ -10,7 +10,7 @@ export type Journal = {
   forget(watermark: number): void;
 };
 
-export function createJournal(): Journal {
+export function createDueLog(): DueLog {
   let due: DueOccurrence[] = [];
   let missed: MissedStretch[] = [];
   return {

@@ -2,7 +2,9 @@
 
 import { secondsPerPriority } from '../../store/runs/claims.ts';
 
-/** The least comes first: by instant (epoch milliseconds), each step of priority being worth some seconds of waiting. */
-export function rankOf(instant: number, priority: number): number {
+/**
+ * The least comes first: by instant (epoch milliseconds), each step of priority being worth some seconds of waiting.
+ */
+export function effectiveDueTime(instant: number, priority: number): number {
   return instant - priority * secondsPerPriority * 1_000;
 }

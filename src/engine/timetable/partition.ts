@@ -4,12 +4,12 @@ import { createHash } from 'node:crypto';
 import { compareZoneData, newestZoneData } from '../../domain/schedule/zones/zone-data.ts';
 import type { Peer } from '../../store/cluster/replicas.ts';
 
-export type Share = {
+export type Partition = {
   /** These are the replicas that live: this one, and the others. */
   follow(own: string, peers: readonly Peer[]): void;
   /**
-   * Whether this replica comes first for the task; true for all of them while it knows of no other. `zoned` where the task's
-   * instants depend on time zone data.
+   * Whether this replica comes first for the task; true for all of them while it knows of no other. `zoned` where the
+   * task's instants depend on time zone data.
    */
   isOwn(uid: number, zoned: boolean): boolean;
   /** Whether it may claim the task's occurrences at all. */
@@ -33,10 +33,10 @@ export type ZoneData = {
  * goes, only its own tasks move, evenly to the others. Two replicas that see different others may both come first for a
  * task, or none: the fence and the hand-over after a while are for that.
  *
- * Where replicas have different time zone data they would fire a daily task at two instants of a day, which no fence can
- * see. So tasks in a zone are for those with the newest data alone.
+ * Where replicas have different time zone data they would fire a daily task at two instants of a day, which no fence
+ * can see. So tasks in a zone are for those with the newest data alone.
  */
-export function createShare(tz: string | null): Share {
+export function createPartition(tz: string | null): Partition {
   let own = 0;
   let others: number[] = [];
   let othersForZoned: number[] = [];

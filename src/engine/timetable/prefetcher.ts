@@ -1,22 +1,25 @@
-/** Reads the plans of what is due in a moment, so that claims need not bring them when everybody waits for them. */
+/**
+ * Reads the task snapshots of what is due in a moment, so that claims need not bring them when everybody waits for
+ * them.
+ */
 
 import type { LruCache } from '../../domain/lru-cache.ts';
 import { isZoned } from '../../domain/schedule/schedule.ts';
 import type { HttpTarget } from '../../domain/target/target.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
-import { type Plan, readPlans } from '../../store/runs/claims.ts';
+import { readSnapshots, type TaskSnapshot } from '../../store/runs/claims.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
-import type { Share } from './partition.ts';
+import type { Partition } from './partition.ts';
 import type { Timetable } from './timetable.ts';
 
 export type PrefetcherOptions = {
   db: Queryable;
   time: DatabaseTime;
   timetable: Pick<Timetable, 'dueBy' | 'next'>;
-  plans: LruCache<number, Plan>;
+  snapshots: LruCache<number, TaskSnapshot>;
   /** Whether this replica is the one to claim a task's occurrences first. */
-  isOwn: Share['isOwn'];
+  isOwn: Partition['isOwn'];
   lease: Pick<Lease, 'held'>;
   /** Does for a target what can be done before it is called. */
   prepare: (target: HttpTarget) => void;
@@ -29,25 +32,25 @@ const most = 10_000;
 const batchSize = 500;
 
 /**
- * The step of its loop. What it reads is only remembered: a claim says which version it knows, and gets the plan where
- * that has changed meanwhile.
+ * The step of its loop. What it reads is only remembered: a claim says which version it knows, and gets the task
+ * snapshot where that has changed meanwhile.
  */
 export function createPrefetchStep(options: PrefetcherOptions): () => Promise<number> {
-  const { db, time, timetable, plans, isOwn, lease, prepare } = options;
+  const { db, time, timetable, snapshots, isOwn, lease, prepare } = options;
   return async () => {
     const now = time.now();
-    // While a herd drains its claims bring the plans: what is read besides would only push out others.
+    // While a burst drains its claims bring the task snapshots: what is read besides would only push out others.
     if (!lease.held() || timetable.next() <= now) return everyMs;
     const wanted = timetable
       .dueBy(now + aheadMs, most)
-      .filter(({ uid, timing }) => !plans.has(uid) && isOwn(uid, isZoned(timing.schedule)))
+      .filter(({ uid, timing }) => !snapshots.has(uid) && isOwn(uid, isZoned(timing.schedule)))
       .map(({ uid }) => uid);
     for (let start = 0; start < wanted.length; start += batchSize) {
       // Those that are gone leave the timetable by themselves.
-      const found = await readPlans(db, wanted.slice(start, start + batchSize));
-      for (const [uid, plan] of found) {
-        plans.set(uid, plan);
-        prepare(plan.target);
+      const found = await readSnapshots(db, wanted.slice(start, start + batchSize));
+      for (const [uid, snapshot] of found) {
+        snapshots.set(uid, snapshot);
+        prepare(snapshot.target);
       }
     }
     return everyMs;

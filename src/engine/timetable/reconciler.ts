@@ -18,7 +18,10 @@ export type ReconcilerOptions = {
   timetable: Timetable;
   /** Taken by elapsed time: a promise for each of a hundred thousand tasks would be dear. */
   turns: Turns;
-  /** Up to where every occurrence has its row or its recorded miss (epoch milliseconds): tasks loaded at boot go on from there. */
+  /**
+   * Up to where every occurrence has its row or its recorded miss (epoch milliseconds): tasks loaded at boot go on from
+   * there.
+   */
   watermark: () => Promise<number>;
   /** The timetable changed. */
   onChange: () => void;
@@ -51,7 +54,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
   }
 
   function put(task: TaskTiming, after: number): void {
-    const { uid, id, generation, priority, limited, activeFrom, startsAt, endsAt, jitterMs } = task;
+    const { uid, id, scheduleVersion, priority, limited, activeFrom, startsAt, endsAt, jitterMs } = task;
     const schedule = compileSchedule(task.schedule, calendar);
     if (schedule === null) {
       log.error(
@@ -62,18 +65,18 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
     }
     const timing = { uid, schedule, activeFrom, startsAt, endsAt, jitterMs };
     const occurs = timetable.put(
-      { uid, id, generation, priority, limited, timing, misfire: ruleOf(task.misfire) },
+      { uid, id, scheduleVersion, priority, limited, timing, misfire: ruleOf(task.misfire) },
       after,
     );
     if (!occurs && schedule.kind !== 'manual' && options.mayClaim(isZoned(schedule)))
-      options.onExhausted({ uid, generation });
+      options.onExhausted({ uid, scheduleVersion });
   }
 
   function follow(task: TaskTiming | InactiveTask): void {
     if (!task.active) {
       timetable.remove(task.uid);
       if (task.deleted) options.onDeleted(task.id);
-    } else if (!timetable.has(task.uid, task.generation)) put(task, task.activeFrom);
+    } else if (!timetable.has(task.uid, task.scheduleVersion)) put(task, task.activeFrom);
     else timetable.adjust(task.uid, { priority: task.priority, misfire: ruleOf(task.misfire), limited: task.limited });
   }
 

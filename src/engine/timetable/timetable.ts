@@ -2,14 +2,14 @@
 
 import type { MisfireRule } from '../../domain/schedule/misfire.ts';
 import { nextOccurrence, type Timing } from '../../domain/schedule/occurrence.ts';
-import { rankOf } from './effective-due-time.ts';
+import { effectiveDueTime } from './effective-due-time.ts';
 import { createHeap, type Heap, type HeapItem } from './heap.ts';
 
 /** A task in the timetable; `key` is its next occurrence in epoch milliseconds, Infinity when none is left. */
 export type Entry = HeapItem & {
   uid: number;
   id: string;
-  generation: number;
+  scheduleVersion: number;
   priority: number;
   limited: boolean;
   timing: Timing;
@@ -17,7 +17,10 @@ export type Entry = HeapItem & {
   misfire: MisfireRule;
 };
 
-/** An occurrence whose time has come. `nextAt` is its task's next one in epoch milliseconds, Infinity when there is none. */
+/**
+ * An occurrence whose time has come. `nextAt` is its task's next one in epoch milliseconds, Infinity when there is
+ * none.
+ */
 export type DueOccurrence = { entry: Entry; instant: number; nextAt: number };
 
 /** A task's occurrences from the first one after `after` up to `upTo`: found later than their grace. */
@@ -26,33 +29,33 @@ export type MissedStretch = { entry: Entry; after: number; upTo: number; nextAt:
 export type Timetable = {
   /** How many tasks it holds. */
   size(): number;
-  has(uid: number, generation: number): boolean;
+  has(uid: number, scheduleVersion: number): boolean;
   /**
-   * Puts a task in, or in place of its earlier generation, with its first occurrence after `after`. False when it has
-   * none.
+   * Puts a task in, or in place of its earlier schedule version, with its first occurrence after `after`. False when it
+   * has none.
    */
   put(task: Omit<Entry, 'key' | 'place'>, after: number): boolean;
   remove(uid: number): void;
   /** Changes what does not change when the task is due. */
   adjust(uid: number, to: Pick<Entry, 'priority' | 'misfire' | 'limited'>): void;
-  /** The earliest instant of all, or of those that come before `rank` alone; Infinity when there is none. */
-  next(rank?: number): number;
+  /** The earliest instant of all, or of those that come before `effectiveDueAt` alone; Infinity when there is none. */
+  next(effectiveDueAt?: number): number;
   /** At most `limit` of the tasks that are due by this instant, by priority, in no further order. They stay. */
   dueBy(instant: number, limit: number): Entry[];
   /**
    * Takes out at most `limit` of the occurrences up to `now`, in the order in which they are to start: by instant, each
-   * step of priority being worth some seconds of waiting. Those beyond their grace come as stretches, however many they are.
-   * With a `rank`, only what comes before it. Ends early when `mayGoOn` says no: the next occurrence of a rare schedule is
-   * dear.
+   * step of priority being worth some seconds of waiting. Those beyond their grace come as stretches, however many they
+   * are. With a `effectiveDueAt`, only what comes before it. Ends early when `mayGoOn` says no: the next occurrence of
+   * a rare schedule is dear.
    */
   takeDue(
     now: number,
     limit: number,
-    rank?: number,
+    effectiveDueAt?: number,
     mayGoOn?: () => boolean,
   ): { due: DueOccurrence[]; missed: MissedStretch[] };
   /** Takes out this occurrence; null when it is not the task's next any more. */
-  takeOne(uid: number, generation: number, instant: number): DueOccurrence | null;
+  takeOne(uid: number, scheduleVersion: number, instant: number): DueOccurrence | null;
 };
 
 export function createTimetable(): Timetable {
@@ -76,11 +79,11 @@ export function createTimetable(): Timetable {
     else heapOf(entry.priority).put(entry);
   }
 
-  function earliest(rank = Infinity): number {
+  function earliest(effectiveDueAt = Infinity): number {
     let instant = Infinity;
     for (const [priority, heap] of heaps) {
       const key = heap.first()?.key ?? Infinity;
-      if (rankOf(key, priority) < rank) instant = Math.min(instant, key);
+      if (effectiveDueTime(key, priority) < effectiveDueAt) instant = Math.min(instant, key);
     }
     return instant;
   }
@@ -92,9 +95,9 @@ export function createTimetable(): Timetable {
     for (const [priority, heap] of heaps) {
       const entry = heap.first();
       if (entry === undefined || entry.key > now) continue;
-      const rank = rankOf(entry.key, priority);
-      if (rank >= least) continue;
-      least = rank;
+      const effectiveDueAt = effectiveDueTime(entry.key, priority);
+      if (effectiveDueAt >= least) continue;
+      least = effectiveDueAt;
       first = entry;
     }
     return first;
@@ -102,12 +105,13 @@ export function createTimetable(): Timetable {
 
   return {
     size: () => byUid.size,
-    has: (uid, generation) => byUid.get(uid)?.generation === generation,
+    has: (uid, scheduleVersion) => byUid.get(uid)?.scheduleVersion === scheduleVersion,
     put(task, after) {
       this.remove(task.uid);
-      const { uid, id, generation, priority, limited, timing, misfire } = task;
-      // Each by its name: V8 makes copies with `...` of ever new shapes, and what reads ten thousand of them takes six times as long.
-      const entry: Entry = { key: Infinity, place: -1, uid, id, generation, priority, limited, timing, misfire };
+      const { uid, id, scheduleVersion, priority, limited, timing, misfire } = task;
+      // Each by its name: V8 makes copies with `...` of ever new shapes, and what reads ten thousand of them takes six
+      // times as long.
+      const entry: Entry = { key: Infinity, place: -1, uid, id, scheduleVersion, priority, limited, timing, misfire };
       byUid.set(entry.uid, entry);
       advance(entry, after);
       return entry.key !== Infinity;
@@ -154,9 +158,9 @@ export function createTimetable(): Timetable {
       }
       return { due, missed };
     },
-    takeOne(uid, generation, instant) {
+    takeOne(uid, scheduleVersion, instant) {
       const entry = byUid.get(uid);
-      if (entry?.generation !== generation || entry.key !== instant) return null;
+      if (entry?.scheduleVersion !== scheduleVersion || entry.key !== instant) return null;
       advance(entry, instant);
       return { entry, instant, nextAt: entry.key };
     },

@@ -2,14 +2,14 @@
 
 import type { Dispatcher } from 'undici';
 import type { Clock, Timer } from '../../clock.ts';
-import { postponedOutcome } from '../deferred.ts';
+import { deferredOutcome } from '../deferred.ts';
 import type { Attempt, Outcome } from '../executor.ts';
 import { judgeLimit, keepLimit, takeChunk } from './answer/answer.ts';
 import { encodingsOf } from './answer/decoding.ts';
 import { judgeAnswer } from './answer/judged-answer.ts';
 import type { Judge } from './answer/judging.ts';
-import type { Lane } from './connections/connection-slot.ts';
-import type { Lanes } from './connections/connection-slots.ts';
+import type { ConnectionSlot } from './connections/connection-slot.ts';
+import type { ConnectionSlots } from './connections/connection-slots.ts';
 import {
   answeredOutcome,
   brokenOutcome,
@@ -26,11 +26,14 @@ const ended = new Error('the attempt is over');
 
 export type CallOptions = {
   clock: Clock;
-  lanes: Lanes;
+  slots: ConnectionSlots;
   judge: Judge;
   attempt: Attempt;
   target: PreparedTarget;
-  /** Called once, when a connection is free, with the milliseconds left: what depends on the time is made as late as possible. */
+  /**
+   * Called once, when a connection is free, with the milliseconds left: what depends on the time is made as late as
+   * possible.
+   */
   buildRequest(leftMs: number): HttpRequest;
   /** Monotonic milliseconds. */
   deadline: number;
@@ -39,14 +42,15 @@ export type CallOptions = {
 };
 
 /**
- * Makes the call and reports its outcome once, through `report` and never by throwing. A call whose
- * reused connection broke before any byte of an answer is sent once more, as it was, on a new one, unless it is to be sent
- * at most once. The returned function ends the call early as cancelled, for the reason given. Once reported, the connection
- * of an unfinished call is cut. Where no connection becomes free for it, it is postponed: a target that was not called has not failed.
+ * Makes the call and reports its outcome once, through `report` and never by throwing. A call whose reused connection
+ * broke before any byte of an answer is sent once more, as it was, on a new one, unless it is to be sent at most once.
+ * The returned function ends the call early as cancelled, for the reason given. Once reported, the connection of an
+ * unfinished call is cut. Where no connection becomes free for it, it is deferred: a target that was not called has not
+ * failed.
  */
 export function startCall({
   clock,
-  lanes,
+  slots,
   judge,
   attempt,
   target,
@@ -57,7 +61,7 @@ export function startCall({
   const received = nothingReceived();
   let isOver = false;
   let hasEntered = false;
-  let lane: Lane | null = null;
+  let slot: ConnectionSlot | null = null;
   let request: HttpRequest | null = null;
   let withdraw: (() => void) | null = null;
   let timer: Timer = clock.after(Math.max(0, Math.ceil(deadline - clock.monotonic())), checkDeadline);
@@ -85,7 +89,7 @@ export function startCall({
     if (isOver) return;
     end(outcome);
     withdraw?.();
-    lane?.destroy(ended);
+    slot?.destroy(ended);
   }
 
   function checkDeadline(): void {
@@ -93,19 +97,19 @@ export function startCall({
     // Timers may fire up to a millisecond before their time.
     if (left > 0) timer = clock.after(Math.ceil(left), checkDeadline);
     else if (hasEntered) stop(timedOutOutcome(received, attempt.timeoutMs));
-    else stop(postponedOutcome(lanes.pauseMs(), 'origin_full'));
+    else stop(deferredOutcome(slots.pauseMs(), 'origin_full'));
   }
 
   function leave(reusable: boolean): void {
-    if (lane === null) return;
-    const used = lane;
-    lane = null;
-    lanes.leave(used, reusable);
+    if (slot === null) return;
+    const used = slot;
+    slot = null;
+    slots.leave(used, reusable);
   }
 
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart() {
-      lane?.started();
+      slot?.started();
     },
     onResponseStart({ rawHeaders }, status, headers) {
       if (status < 200 || isOver) return;
@@ -123,7 +127,7 @@ export function startCall({
     onResponseData(_controller, chunk) {
       if (isOver || received.isWhole || takeChunk(received.answer, chunk)) return;
       complete();
-      lane?.destroy(ended);
+      slot?.destroy(ended);
     },
     onResponseEnd() {
       leave(true);
@@ -134,7 +138,7 @@ export function startCall({
         leave(false);
         return;
       }
-      if (!isOver && !attempt.atMostOnce && lane?.failedOnReuse()) {
+      if (!isOver && !attempt.atMostOnce && slot?.failedOnReuse()) {
         // The client is still amid its own bookkeeping for the connection that broke.
         queueMicrotask(send);
         return;
@@ -153,21 +157,21 @@ export function startCall({
     }
     try {
       request ??= buildRequest(deadline - clock.monotonic());
-      lane?.send(request, handler, attempt.atMostOnce);
+      slot?.send(request, handler, attempt.atMostOnce);
     } catch (error) {
       leave(true);
       end(brokenOutcome(received, error));
     }
   }
 
-  function begin(given: Lane): void {
-    lane = given;
+  function begin(given: ConnectionSlot): void {
+    slot = given;
     hasEntered = true;
     if (isOver) leave(true);
     else send();
   }
 
-  withdraw = lanes.enter(begin, (pauseMs) => end(postponedOutcome(pauseMs, 'origin_full')), attempt.rank);
+  withdraw = slots.enter(begin, (pauseMs) => end(deferredOutcome(pauseMs, 'origin_full')), attempt.effectiveDueAt);
 
   return (message) => stop(cancelledOutcome(received, message));
 }

@@ -2,14 +2,14 @@
 
 import { createHmac } from 'node:crypto';
 import type { Clock, Timer } from '../../clock.ts';
-import { type BagItem, createBag } from '../../domain/indexed-list.ts';
+import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
 import { createInstantFormat } from '../../domain/input/instant.ts';
 import type { ProxyChoice } from '../../domain/target/proxy.ts';
 import type { HttpTarget } from '../../domain/target/target.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from '../executor.ts';
 import { createJudge } from './answer/judging.ts';
 import { startCall } from './call.ts';
-import { createLanes, type Lanes } from './connections/connection-slots.ts';
+import { type ConnectionSlots, createConnectionSlots } from './connections/connection-slots.ts';
 import { createConnector, type ResolveHost } from './connections/connector.ts';
 import { createSecured } from './connections/secured.ts';
 import { createTunnel } from './connections/tunnel.ts';
@@ -21,7 +21,9 @@ import { createRouter, type Route } from './route.ts';
 
 export type HttpExecutorOptions = {
   clock: Clock;
-  /** Epoch milliseconds by the database's clock: a replica's own may be wrong, and targets judge by what they are told. */
+  /**
+   * Epoch milliseconds by the database's clock: a replica's own may be wrong, and targets judge by what they are told.
+   */
   now(): number;
   /** For `user-agent`. */
   version: string;
@@ -30,10 +32,12 @@ export type HttpExecutorOptions = {
   randomBytes(size: number): Buffer;
   /** A random number in [0, 1). */
   random(): number;
-  /** Sockets in use at once to one origin. More calls than that wait while others end, and are postponed when none does. */
+  /**
+   * Sockets in use at once to one origin. More calls than that wait while others end, and are deferred when none does.
+   */
   maxConnectionsPerOrigin: number;
   /** A call was not made because no socket became free for it. */
-  onPostponed(): void;
+  onDeferred(): void;
   /** All of an origin's sockets are taken by calls that do not end; or that is over. */
   onSaturated(origin: string, isSaturated: boolean): void;
   resolve: ResolveHost;
@@ -46,15 +50,21 @@ export type HttpExecutorOptions = {
 export type HttpExecutor = {
   /** Without an AbortSignal, which would make a call half as dear again (measured). */
   execute: Executor;
-  /** Does ahead what is the same for every call of a target, and keeps it as long as the target; nothing where its URL is none. */
+  /**
+   * Does ahead what is the same for every call of a target, and keeps it as long as the target; nothing where its URL
+   * is none.
+   */
   prepare(target: HttpTarget): void;
-  /** Scheme, host and port of where a target is, and what else sets its connections apart; its URL as it stands where that is none, which only a call of it tells. */
+  /**
+   * Scheme, host and port of where a target is, and what else sets its connections apart; its URL as it stands where
+   * that is none, which only a call of it tells.
+   */
   originOf(target: HttpTarget): string;
   /** Ends all calls as cancelled and closes all connections. Later calls are cancelled at once. */
   close(): void;
 };
 
-type Call = BagItem & { cancel: (message: string) => void };
+type Call = IndexedItem & { cancel: (message: string) => void };
 
 /** Routes kept with nothing to do: how long in milliseconds, and how many. */
 const idleRouteMs = 60_000;
@@ -82,8 +92,8 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   );
   const judge = createJudge(clock, options.judgeScript ?? new URL('./answer/judge-worker.js', import.meta.url));
   const preparedTargets = new WeakMap<HttpTarget, PreparedTarget>();
-  const routes = new Map<string, Lanes>();
-  const calls = createBag<Call>();
+  const routes = new Map<string, ConnectionSlots>();
+  const calls = createIndexedList<Call>();
   let sweeper: Timer | null = null;
   let isClosed = false;
   /** Whoever asks where a target is calls it next. */
@@ -98,29 +108,29 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     return lastPrepared;
   }
 
-  function lanesTo({ key, origin, proxy, tls }: Route): Lanes {
-    let lanes = routes.get(key);
-    if (lanes === undefined) {
+  function slotsTo({ key, origin, proxy, tls }: Route): ConnectionSlots {
+    let slots = routes.get(key);
+    if (slots === undefined) {
       if (routes.size >= idleRoutes) forgetIdle(0);
-      lanes = createLanes(origin, maxConnectionsPerOrigin, {
+      slots = createConnectionSlots(origin, maxConnectionsPerOrigin, {
         clock,
         random,
         connector: createSecured(proxy === null ? createConnector(connecting) : createTunnel(proxy, connecting), tls),
         onSaturated: (isSaturated) => options.onSaturated(key, isSaturated),
       });
-      routes.set(key, lanes);
+      routes.set(key, slots);
       sweeper ??= clock.after(idleRouteMs, sweep);
     }
-    return lanes;
+    return slots;
   }
 
   function forgetIdle(longerThanMs: number): void {
     const now = clock.monotonic();
-    for (const [key, lanes] of routes) {
-      const since = lanes.idleSince();
+    for (const [key, slots] of routes) {
+      const since = slots.idleSince();
       if (since === null || now - since < longerThanMs) continue;
       routes.delete(key);
-      lanes.destroy(closing);
+      slots.destroy(closing);
     }
   }
 
@@ -139,7 +149,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     const request = (leftMs: number) => buildRequest(target, attempt, from, leftMs);
     return startCall({
       clock,
-      lanes: lanesTo(target.route),
+      slots: slotsTo(target.route),
       judge,
       attempt,
       target,
@@ -149,7 +159,10 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     });
   }
 
-  /** Starts the calls of an attempt that follows redirects: all before one deadline, and what proves who calls for its own origin. */
+  /**
+   * Starts the calls of an attempt that follows redirects: all before one deadline, and what proves who calls for its
+   * own origin.
+   */
   function hopsOf(attempt: Attempt): StartHop {
     const deadline = clock.monotonic() + attempt.timeoutMs;
     return ({ target, isForeign }, report) =>
@@ -160,16 +173,16 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
 
   function execute(attempt: Attempt): StartedAttempt {
     const call: Call = { place: -1, cancel: () => {} };
-    let isPutOff = false;
+    let isDeferred = false;
     const outcome = new Promise<Outcome>((resolve) => {
       if (isClosed) return resolve(cancelledOutcome(nothingReceived(), shutDown));
       let isOver = false;
       const report = (outcome: Outcome) => {
         isOver = true;
         calls.remove(call);
-        if (outcome.postponed !== null) {
-          isPutOff = true;
-          options.onPostponed();
+        if (outcome.deferred !== null) {
+          isDeferred = true;
+          options.onDeferred();
         }
         resolve(outcome);
       };
@@ -183,7 +196,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
         resolve(brokenOutcome(nothingReceived(), error));
       }
     });
-    return { outcome, cancel: () => call.cancel(givenUp), isPutOff };
+    return { outcome, cancel: () => call.cancel(givenUp), isDeferred };
   }
 
   return {
@@ -204,7 +217,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
       judge.close();
       // Each takes itself out.
       for (const { cancel } of [...calls.items()]) cancel(shutDown);
-      for (const lanes of routes.values()) lanes.destroy(closing);
+      for (const slots of routes.values()) slots.destroy(closing);
       routes.clear();
     },
   };

@@ -26,7 +26,9 @@ export const refusedCode = 'TARGET_REFUSED';
 
 const proxyCode = 'PROXY_FAILED';
 
-/** The error of a proxy that does not let a call through: by the status of its answer, or because it cannot be reached. */
+/**
+ * The error of a proxy that does not let a call through: by the status of its answer, or because it cannot be reached.
+ */
 export function proxyError(status: number | null, cause?: unknown): Error {
   return Object.assign(new Error('the proxy failed', { cause }), { code: proxyCode, status });
 }
@@ -139,7 +141,7 @@ function outcome(
     retryAfterMs: error === null ? null : retryAfterMs,
     isFinal: httpStatus === doNotRetry,
     viaFallback: false,
-    postponed: null,
+    deferred: null,
   };
 }
 
@@ -186,7 +188,10 @@ function connectFailures(error: Error): string[] {
   });
 }
 
-/** OpenSSL's verification results have no common prefix; Node's documentation lists them under "X509 certificate error codes". */
+/**
+ * OpenSSL's verification results have no common prefix; Node's documentation lists them under "X509 certificate error
+ * codes".
+ */
 function isTlsCode(code: string): boolean {
   return /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERROR_IN_|INVALID_CA|PATH_LENGTH_|INVALID_PURPOSE|HOSTNAME_MISMATCH)/.test(
     code,

@@ -18,8 +18,8 @@ export type ProxyRules = { http: string | null; https: string | null; none: stri
 type Exception = { rules: AddressRules; port: string | null };
 
 /**
- * `none` holds names (with all names below them), addresses, networks and `*`, separated by commas or blanks, each with a
- * port or without. What is none of these is passed over, as it is by others who read this variable.
+ * `none` holds names (with all names below them), addresses, networks and `*`, separated by commas or blanks, each with
+ * a port or without. What is none of these is passed over, as it is by others who read this variable.
  */
 export function createProxyChoice({ http, https, none }: ProxyRules): ProxyChoice {
   const proxies = { 'http:': http && readProxy(http), 'https:': https && readProxy(https) };

@@ -22,8 +22,9 @@ const mostRedirects = 5;
 const bodyHeaders = ['content-type', 'content-encoding', 'content-language', 'content-location'];
 
 /**
- * Calls `first` and goes on to where the answers point, at most five times. Reports once: the last answer, or why it could
- * not be followed. 301, 302 and 303 make a GET, or leave a HEAD; 307 and 308 keep method and body (RFC 9110 §15.4).
+ * Calls `first` and goes on to where the answers point, at most five times. Reports once: the last answer, or why it
+ * could not be followed. 301, 302 and 303 make a GET, or leave a HEAD; 307 and 308 keep method and body (RFC 9110
+ * §15.4).
  */
 export function followRedirects(
   first: PreparedTarget,
@@ -95,9 +96,9 @@ function trustAlone(tls: PreparedTarget['ownTls']): PreparedTarget['ownTls'] {
 /** Of a later call: its failure says where it was, and a target that was called once is not one that was not called. */
 function afterRedirects(outcome: Outcome, hop: Hop): Outcome {
   const where = `after a redirect to ${hop.target.route.origin}`;
-  if (outcome.status === 'postponed') {
+  if (outcome.status === 'deferred') {
     const error = { kind: 'unavailable' as const, message: `${where}: no connection to it became free` };
-    return { ...outcome, status: 'failed', error, postponed: null };
+    return { ...outcome, status: 'failed', error, deferred: null };
   }
   if (outcome.error === null || outcome.status === 'cancelled') return outcome;
   return { ...outcome, error: { ...outcome.error, message: `${where}: ${outcome.error.message}` } };

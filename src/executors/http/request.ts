@@ -33,7 +33,10 @@ export type HttpRequest = {
   method: HttpMethod;
   headers: string[];
   body: Buffer | string | null;
-  /** The same for all calls on a connection: else the HTTP client takes it from `Host`, and connects again where that differs. */
+  /**
+   * The same for all calls on a connection: else the HTTP client takes it from `Host`, and connects again where that
+   * differs.
+   */
   servername: string;
 };
 
@@ -140,7 +143,10 @@ function asJson(headers: readonly string[]): string[] {
   );
 }
 
-/** Text as a header's value. Where it is not ASCII its other characters are percent-encoded, as UTF-8, and so are its percent signs. */
+/**
+ * Text as a header's value. Where it is not ASCII its other characters are percent-encoded, as UTF-8, and so are its
+ * percent signs.
+ */
 function headerText(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : text.replace(/[^\x20-\x24\x26-\x7e]+/gu, encodeURIComponent);
 }

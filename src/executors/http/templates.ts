@@ -13,10 +13,10 @@ import type { Trials } from './trials.ts';
 const mostProven = 10_000;
 
 /**
- * `execute` for targets without templates as it is; for those with, once they are filled in. `previousOf` gives the task's
- * last run before one that is over; it is asked only where a template names it. What a target needs once is kept as long as
- * the target itself. The first attempt with these templates of the task goes by way of `trials`: not so those that come with
- * another copy of the target, as runs by hand do.
+ * `execute` for targets without templates as it is; for those with, once they are filled in. `previousOf` gives the
+ * task's last run before one that is over; it is asked only where a template names it. What a target needs once is kept
+ * as long as the target itself. The first attempt with these templates of the task goes by way of `trials`: not so
+ * those that come with another copy of the target, as runs by hand do.
  */
 export function fillInTemplates(
   execute: Executor,
@@ -122,6 +122,6 @@ function notFilledIn(detail: string): Outcome {
 }
 
 function failed(error: Outcome['error'], isFinal: boolean): Outcome {
-  const nothing = { httpStatus: null, output: null, truncated: false, retryAfterMs: null, postponed: null };
+  const nothing = { httpStatus: null, output: null, truncated: false, retryAfterMs: null, deferred: null };
   return { status: 'failed', error, isFinal, viaFallback: false, ...nothing };
 }

@@ -1,7 +1,7 @@
 /**
- * Fills in a template for the first time only once that is noted, so that a template that ends the process is known by what
- * the process left behind. What one process died of is filled in alone: the next death then has one cause. What two died of
- * is not filled in any more.
+ * Fills in a template for the first time only once that is noted, so that a template that ends the process is known by
+ * what the process left behind. What one process died of is filled in alone: the next death then has one cause. What
+ * two died of is not filled in any more.
  */
 
 import type { Clock } from '../../clock.ts';
@@ -95,11 +95,11 @@ export function createTrials(options: TrialsOptions): Trials {
       waiting = [];
       isEndDue = false;
       const died = batch.length === 0 ? new Map<string, number>() : await begin(batch, 0);
-      const isDoubtful = ({ taskId }: Trial) => (died.get(taskId) ?? 0) > 0;
-      const others = batch.filter((trial) => !isDoubtful(trial));
+      const isUnconfirmed = ({ taskId }: Trial) => (died.get(taskId) ?? 0) > 0;
+      const others = batch.filter((trial) => !isUnconfirmed(trial));
       for (const trial of others) trial.fill();
       await end(others);
-      for (const trial of batch.filter(isDoubtful)) await tryAlone(trial);
+      for (const trial of batch.filter(isUnconfirmed)) await tryAlone(trial);
     }
     isBusy = false;
   }

@@ -1,4 +1,4 @@
-/** Calls that a replica makes to itself at its start, so that V8 has compiled their way when the first herd comes. */
+/** Calls that a replica makes to itself at its start, so that V8 has compiled their way when the first burst comes. */
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -15,7 +15,7 @@ export type WarmUpOptions = {
   newId(): string;
 };
 
-/** From there on more of them made the first herd no quicker (measured): they take a third of a second. */
+/** From there on more of them made the first burst no quicker (measured): they take a third of a second. */
 const calls = 2_000;
 /** Twice as many as an origin that answers quickly has connections: half of them wait for one. */
 const atOnce = 128;
@@ -24,13 +24,14 @@ const longestMs = 1_000;
 const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
 
 /**
- * Makes them, to a server of its own on the loopback address that is gone afterwards. Resolves with how many were answered;
- * rejects where there is no such address.
+ * Makes them, to a server of its own on the loopback address that is gone afterwards. Resolves with how many were
+ * answered; rejects where there is no such address.
  */
 export async function warmUp({ clock, executor, newId }: WarmUpOptions): Promise<number> {
   const server = createServer((socket) => {
     socket.on('error', () => {});
-    // A request of this size comes in one piece; where it does not, an answer too many ends its connection, and no more.
+    // A request of this size comes in one piece; where it does not, an answer too many ends its connection, and no
+    // more.
     socket.on('data', () => socket.write(answer));
   });
   try {
@@ -58,6 +59,6 @@ export async function warmUp({ clock, executor, newId }: WarmUpOptions): Promise
 function attemptOn(target: HttpTarget, id: string, now: number): Attempt {
   return {
     ...{ taskId: id, runId: id, attempt: 1, scheduledFor: now, trigger: 'schedule', target, timeoutMs: longestMs },
-    ...{ fallback: null, about: null, acceptsLater: false, atMostOnce: false, token: null, rank: now },
+    ...{ fallback: null, about: null, acceptsLater: false, atMostOnce: false, token: null, effectiveDueAt: now },
   };
 }

@@ -2,13 +2,16 @@
 
 import { type Role, roles } from '../../domain/role.ts';
 
-/** Who a request is made by. `name` begins with how they signed in: `key:ci`, `jwt:alice`; it is `anonymous` in open mode. */
+/**
+ * Who a request is made by. `name` begins with how they signed in: `key:ci`, `jwt:alice`; it is `anonymous` in open
+ * mode.
+ */
 export type Actor = { name: string; role: Role };
 
 /**
  * Whether everybody who reads this name sees all of it and nothing else: it is stored with every change and stands in
- * logs. At most 256 characters; no controls, no line ends, nothing that is invisible or turns the direction of writing, no
- * blank at an end.
+ * logs. At most 256 characters; no controls, no line ends, nothing that is invisible or turns the direction of writing,
+ * no blank at an end.
  */
 export function isPlainName(text: string): boolean {
   return (

@@ -5,8 +5,8 @@ import type { ApiKey } from '../../settings/values.ts';
 import type { Actor } from './actor.ts';
 
 /**
- * Looks up keys by their SHA-256. Every entry is compared in constant time whether one before it matched or not, so that
- * the time taken tells nothing about the keys. Gives null for an unknown key.
+ * Looks up keys by their SHA-256. Every entry is compared in constant time whether one before it matched or not, so
+ * that the time taken tells nothing about the keys. Gives null for an unknown key.
  */
 export function createKeyLookup(apiKeys: readonly ApiKey[]): (key: string) => Actor | null {
   const entries = apiKeys.map(({ name, role, sha256 }) => ({

@@ -1,4 +1,6 @@
-/** The keys that tokens are checked with: fetched when they are needed, kept, and used on while they cannot be fetched. */
+/**
+ * The keys that tokens are checked with: fetched when they are needed, kept, and used on while they cannot be fetched.
+ */
 
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../../clock.ts';
@@ -15,7 +17,9 @@ export class KeysUnavailable extends Error {}
 const fetchTimeoutMs = 2_000;
 /** Keys younger than this are used without asking. */
 const freshMs = 10 * 60_000;
-/** Older ones are used on while the key set cannot be fetched, so long and no longer: one of them may have been revoked. */
+/**
+ * Older ones are used on while the key set cannot be fetched, so long and no longer: one of them may have been revoked.
+ */
 const usableMs = 6 * 3_600_000;
 /** A failure is remembered: until this is over nobody waits for another try. */
 const failurePauseMs = 5_000;

@@ -5,7 +5,10 @@ import findMyWay, { type HTTPMethod } from 'find-my-way';
 export type AllowedMethods = {
   /** A route was added. */
   add(path: string, methods: string | readonly string[], isPublic: boolean): void;
-  /** The methods of the routes that a path (without its query) matches, and whether one of them is public; null for no route. */
+  /**
+   * The methods of the routes that a path (without its query) matches, and whether one of them is public; null for no
+   * route.
+   */
   of(path: string): { allow: string; isPublic: boolean } | null;
 };
 

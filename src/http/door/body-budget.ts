@@ -42,7 +42,10 @@ export type BodyBudgetOptions<Body> = {
 };
 
 export type BodyBudget<Body> = {
-  /** Whether a body of up to so many bytes may come. `isStranger`: its caller shows no credentials, where they are asked for. */
+  /**
+   * Whether a body of up to so many bytes may come. `isStranger`: its caller shows no credentials, where they are asked
+   * for.
+   */
   take(body: Body, bytes: number, isStranger: boolean): boolean;
   /** The body is read, or nobody reads it any more. */
   giveBack(body: Body): void;

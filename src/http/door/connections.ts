@@ -1,11 +1,12 @@
 /**
- * The connections of the API: one request of each is worked on at a time, what nobody reads is given up, and when there are too
- * many the one goes that has said nothing for longest.
+ * The connections of the API: one request of each is worked on at a time, what nobody reads is given up, and when there
+ * are too many the one goes that has said nothing for longest.
  *
  *   connected → waiting for a request → working (holds a place) → handed over → (read by the client) → waiting …
  *
- * Node hands over all requests that a client sends without waiting for answers (pipelining) at once, and tells nothing of the end of
- * those that it has not begun to answer (Node 20). So they wait here, in order, and only the first has an answer under way.
+ * Node hands over all requests that a client sends without waiting for answers (pipelining) at once, and tells nothing
+ * of the end of those that it has not begun to answer (Node 20). So they wait here, in order, and only the first has an
+ * answer under way.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -78,7 +79,8 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
 
   function opened(socket: Socket): void {
     const connection: Connection = { socket, active: null, queue: [], last: null };
-    // Node takes its own listener away before it hands over a CONNECT, and an error without a listener ends the process.
+    // Node takes its own listener away before it hands over a CONNECT, and an error without a listener ends the
+    // process.
     socket.on('error', () => socket.destroy());
     if (all.size >= most) {
       const [silentest] = silent;

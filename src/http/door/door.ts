@@ -1,6 +1,6 @@
 /**
- * The door of the API: Node's HTTP server, what it reads before a route is looked for, and what it answers by itself. A request
- * beyond the places is refused here, before anything is parsed, asked or logged for it.
+ * The door of the API: Node's HTTP server, what it reads before a route is looked for, and what it answers by itself. A
+ * request beyond the places is refused here, before anything is parsed, asked or logged for it.
  */
 
 import {

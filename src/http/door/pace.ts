@@ -10,8 +10,8 @@ export type Budget = (work: () => void) => (() => void) | null;
 
 /**
  * Runs work at once, up to `perPeriod` times in 50 ms; what is beyond that waits for the next period, in order, up to
- * `mostWaiting`. A client that is told "not now" and asks again at once would otherwise be answered as fast as the machine can,
- * and nothing else would be.
+ * `mostWaiting`. A client that is told "not now" and asks again at once would otherwise be answered as fast as the
+ * machine can, and nothing else would be.
  */
 export function createBudget(perPeriod: number, mostWaiting: number, clock: Clock): Budget {
   let left = perPeriod;
@@ -53,8 +53,8 @@ export function createBudget(perPeriod: number, mostWaiting: number, clock: Cloc
 const oneIn = 10;
 
 /**
- * Makes something at most for a tenth of the time: who asks meanwhile waits, and all who wait share the next one. What is
- * made was begun after it was asked for.
+ * Makes something at most for a tenth of the time: who asks meanwhile waits, and all who wait share the next one. What
+ * is made was begun after it was asked for.
  */
 export function createShared<T>(make: () => Promise<T>, clock: Clock): () => Promise<T> {
   let next: Promise<T> | null = null;

@@ -1,4 +1,7 @@
-/** Reads JSON bodies: as UTF-8 and nothing else, with the line and column of a fault, and large ones without holding others up. */
+/**
+ * Reads JSON bodies: as UTF-8 and nothing else, with the line and column of a fault, and large ones without holding
+ * others up.
+ */
 
 import { mayHoldExactNumbers, readExactJson } from '../../domain/input/exact-json.ts';
 import type { Turns } from '../../turns.ts';

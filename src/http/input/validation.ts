@@ -28,8 +28,8 @@ export function createValidation(schemas: readonly object[]): Validation {
       const { $id: _, ...counts } = countsOf(schema) as { $id?: string };
       const [few, form] = [checkWith(counting.compile(counts)), checkWith(strict.compile(schema))];
       return (value) => {
-        const faults = few(value);
-        return faults.length > 0 ? faults : form(value);
+        const readinessFailures = few(value);
+        return readinessFailures.length > 0 ? readinessFailures : form(value);
       };
     },
     text: (schema) => checkWith(coercing.compile(schema)),
@@ -109,7 +109,9 @@ function fieldErrorOf(error: ErrorObject): FieldError {
 
 type ClosedSchema = { properties?: object; misplaced?: Record<string, string> };
 
-/** An unknown field may belong elsewhere, as the schema's `misplaced` says, or be a known one with a slip in its name. */
+/**
+ * An unknown field may belong elsewhere, as the schema's `misplaced` says, or be a known one with a slip in its name.
+ */
 function detailOfUnknown(name: string, schema: ClosedSchema): string {
   const place = Object.hasOwn(schema.misplaced ?? {}, name) ? schema.misplaced?.[name] : undefined;
   if (place !== undefined) return `is not a known field here; it belongs into ${place}`;

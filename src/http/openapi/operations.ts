@@ -1,4 +1,6 @@
-/** What the contract says of each call beyond its schemas: its name, what it means, its errors, headers and an example. */
+/**
+ * What the contract says of each call beyond its schemas: its name, what it means, its errors, headers and an example.
+ */
 
 import type { HeaderName, ParameterName } from './parts.ts';
 

@@ -1,6 +1,7 @@
 /**
  * Rewrites the schemas that bodies are checked with into those that tools read: no lists of types but `oneOf` of typed
- * branches, no keywords of our own, a named component for whatever says `named`. What `shownAs` gives stands for the rest.
+ * branches, no keywords of our own, a named component for whatever says `named`. What `shownAs` gives stands for the
+ * rest.
  */
 
 export type Schema = { [keyword: string]: unknown };

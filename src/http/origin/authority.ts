@@ -2,7 +2,10 @@
 
 import { isIP } from 'node:net';
 
-/** `name` in one spelling: lower case, no dot at the end, IPv6 without brackets and in its shortest form. `port` null = none given. */
+/**
+ * `name` in one spelling: lower case, no dot at the end, IPv6 without brackets and in its shortest form. `port` null =
+ * none given.
+ */
 export type Authority = { readonly name: string; readonly port: number | null };
 
 /** The authority in a text, or null where it is none. User names are none of it. */

@@ -1,4 +1,6 @@
-/** Where the API stands below a path of its own (BASE_PATH): what comes in loses the prefix, what links back gets it. */
+/**
+ * Where the API stands below a path of its own (BASE_PATH): what comes in loses the prefix, what links back gets it.
+ */
 
 /** Answered with and without the prefix: whoever asks them often does not come through the proxy. */
 const servicePaths = new Set(['/livez', '/readyz', '/healthz', '/metrics']);

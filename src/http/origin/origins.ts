@@ -39,8 +39,8 @@ const exposedHeaders =
   'ETag, Location, Link, Retry-After, X-Request-Id, Idempotency-Replayed, Preference-Applied, WWW-Authenticate, Allow';
 
 /**
- * The CORS headers of an answer, in lower case. Never with credentials: pages send keys and tokens in headers of their own, and
- * cookies mean nothing here. `isPreflight` where a browser asks before the request itself.
+ * The CORS headers of an answer, in lower case. Never with credentials: pages send keys and tokens in headers of their
+ * own, and cookies mean nothing here. `isPreflight` where a browser asks before the request itself.
  */
 export function corsHeaders(
   origin: string | undefined,

@@ -1,4 +1,7 @@
-/** Tells whether a request is meant for this service: what a web page gets a browser to send elsewhere is refused (DNS rebinding). */
+/**
+ * Tells whether a request is meant for this service: what a web page gets a browser to send elsewhere is refused (DNS
+ * rebinding).
+ */
 
 import { type Authority, plainAddress, readAuthority } from './authority.ts';
 
@@ -28,9 +31,9 @@ export type Addressed = {
 export type Verdict = 'own' | 'malformed' | 'foreign';
 
 /**
- * Ours are the loopback names and addresses, the address or name of `HOST`, the address by which the connection came, and
- * `ALLOWED_HOSTS`; with any port, for proxies and port mappings change it. Addresses cannot be rebound, but somebody else's is
- * not ours. HTTP/1.0 without a `Host` is let in: no browser sends it, old health checks do.
+ * Ours are the loopback names and addresses, the address or name of `HOST`, the address by which the connection came,
+ * and `ALLOWED_HOSTS`; with any port, for proxies and port mappings change it. Addresses cannot be rebound, but
+ * somebody else's is not ours. HTTP/1.0 without a `Host` is let in: no browser sends it, old health checks do.
  */
 export function createHostCheck({ host, allowedHosts, isLoopback }: HostSettings): (request: Addressed) => Verdict {
   const configured = readAuthority(host.includes(':') ? `[${host}]` : host)?.name;

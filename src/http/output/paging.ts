@@ -31,8 +31,8 @@ export function upTo<T>(found: readonly T[], limit: number): Found<T> {
 }
 
 /**
- * Answers with a page of what was found, as much as fits; `cursorOf` tells what an item is called in the cursor of the page
- * after it. The items are written in turns with all else.
+ * Answers with a page of what was found, as much as fits; `cursorOf` tells what an item is called in the cursor of the
+ * page after it. The items are written in turns with all else.
  */
 export async function sendPage<T>(
   turns: Turns,

@@ -1,4 +1,6 @@
-/** The text of tasks in lists: written once for each version of a task, and kept for the tasks that were listed last. */
+/**
+ * The text of tasks in lists: written once for each version of a task, and kept for the tasks that were listed last.
+ */
 
 import { LRUCache } from 'lru-cache';
 import type { Role } from '../../domain/role.ts';

@@ -123,8 +123,8 @@ export function runView(run: Run) {
 }
 
 /** A step of priority is a head start of ten seconds among runs that wait. */
-function priorityOf({ dueAt, rank }: Run): number {
-  return Math.round((dueAt.getTime() - rank.getTime()) / (secondsPerPriority * 1_000));
+function priorityOf({ dueAt, effectiveDueAt }: Run): number {
+  return Math.round((dueAt.getTime() - effectiveDueAt.getTime()) / (secondsPerPriority * 1_000));
 }
 
 /** The finished attempts, and the one under way. An only attempt is told by the run itself. */

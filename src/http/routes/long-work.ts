@@ -100,9 +100,9 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
     async (request) => {
       const open = await ownAttempt(request);
       const ending = endingOf((request.body ?? {}) as Completion);
-      const settlement = await endAttempt(db, open, ending, now(), context.share());
-      if (!settlement) throw new ProblemError('illegal_transition', 'the attempt is over');
-      context.runEnded(endedRun(open, settlement));
+      const outcomeWrite = await endAttempt(db, open, ending, now(), context.random01());
+      if (!outcomeWrite) throw new ProblemError('illegal_transition', 'the attempt is over');
+      context.runEnded(endedRun(open, outcomeWrite));
       // Something may wait behind it, or it waits for its next attempt.
       context.signal('waiting');
       context.signal('over');
@@ -139,14 +139,14 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
       },
     },
     async (request) => {
-      const { runId, attempt, plan } = await ownAttempt(request);
+      const { runId, attempt, snapshot } = await ownAttempt(request);
       const { progress } = (request.body ?? {}) as { progress?: unknown };
       const text = progress === undefined ? '' : writeExactJson(progress);
       if (Buffer.byteLength(text) > largestProgress)
         throw invalidField([{ pointer: '#/progress', detail: 'must be at most 4 KiB as JSON' }]);
       if (!isStorable(text))
         throw invalidField([{ pointer: '#/progress', detail: 'must not contain NUL or half a surrogate pair' }]);
-      const run = { runId, attempt, heartbeatMs: heartbeatMsOf(plan) };
+      const run = { runId, attempt, heartbeatMs: heartbeatMsOf(snapshot) };
       if (!(await takeHeartbeat(db, run, progress, now())))
         throw new ProblemError('illegal_transition', 'the attempt is over: stop working on it');
       const shown = await findRun(database, runId);

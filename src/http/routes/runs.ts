@@ -13,7 +13,7 @@ import { makeManualRun, tellManualRun } from '../manual-run.ts';
 import { decodeCursor, sendPage, upTo, uuidText } from '../output/paging.ts';
 import { runView } from '../output/views.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { untilLaneFree } from '../retry-on-conflict.ts';
+import { retryOnConflict } from '../retry-on-conflict.ts';
 import { choices, closed, cursorQuery, instantQuery, limitQuery, pageOf, taskIdParams } from '../schemas/schemas.ts';
 
 const filters = {
@@ -157,7 +157,7 @@ export function runRoutes(app: App, context: HttpContext): void {
         scheduledFor: null,
       };
       const made =
-        target && (await untilLaneFree(() => makeManualRun(context, { ...target, ...asked }, authorOf(request))));
+        target && (await retryOnConflict(() => makeManualRun(context, { ...target, ...asked }, authorOf(request))));
       if (made === null) throw new ProblemError('illegal_transition', 'the task of this run has been deleted');
       tellManualRun(context, made, task?.definition.hooks?.before != null);
       const { runId } = made;

@@ -47,7 +47,7 @@ export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => 
         },
       },
       async (_request, reply) => {
-        const failing = { ...(await context.faults()) };
+        const failing = { ...(await context.readinessFailures()) };
         // Much to do is no reason to send clients elsewhere; that nothing is done any more is.
         if (stuckForMs() > longestStuckMs) failing.api = 'all requests under way have been waiting for long; none ends';
         const healthy = Object.keys(failing).length === 0;
@@ -124,7 +124,7 @@ export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => 
     },
     async () => {
       const replicas = await listReplicas(context.database.pool);
-      const { clock = null } = await context.faults();
+      const { clock = null } = await context.readinessFailures();
       return {
         clock,
         replicas: replicas.map((replica) => ({

@@ -18,7 +18,7 @@ import { type ManualRun, makeManualRun, makeManualRunIn, tellManualRun } from '.
 import { refuseOldZones } from '../old-zones.ts';
 import { nextRuns, runView, taskView } from '../output/views.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { untilLaneFree } from '../retry-on-conflict.ts';
+import { retryOnConflict } from '../retry-on-conflict.ts';
 import { startTask, stopTask, triesOf } from '../revisions.ts';
 import { optional } from '../schemas/parts.ts';
 import { choice, closed, countQuery, instantQuery, taskIdParams } from '../schemas/schemas.ts';
@@ -150,7 +150,7 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
         made = run;
         return { answer: { runId: run.runId }, remember: true };
       };
-      const outcome = await untilLaneFree(async () =>
+      const outcome = await retryOnConflict(async () =>
         keyed === null
           ? { kind: 'done' as const, ...answer(await makeManualRun(context, asked, authorOf(request))) }
           : oncePerKey(database, keyed, now(), async (client) =>

@@ -24,7 +24,7 @@ import { decodeCursor, largestPage, sendWritten, type Written } from '../output/
 import { createTaskTexts } from '../output/task-texts.ts';
 import { taskView } from '../output/views.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { patchTask, replaceTask, settleCut, triesOf } from '../revisions.ts';
+import { patchTask, replaceTask, resolveCut, triesOf } from '../revisions.ts';
 import { choices, closed, cursorQuery, limitQuery, pageOf, taskIdParams } from '../schemas/schemas.ts';
 
 /** So many definitions come from the database at once for a page: at most a dozen megabytes. */
@@ -243,7 +243,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       context.signal('tasks');
       const { missed } = gone;
       await endRunsOf([gone.uid], async () => {
-        if (missed) await settleCut(context, missed);
+        if (missed) await resolveCut(context, missed);
       });
       return reply.code(204).send();
     },

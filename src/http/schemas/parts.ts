@@ -1,6 +1,6 @@
 /**
- * The parts that the schemas are put together from. In the contract a schema has a component of its own where it is `named`,
- * and is replaced by what `shownAs` gives (openapi/plain-schema.ts).
+ * The parts that the schemas are put together from. In the contract a schema has a component of its own where it is
+ * `named`, and is replaced by what `shownAs` gives (openapi/plain-schema.ts).
  */
 
 import { type TSchema, Type } from 'typebox';

@@ -2,7 +2,10 @@
 
 import type { Queryable } from '../postgres/database.ts';
 
-/** `id` keeps the Redis keys of two databases apart; with `secret` the tokens of runs are made, with `runSalt` their ids. */
+/**
+ * `id` keeps the Redis keys of two databases apart; with `secret` the tokens of runs are made, with `runSalt` their
+ * ids.
+ */
 export type Cluster = { id: string; secret: string; runSalt: string };
 
 /** This database's cluster, made by whoever asks first. */

@@ -21,8 +21,8 @@ export type ReplicaState = {
 export type Peer = Pick<ReplicaState, 'id' | 'tz' | 'firing'>;
 
 /**
- * Renews (or takes) the lease of one replica for `ttlMs` from now by the database's clock, which is the answer, in epoch
- * milliseconds with a fraction, with all other live replicas.
+ * Renews (or takes) the lease of one replica for `ttlMs` from now by the database's clock, which is the answer, in
+ * epoch milliseconds with a fraction, with all other live replicas.
  */
 export async function renewLease(
   db: Queryable,

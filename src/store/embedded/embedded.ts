@@ -177,8 +177,8 @@ async function findFault(folder: string, data: string): Promise<string | null> {
 }
 
 /**
- * Makes the data when there is none: under another name, so that a process killed meanwhile leaves no half of it, and in
- * a thread of its own, whose half a gigabyte of memory goes with it. Why it failed, or null.
+ * Makes the data when there is none: under another name, so that a process killed meanwhile leaves no half of it, and
+ * in a thread of its own, whose half a gigabyte of memory goes with it. Why it failed, or null.
  */
 async function makeData(folder: string, data: string, onNew: (folder: string) => void): Promise<string | null> {
   const unfinished = join(folder, unfinishedName);
@@ -214,9 +214,9 @@ type Thread = {
 };
 
 /**
- * How V8 runs threads that are started from now on; this one, whose heap is laid out, stays as it is. The young generation
- * that a burst of calls needs is of no use to Postgres. Compiling its WebAssembly a second time, for speed, leaves 60 MB that
- * the allocator does not give back; without it a statement takes about a third more CPU (measured).
+ * How V8 runs threads that are started from now on; this one, whose heap is laid out, stays as it is. The young
+ * generation that a burst of calls needs is of no use to Postgres. Compiling its WebAssembly a second time, for speed,
+ * leaves 60 MB that the allocator does not give back; without it a statement takes about a third more CPU (measured).
  */
 const threadFlags = ['--min-semi-space-size=1', '--max-semi-space-size=4', '--liftoff-only'];
 

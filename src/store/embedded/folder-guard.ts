@@ -29,17 +29,17 @@ const beatMs = 2_000;
 const silenceMs = 10_000;
 const lookMs = 250;
 /** Time for another who took the folder at the same moment to have written over the note. */
-const settleMs = 500;
+const quietMs = 500;
 /** Time for the holder of the lock, which it takes first, to have written its note. */
 const noteMs = 1_000;
 
 /**
- * Takes the folder for this process, or says who has it. On one machine a lock of the operating system decides, free again
- * whatever way its holder ended. Where that lock is not shared (another container or machine with the same volume), a
- * note that is touched every two seconds does: to take over from a holder there takes ten seconds of silence, measured
- * by our clock alone. The same is true where the lock is held by somebody who cannot prove to know the note: any user of the
- * machine may take its name. `onLost` is called when another process has taken the folder all the same, as it may from
- * one that was frozen for longer than that. Rejects when the folder cannot be read or written.
+ * Takes the folder for this process, or says who has it. On one machine a lock of the operating system decides, free
+ * again whatever way its holder ended. Where that lock is not shared (another container or machine with the same
+ * volume), a note that is touched every two seconds does: to take over from a holder there takes ten seconds of
+ * silence, measured by our clock alone. The same is true where the lock is held by somebody who cannot prove to know
+ * the note: any user of the machine may take its name. `onLost` is called when another process has taken the folder all
+ * the same, as it may from one that was frozen for longer than that. Rejects when the folder cannot be read or written.
  */
 export async function guardFolder(
   folder: string,
@@ -89,8 +89,8 @@ export async function guardFolder(
 }
 
 /**
- * The note of the process that holds the lock, once it has proved that it wrote it, or lives and cannot answer; null where
- * whoever holds the lock does neither.
+ * The note of the process that holds the lock, once it has proved that it wrote it, or lives and cannot answer; null
+ * where whoever holds the lock does neither.
  */
 async function provenHolder(
   lock: Extract<FolderLock, { taken: false }>,
@@ -117,7 +117,7 @@ async function takeNote(note: string, text: string, scope: string | null, clock:
   let strange = false;
   for (let attempt = 0; attempt < 3; attempt++) {
     if (await createNote(note, text)) {
-      if (strange) await pause(settleMs, clock);
+      if (strange) await pause(quietMs, clock);
       const now = await lookAt(note);
       return now === null || now.text === text ? null : now.text;
     }
@@ -146,7 +146,9 @@ async function keepNote(note: string, text: string, clock: Clock): Promise<strin
   return seen.text;
 }
 
-/** What the note says as soon as it is touched; null after ten seconds in which it was not, or when it is taken away. */
+/**
+ * What the note says as soon as it is touched; null after ten seconds in which it was not, or when it is taken away.
+ */
 async function watch(note: string, first: Look, clock: Clock): Promise<string | null> {
   const start = clock.monotonic();
   while (clock.monotonic() - start < silenceMs) {

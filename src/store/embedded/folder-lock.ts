@@ -7,7 +7,10 @@ import type { Clock } from '../../clock.ts';
 
 export type FolderLock =
   | { taken: true; free(): Promise<void> }
-  /** Somebody else has it. `ask` puts a question to them; null where that cannot be done, and where only those who may open the folder can have it. */
+  /**
+   * Somebody else has it. `ask` puts a question to them; null where that cannot be done, and where only those who may
+   * open the folder can have it.
+   */
   | { taken: false; ask: ((question: string) => Promise<string | null>) | null };
 
 /** Left in the folder on systems that lock files. */
@@ -23,8 +26,8 @@ const longestLine = 256;
 const mostAskers = 64;
 
 /**
- * Takes the lock at once or not at all. `answer` answers who asks for the lock later; nothing else is told to them, for on
- * Linux they may be any user of the machine. It is shared by the processes of one network namespace on Linux, and by
+ * Takes the lock at once or not at all. `answer` answers who asks for the lock later; nothing else is told to them, for
+ * on Linux they may be any user of the machine. It is shared by the processes of one network namespace on Linux, and by
  * those of one machine on macOS and the BSDs; elsewhere it is always given.
  */
 export async function lockFolder(

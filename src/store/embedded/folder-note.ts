@@ -14,7 +14,9 @@ export type Holder = {
   process: string | null;
   /** Epoch milliseconds. */
   since: number;
-  /** Known to those who may read the folder: with it the holder of the lock proves that it is the writer of the note. */
+  /**
+   * Known to those who may read the folder: with it the holder of the lock proves that it is the writer of the note.
+   */
   secret: string;
 };
 
@@ -96,8 +98,8 @@ async function withNote<T>(note: string, use: (file: FileHandle) => Promise<T>):
 }
 
 /**
- * Names who shares the lock with us: the boot and the network namespace on Linux (a namespace keeps its number for as long
- * as a process lives in it), the machine elsewhere. Null when that is unknown, which no other scope is equal to.
+ * Names who shares the lock with us: the boot and the network namespace on Linux (a namespace keeps its number for as
+ * long as a process lives in it), the machine elsewhere. Null when that is unknown, which no other scope is equal to.
  */
 async function readScope(): Promise<string | null> {
   if (process.platform !== 'linux') return hostname();
@@ -108,7 +110,10 @@ async function readScope(): Promise<string | null> {
   }
 }
 
-/** Names one process of this boot for ever: process numbers come again, but not with the same start. Null where there is none. */
+/**
+ * Names one process of this boot for ever: process numbers come again, but not with the same start. Null where there is
+ * none.
+ */
 async function readProcess(pid: number): Promise<string | null> {
   try {
     const status = await readFile(`/proc/${pid}/stat`, 'utf8');

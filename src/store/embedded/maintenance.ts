@@ -3,15 +3,17 @@
 import type { Database } from '../postgres/database.ts';
 
 /** A long statement is no fault here. */
-const patienceMs = 10 * 60_000;
+const mostWaitMs = 10 * 60_000;
 
-/** Clears dead rows away and renews the planner's statistics, then brings the write-ahead log down to what is needed. */
+/**
+ * Clears dead rows away and renews the planner's statistics, then brings the write-ahead log down to what is needed.
+ */
 export async function maintain(database: Database): Promise<void> {
-  await database.pool.query({ text: 'vacuum (analyze)', query_timeout: patienceMs } as { text: string });
+  await database.pool.query({ text: 'vacuum (analyze)', query_timeout: mostWaitMs } as { text: string });
   await checkpoint(database);
 }
 
 /** Writes all that is only in the write-ahead log to the tables, so that the next start is quick. */
 export async function checkpoint(database: Database): Promise<void> {
-  await database.pool.query({ text: 'checkpoint', query_timeout: patienceMs } as { text: string });
+  await database.pool.query({ text: 'checkpoint', query_timeout: mostWaitMs } as { text: string });
 }

@@ -4,7 +4,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 
-/** What the worker is told: the folder of the data, and the path of the socket to listen on; null only makes the data. */
+/**
+ * What the worker is told: the folder of the data, and the path of the socket to listen on; null only makes the data.
+ */
 export type WorkerInput = { folder: string; socket: string | null };
 
 /**
@@ -14,8 +16,8 @@ export type WorkerInput = { folder: string; socket: string | null };
 export type WorkerMessage = { kind: 'ready' } | { kind: 'failed'; reason: string } | { kind: 'stopped' };
 
 /**
- * Postgres' usual 128 MiB of buffers become resident as soon as it starts, though the operating system keeps the same pages
- * in its cache; and the other two count with a hundred sessions, where there is one.
+ * Postgres' usual 128 MiB of buffers become resident as soon as it starts, though the operating system keeps the same
+ * pages in its cache; and the other two count with a hundred sessions, where there is one.
  */
 const small = ['shared_buffers=16MB', 'wal_buffers=512kB', 'max_connections=8'].flatMap((each) => ['-c', each]);
 

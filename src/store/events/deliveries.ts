@@ -27,7 +27,10 @@ export type DueDelivery = {
   until: number;
 };
 
-/** What came of a call: it is made again at `dueAt`, or (null) never; then `failure` is what is noted about it, if anything. */
+/**
+ * What came of a call: it is made again at `dueAt`, or (null) never; then `failure` is what is noted about it, if
+ * anything.
+ */
 export type DeliveryEnd = {
   id: string;
   until: number;
@@ -40,8 +43,8 @@ export type DeliveryEnd = {
 const margin = `interval '5 seconds'`;
 
 /**
- * Takes at most `limit` calls that are due, those that have waited longest first. By the clock of the database: `now` may
- * be a little behind it, and what was noted a moment ago must not wait for the next look.
+ * Takes at most `limit` calls that are due, those that have waited longest first. By the clock of the database: `now`
+ * may be a little behind it, and what was noted a moment ago must not wait for the next look.
  */
 export async function takeDeliveries(db: Queryable, limit: number, now: number): Promise<DueDelivery[]> {
   const { rows } = await db.query<DeliveryRow>({
@@ -78,8 +81,8 @@ export async function takeDeliveries(db: Queryable, limit: number, now: number):
 }
 
 /**
- * Writes down what came of calls. One that somebody else has taken meanwhile is left to them, unless it got through: then
- * it is gone. A failure becomes an event of the task.
+ * Writes down what came of calls. One that somebody else has taken meanwhile is left to them, unless it got through:
+ * then it is gone. A failure becomes an event of the task.
  */
 export async function endDeliveries(db: Queryable, ends: readonly DeliveryEnd[], now: number): Promise<void> {
   const sorted = [...ends].sort((a, b) => (a.id < b.id ? -1 : 1));

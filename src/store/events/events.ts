@@ -20,8 +20,8 @@ export type TaskEvent = {
 };
 
 /**
- * Newest first, of one type where that is given, those before the event `before`; at most `limit`, and no more than `largest`
- * bytes of changes, if it is more than one. Also whether more follow.
+ * Newest first, of one type where that is given, those before the event `before`; at most `limit`, and no more than
+ * `largest` bytes of changes, if it is more than one. Also whether more follow.
  */
 export async function listEvents(
   db: Queryable,
@@ -90,8 +90,8 @@ export async function noteEvent(
 const passing = `('missed', 'triggered', 'backfilled', 'hook_failed', 'run_cancelled')`;
 
 /**
- * Looks at `limit` events after the number `after` and deletes the passing ones from before `before` (epoch milliseconds).
- * Gives back where to go on; null at the end.
+ * Looks at `limit` events after the number `after` and deletes the passing ones from before `before` (epoch
+ * milliseconds). Gives back where to go on; null at the end.
  */
 export async function deleteOldEvents(
   db: Queryable,

@@ -1,4 +1,6 @@
-/** Letting runs with limits through: one replica at a time decides, by what is running and was begun in the database. */
+/**
+ * Letting runs with limits through: one replica at a time decides, by what is running and was begun in the database.
+ */
 
 import {
   admit,
@@ -16,13 +18,14 @@ import { violatedConstraint } from '../postgres/failure.ts';
 import { type TakenRow, type TakenRun, takenColumns, takenRun, takingColumns } from '../runs/dispatch.ts';
 
 export type GatedTake = {
-  /** Ours now, in the order of their ranks. */
+  /** Ours now, in the order of their effective due times. */
   runs: TakenRun[];
   /** For each of them, how long it was due, in milliseconds. */
   waitedMs: number[];
   /**
-   * When to look again without being woken: at once (0) where more may start than were wanted, soon where another replica
-   * was at it, the instant at which a rate lets the next through, or null: then only what ends or is put in counts.
+   * When to look again without being woken: at once (0) where more may start than were wanted, soon where another
+   * replica was at it, the instant at which a rate lets the next through, or null: then only what ends or is put in
+   * counts.
    */
   again: { afterMs: number } | { at: number } | null;
 };
@@ -36,10 +39,10 @@ const busyMs = 10;
 const startsKept = 1_000;
 
 /**
- * Takes at most `limit` runs whose instant has come and whose limits let them through now, by rank, each for its next
- * attempt. Limits hold across replicas: whoever lets a run through has a lock that all of them need, and counts after
- * taking it. What is running is counted from the runs themselves, so that no crash can leave a place taken. `now` is in
- * epoch milliseconds.
+ * Takes at most `limit` runs whose instant has come and whose limits let them through now, by effective due time, each
+ * for its next attempt. Limits hold across replicas: whoever lets a run through has a lock that all of them need, and
+ * counts after taking it. What is running is counted from the runs themselves, so that no crash can leave a place
+ * taken. `now` is in epoch milliseconds.
  */
 export async function takeGated(
   database: Database,
@@ -58,7 +61,7 @@ export async function takeGated(
     return await pass(true);
   } catch (error) {
     // A claim took the place that a run was about to move up to: let those in line be this time.
-    if (violatedConstraint(error) !== 'runs_lane') throw error;
+    if (violatedConstraint(error) !== 'runs_overlap_slot') throw error;
     return pass(false);
   }
 }
@@ -111,8 +114,9 @@ function earliest(instants: readonly (number | null)[]): { at: number } | null {
 
 const isWaiting = (r: string) => `${r}.gate is not null and ${r}.status in ('pending', 'retrying')`;
 
-/** A run's rank is never later than its instant: it narrows what is looked at down in the index. */
-const isDue = (r: string, now: string) => `${r}.rank <= ${now} and ${r}.due_at <= ${now} and ${r}.check_due is null`;
+/** A run's effective due time is never later than its instant: it narrows what is looked at down in the index. */
+const isDue = (r: string, now: string) =>
+  `${r}.effective_due_at <= ${now} and ${r}.due_at <= ${now} and ${r}.check_due is null`;
 
 /** The gates at which runs may be due: one probe of the index for each gate, for one alone may have many runs. */
 async function waitingGates(db: Queryable, now: number): Promise<string[]> {
@@ -120,13 +124,13 @@ async function waitingGates(db: Queryable, now: number): Promise<string[]> {
     name: 'gates-waiting',
     text: `
       with recursive waiting as (
-        (select r.gate, r.rank from runs r where ${isWaiting('r')} order by r.gate, r.rank limit 1)
+        (select r.gate, r.effective_due_at from runs r where ${isWaiting('r')} order by r.gate, r.effective_due_at limit 1)
         union all
-        select next.gate, next.rank from waiting w cross join lateral (
-          select r.gate, r.rank from runs r where ${isWaiting('r')} and r.gate > w.gate order by r.gate, r.rank limit 1
+        select next.gate, next.effective_due_at from waiting w cross join lateral (
+          select r.gate, r.effective_due_at from runs r where ${isWaiting('r')} and r.gate > w.gate order by r.gate, r.effective_due_at limit 1
         ) next
       )
-      select gate from waiting where rank <= $1`,
+      select gate from waiting where effective_due_at <= $1`,
     values: [new Date(now).toISOString()],
   });
   return rows.map(({ gate }) => gate);
@@ -158,9 +162,9 @@ async function readState(db: Queryable, gates: readonly string[], now: number): 
 }
 
 /**
- * Whether this transaction is the one that lets runs through, until it ends. Does not wait for another. From then on the
- * planner sorts nothing that an index gives in order: it would read all that wait for each gate, where it believes from
- * older statistics that there is one gate only.
+ * Whether this transaction is the one that lets runs through, until it ends. Does not wait for another. From then on
+ * the planner sorts nothing that an index gives in order: it would read all that wait for each gate, where it believes
+ * from older statistics that there is one gate only.
  */
 async function lockGates(db: Queryable): Promise<boolean> {
   const { rows } = await db.query<{ locked: boolean }>({
@@ -173,8 +177,8 @@ async function lockGates(db: Queryable): Promise<boolean> {
 }
 
 /**
- * The runs that may start, by rank: of each gate as many as it has room for, and one more, behind which others may have
- * to wait; of a gate without room its first alone, and only where a gate with room has a key in common.
+ * The runs that may start, by effective due time: of each gate as many as it has room for, and one more, behind which
+ * others may have to wait; of a gate without room its first alone, and only where a gate with room has a key in common.
  */
 async function readCandidates(
   db: Queryable,
@@ -186,29 +190,29 @@ async function readCandidates(
   const open = new Set(rooms.flatMap(({ room, keys }) => (room > 0 ? keys : [])));
   const asked = rooms.filter(({ keys }) => keys.some((key) => open.has(key)));
   if (asked.length === 0) return [];
-  const { rows } = await db.query<{ id: string; gate: string; rank: Date }>({
+  const { rows } = await db.query<{ id: string; gate: string; effective_due_at: Date }>({
     name: 'gates-candidates',
     text: `
       with recursive lined as (
-        (select r.task_uid from runs r where $4 and r.lane > 0 order by r.task_uid limit 1)
+        (select r.task_uid from runs r where $4 and r.overlap_slot > 0 order by r.task_uid limit 1)
         union all
-        select (select r.task_uid from runs r where r.lane > 0 and r.task_uid > l.task_uid order by r.task_uid limit 1)
+        select (select r.task_uid from runs r where r.overlap_slot > 0 and r.task_uid > l.task_uid order by r.task_uid limit 1)
         from lined l where l.task_uid is not null
       )
-      select first.id, first.gate, first.rank
+      select first.id, first.gate, first.effective_due_at
       from unnest($1::text[], $2::integer[]) as g(gate, most) cross join lateral (
-        select r.id, r.gate, r.rank from runs r
-        where r.gate = g.gate and ${isWaiting('r')} and ${isDue('r', '$3')} and coalesce(r.lane, 0) = 0
-        order by r.rank limit g.most
+        select r.id, r.gate, r.effective_due_at from runs r
+        where r.gate = g.gate and ${isWaiting('r')} and ${isDue('r', '$3')} and coalesce(r.overlap_slot, 0) = 0
+        order by r.effective_due_at limit g.most
       ) first
       union all
       -- Of each line of runs that wait behind others of their task only the first, once nothing occupies the task.
-      select next.id, next.gate, next.rank
+      select next.id, next.gate, next.effective_due_at
       from lined l cross join lateral (
-        select * from runs r where r.task_uid = l.task_uid and r.lane > 0 order by r.rank, r.id limit 1
+        select * from runs r where r.task_uid = l.task_uid and r.overlap_slot > 0 order by r.effective_due_at, r.id limit 1
       ) next
       where next.gate = any($1) and ${isWaiting('next')} and ${isDue('next', '$3')}
-        and not exists (select from runs head where head.task_uid = l.task_uid and head.lane = 0)`,
+        and not exists (select from runs head where head.task_uid = l.task_uid and head.overlap_slot = 0)`,
     values: [
       asked.map(({ gate }) => gate),
       asked.map(({ room }) => Math.min(room, limit) + 1),
@@ -216,7 +220,7 @@ async function readCandidates(
       lines,
     ],
   });
-  return rows.sort((a, b) => a.rank.getTime() - b.rank.getTime() || (a.id < b.id ? -1 : 1));
+  return rows.sort((a, b) => a.effective_due_at.getTime() - b.effective_due_at.getTime() || (a.id < b.id ? -1 : 1));
 }
 
 type BegunRow = TakenRow & { gate: string; due_at: Date };

@@ -90,7 +90,9 @@ function codeOf(error: unknown): string | null {
   return null;
 }
 
-/** Whether Postgres undid the whole statement or transaction so that others can go on: a deadlock, or no serial order. */
+/**
+ * Whether Postgres undid the whole statement or transaction so that others can go on: a deadlock, or no serial order.
+ */
 export function isRolledBack(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code } = cause as { code?: unknown };
@@ -100,8 +102,8 @@ export function isRolledBack(error: unknown): boolean {
 }
 
 /**
- * Whether Postgres refuses a value as such, now and for ever: a NUL in a text, a number out of range (SQLSTATE class 22), or
- * one that is too long or too deep for an index or a parser (class 54).
+ * Whether Postgres refuses a value as such, now and for ever: a NUL in a text, a number out of range (SQLSTATE class
+ * 22), or one that is too long or too deep for an index or a parser (class 54).
  */
 export function isBadData(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

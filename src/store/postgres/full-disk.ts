@@ -1,4 +1,6 @@
-/** A full disk: recognised in errors and on the disk itself, and said in one sentence that harms nobody who follows it. */
+/**
+ * A full disk: recognised in errors and on the disk itself, and said in one sentence that harms nobody who follows it.
+ */
 
 import { constants, type FileHandle, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -43,8 +45,8 @@ export async function fullDiskOf(folder: string): Promise<string | null> {
 }
 
 /**
- * Why as much as Postgres needs to open its data cannot be written to a folder; null when it can. By writing it: a quota
- * leaves a disk with room that is not ours.
+ * Why as much as Postgres needs to open its data cannot be written to a folder; null when it can. By writing it: a
+ * quota leaves a disk with room that is not ours.
  */
 export async function whyUnwritable(folder: string): Promise<string | null> {
   const path = join(folder, probeName);

@@ -28,7 +28,7 @@ export type MigrateOptions = {
   clock: Clock;
   log: Logger;
   /** For how long to wait for others, in milliseconds. */
-  patienceMs?: number;
+  mostWaitMs?: number;
 };
 
 /** The migration waited for others for as long as it may. */
@@ -46,10 +46,10 @@ export async function missingMigrations(db: Queryable): Promise<readonly Migrati
 }
 
 /**
- * Applies what is missing, all of it or nothing, in the first schema of the connection's `search_path`. Everything happens
- * in one transaction with its locks, so that nothing is left behind, also with a pooler in between. Where others hold
- * what it needs, it says who they are and tries again for a minute; then it rejects with a `MigrationBlocked`. Rejects also
- * when the database cannot be reached or refuses a statement.
+ * Applies what is missing, all of it or nothing, in the first schema of the connection's `search_path`. Everything
+ * happens in one transaction with its locks, so that nothing is left behind, also with a pooler in between. Where
+ * others hold what it needs, it says who they are and tries again for a minute; then it rejects with a
+ * `MigrationBlocked`. Rejects also when the database cannot be reached or refuses a statement.
  */
 export async function migrate(connection: Connection, options: MigrateOptions): Promise<void> {
   const isEmbedded = 'host' in connection;
@@ -72,7 +72,7 @@ export async function forgetFuture(db: Queryable): Promise<void> {
 }
 
 async function untilApplied(database: Database, isEmbedded: boolean, options: MigrateOptions): Promise<void> {
-  const { clock, log, patienceMs = 60_000 } = options;
+  const { clock, log, mostWaitMs = 60_000 } = options;
   const startedAt = clock.monotonic();
   const holders = new Set<string>();
   for (let saidAt = -Infinity; ; ) {
@@ -84,7 +84,7 @@ async function untilApplied(database: Database, isEmbedded: boolean, options: Mi
       const now = clock.monotonic();
       const waitedS = Math.round((now - startedAt) / 1_000);
       const forWhom = [...holders].join(', ') || 'another session';
-      if (now - startedAt >= patienceMs)
+      if (now - startedAt >= mostWaitMs)
         throw new MigrationBlocked(`waited ${waitedS} s for locks that are held by ${forWhom}`, { cause: error });
       if (now - saidAt >= sayEveryMs) {
         log.warn({ waitedMs: now - startedAt }, `the migration waits for locks that are held by ${forWhom}`);

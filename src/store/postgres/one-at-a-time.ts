@@ -1,4 +1,6 @@
-/** Lets some callers of a pool through one at a time, so that they never fill the queue in front of others who share it. */
+/**
+ * Lets some callers of a pool through one at a time, so that they never fill the queue in front of others who share it.
+ */
 
 import { drizzle } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
@@ -6,8 +8,9 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from './database.ts';
 
 /**
- * The same database for callers that take turns: one statement or transaction of theirs is in the pool at a time. Whoever
- * shares the pool with them waits for one of them at most. A turn that does not come within `waitMs` rejects as a timeout does.
+ * The same database for callers that take turns: one statement or transaction of theirs is in the pool at a time.
+ * Whoever shares the pool with them waits for one of them at most. A turn that does not come within `waitMs` rejects as
+ * a timeout does.
  */
 export function oneAtATime(database: Database, waitMs: number, clock: Clock): Database {
   const { pool } = database;

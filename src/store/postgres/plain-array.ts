@@ -1,8 +1,8 @@
 /** Lists as Postgres reads them, made quicker than by the driver. */
 
 /**
- * The array literal of elements that need no quotes: numbers, booleans, ids, instants and names of enums. Null stands for
- * NULL. The driver looks for quotes in every element, which is of 13 lists a share of what a run costs.
+ * The array literal of elements that need no quotes: numbers, booleans, ids, instants and names of enums. Null stands
+ * for NULL. The driver looks for quotes in every element, which is of 13 lists a share of what a run costs.
  */
 export function plainArray<T>(items: readonly T[], elementOf: (item: T) => string | number | boolean | null): string {
   let text = '';

@@ -1,4 +1,6 @@
-/** A pool whose connections follow a route: another host, other credentials, and none of a server that became a standby. */
+/**
+ * A pool whose connections follow a route: another host, other credentials, and none of a server that became a standby.
+ */
 
 import pg from 'pg';
 import type { Clock } from '../../clock.ts';
@@ -16,8 +18,9 @@ export type PoolOptions = {
 };
 
 /**
- * A pool of `pg`. A connection that cannot be had rejects with a `ConnectFailure`. Where a statement shows that connections
- * must not be used again (see `spoilsConnections`), all that were open then are closed before their next use.
+ * A pool of `pg`. A connection that cannot be had rejects with a `ConnectFailure`. Where a statement shows that
+ * connections must not be used again (see `spoilsConnections`), all that were open then are closed before their next
+ * use.
  */
 export function createPool({ route, clock, timeoutMs, settings, prepare }: PoolOptions): pg.Pool {
   /** By which configuration each client was made, and how often connections had been spoilt by then. */

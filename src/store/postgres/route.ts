@@ -17,7 +17,10 @@ export type Connection =
 export type Route = {
   /** What the client of the next connection is made with. */
   config(): pg.ClientConfig;
-  /** A connection made with this could not be had, or cannot be written by: the next one takes another way where there is one. */
+  /**
+   * A connection made with this could not be had, or cannot be written by: the next one takes another way where there
+   * is one.
+   */
   failed(config: pg.ClientConfig, error: unknown): void;
   /** Rises whenever the next connection will take another way. */
   turns(): number;

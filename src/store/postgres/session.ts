@@ -6,8 +6,8 @@ export type SessionLimits = {
   /** How long each statement, and its wait for a lock, may take, in milliseconds. */
   timeoutMs: number;
   /**
-   * Only index scans, for statements that touch single rows of tables of any size: a plan made while a table was small is
-   * kept, and must not scan it when it has grown.
+   * Only index scans, for statements that touch single rows of tables of any size: a query plan made while a table was
+   * small is kept, and must not scan it when it has grown.
    */
   indexScansOnly: boolean;
 };
@@ -19,14 +19,17 @@ const forms = `
   set array_nulls = on; set transform_null_equals = off; set gin_fuzzy_search_limit = 0`;
 
 /**
- * What promises rest on: a stop on READ COMMITTED (see barrier.ts), an acknowledged write on being on the disk. A stronger
- * kind of commit than `on` is left as it is.
+ * What promises rest on: a stop on READ COMMITTED (see barrier.ts), an acknowledged write on being on the disk. A
+ * stronger kind of commit than `on` is left as it is.
  */
 const promises = `
   set default_transaction_isolation = 'read committed'; set default_transaction_deferrable = off;
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
-/** First of all, for what is set so far may be too short for the rest. The server gives up first, so that a statement that was too slow is known to have changed nothing. */
+/**
+ * First of all, for what is set so far may be too short for the rest. The server gives up first, so that a statement
+ * that was too slow is known to have changed nothing.
+ */
 const limits = ({ timeoutMs, indexScansOnly }: SessionLimits) => `
   set statement_timeout = ${timeoutMs}; set lock_timeout = ${timeoutMs};
   set idle_in_transaction_session_timeout = ${10 * timeoutMs}; set plan_cache_mode = auto

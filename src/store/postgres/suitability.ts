@@ -7,7 +7,9 @@ import { isUnavailable } from './failure.ts';
 
 const leastVersion = 14;
 
-/** Whether it is of a version and of an encoding that we can do with; else a sentence. Rejects when it does not answer. */
+/**
+ * Whether it is of a version and of an encoding that we can do with; else a sentence. Rejects when it does not answer.
+ */
 export async function checkDatabase(db: Queryable): Promise<Result<void, string>> {
   const { rows } = await db.query<{ version: number; encoding: string; schema: string | null; path: string }>(`
     select current_setting('server_version_num')::integer as version, current_setting('server_encoding') as encoding,
@@ -31,9 +33,9 @@ export async function checkDatabase(db: Queryable): Promise<Result<void, string>
 }
 
 /**
- * Whether each connection has a session of its own, as it has without a pooler or with one in session mode. In another mode
- * settings and prepared statements of one connection get into the hands of another; found by trying. `others` are pools
- * whose connections are held beside the first. Rejects when Postgres does not answer.
+ * Whether each connection has a session of its own, as it has without a pooler or with one in session mode. In another
+ * mode settings and prepared statements of one connection get into the hands of another; found by trying. `others` are
+ * pools whose connections are held beside the first. Rejects when Postgres does not answer.
  */
 export async function checkSessions(
   database: Database,

@@ -26,7 +26,7 @@ export async function cancelRun(db: Queryable, id: string, author: Author, now: 
           reason = $2,
           status = case when ${isAborted} then r.status else 'cancelled' end,
           finished_at = case when ${isAborted} then null else $3::timestamptz end,
-          lane = case when ${isAborted} then r.lane end,
+          overlap_slot = case when ${isAborted} then r.overlap_slot end,
           error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
           error_message = case when ${isAborted} then r.error_message when r.status = 'running' then 'cancelled'
             else 'cancelled before it started' end,
@@ -48,8 +48,8 @@ export async function cancelRun(db: Queryable, id: string, author: Author, now: 
 }
 
 /**
- * Cancels the waiting runs of a task that is stopped or deleted and, with `all`, marks its running ones for their replicas to
- * abort. Gives back how many are cancelled, and how many still run.
+ * Cancels the waiting runs of a task that is stopped or deleted and, with `all`, marks its running ones for their
+ * replicas to abort. Gives back how many are cancelled, and how many still run.
  */
 export async function cancelRunsOf(
   db: Queryable,
@@ -62,7 +62,7 @@ export async function cancelRunsOf(
   const { rowCount } = await db.query({
     name: 'cancel-waiting-of',
     text: `
-      update runs set status = 'cancelled', finished_at = $3, lane = null, reason = $2, error_kind = 'cancelled',
+      update runs set status = 'cancelled', finished_at = $3, overlap_slot = null, reason = $2, error_kind = 'cancelled',
         error_message = 'cancelled before it started'
       where task_uid = $1 and status in ('pending', 'retrying') and ${isNotActive}`,
     values: [uid, reason, at],
@@ -75,7 +75,7 @@ export async function cancelRunsOf(
       update runs r set cancel_requested = true, reason = $2,
         status = case when ${isAborted} then r.status else 'cancelled' end,
         finished_at = case when ${isAborted} then null else $3::timestamptz end,
-        lane = case when ${isAborted} then r.lane end,
+        overlap_slot = case when ${isAborted} then r.overlap_slot end,
         error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
         error_message = case when ${isAborted} then r.error_message else 'cancelled' end,
         attempts = ${cancelledAttempts('$3')},
@@ -89,8 +89,8 @@ export async function cancelRunsOf(
 }
 
 /**
- * Cancels the waiting runs of a task's occurrences that never began and, by `isDue` of their instants, are none any more.
- * Gives back how many.
+ * Cancels the waiting runs of a task's occurrences that never began and, by `isDue` of their instants, are none any
+ * more. Gives back how many.
  */
 export async function cancelOutdated(
   db: Queryable,
@@ -111,7 +111,7 @@ export async function cancelOutdated(
   const { rowCount } = await db.query({
     name: 'cancel-outdated',
     text: `
-      update runs set status = 'cancelled', finished_at = $2, lane = null, reason = 'task changed', error_kind = 'cancelled',
+      update runs set status = 'cancelled', finished_at = $2, overlap_slot = null, reason = 'task changed', error_kind = 'cancelled',
         error_message = 'cancelled before it started'
       where id = any($1::uuid[]) and ${waiting}`,
     values: [outdated, new Date(now).toISOString()],

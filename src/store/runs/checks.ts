@@ -26,8 +26,8 @@ export type CheckEnd = { runId: string; until: number; askAgainAt: number | null
 const margin = `interval '5 seconds'`;
 
 /**
- * Takes at most `limit` runs whose check is due, by rank; of those that wait behind others of their task only the next
- * one, so that its answer is fresh when it starts.
+ * Takes at most `limit` runs whose check is due, by effective due time; of those that wait behind others of their task
+ * only the next one, so that its answer is fresh when it starts.
  */
 export async function takeChecks(db: Queryable, limit: number, now: number): Promise<DueCheck[]> {
   const { rows } = await db.query<{
@@ -44,8 +44,8 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
       with due as (
         select r.id, r.task_uid from runs r
         where r.check_due <= $2 and r.status = 'pending' and r.due_at <= $2
-          and (coalesce(r.lane, 0) = 0 or ${isNextInLine('r')})
-        order by r.rank limit $1 for update skip locked
+          and (coalesce(r.overlap_slot, 0) = 0 or ${isNextInLine('r')})
+        order by r.effective_due_at limit $1 for update skip locked
       )
       update runs r set
         check_due = $2::timestamptz + coalesce((t.policies #>> '{hooks,before,timeout}')::interval, '0') + ${margin}
@@ -72,7 +72,7 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
  */
 export async function endChecks(db: Queryable, ends: readonly CheckEnd[], now: number): Promise<Set<string>> {
   const sorted = [...ends].sort((a, b) => (a.runId < b.runId ? -1 : 1));
-  // The status is compared as text so that no plan goes by the index of live runs.
+  // The status is compared as text so that no query plan goes by the index of live runs.
   const { rows } = await db.query<{ id: string }>({
     name: 'end-checks',
     text: `
@@ -80,7 +80,7 @@ export async function endChecks(db: Queryable, ends: readonly CheckEnd[], now: n
         status = case when e.skip_reason is null then r.status else 'skipped' end,
         reason = coalesce(e.skip_reason, r.reason),
         finished_at = case when e.skip_reason is null then r.finished_at else $5::timestamptz end,
-        lane = case when e.skip_reason is null then r.lane end
+        overlap_slot = case when e.skip_reason is null then r.overlap_slot end
       from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[]) as e(id, until, ask_again_at, skip_reason)
       where r.id = e.id and r.status::text = 'pending' and r.check_due = e.until
       returning r.id`,

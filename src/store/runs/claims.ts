@@ -13,15 +13,15 @@ import { isNotDeleted } from '../tasks/row.ts';
 export type Due = {
   runId: string;
   uid: number;
-  /** The generation whose timetable gave the occurrence. */
-  generation: number;
+  /** The schedule version whose timetable gave the occurrence. */
+  scheduleVersion: number;
   scheduledFor: number;
-  /** The version of the plan that the caller has in memory; 0 when it has none. */
+  /** The version of the task snapshot that the caller has in memory; 0 when it has none. */
   knownVersion: number;
 };
 
 /** What a replica needs to know of a task to carry out its runs. */
-export type Plan = {
+export type TaskSnapshot = {
   taskId: string;
   version: number;
   target: HttpTarget;
@@ -45,7 +45,7 @@ export type Claim = {
   /** What the task says of runs at once; null where it was won. */
   overlap: Overlap | null;
   /** Given when `knownVersion` was not the task's version. */
-  plan: Plan | null;
+  snapshot: TaskSnapshot | null;
   /** How many more occurrences the task's `maxRuns` leaves after this claim; null without a limit. */
   left: number | null;
 };
@@ -61,8 +61,8 @@ export type Claimer = {
 /** The seconds of waiting that one step of priority is worth: what keeps a low priority from starving. */
 export const secondsPerPriority = 10;
 
-/** The plan of a task as JSON; `t` is the tasks table. */
-export const planColumn = `json_build_object('taskId', t.id, 'version', t.version, 'target', t.target,
+/** The task snapshot of a task as JSON; `t` is the tasks table. */
+export const snapshotColumn = `json_build_object('taskId', t.id, 'version', t.version, 'target', t.target,
   'timeoutMs', t.timeout_ms, 'maxAttempts', (t.retry->>'maxAttempts')::int, 'retry', t.retry,
   'queues', t.overlap in ('queue', 'replace'), 'policies', t.policies, 'about', case
     when t.target ? 'template' or t.policies #> '{fallback,template}' is not null
@@ -73,24 +73,24 @@ export const policyColumns = `replace(t.gate, '${ownTask}', t.uid::text) as gate
   nullif(t.policies ? 'hooks', false) as hooked`;
 
 /**
- * The due occurrences whose task still is what the timetable believed: stopped or changed ones drop out here. A task may have
- * been completed by a later occurrence of the same generation.
+ * The due occurrences whose task still is what the timetable believed: stopped or changed ones drop out here. A task
+ * may have been completed by a later occurrence of the same schedule version.
  */
 const liveText = `
   select d.run_id, d.scheduled_for, d.known_version, t.uid, t.version, t.overlap, t.priority, t.retry, t.max_runs, t.claimed, ${policyColumns},
-    case when t.version <> d.known_version then ${planColumn} end as plan
+    case when t.version <> d.known_version then ${snapshotColumn} end as snapshot
   from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::integer[])
-    as d(run_id, uid, generation, scheduled_for, known_version)
-  join tasks t on t.uid = d.uid and t.generation = d.generation and t.status <> 'stopped' and ${isNotDeleted}`;
+    as d(run_id, uid, schedule_version, scheduled_for, known_version)
+  join tasks t on t.uid = d.uid and t.schedule_version = d.schedule_version and t.status <> 'stopped' and ${isNotDeleted}`;
 
 /**
- * Inserts the runs of what `live` selects, task by task: two claims also wait for each other's lanes, whichever instants
- * they are for, and must meet them in the same order. Parameters: `owner` (null: the runs wait to be taken), the trigger,
- * the instant of the claim. Runs with limits or a check wait in any case; what is made up for waits in line where the
- * task forbids overlap.
+ * Inserts the runs of what `live` selects, task by task: two claims also wait for each other's slots, whichever
+ * instants they are for, and must meet them in the same order. Parameters: `owner` (null: the runs wait to be taken),
+ * the trigger, the instant of the claim. Runs with limits or a check wait in any case; what is made up for waits in
+ * line where the task forbids overlap.
  */
 export const insertRuns = (owner: string, trigger: string, now: string) => `
-  insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, owner, attempt, max_attempts, created_at,
+  insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, owner, attempt, max_attempts, created_at,
     started_at, gate, check_due, hooked)
   select run_id, uid, ${trigger}::run_trigger, case when starts then 'running' else 'pending' end::run_status,
     scheduled_for, scheduled_for, scheduled_for - priority * interval '${secondsPerPriority} seconds',
@@ -104,18 +104,18 @@ export const insertRuns = (owner: string, trigger: string, now: string) => `
 const insertText = insertRuns('$6', '$7', '$8');
 
 /**
- * How many were met, in a row without a run, and those of which there is something to tell besides that they were won; all
- * of them when some were not met. No joins here: the planner takes these lists for short ones, and would go through one for
- * each row of the other.
+ * How many were met, in a row without a run, and those of which there is something to tell besides that they were won;
+ * all of them when some were not met. No joins here: the planner takes these lists for short ones, and would go through
+ * one for each row of the other.
  */
 const answerText = (left: string) => `
-  select null::uuid as run_id, null::boolean as won, null::boolean as waits, null::overlap as overlap, null::json as plan,
+  select null::uuid as run_id, null::boolean as won, null::boolean as waits, null::overlap as overlap, null::json as snapshot,
     count(*)::integer as "left" from live
   union all
   select * from (
-    select run_id, run_id in (select id from won) as won, gate is not null or checked as waits, overlap, plan, ${left} as "left" from live
+    select run_id, run_id in (select id from won) as won, gate is not null or checked as waits, overlap, snapshot, ${left} as "left" from live
   ) each
-  where not won or waits or plan is not null or "left" is not null or (select count(*) from live) < cardinality($1::uuid[])`;
+  where not won or waits or snapshot is not null or "left" is not null or (select count(*) from live) < cardinality($1::uuid[])`;
 
 /** A task that has got a `maxRuns` meanwhile drops out too: it has to be counted. */
 const claimText = `with live as (${liveText} and t.max_runs is null), won as (${insertText}) ${answerText('null::integer')}`;
@@ -140,13 +140,13 @@ type AnswerRow = [
   won: boolean,
   waits: boolean,
   overlap: Overlap,
-  plan: Plan | null,
+  snapshot: TaskSnapshot | null,
   left: number | null,
 ];
 
 /**
  * Inserts the runs of the given occurrences as `running` and ours. What comes back lacks the occurrences of tasks that
- * are no longer of that generation. `limited` says that all of them belong to tasks with `maxRuns`.
+ * are no longer of that schedule version. `limited` says that all of them belong to tasks with `maxRuns`.
  */
 export async function claimOccurrences(
   db: Queryable,
@@ -157,13 +157,14 @@ export async function claimOccurrences(
   const stamp = createInstantFormat();
   const { rows } = await db.query({
     name: limited ? 'claim-limited' : 'claim',
-    // Of a herd whose plans are not known there is a row for each, and the driver makes an object by copying an empty one.
+    // Of a burst whose task snapshots are not known there is a row for each, and the driver makes an object by copying
+    // an empty one.
     rowMode: 'array',
     text: limited ? claimLimitedText : claimText,
     values: [
       plainArray(due, (item) => item.runId),
       plainArray(due, (item) => item.uid),
-      plainArray(due, (item) => item.generation),
+      plainArray(due, (item) => item.scheduleVersion),
       plainArray(due, (item) => stamp(item.scheduledFor)),
       plainArray(due, (item) => item.knownVersion),
       claimer.owner,
@@ -173,23 +174,23 @@ export async function claimOccurrences(
   });
   let met = 0;
   const told = new Map<string, Claim>();
-  for (const [runId, won, waits, overlap, plan, left] of rows as unknown as AnswerRow[])
+  for (const [runId, won, waits, overlap, snapshot, left] of rows as unknown as AnswerRow[])
     if (runId === null) met = left ?? 0;
-    else told.set(runId, { runId, won, waits, overlap: won ? null : overlap, plan, left });
+    else told.set(runId, { runId, won, waits, overlap: won ? null : overlap, snapshot, left });
   if (met < due.length) return [...told.values()];
   return due.map(
-    ({ runId }) => told.get(runId) ?? { runId, won: true, waits: false, overlap: null, plan: null, left: null },
+    ({ runId }) => told.get(runId) ?? { runId, won: true, waits: false, overlap: null, snapshot: null, left: null },
   );
 }
 
-/** The plans of these tasks; those that are gone have none. */
-export async function readPlans(db: Queryable, uids: readonly number[]): Promise<Map<number, Plan>> {
-  const { rows } = await db.query<{ uid: number; plan: Plan }>({
+/** The task snapshots of these tasks; those that are gone have none. */
+export async function readSnapshots(db: Queryable, uids: readonly number[]): Promise<Map<number, TaskSnapshot>> {
+  const { rows } = await db.query<{ uid: number; snapshot: TaskSnapshot }>({
     name: 'read-plans',
-    text: `select t.uid::float8 as uid, ${planColumn} as plan from tasks t where t.uid = any($1) and ${isNotDeleted}`,
+    text: `select t.uid::float8 as uid, ${snapshotColumn} as snapshot from tasks t where t.uid = any($1) and ${isNotDeleted}`,
     values: [uids],
   });
-  return new Map(rows.map(({ uid, plan }) => [uid, plan]));
+  return new Map(rows.map(({ uid, snapshot }) => [uid, snapshot]));
 }
 
 /** Those of these runs that do not exist. */
@@ -203,8 +204,8 @@ export async function withoutRun(db: Queryable, runIds: readonly string[]): Prom
 }
 
 /**
- * What a claim with limits left out although its task has runs left: it reached for no more occurrences than those, and an
- * earlier one was not won. To be claimed once more.
+ * What a claim with limits left out although its task has runs left: it reached for no more occurrences than those, and
+ * an earlier one was not won. To be claimed once more.
  */
 export function leftOver<T extends Due>(due: readonly T[], claims: readonly Claim[]): T[] {
   const answers = new Map(claims.map((claim) => [claim.runId, claim]));

@@ -5,7 +5,7 @@ import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
 import type { Author } from '../events/events.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { violatedConstraint } from '../postgres/failure.ts';
-import { type Plan, planColumn, policyColumns, secondsPerPriority } from './claims.ts';
+import { policyColumns, secondsPerPriority, snapshotColumn, type TaskSnapshot } from './claims.ts';
 
 /** A run that has just become ours to carry out. Instants are epoch milliseconds. */
 export type TakenRun = {
@@ -16,7 +16,7 @@ export type TakenRun = {
   trigger: Trigger;
   /** When the run's first attempt started; null while there was none before this one. */
   firstStartedAt: number | null;
-  plan: Plan;
+  snapshot: TaskSnapshot;
   /** Null for a run that no request asked for, like `input`. */
   origin: RunOrigin | null;
   /** JSON text. */
@@ -33,15 +33,15 @@ export type Taken = {
 };
 
 /**
- * Takes at most `limit` waiting runs without limits whose instant has come, by rank, each for its next attempt. A run
- * queued behind another of its task is passed over while that one is live.
+ * Takes at most `limit` waiting runs without limits whose instant has come, by effective due time, each for its next
+ * attempt. A run queued behind another of its task is passed over while that one is live.
  */
 export async function takeWaiting(db: Queryable, owner: string, limit: number, now: number): Promise<Taken> {
   try {
     return await take(db, owner, limit, now, true);
   } catch (error) {
     // A claim took the place that a queued run was about to move up to: let the queued ones be this time.
-    if (violatedConstraint(error) !== 'runs_lane') throw error;
+    if (violatedConstraint(error) !== 'runs_overlap_slot') throw error;
     return take(db, owner, limit, now, false);
   }
 }
@@ -54,8 +54,8 @@ async function take(db: Queryable, owner: string, limit: number, now: number, qu
       with free as (
         select r.id from runs r
         where r.status in ('pending', 'retrying') and r.due_at <= $3 and r.gate is null and r.check_due is null
-          and (coalesce(r.lane, 0) = 0 or $4 and ${isNextInLine('r')})
-        order by r.rank limit $2 for update skip locked
+          and (coalesce(r.overlap_slot, 0) = 0 or $4 and ${isNextInLine('r')})
+        order by r.effective_due_at limit $2 for update skip locked
       ), taken as (
         update runs r set ${takingColumns('$1', '$3')}
         from free, tasks t
@@ -73,7 +73,7 @@ async function take(db: Queryable, owner: string, limit: number, now: number, qu
 /** The set list that makes a waiting run `r` running for `owner`, for its next attempt; both are SQL. */
 export function takingColumns(owner: string, now: string): string {
   return `status = 'running', owner = ${owner}, attempt = r.attempt + 1, started_at = coalesce(r.started_at, ${now}),
-    lane = case when r.lane > 0 then 0 else r.lane end`;
+    overlap_slot = case when r.overlap_slot > 0 then 0 else r.overlap_slot end`;
 }
 
 /**
@@ -81,9 +81,9 @@ export function takingColumns(owner: string, now: string): string {
  * lost on the way. Only a claim makes a run and begins it at once; what the same owner took later, after somebody else
  * had claimed it, is known to have begun.
  */
-export async function takeInterrupted(db: Queryable, owner: string, ids: readonly string[]): Promise<TakenRun[]> {
+export async function takeUnconfirmed(db: Queryable, owner: string, ids: readonly string[]): Promise<TakenRun[]> {
   const { rows } = await db.query<TakenRow>({
-    name: 'take-interrupted',
+    name: 'take-unconfirmed',
     text: `
       select ${takenColumns}
       from runs r join tasks t on t.uid = r.task_uid
@@ -95,15 +95,15 @@ export async function takeInterrupted(db: Queryable, owner: string, ids: readonl
 
 /** Whether the run `r`, which waits behind others of its task, is the first of them and nothing occupies the task. */
 export function isNextInLine(r: string): string {
-  return `not exists (select from runs head where head.task_uid = ${r}.task_uid and head.lane = 0)
+  return `not exists (select from runs head where head.task_uid = ${r}.task_uid and head.overlap_slot = 0)
     and not exists (
       select from runs ahead
-      where ahead.task_uid = ${r}.task_uid and ahead.lane > 0 and (ahead.rank, ahead.id) < (${r}.rank, ${r}.id))`;
+      where ahead.task_uid = ${r}.task_uid and ahead.overlap_slot > 0 and (ahead.effective_due_at, ahead.id) < (${r}.effective_due_at, ${r}.id))`;
 }
 
 /** The select list of a run `r` and its task `t` that makes a `TakenRow`. */
 export const takenColumns = `r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, r.started_at, r.origin, r.input,
-  ${planColumn} as plan`;
+  ${snapshotColumn} as snapshot`;
 
 export type TakenRow = {
   id: string;
@@ -114,7 +114,7 @@ export type TakenRow = {
   started_at: Date | null;
   origin: RunOrigin | null;
   input: string | null;
-  plan: Plan;
+  snapshot: TaskSnapshot;
 };
 
 export function takenRun(row: TakenRow): TakenRun {
@@ -125,7 +125,7 @@ export function takenRun(row: TakenRow): TakenRun {
     scheduledFor: row.scheduled_for.getTime(),
     trigger: row.trigger,
     firstStartedAt: row.attempt > 1 && row.started_at ? row.started_at.getTime() : null,
-    plan: row.plan,
+    snapshot: row.snapshot,
     origin: row.origin,
     input: row.input,
   };
@@ -145,8 +145,8 @@ export type AskedRun = {
 };
 
 /**
- * Inserts a run that a request asks for at `now` (epoch milliseconds): `pending`, or queued or `skipped` when the task's
- * last run is still live and it forbids overlap. Null when there is no such live task.
+ * Inserts a run that a request asks for at `now` (epoch milliseconds): `pending`, or queued or `skipped` when the
+ * task's last run is still live and it forbids overlap. Null when there is no such live task.
  */
 export async function insertManualRun(
   db: Queryable,
@@ -163,21 +163,21 @@ export async function insertManualRun(
       ), place as (
         select task.*, case
           when overlap = 'allow' then null
-          when not exists (select from runs where task_uid = uid and lane = 0) then 0
-          when overlap in ('queue', 'replace') and not exists (select from runs where task_uid = uid and lane = 1) then 1
-          else 2 end as lane
+          when not exists (select from runs where task_uid = uid and overlap_slot = 0) then 0
+          when overlap in ('queue', 'replace') and not exists (select from runs where task_uid = uid and overlap_slot = 1) then 1
+          else 2 end as overlap_slot
         from task
       ), noted as (
         insert into task_events (task_uid, type, at, actor, request_id, changes)
         select uid, 'triggered', $10, $5, $6, jsonb_strip_nulls(jsonb_build_object('runId', $1::uuid, 'trigger', $3::text,
           'triggerSource', $8::jsonb -> 'source')) from task
       )
-      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at,
+      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, attempt, max_attempts, created_at,
         finished_at, reason, gate, check_due, hooked, origin, input)
-      select $1::uuid, uid, $3::text::run_trigger, case lane when 2 then 'skipped' else 'pending' end::run_status, $4, $10,
-        $10::timestamptz - priority * interval '${secondsPerPriority} seconds', nullif(lane, 2), 0, max_attempts, $10,
-        case lane when 2 then $10::timestamptz end, case lane when 2 then 'overlap' end, gate,
-        case when checked and lane is distinct from 2 then $10::timestamptz end, hooked, $8, $9
+      select $1::uuid, uid, $3::text::run_trigger, case overlap_slot when 2 then 'skipped' else 'pending' end::run_status, $4, $10,
+        $10::timestamptz - priority * interval '${secondsPerPriority} seconds', nullif(overlap_slot, 2), 0, max_attempts, $10,
+        case overlap_slot when 2 then $10::timestamptz end, case overlap_slot when 2 then 'overlap' end, gate,
+        case when checked and overlap_slot is distinct from 2 then $10::timestamptz end, hooked, $8, $9
       from place
       returning status`,
     values: [

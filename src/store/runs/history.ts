@@ -56,8 +56,8 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Run[]> 
   if (filter.from !== null) conditions.push(gte(runs.id, leastRunId(filter.from)));
   if (filter.to !== null) conditions.push(lt(runs.id, leastRunId(filter.to)));
   if (filter.before !== null) conditions.push(lt(runs.id, filter.before));
-  // One page for each kind that is asked for, then the newest of them all: a partial index serves only one status or trigger,
-  // and only as a literal that the planner can read.
+  // One page for each kind that is asked for, then the newest of them all: a partial index serves only one status or
+  // trigger, and only as a literal that the planner can read.
   const kinds = kindsOf(filter).map((kind) =>
     db.orm
       .select({ id: runs.id })
@@ -144,9 +144,9 @@ export async function previousRun(
 }
 
 /**
- * Looks at `limit` runs after the id `after` (null: from the oldest on) that were scheduled before `before`, and deletes
- * those that were over by then, always keeping a task's newest run. Gives back how many went, and where to go on; null at
- * the end. In key ranges, so that what has to stay is not looked at again with every batch.
+ * Looks at `limit` runs after the id `after` (null: from the oldest on) that were scheduled before `before`, and
+ * deletes those that were over by then, always keeping a task's newest run. Gives back how many went, and where to go
+ * on; null at the end. In key ranges, so that what has to stay is not looked at again with every batch.
  */
 export async function deleteOldRuns(
   db: Queryable,

@@ -4,8 +4,8 @@ import type { Queryable } from '../postgres/database.ts';
 import { policyColumns, secondsPerPriority } from './claims.ts';
 
 /**
- * Inserts a run of its own for each of these instants (epoch milliseconds): the cancelled one stays what it is. It waits to be
- * taken, in line where the task forbids overlap. Gives back how many were inserted.
+ * Inserts a run of its own for each of these instants (epoch milliseconds): the cancelled one stays what it is. It
+ * waits to be taken, in line where the task forbids overlap. Gives back how many were inserted.
  */
 export async function insertAgain(
   db: Queryable,
@@ -20,7 +20,7 @@ export async function insertAgain(
       with due as (
         select to_timestamp(ms / 1000.0) as at, lpad(to_hex(ms), 12, '0') as hex from unnest($2::bigint[]) as d(ms)
       )
-      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at, gate,
+      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, attempt, max_attempts, created_at, gate,
         check_due, hooked)
       select
         -- A UUIDv7 of its instant, as of any run that is asked for.

@@ -8,8 +8,9 @@ import { meetOverlaps } from './overlaps.ts';
 const insertBatch = 1_000;
 
 /**
- * Inserts runs that wait to be taken for occurrences that nobody claimed, oldest first, with those that overlap recorded
- * as such and tasks whose `maxRuns` are used up completed. To be called in a transaction. Gives back how many were inserted.
+ * Inserts runs that wait to be taken for occurrences that nobody claimed, oldest first, with those that overlap
+ * recorded as such and tasks whose `maxRuns` are used up completed. To be called in a transaction. Gives back how many
+ * were inserted.
  */
 export async function insertDue(
   db: Queryable,

@@ -7,8 +7,8 @@ import type { EndedRun, ErrorKind, RunOrigin, Trigger } from '../../domain/run/r
 import { verdictOf } from '../../domain/run/verdict.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 import type { StoredAttempt } from '../schema.ts';
-import { type Plan, planColumn } from './claims.ts';
-import { type Settlement, settleRuns } from './outcome-writes.ts';
+import { snapshotColumn, type TaskSnapshot } from './claims.ts';
+import { completeRuns, type OutcomeWrite } from './outcome-writes.ts';
 
 /** An attempt that is under way, with what decides about its end. Instants are epoch milliseconds. */
 export type OpenAttempt = {
@@ -23,7 +23,7 @@ export type OpenAttempt = {
   httpStatus: number | null;
   output: string | null;
   truncated: boolean | null;
-  plan: Plan;
+  snapshot: TaskSnapshot;
 };
 
 /** How a target says that its work ended. */
@@ -46,14 +46,14 @@ type OpenRow = {
   output: string | null;
   truncated: boolean | null;
   last: StoredAttempt | null;
-  plan: Plan;
+  snapshot: TaskSnapshot;
 };
 
 const openColumns = `r.id, r.attempt, r.trigger, r.origin, r.owner, r.started_at, r.http_status, r.output, r.truncated,
-  case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${planColumn} as plan`;
+  case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${snapshotColumn} as snapshot`;
 
 /** How long the target of a run under way may be silent, in milliseconds; a minute where the task no longer says. */
-export function heartbeatMsOf({ policies }: Plan): number {
+export function heartbeatMsOf({ policies }: TaskSnapshot): number {
   return parseDuration(policies?.heartbeatTimeout ?? '1m') ?? 60_000;
 }
 
@@ -76,10 +76,10 @@ export async function endAttempt(
   open: OpenAttempt,
   ending: Ending,
   now: number,
-  share: number,
-): Promise<Settlement | null> {
-  const settlement = settlementOf(open, ending, now, share);
-  return (await settleRuns(db, open.owner, [settlement])).has(open.runId) ? settlement : null;
+  random01: number,
+): Promise<OutcomeWrite | null> {
+  const outcomeWrite = outcomeWriteOf(open, ending, now, random01);
+  return (await completeRuns(db, open.owner, [outcomeWrite])).has(open.runId) ? outcomeWrite : null;
 }
 
 /** Takes a sign of life: the target may be silent for another `heartbeatMs`. False when the attempt is over. */
@@ -110,9 +110,12 @@ export async function takeHeartbeat(
 export type SilentAttempt = EndedRun & { retryAt: number | null };
 
 /** What is told of an attempt whose end is written down. */
-export function endedRun({ runId, attempt, trigger, origin, startedAt, plan }: OpenAttempt, end: Settlement): EndedRun {
+export function endedRun(
+  { runId, attempt, trigger, origin, startedAt, snapshot }: OpenAttempt,
+  end: OutcomeWrite,
+): EndedRun {
   const { status, error, finishedAt } = end;
-  const { taskId } = plan;
+  const { taskId } = snapshot;
   const about = { taskId, runId, attempt, trigger, origin };
   return { ...about, status, error, durationMs: finishedAt - startedAt, latenessMs: null };
 }
@@ -134,11 +137,11 @@ export function endSilent(
     });
     const ended: SilentAttempt[] = [];
     for (const open of rows.map(openOf)) {
-      const message = `no heartbeat within ${formatDuration(heartbeatMsOf(open.plan))}`;
+      const message = `no heartbeat within ${formatDuration(heartbeatMsOf(open.snapshot))}`;
       const ending: Ending = { status: 'timed_out', output: null, error: { kind: 'timeout', message }, isFinal: false };
-      const settlement = await endAttempt(db, open, ending, now, random());
-      if (settlement === null) continue;
-      ended.push({ ...endedRun(open, settlement), retryAt: settlement.retryAt });
+      const outcomeWrite = await endAttempt(db, open, ending, now, random());
+      if (outcomeWrite === null) continue;
+      ended.push({ ...endedRun(open, outcomeWrite), retryAt: outcomeWrite.retryAt });
     }
     return ended;
   });
@@ -157,15 +160,15 @@ function openOf(row: OpenRow): OpenAttempt {
     httpStatus: row.http_status,
     output: row.output,
     truncated: row.truncated,
-    plan: row.plan,
+    snapshot: row.snapshot,
   };
 }
 
-function settlementOf(open: OpenAttempt, ending: Ending, now: number, share: number): Settlement {
-  const { attempt, plan, firstStartedAt, httpStatus } = open;
+function outcomeWriteOf(open: OpenAttempt, ending: Ending, now: number, random01: number): OutcomeWrite {
+  const { attempt, snapshot, firstStartedAt, httpStatus } = open;
   const { status, error, isFinal } = ending;
-  const ended = { attempt, maxAttempts: plan.maxAttempts, finishedAt: now, firstStartedAt, status, error };
-  const verdict = verdictOf({ ...ended, retryAfterMs: null, isFinal }, plan.retry, null, share);
+  const ended = { attempt, maxAttempts: snapshot.maxAttempts, finishedAt: now, firstStartedAt, status, error };
+  const verdict = verdictOf({ ...ended, retryAfterMs: null, isFinal }, snapshot.retry, null, random01);
   return {
     runId: open.runId,
     attempt,

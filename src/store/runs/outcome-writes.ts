@@ -8,7 +8,7 @@ import type { StoredAttempt } from '../schema.ts';
 import { closedAttempts } from './attempt-records.ts';
 
 /** The end of one attempt. Instants are epoch milliseconds. */
-export type Settlement = {
+export type OutcomeWrite = {
   runId: string;
   attempt: number;
   status: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'lost' | 'retrying';
@@ -27,7 +27,7 @@ export type Settlement = {
 };
 
 /** An attempt that is not over, but no longer this replica's to watch. Instants are epoch milliseconds. */
-export type Parting = {
+export type HandOver = {
   runId: string;
   attempt: number;
   /** When the run's first attempt started, if this is it. */
@@ -35,13 +35,14 @@ export type Parting = {
   /** The target answered 202 and works on: its attempt as it stands, and when it must have been heard of again. */
   accepted: { record: StoredAttempt; output: string | null; truncated: boolean; heartbeatDue: number } | null;
   /** The target was not called: the same attempt is due at this instant, for this reason. */
-  postponed: { until: number; reason: string } | null;
+  deferred: { until: number; reason: string } | null;
 };
 
 /**
  * Whether the attempt `s` still is what the run `r` is at. As one opaque condition: by the statistics hardly any run is
- * running and of this owner, and a plan that begins with those few goes through all settlements for each of the many that
- * there are in truth (measured on a small table: 104 ms instead of 6 for 579 rows). Rows are found by their key.
+ * running and of this owner, and a query plan that begins with those few goes through all outcome writes for each of
+ * the many that there are in truth (measured on a small table: 104 ms instead of 6 for 579 rows). Rows are found by
+ * their key.
  */
 const isFenced = `case when r.owner = $1 and r.attempt = s.attempt and r.status = 'running' then true end`;
 
@@ -52,7 +53,7 @@ const isHalted = `(s.status = 'retrying' and r.cancel_requested)`;
  * `owner`: its outcome no longer counts. A run whose cancelling was asked for meanwhile gets no further attempt: what
  * would be `retrying` is `cancelled`.
  */
-export async function settleRuns(db: Queryable, owner: string, batch: readonly Settlement[]): Promise<Set<string>> {
+export async function completeRuns(db: Queryable, owner: string, batch: readonly OutcomeWrite[]): Promise<Set<string>> {
   const stamp = createStamps();
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
   const { rows } = await db.query<{ some: string[] | null }>({
@@ -61,8 +62,8 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
       with written as (update runs r set status = case when ${isHalted} then 'cancelled' else s.status end,
         started_at = coalesce(s.started_at, r.started_at),
         finished_at = case when s.status <> 'retrying' or ${isHalted} then s.finished_at end,
-        due_at = coalesce(s.retry_at, r.due_at), rank = coalesce(s.retry_at + (r.rank - r.due_at), r.rank),
-        lane = case when s.status = 'retrying' and not ${isHalted} then r.lane end,
+        due_at = coalesce(s.retry_at, r.due_at), effective_due_at = coalesce(s.retry_at + (r.effective_due_at - r.due_at), r.effective_due_at),
+        overlap_slot = case when s.status = 'retrying' and not ${isHalted} then r.overlap_slot end,
         http_status = s.http_status, output = s.output, truncated = s.truncated,
         error_kind = s.error_kind, error_message = s.error_message,
         reason = case when ${isHalted} then r.reason else s.reason end,
@@ -98,9 +99,9 @@ export async function settleRuns(db: Queryable, owner: string, batch: readonly S
 
 /**
  * Lets go of runs whose target works on, or was not called. Gives back those that were written, by the same fence as
- * `settleRuns`; where cancelling was asked for meanwhile they are cancelled.
+ * `completeRuns`; where cancelling was asked for meanwhile they are cancelled.
  */
-export async function partWithRuns(db: Queryable, owner: string, batch: readonly Parting[]): Promise<Set<string>> {
+export async function handOverRuns(db: Queryable, owner: string, batch: readonly HandOver[]): Promise<Set<string>> {
   const stamp = createStamps();
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
   const { rows } = await db.query<{ id: string }>({
@@ -109,13 +110,13 @@ export async function partWithRuns(db: Queryable, owner: string, batch: readonly
       update runs r set
         status = case when r.cancel_requested then 'cancelled' when s.until is null then 'running' else 'retrying' end::run_status,
         finished_at = case when r.cancel_requested then clock_timestamp() end,
-        lane = case when r.cancel_requested then null else r.lane end,
+        overlap_slot = case when r.cancel_requested then null else r.overlap_slot end,
         error_kind = case when r.cancel_requested then 'cancelled' else r.error_kind end::error_kind,
         error_message = case when r.cancel_requested then 'cancelled' else r.error_message end,
         -- An attempt that was not made does not count.
         attempt = case when s.until is null then r.attempt else r.attempt - 1 end,
         started_at = case when s.until is not null and r.attempt = 1 then null else coalesce(s.started_at, r.started_at) end,
-        due_at = coalesce(s.until, r.due_at), rank = coalesce(s.until + (r.rank - r.due_at), r.rank),
+        due_at = coalesce(s.until, r.due_at), effective_due_at = coalesce(s.until + (r.effective_due_at - r.due_at), r.effective_due_at),
         reason = case when r.cancel_requested then r.reason else s.reason end,
         http_status = case when s.until is null then 202 else r.http_status end,
         output = coalesce(s.output, r.output), truncated = coalesce(s.truncated, r.truncated),
@@ -130,8 +131,8 @@ export async function partWithRuns(db: Queryable, owner: string, batch: readonly
       plainArray(sorted, (item) => item.runId),
       plainArray(sorted, (item) => item.attempt),
       plainArray(sorted, (item) => stamp(item.startedAt)),
-      plainArray(sorted, (item) => stamp(item.postponed?.until ?? null)),
-      textArray(sorted, (item) => item.postponed?.reason ?? null),
+      plainArray(sorted, (item) => stamp(item.deferred?.until ?? null)),
+      textArray(sorted, (item) => item.deferred?.reason ?? null),
       textArray(sorted, (item) => item.accepted?.output ?? null),
       plainArray(sorted, (item) => item.accepted?.truncated ?? null),
       plainArray(sorted, (item) => stamp(item.accepted?.heartbeatDue ?? null)),

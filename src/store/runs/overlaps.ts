@@ -15,9 +15,9 @@ const replacedReason = 'replaced by a later run';
 const isAborted = `(r.status = 'running' and r.heartbeat_due is null)`;
 
 /**
- * Makes way for runs of tasks with `replace` that do not exist yet: every other run that waits is skipped or cancelled, one
- * that runs is marked for its replica to abort. An occurrence makes way only what comes before it; with `isLatest` the run
- * comes after all that are there. The tasks' rows have to be held by the transaction (`holdReplacing`).
+ * Makes way for runs of tasks with `replace` that do not exist yet: every other run that waits is skipped or cancelled,
+ * one that runs is marked for its replica to abort. An occurrence makes way only what comes before it; with `isLatest`
+ * the run comes after all that are there. The tasks' rows have to be held by the transaction (`holdReplacing`).
  */
 export async function makeWay(
   db: Queryable,
@@ -35,13 +35,13 @@ export async function makeWay(
         status = case when ${isAborted} then r.status when r.status = 'pending' then 'skipped'
           else 'cancelled' end::run_status,
         finished_at = case when ${isAborted} then null else $3::timestamptz end,
-        lane = case when ${isAborted} then r.lane end,
+        overlap_slot = case when ${isAborted} then r.overlap_slot end,
         error_kind = case when r.status = 'running' and not ${isAborted} then 'cancelled' else r.error_kind end,
         error_message = case when r.status = 'running' and not ${isAborted} then 'cancelled' else r.error_message end,
         attempts = ${cancelledAttempts('$3')},
         heartbeat_due = null
       from unnest($1::bigint[], $2::uuid[]) as c(uid, run_id)
-      where r.task_uid = c.uid and r.id <> c.run_id and ($4 or r.id < c.run_id) and r.lane < 2
+      where r.task_uid = c.uid and r.id <> c.run_id and ($4 or r.id < c.run_id) and r.overlap_slot < 2
         and r.status in ('pending', 'retrying', 'running') and not (r.cancel_requested and ${isAborted})
         and not exists (select from runs where id = c.run_id)
       returning r.status`,
@@ -61,8 +61,8 @@ export async function holdReplacing(db: Queryable, uids: readonly number[]): Pro
 }
 
 /**
- * What becomes of occurrences that were due while another run of their task was live; `replaces` says which of them belong to
- * tasks with `replace`, which make way first. To be called in a transaction where there are such.
+ * What becomes of occurrences that were due while another run of their task was live; `replaces` says which of them
+ * belong to tasks with `replace`, which make way first. To be called in a transaction where there are such.
  */
 export async function meetOverlaps(
   db: Queryable,
@@ -83,9 +83,9 @@ export async function meetOverlaps(
 }
 
 /**
- * Writes down the occurrences that were due while their task's run was still live: under `queue` and `replace` one waits
- * behind it, which counts for the task's `maxRuns`; every other is `skipped`, as is one that a later run has replaced. Does nothing for an occurrence that already
- * has its run. Gives back the ids of the runs that were written.
+ * Writes down the occurrences that were due while their task's run was still live: under `queue` and `replace` one
+ * waits behind it, which counts for the task's `maxRuns`; every other is `skipped`, as is one that a later run has
+ * replaced. Does nothing for an occurrence that already has its run. Gives back the ids of the runs that were written.
  */
 export async function recordOverlaps(
   db: Queryable,
@@ -102,14 +102,14 @@ export async function recordOverlaps(
       ), late as (
         select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry, ${policyColumns},
           t.overlap = 'replace' and exists (
-            select from runs later where later.task_uid = t.uid and later.lane < 2 and later.id > d.run_id
+            select from runs later where later.task_uid = t.uid and later.overlap_slot < 2 and later.id > d.run_id
           ) as outdated
-        from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[]) as d(run_id, uid, generation, scheduled_for)
-        join tasks t on t.uid = d.uid and t.generation = d.generation and ${isNotDeleted}
+        from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[]) as d(run_id, uid, schedule_version, scheduled_for)
+        join tasks t on t.uid = d.uid and t.schedule_version = d.schedule_version and ${isNotDeleted}
         where not exists (select from runs where id = d.run_id)
           and (t.max_runs is null or (select has_left from locked where uid = t.uid))
       ), queued as (
-        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at, gate,
+        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, attempt, max_attempts, created_at, gate,
           check_due, hooked)
         select distinct on (uid) run_id, uid, $5::run_trigger, 'pending'::run_status, scheduled_for, scheduled_for,
           scheduled_for - priority * interval '${secondsPerPriority} seconds', 1, 0, (retry->>'maxAttempts')::smallint,
@@ -120,7 +120,7 @@ export async function recordOverlaps(
       ), counted as (
         update tasks t set claimed = t.claimed + 1 from queued q where t.uid = q.task_uid and t.max_runs is not null
       ), skipped as (
-        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, finished_at, reason)
+        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, finished_at, reason)
         select run_id, uid, $5::run_trigger, 'skipped', scheduled_for, scheduled_for, scheduled_for, 0,
           (retry->>'maxAttempts')::smallint, $6, $6, case when outdated then '${replacedReason}' else 'overlap' end
         from late where run_id not in (select id from queued) order by run_id
@@ -131,7 +131,7 @@ export async function recordOverlaps(
     values: [
       due.map((item) => item.runId),
       due.map((item) => item.uid),
-      due.map((item) => item.generation),
+      due.map((item) => item.scheduleVersion),
       due.map((item) => new Date(item.scheduledFor).toISOString()),
       claimer.trigger,
       new Date(claimer.now).toISOString(),

@@ -7,7 +7,7 @@ import { type Claim, type Claimer, claimOccurrences, type Due } from './claims.t
  * Until the end nobody sees the runs: a replica that dies leaves nothing behind, and `claimsAreOver` makes a change of
  * their tasks wait for it.
  */
-export type StagedClaim = {
+export type PreClaim = {
   claims: Claim[];
   /** Ends it with all its runs but these. When it rejects, the runs may be there or not. */
   commit(dropped: readonly string[]): Promise<void>;
@@ -16,8 +16,8 @@ export type StagedClaim = {
 };
 
 /**
- * Postgres itself ends a staged claim after so many milliseconds: a replica that is frozen, or cut off, keeps its connections
- * open, and whoever claims the same occurrences waits for their end.
+ * Postgres itself ends a pre-claimed claim after so many milliseconds: a replica that is frozen, or cut off, keeps its
+ * connections open, and whoever claims the same occurrences waits for their end.
  */
 const longestMs = 1_000;
 
@@ -25,7 +25,7 @@ const longestMs = 1_000;
  * Inserts the runs of occurrences of tasks without `maxRuns`, in a transaction of its own that keeps a connection until
  * it is ended. `claimer.now` is the instant at which it is going to be.
  */
-export async function stageClaim(database: Database, due: readonly Due[], claimer: Claimer): Promise<StagedClaim> {
+export async function preClaim(database: Database, due: readonly Due[], claimer: Claimer): Promise<PreClaim> {
   const client = await database.pool.connect();
   try {
     await client.query(`begin; set local idle_in_transaction_session_timeout = ${longestMs}`);
@@ -36,7 +36,7 @@ export async function stageClaim(database: Database, due: readonly Due[], claime
         try {
           if (dropped.length > 0)
             await client.query({
-              name: 'drop-staged',
+              name: 'drop-pre-claimed',
               text: 'delete from runs where id = any($1::uuid[])',
               values: [dropped],
             });

@@ -3,7 +3,7 @@
 import type { Queryable } from '../postgres/database.ts';
 
 /** A run that was taken away from its owner. */
-export type Orphan = {
+export type RescuedRun = {
   runId: string;
   taskId: string;
   owner: string;
@@ -18,17 +18,19 @@ export type Orphan = {
 const inProcess = `r.status = 'running' and r.heartbeat_due is null`;
 
 /**
- * A replica that has a lease, as of $1. A heartbeat that lies in the future was written before the database's clock went
- * back: the lease that came with it would seem to last for as long as it went back.
+ * A replica that has a lease, as of $1. A heartbeat that lies in the future was written before the database's clock
+ * went back: the lease that came with it would seem to last for as long as it went back.
  */
 const isAlive = `p.lease_until > $1::timestamptz and p.heartbeat_at < $1::timestamptz + interval '1 minute'`;
 
-/** Ends the attempts of the runs that `orphan` (id, message, reason) selects, in the order in which it locked them. */
-const takeText = (orphan: string) => `
-  with orphan as (${orphan})
+/**
+ * Ends the attempts of the runs that `stuckRun` (id, message, reason) selects, in the order in which it locked them.
+ */
+const takeText = (stuckRun: string) => `
+  with orphan as (${stuckRun})
   update runs r set
     status = case when again then 'retrying' when r.cancel_requested then 'cancelled' else 'lost' end::run_status,
-    due_at = $1, rank = $1::timestamptz + (r.rank - r.due_at), lane = case when again then r.lane end,
+    due_at = $1, effective_due_at = $1::timestamptz + (r.effective_due_at - r.due_at), overlap_slot = case when again then r.overlap_slot end,
     finished_at = case when again then null else $1::timestamptz end, error_kind = 'lost', error_message = message,
     reason = case when r.cancel_requested then r.reason else why end,
     attempts = coalesce(r.attempts, '[]') || jsonb_build_object('attempt', r.attempt, 'status', 'lost',
@@ -41,9 +43,9 @@ const takeText = (orphan: string) => `
 
 const again = 'r.attempt < r.max_attempts and not r.cancel_requested as again';
 
-type OrphanRow = { id: string; task_id: string; owner: string; attempt: number; status: Orphan['status'] };
+type RescuedRow = { id: string; task_id: string; owner: string; attempt: number; status: RescuedRun['status'] };
 
-const orphanOf = ({ id, task_id, owner, attempt, status }: OrphanRow): Orphan => ({
+const rescuedRunOf = ({ id, task_id, owner, attempt, status }: RescuedRow): RescuedRun => ({
   runId: id,
   taskId: task_id,
   owner,
@@ -52,14 +54,14 @@ const orphanOf = ({ id, task_id, owner, attempt, status }: OrphanRow): Orphan =>
 });
 
 /**
- * Takes at most `limit` running runs whose owner's lease is over at `now` (epoch milliseconds by the database's clock, as
- * the caller knows it: after a jump of that clock every lease would seem to be over): the next attempt is due at once if
- * one is left, else the run is `lost`, or `cancelled` where that had been asked for. Safe to do from several replicas at
- * the same time.
+ * Takes at most `limit` running runs whose owner's lease is over at `now` (epoch milliseconds by the database's clock,
+ * as the caller knows it: after a jump of that clock every lease would seem to be over): the next attempt is due at
+ * once if one is left, else the run is `lost`, or `cancelled` where that had been asked for. Safe to do from several
+ * replicas at the same time.
  */
-export async function takeOrphans(db: Queryable, limit: number, now: number): Promise<Orphan[]> {
-  const { rows } = await db.query<OrphanRow>({
-    name: 'take-orphans',
+export async function rescueRunsOfDead(db: Queryable, limit: number, now: number): Promise<RescuedRun[]> {
+  const { rows } = await db.query<RescuedRow>({
+    name: 'rescue-runs-of-dead',
     text: takeText(`
       select r.id, ${again}, 'the replica that ran it died' as message,
         'replica ' || r.owner || ' stopped renewing its lease' as why
@@ -68,7 +70,7 @@ export async function takeOrphans(db: Queryable, limit: number, now: number): Pr
       order by r.id limit $2 for update skip locked`),
     values: [new Date(now).toISOString(), limit],
   });
-  return rows.map(orphanOf);
+  return rows.map(rescuedRunOf);
 }
 
 /** An attempt that the database holds for ours. */
@@ -84,15 +86,15 @@ export async function attemptsOf(db: Queryable, owner: string): Promise<HeldAtte
   return rows.map(({ id, attempt }) => ({ runId: id, attempt }));
 }
 
-/** Takes those of the given attempts that `owner` still has, with the same ends as `takeOrphans`. */
-export async function takeStrays(
+/** Takes those of the given attempts that `owner` still has, with the same ends as `rescueRunsOfDead`. */
+export async function rescueStuckRuns(
   db: Queryable,
   owner: string,
-  strays: readonly HeldAttempt[],
+  stuckRuns: readonly HeldAttempt[],
   now: number,
-): Promise<Orphan[]> {
-  const { rows } = await db.query<OrphanRow>({
-    name: 'take-strays',
+): Promise<RescuedRun[]> {
+  const { rows } = await db.query<RescuedRow>({
+    name: 'rescue-stuck-runs',
     text: takeText(`
       select r.id, ${again}, 'its replica does not know of the attempt' as message,
         'replica ' || r.owner || ' was not told that it had taken the run' as why
@@ -102,9 +104,9 @@ export async function takeStrays(
     values: [
       new Date(now).toISOString(),
       owner,
-      strays.map(({ runId }) => runId),
-      strays.map(({ attempt }) => attempt),
+      stuckRuns.map(({ runId }) => runId),
+      stuckRuns.map(({ attempt }) => attempt),
     ],
   });
-  return rows.map(orphanOf);
+  return rows.map(rescuedRunOf);
 }

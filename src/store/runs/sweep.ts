@@ -10,7 +10,7 @@ import { insertDue } from './insert-due.ts';
 /** Occurrences that did not fire: the first, the last (epoch milliseconds) and how many. */
 export type Miss = {
   uid: number;
-  generation: number;
+  scheduleVersion: number;
   from: number;
   to: number;
   count: number;
@@ -34,9 +34,9 @@ export async function readWatermark(db: Queryable): Promise<number> {
 }
 
 /**
- * Moves the watermark to `horizon` after writing what `find` finds between the two, in one transaction; does nothing where
- * another replica is at it, or the watermark is there already. `sweeper` is noted as who swept last. Gives back where the watermark stands, and how many runs
- * were inserted.
+ * Moves the watermark to `horizon` after writing what `find` finds between the two, in one transaction; does nothing
+ * where another replica is at it, or the watermark is there already. `sweeper` is noted as who swept last. Gives back
+ * where the watermark stands, and how many runs were inserted.
  */
 export function sweepOnce(
   database: Database,
@@ -62,8 +62,8 @@ export function sweepOnce(
 }
 
 /**
- * Locks the tasks that something is written for. A change that came first is seen by what is written afterwards; one that
- * comes later waits, and finds the watermark and the misses of this sweep.
+ * Locks the tasks that something is written for. A change that came first is seen by what is written afterwards; one
+ * that comes later waits, and finds the watermark and the misses of this sweep.
  */
 async function holdTasks(db: Queryable, { inTime, caughtUp, misses }: SweepWork): Promise<void> {
   const uids = new Set([...inTime, ...caughtUp, ...misses].map(({ uid }) => uid));
@@ -85,7 +85,7 @@ export async function occurredRuns(db: Queryable, watermark: number, horizon: nu
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Leaves an event for each miss of a task that still is of that generation, and tells its hook. */
+/** Leaves an event for each miss of a task that still is of that schedule version, and tells its hook. */
 export async function recordMisses(db: Queryable, misses: readonly Miss[], now: number): Promise<void> {
   if (misses.length === 0) return;
   await db.query({
@@ -93,8 +93,8 @@ export async function recordMisses(db: Queryable, misses: readonly Miss[], now: 
     text: `
       with missed as (
         select t.uid, m.changes, t.policies #> '{hooks,onMissed}' is not null as hooked
-        from unnest($1::bigint[], $2::jsonb[], $4::integer[]) as m(uid, changes, generation)
-        join tasks t on t.uid = m.uid and t.generation = m.generation and t.status = 'active' and ${isNotDeleted}
+        from unnest($1::bigint[], $2::jsonb[], $4::integer[]) as m(uid, changes, schedule_version)
+        join tasks t on t.uid = m.uid and t.schedule_version = m.schedule_version and t.status = 'active' and ${isNotDeleted}
       ), told as (
         insert into deliveries (task_uid, hook, data, due_at, created_at)
         select uid, 'onMissed', changes, clock_timestamp(), clock_timestamp() from missed where hooked
@@ -107,7 +107,7 @@ export async function recordMisses(db: Queryable, misses: readonly Miss[], now: 
         JSON.stringify({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), count, policy }),
       ),
       new Date(now).toISOString(),
-      misses.map(({ generation }) => generation),
+      misses.map(({ scheduleVersion }) => scheduleVersion),
     ],
   });
 }

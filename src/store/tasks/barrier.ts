@@ -1,4 +1,6 @@
-/** Makes a change of tasks hold: waits until no transaction is under way that could still start runs by what was before. */
+/**
+ * Makes a change of tasks hold: waits until no transaction is under way that could still start runs by what was before.
+ */
 
 import type { Database } from '../postgres/database.ts';
 
@@ -7,10 +9,10 @@ import type { Database } from '../postgres/database.ts';
  * tasks as they were when its statement began, so one that began before a stop may insert a run just after it.
  *
  * Postgres locks the tables that a statement names before it takes the statement's snapshot (under READ COMMITTED), and
- * lets go of them after the end of the transaction is visible. So whoever can still write a run by the old state of a task
- * holds both tables now: `runs` for writing and `tasks` for any purpose. Whoever takes them later sees the change. These
- * locks are in `pg_locks` whatever the connection calls itself, whoever its role is, and through whatever pooler it
- * came; every role may read it. Claims pay nothing for this.
+ * lets go of them after the end of the transaction is visible. So whoever can still write a run by the old state of a
+ * task holds both tables now: `runs` for writing and `tasks` for any purpose. Whoever takes them later sees the change.
+ * These locks are in `pg_locks` whatever the connection calls itself, whoever its role is, and through whatever pooler
+ * it came; every role may read it. Claims pay nothing for this.
  */
 export async function claimsAreOver({ pool }: Database, pause: () => Promise<void>): Promise<void> {
   const { rows } = await pool.query<{ id: string }>({

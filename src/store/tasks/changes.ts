@@ -1,10 +1,10 @@
 /**
- * Changes of what is due, in one transaction that holds the task's row: the new definition, the runs of what is still due,
- * and the record of what may not start any more.
+ * Changes of what is due, in one transaction that holds the task's row: the new definition, the runs of what is still
+ * due, and the record of what may not start any more.
  *
- * The row is locked first. A sweep locks the rows of what it repairs too, so what it has done for the task is committed when
- * the watermark is read here, or will see the change. A claim locks nothing: one that began before the change may still
- * make a run of an occurrence that was recorded as missed. `settleMiss` takes that back once `claimsAreOver`.
+ * The row is locked first. A sweep locks the rows of what it repairs too, so what it has done for the task is committed
+ * when the watermark is read here, or will see the change. A claim locks nothing: one that began before the change may
+ * still make a run of an occurrence that was recorded as missed. `resolveMiss` takes that back once `claimsAreOver`.
  */
 
 import type { RunIds } from '../../domain/run/ids.ts';
@@ -42,8 +42,8 @@ export type Changed = {
 export type Unchanged<F> = { stale: true } | { stale: false; fault: F };
 
 /**
- * Changes a task as `decide` says, which is told what is known while nobody else can change it; null from it leaves all as
- * it is. `type` is that of the event.
+ * Changes a task as `decide` says, which is told what is known while nobody else can change it; null from it leaves all
+ * as it is. `type` is that of the event.
  */
 export function changeTask<F>(
   database: Database,
@@ -64,10 +64,10 @@ export function changeTask<F>(
     const { definition, activeFrom, claimed, cut, again } = decided.revision;
     const written = await updateTask(db, task, { type, definition, activeFrom, claimed }, author, at);
     if (written === null) return { ok: false, why: { stale: true } };
-    const { uid, generation } = written;
+    const { uid, scheduleVersion } = written;
     const due = (instants: readonly number[]) =>
       instants.map((instant) => ({
-        ...{ runId: runIds.of(uid, instant), uid, generation, scheduledFor: instant, knownVersion: 0 },
+        ...{ runId: runIds.of(uid, instant), uid, scheduleVersion, scheduledFor: instant, knownVersion: 0 },
         limited: definition.maxRuns !== null,
       }));
     const made =
@@ -79,7 +79,10 @@ export function changeTask<F>(
   });
 }
 
-/** Deletes the live task of this id, at `version` unless null; null when there is none. `cut` tells what is missed by it. */
+/**
+ * Deletes the live task of this id, at `version` unless null; null when there is none. `cut` tells what is missed by
+ * it.
+ */
 export function removeTask(
   database: Database,
   id: string,
@@ -175,7 +178,9 @@ async function readLife(
   return { counted, cancelled: cancelled.map(instantOfRunId), stoppedAt: stoppedAt?.getTime() ?? null };
 }
 
-/** How many runs of the task count for a `maxRuns`, up to `most`: a limit that is reached need not be known any better. */
+/**
+ * How many runs of the task count for a `maxRuns`, up to `most`: a limit that is reached need not be known any better.
+ */
 async function countRuns(db: Queryable, uid: number, most: number): Promise<number> {
   const { rows } = await db.query<{ counted: number }>({
     name: 'count-runs',
@@ -194,7 +199,8 @@ export const stopReason = 'task stopped';
 const countsForLimit = `trigger in ('schedule', 'catch_up') and status <> 'skipped'`;
 
 /**
- * Counts anew what counts for a `maxRuns` that is new, once the claims that could not see it are over: they counted nothing.
+ * Counts anew what counts for a `maxRuns` that is new, once the claims that could not see it are over: they counted
+ * nothing.
  */
 export function recountRuns(database: Database, uid: number): Promise<void> {
   return inTransaction(database, async (db) => {
@@ -209,7 +215,7 @@ export function recountRuns(database: Database, uid: number): Promise<void> {
   });
 }
 
-/** How long the hook that hears of it waits, so that `settleMiss` comes first. */
+/** How long the hook that hears of it waits, so that `resolveMiss` comes first. */
 const tellAfterMs = 2_000;
 
 async function recordCut(
@@ -248,10 +254,10 @@ const shownStretch = ({ from, to, count }: Stretch) => ({
 });
 
 /**
- * Corrects a recorded miss by the runs that were made meanwhile; to be called once no claim is under way that began before the
- * change. `left` says what is still missed of it.
+ * Corrects a recorded miss by the runs that were made meanwhile; to be called once no claim is under way that began
+ * before the change. `left` says what is still missed of it.
  */
-export async function settleMiss(
+export async function resolveMiss(
   db: Queryable,
   { eventId, deliveryId, before, open, miss }: RecordedMiss,
   left: (open: Unaccounted) => Promise<Stretch | null>,

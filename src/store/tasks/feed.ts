@@ -11,7 +11,7 @@ export type InactiveTask = { uid: number; id: string; active: false; deleted: bo
 export type TaskTiming = {
   uid: number;
   id: string;
-  generation: number;
+  scheduleVersion: number;
   schedule: Schedule;
   activeFrom: number;
   startsAt: number | null;
@@ -27,7 +27,7 @@ export type TaskTiming = {
 type TimingRow = [
   uid: number,
   id: string,
-  generation: number,
+  scheduleVersion: number,
   schedule: Schedule | null,
   activeFrom: number,
   startsAt: number | null,
@@ -45,10 +45,10 @@ const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::flo
 const isActive = `t.status = 'active' and t.deleted_at is null`;
 
 /**
- * Numbers instead of dates and texts: a hundred thousand rows are read at boot. The documents of tasks that are not active
- * are left where they are: when a herd of single instants is completed, such rows come by the thousand.
+ * Numbers instead of dates and texts: a hundred thousand rows are read at boot. The documents of tasks that are not
+ * active are left where they are: when a burst of single instants is completed, such rows come by the thousand.
  */
-const timingColumns = `t.uid::float8, t.id, t.generation, case when ${isActive} then t.schedule end, ${epochMs('t.active_from')}, ${epochMs('t.starts_at')},
+const timingColumns = `t.uid::float8, t.id, t.schedule_version, case when ${isActive} then t.schedule end, ${epochMs('t.active_from')}, ${epochMs('t.starts_at')},
   ${epochMs('t.ends_at')}, coalesce(t.jitter_ms, 0)::float8, case when ${isActive} then t.misfire end,
   t.priority, t.max_runs is not null, ${isActive}, t.deleted_at is not null`;
 
@@ -100,7 +100,7 @@ function timingOfRow(row: TimingRow): TaskTiming | InactiveTask {
   const [
     uid,
     id,
-    generation,
+    scheduleVersion,
     schedule,
     activeFrom,
     startsAt,
@@ -113,5 +113,18 @@ function timingOfRow(row: TimingRow): TaskTiming | InactiveTask {
     deleted,
   ] = row;
   if (!active || schedule === null || misfire === null) return { uid, id, active: false, deleted };
-  return { uid, id, generation, schedule, activeFrom, startsAt, endsAt, jitterMs, misfire, priority, limited, active };
+  return {
+    uid,
+    id,
+    scheduleVersion,
+    schedule,
+    activeFrom,
+    startsAt,
+    endsAt,
+    jitterMs,
+    misfire,
+    priority,
+    limited,
+    active,
+  };
 }

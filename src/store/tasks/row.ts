@@ -12,7 +12,7 @@ export type Task = {
   id: string;
   definition: TaskDefinition;
   version: number;
-  generation: number;
+  scheduleVersion: number;
   activeFrom: number;
   /** Occurrences claimed so far; counted only for a task with `maxRuns`. */
   claimed: number;
@@ -44,7 +44,7 @@ export type TaskRow = {
   policies: StoredPolicies | null;
   status: TaskDefinition['status'];
   version: number;
-  generation: number;
+  schedule_version: number;
   active_from: Date;
   claimed: number;
   created_at: Date;
@@ -71,7 +71,7 @@ const names = [
   'policies',
   'status',
   'version',
-  'generation',
+  'schedule_version',
   'active_from',
   'claimed',
   'created_at',
@@ -79,8 +79,8 @@ const names = [
 ] as const satisfies (keyof TaskRow)[];
 
 /**
- * True for a task `t` that is not deleted, in a form that no index serves: where tasks are looked up by number, a plan
- * that goes through the partial index of all live ones instead reads every task there is.
+ * True for a task `t` that is not deleted, in a form that no index serves: where tasks are looked up by number, a query
+ * plan that goes through the partial index of all live ones instead reads every task there is.
  */
 export const isNotDeleted = `coalesce(t.deleted_at, '-infinity') = '-infinity'`;
 
@@ -112,7 +112,7 @@ export function taskOf(row: TaskRow): Task {
       ...policiesOf(row.policies),
     },
     version: row.version,
-    generation: row.generation,
+    scheduleVersion: row.schedule_version,
     activeFrom: row.active_from.getTime(),
     claimed: row.claimed,
     createdAt: row.created_at.getTime(),

@@ -60,7 +60,7 @@ export async function findTask(db: Queryable, id: string): Promise<Task | null> 
   return rows[0] ? taskOf(rows[0]) : null;
 }
 
-/** What a change makes of a task. `generation` says that what is due when has changed, from `activeFrom` on. */
+/** What a change makes of a task. `scheduleVersion` says that what is due when has changed, from `activeFrom` on. */
 export type TaskChange = {
   type: 'updated' | 'started' | 'stopped';
   definition: TaskDefinition;
@@ -94,7 +94,7 @@ export async function updateTask(
           target = g.target, timeout_ms = g.timeout_ms, retry = g.retry, overlap = g.overlap, misfire = g.misfire,
           starts_at = g.starts_at, ends_at = g.ends_at, max_runs = g.max_runs, jitter_ms = g.jitter_ms,
           priority = g.priority, policies = g.policies, gate = g.gate, status = g.status, version = t.version + 1, updated_at = $4,
-          generation = t.generation + case when $5::timestamptz is null then 0 else 1 end,
+          schedule_version = t.schedule_version + case when $5::timestamptz is null then 0 else 1 end,
           claimed = coalesce($11, t.claimed),
           active_from = coalesce($5, t.active_from), changed_in = pg_current_xact_id()
         from given g
@@ -155,27 +155,27 @@ export async function deleteTask(
 }
 
 /**
- * A task that has nothing left to come: of its schedule, in this generation, or (`spent`) of what `maxRuns` allows, which
- * is looked at again because it may have been raised.
+ * A task that has nothing left to come: of its schedule, in this schedule version, or (`spent`) of what `maxRuns`
+ * allows, which is looked at again because it may have been raised.
  */
-export type ExhaustedTask = { uid: number; generation: number; spent?: boolean };
+export type ExhaustedTask = { uid: number; scheduleVersion: number; spent?: boolean };
 
-/** Marks tasks as completed where they still are of the generation whose last occurrence was claimed. */
+/** Marks tasks as completed where they still are of the schedule version whose last occurrence was claimed. */
 export async function completeTasks(db: Queryable, items: readonly ExhaustedTask[], now: number): Promise<void> {
   await db.query({
     name: 'complete-tasks',
     text: `
       with made as (
         update tasks t set status = 'completed', version = version + 1, updated_at = $3, changed_in = pg_current_xact_id()
-        from (select * from unnest($1::bigint[], $2::integer[], $4::boolean[]) as g(uid, generation, spent) order by uid) g
-        where t.uid = g.uid and t.generation = g.generation and t.status = 'active' and ${isNotDeleted}
+        from (select * from unnest($1::bigint[], $2::integer[], $4::boolean[]) as g(uid, schedule_version, spent) order by uid) g
+        where t.uid = g.uid and t.schedule_version = g.schedule_version and t.status = 'active' and ${isNotDeleted}
           and (not g.spent or t.claimed >= t.max_runs)
         returning t.uid
       )
       insert into task_events (task_uid, type, at, actor) select uid, 'completed', $3, 'scheduler' from made`,
     values: [
       items.map((item) => item.uid),
-      items.map((item) => item.generation),
+      items.map((item) => item.scheduleVersion),
       new Date(now).toISOString(),
       items.map((item) => item.spent === true),
     ],

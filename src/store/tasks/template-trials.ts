@@ -2,14 +2,18 @@
 
 import type { Queryable } from '../postgres/database.ts';
 
-/** A template is filled in within milliseconds: what is still noted after this many seconds was left by a process that died. */
+/**
+ * A template is filled in within milliseconds: what is still noted after this many seconds was left by a process that
+ * died.
+ */
 const diedAfterSeconds = 5;
 /** What was left is no use after that. */
 const keptDays = 30;
 
 /**
- * Notes that `process` is about to fill in templates of these tasks, and tells of each how many processes died of that with
- * the definition that the task has. Those are left out, but for those of `atMost` deaths. Tasks that are gone are not told.
+ * Notes that `process` is about to fill in templates of these tasks, and tells of each how many processes died of that
+ * with the definition that the task has. Those are left out, but for those of `atMost` deaths. Tasks that are gone are
+ * not told.
  */
 export async function beginTrials(
   db: Queryable,
@@ -21,7 +25,7 @@ export async function beginTrials(
     name: 'begin-template-trials',
     text: `
       with asked as (
-        select uid, id, md5(concat(generation, target, policies)) as definition from tasks
+        select uid, id, md5(concat(schedule_version, target, policies)) as definition from tasks
         where id = any($1::text[]) and deleted_at is null
       ), known as (
         select a.*, (
@@ -40,8 +44,8 @@ export async function beginTrials(
 }
 
 /**
- * Notes that the templates of these tasks were filled in. What other processes left of the same definition goes, too: it did
- * not end them. Forgets what is too old as well.
+ * Notes that the templates of these tasks were filled in. What other processes left of the same definition goes, too:
+ * it did not end them. Forgets what is too old as well.
  */
 export async function endTrials(db: Queryable, taskIds: readonly string[], process: string): Promise<void> {
   await db.query({

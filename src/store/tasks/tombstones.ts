@@ -1,4 +1,6 @@
-/** The last step of a deleted task: when no run refers to it any more, its row, its events and its calls to hooks go. */
+/**
+ * The last step of a deleted task: when no run refers to it any more, its row, its events and its calls to hooks go.
+ */
 
 import type { Queryable } from '../postgres/database.ts';
 

@@ -46,7 +46,9 @@ export type Cluster = {
 
 const humblePassword = 'humble';
 
-/** A role that may do nothing but set another one, which has rights to what is in the tables, also of those made later. */
+/**
+ * A role that may do nothing but set another one, which has rights to what is in the tables, also of those made later.
+ */
 async function makeHumble(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -66,7 +68,10 @@ function humbleUrl(url: string): string {
   return address.href;
 }
 
-/** Where the database gets a time of its own, it is given this much before it matters: servers and replicas have to start. */
+/**
+ * Where the database gets a time of its own, it is given this much before it matters: servers and replicas have to
+ * start.
+ */
 const setUpMs = 60_000;
 
 export async function startCluster(plan: Plan, tools: Tools, notes: string[]): Promise<Cluster> {

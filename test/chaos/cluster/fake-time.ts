@@ -25,8 +25,8 @@ export async function findFakeTime(): Promise<string | null> {
 }
 
 /**
- * The environment of a process whose wall clock is off by what `file` says (`+0`, `+86400`, read again every second). Its
- * monotonic clock stays right, as that of a machine whose clock was set wrong.
+ * The environment of a process whose wall clock is off by what `file` says (`+0`, `+86400`, read again every second).
+ * Its monotonic clock stays right, as that of a machine whose clock was set wrong.
  */
 export function fakedByFile(library: string, file: string): Record<string, string> {
   return {

@@ -3,8 +3,8 @@
 import { type Message, messageReader, statementOf } from './pg-messages.ts';
 
 /**
- * The moments of a statement: before the server has it; executed but not committed (its Sync is kept back); committed, but
- * the answer kept back; answered.
+ * The moments of a statement: before the server has it; executed but not committed (its Sync is kept back); committed,
+ * but the answer kept back; answered.
  */
 export type Moment = 'asked' | 'executed' | 'committed' | 'answered';
 

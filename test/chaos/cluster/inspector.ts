@@ -4,7 +4,9 @@ import { WebSocket } from 'undici';
 import { poll } from '../../services/poll.ts';
 import type { ReplicaProcess } from './replica.ts';
 
-/** Resolves when the loop is blocked. The process was started with `--inspect-port=0`, so that it can be asked at all. */
+/**
+ * Resolves when the loop is blocked. The process was started with `--inspect-port=0`, so that it can be asked at all.
+ */
 export async function blockEventLoop(replica: ReplicaProcess, ms: number): Promise<void> {
   replica.signal('SIGUSR1');
   const url = await poll(() => /Debugger listening on (ws:\S+)/.exec(replica.output())?.[1], { what: 'the inspector' });

@@ -1,4 +1,6 @@
-/** Looks at the cluster every so often while a plan runs: clocks, orphaned runs, memory; and at its metrics at the end. */
+/**
+ * Looks at the cluster every so often while a plan runs: clocks, orphaned runs, memory; and at its metrics at the end.
+ */
 
 import { type History, type MetricsRecord, recorderNow } from '../history.ts';
 import type { Cluster } from './cluster.ts';

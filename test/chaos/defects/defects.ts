@@ -1,4 +1,7 @@
-/** Defects to seed into a copy of the built program: each takes one safeguard away, and says which plan must show it. */
+/**
+ * Defects to seed into a copy of the built program: each takes one safeguard away, and says which task snapshot must
+ * show it.
+ */
 
 import type { VerdictKind } from '../verdicts/verdict.ts';
 
@@ -79,12 +82,12 @@ export const defects: Defect[] = [
   },
   {
     name: 'stale-generation',
-    what: 'the check at the claim that the task still is of the generation that was due, and active',
+    what: 'the check at the claim that the task still is of the schedule version that was due, and active',
     replacements: [
       {
         file: 'dist/store/runs/claims.js',
-        find: "join tasks t on t.uid = d.uid and t.generation = d.generation and t.status <> 'stopped' and",
-        put: 'join tasks t on t.uid = d.uid and d.generation is not null and',
+        find: "join tasks t on t.uid = d.uid and t.schedule_version = d.schedule_version and t.status <> 'stopped' and",
+        put: 'join tasks t on t.uid = d.uid and d.schedule_version is not null and',
       },
     ],
     plan: 'churn-without-redis',
@@ -161,8 +164,8 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'migrations/0002_lifecycle.sql',
-        find: 'CREATE UNIQUE INDEX "runs_lane"',
-        put: 'CREATE INDEX "runs_lane"',
+        find: 'CREATE UNIQUE INDEX "runs_overlap_slot"',
+        put: 'CREATE INDEX "runs_overlap_slot"',
       },
     ],
     plan: 'healthy',
@@ -174,8 +177,8 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/engine/firing/due-queue.js',
-        find: 'timetable.takeDue(now, limit, rank,',
-        put: 'timetable.takeDue(now + 300, limit, rank,',
+        find: 'timetable.takeDue(now, limit, effectiveDueAt,',
+        put: 'timetable.takeDue(now + 300, limit, effectiveDueAt,',
       },
     ],
     plan: 'healthy',
@@ -196,17 +199,17 @@ export const defects: Defect[] = [
   },
   {
     name: 'unknown-claims-forgotten',
-    what: 'the second look at a claim whose answer was lost, and the search for strays behind it',
+    what: 'the second look at a claim whose answer was lost, and the search for stuckRuns behind it',
     replacements: [
       {
         file: 'dist/engine/firing/scheduler.js',
-        find: 'backlog.add({ ...waiting, doubtful: true });',
-        put: 'backlog.add({ ...waiting, doubtful: false });',
+        find: 'backlog.add({ ...waiting, unconfirmed: true });',
+        put: 'backlog.add({ ...waiting, unconfirmed: false });',
       },
       {
         file: 'dist/engine/engine.js',
-        find: "loop('strays', createStrayStep(recovery));",
-        put: "loop('strays', async () => 60_000);\n        void createStrayStep;",
+        find: "loop('stuckRuns', createStuckRunStep(recovery));",
+        put: "loop('stuckRuns', async () => 60_000);\n        void createStuckRunStep;",
       },
     ],
     plan: 'commit-answer-cut',

@@ -38,7 +38,8 @@ export const killAt: Fault<'kill-at'> = async (context, { replica, point, times 
       const moment = point === 'at-call' ? 'come' : 'answered';
       target.onCall = (call, when) => {
         if (when !== moment || !doomed.alive()) return;
-        // Who called is in the database alone: the doomed replica is killed at somebody's call, its own one time in three.
+        // Who called is in the database alone: the doomed replica is killed at somebody's call, its own one time in
+        // three.
         target.onCall = null;
         doomed.signal('SIGKILL');
         history.notes.push(`killed ${point} of ${call.runId}`);

@@ -94,7 +94,7 @@ const watched = new Set([
   'insert-manual-run',
   'update-task',
   'delete-task',
-  'take-orphans',
+  'rescue-runs-of-dead',
   'commit',
 ]);
 

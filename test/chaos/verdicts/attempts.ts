@@ -154,7 +154,9 @@ function holes({ history, auditByRun, recorderTime }: Case): Verdict[] {
   return verdicts;
 }
 
-/** The wire takes a moment, more so on a busy machine: a call that was made in time may come this much after the lease. */
+/**
+ * The wire takes a moment, more so on a busy machine: a call that was made in time may come this much after the lease.
+ */
 const onTheWayMs = 1_000;
 
 /** The end of each owner's last lease, whether it was given up or ran out. */
@@ -180,7 +182,9 @@ function withoutLease(of: Case): Verdict[] {
   });
 }
 
-/** What a replica gives up itself, when it leaves or finds that it knows nothing of an attempt, is not taken from it. */
+/**
+ * What a replica gives up itself, when it leaves or finds that it knows nothing of an attempt, is not taken from it.
+ */
 const givenUp = /shutdown|was not told/;
 
 /** An attempt is ended as lost only when the lease of its owner is over: by then its owner has stopped it. */

@@ -117,7 +117,9 @@ function wrongMisses(of: Case, task: JudgedTask): Verdict[] {
   return verdicts;
 }
 
-/** The misfire policy: `skip` makes up for nothing, `fire_once` for one of a stretch, `fire_all` for the last `limit`. */
+/**
+ * The misfire policy: `skip` makes up for nothing, `fire_once` for one of a stretch, `fire_all` for the last `limit`.
+ */
 function policies(of: Case, task: JudgedTask): Verdict[] {
   const { misfire } = task.definition ?? {};
   // What a start makes up for goes by the start.

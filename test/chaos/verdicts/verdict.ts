@@ -59,7 +59,9 @@ export type Case = {
   oracle: Oracle;
 };
 
-/** How long after the last fault the cluster may take until every occurrence is on time again: leases, sweeps, queues. */
+/**
+ * How long after the last fault the cluster may take until every occurrence is on time again: leases, sweeps, queues.
+ */
 export function calmFrom({ plan, faultUntil }: History): number {
   return faultUntil + plan.leaseMs + 6_000;
 }

@@ -111,7 +111,10 @@ function stopped({ history, databaseTime, tasks, auditByRun, recorderTime }: Cas
 
 const patienceMs = 15_000;
 
-/** A run stays `running` without a live lease for 15 s at most while anybody is there to take it; at the end all is over. */
+/**
+ * A run stays `running` without a live lease for 15 s at most while anybody is there to take it; at the end all is
+ * over.
+ */
 function stuck({ history }: Case): Verdict[] {
   const verdicts: Verdict[] = [];
   const since = new Map<string, number>();

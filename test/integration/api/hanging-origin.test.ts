@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([hanging.close(), quick.close()]));
 
 const trigger = async (id: string): Promise<Body> => (await api.http.post(`/tasks/${id}/trigger`).expect(202)).body;
-const postponed = async (): Promise<number> => {
+const deferred = async (): Promise<number> => {
   const { text } = await api.http.get('/metrics').expect(200);
   return Number(/^scheduler_postponed_total\{cause="origin_full"\} (\d+)$/m.exec(text)?.[1]);
 };
@@ -36,7 +36,7 @@ test('an origin that hangs takes its share of the slots and no more, and loses n
   const triggered = await Promise.all(Array.from({ length: 2 * slots }, () => trigger('asked-for')));
 
   // More than there are slots wait, and one run of another origin after the other gets through.
-  await expect.poll(postponed, { timeout: 20_000 }).toBeGreaterThan(slots);
+  await expect.poll(deferred, { timeout: 20_000 }).toBeGreaterThan(slots);
   for (let time = 0; time < 5; time++) {
     const { id } = await trigger('elsewhere');
     expect(await api.runOver(id)).toMatchObject({ status: 'succeeded', attempt: 1 });

@@ -17,7 +17,10 @@ export async function connectTo(url: string): Promise<Socket> {
   return socket;
 }
 
-/** Sends text as it is and reads until the other side closes, or as many answers with a length as are asked for are there. */
+/**
+ * Sends text as it is and reads until the other side closes, or as many answers with a length as are asked for are
+ * there.
+ */
 export async function exchange(url: string, text: string, answers = 1, withinMs = 40_000): Promise<RawAnswer[]> {
   const socket = await connectTo(url);
   let received = '';

@@ -23,7 +23,7 @@ async function withWaitingRun(id: string): Promise<string> {
   const runId = createRunIds(rows[0].run_salt).of(rows[0].uid, at);
   // Checked by somebody who never comes back: it is not taken meanwhile.
   await db.query(
-    `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, check_due)
+    `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, check_due)
      values ($1, $2, 'schedule', 'pending', $3, $3, $3, 0, 1, now(), now() + interval '1 hour')`,
     [runId, rows[0].uid, new Date(at)],
   );

@@ -79,7 +79,7 @@ describe('Prometheus', () => {
   async function seriesOfReplica(): Promise<Map<string, Set<string>>> {
     const metrics = createMetrics({ taskLabel: 'id', version: '1', monotonic: () => 0, now: () => 0 });
     onTestFinished(() => metrics.close());
-    metrics.runSettled({ taskId: 'a', runId: '0', status: 'failed', durationMs: 1, latenessMs: 1 });
+    metrics.runCompleted({ taskId: 'a', runId: '0', status: 'failed', durationMs: 1, latenessMs: 1 });
     metrics.claims('won', 1);
     metrics.requestAnswered('GET', '/tasks', 200, 1);
     metrics.observeState(() => ({

@@ -45,7 +45,7 @@ export function readCompose(text: string): Compose {
 /** One instruction of the Dockerfile, its continued lines joined. */
 type Instruction = { stage: string; word: string; rest: string };
 export const instructions = readDockerfile(textOf('Dockerfile'));
-/** The instructions of a kind, in all stages or in one. */
+/** The instructions of a kind, in all pre-claims or in one. */
 export const of = (word: string, stage?: string) =>
   instructions.filter((each) => each.word === word && (stage === undefined || each.stage === stage));
 /** What the last instruction of a kind in the final stage says. */

@@ -71,9 +71,13 @@ export function define(id: string, input: Partial<TaskInput> = {}) {
 }
 
 /** The task's occurrence so many seconds after `t0`. */
-export function dueOf({ uid, generation }: Pick<Task, 'uid' | 'generation'>, second: number, knownVersion = 0): Due {
+export function dueOf(
+  { uid, scheduleVersion }: Pick<Task, 'uid' | 'scheduleVersion'>,
+  second: number,
+  knownVersion = 0,
+): Due {
   const scheduledFor = t0 + second * 1_000;
-  return { runId: runIds.of(uid, scheduledFor), uid, generation, scheduledFor, knownVersion };
+  return { runId: runIds.of(uid, scheduledFor), uid, scheduleVersion, scheduledFor, knownVersion };
 }
 
 export type RunRow = {
@@ -83,8 +87,8 @@ export type RunRow = {
   status: RunStatus;
   scheduled_for: Date;
   due_at: Date;
-  rank: Date;
-  lane: number | null;
+  effective_due_at: Date;
+  overlap_slot: number | null;
   owner: string | null;
   attempt: number;
   max_attempts: number;
@@ -118,12 +122,15 @@ export async function runsOf(db: Queryable, uid: number): Promise<RunRow[]> {
 export async function plantRun(
   db: Queryable,
   run: { id: string; uid: number; status: RunStatus; at?: number } & Partial<
-    Pick<RunRow, 'lane' | 'owner' | 'attempt' | 'max_attempts' | 'trigger' | 'finished_at' | 'rank' | 'due_at'>
+    Pick<
+      RunRow,
+      'overlap_slot' | 'owner' | 'attempt' | 'max_attempts' | 'trigger' | 'finished_at' | 'effective_due_at' | 'due_at'
+    >
   >,
 ): Promise<void> {
   const at = new Date(run.at ?? t0);
   await db.query(
-    `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, owner, attempt, max_attempts,
+    `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, owner, attempt, max_attempts,
        created_at, started_at, finished_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $5, $12, $13)`,
     [
@@ -133,8 +140,8 @@ export async function plantRun(
       run.status,
       at,
       run.due_at ?? at,
-      run.rank ?? at,
-      run.lane ?? null,
+      run.effective_due_at ?? at,
+      run.overlap_slot ?? null,
       run.owner ?? null,
       run.attempt ?? 0,
       run.max_attempts ?? 1,

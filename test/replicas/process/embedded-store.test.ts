@@ -62,7 +62,7 @@ test('a statement that is given up after its time leaves the next ones alone', a
   await answers(2);
 });
 
-test('upkeep goes through the one connection between the others', async () => {
+test('VACUUM goes through the one connection between the others', async () => {
   const database = await openStore();
   await database.pool.query('create table litter as select n from generate_series(1, 20000) as n');
   await database.pool.query('delete from litter');

@@ -153,6 +153,7 @@ test.each(cases)('%s hold the event loop for a moment at most', { timeout: 120_0
   const held = await longest();
   // On a busy machine Postgres may take longer than a request waits for it.
   for (const { status } of answers) expect(status < 500 || status === 503, `${status}`).toBe(true);
-  // Without turns and bounds each of these took several hundred. The promise is 50 on a machine with nothing else to do.
+  // Without turns and bounds each of these took several hundred. The promise is 50 on a machine with nothing else to
+  // do.
   expect(held).toBeLessThan(150);
 });

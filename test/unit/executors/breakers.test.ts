@@ -5,14 +5,14 @@ import { attemptOn } from './http/harness.ts';
 
 const ended = (change: Partial<Outcome>): Outcome => ({
   ...{ status: 'succeeded', httpStatus: 200, output: '', truncated: false, error: null, retryAfterMs: null },
-  ...{ isFinal: false, viaFallback: false, postponed: null },
+  ...{ isFinal: false, viaFallback: false, deferred: null },
   ...change,
 });
 const fine = ended({});
 const dead = ended({ status: 'failed', error: { kind: 'unavailable', message: 'no' } });
 const slow = ended({ status: 'timed_out', error: { kind: 'timeout', message: 'no' } });
 const rude = ended({ status: 'failed', error: { kind: 'rejected', message: 'no' } });
-const notCalled = ended({ status: 'postponed', postponed: { ms: 2_000, cause: 'origin_full' } });
+const notCalled = ended({ status: 'deferred', deferred: { ms: 2_000, cause: 'origin_full' } });
 const withdrawn = ended({ status: 'cancelled', error: { kind: 'cancelled', message: 'no' } });
 
 const one = attemptOn({ url: 'http://one.example/a' });
@@ -41,7 +41,7 @@ function create(random = 0) {
     windowMs: 10_000,
     minimumCalls: 10,
     cooldownMs: 5_000,
-    onPostponed: () => {},
+    onDeferred: () => {},
     onChange: (origin, state) => changes.push(`${origin} ${state}`),
   });
   const execute: Executor = (attempt) => {
@@ -68,7 +68,7 @@ describe('a circuit', () => {
   ])('opens to a target that is %s, for all of its origin and for no other', async (_, answer) => {
     const { call, states } = await opened(answer);
     expect(states()).toEqual([{ origin: 'http://one.example', state: 'open', openedMsAgo: 0 }]);
-    expect(await call(alsoOne)).toMatchObject({ status: 'postponed', postponed: { ms: 5_000 } });
+    expect(await call(alsoOne)).toMatchObject({ status: 'deferred', deferred: { ms: 5_000 } });
     expect(await call(two)).toEqual(fine);
     expect(calls).toEqual([two]);
     expect(changes).toEqual(['http://one.example open']);
@@ -125,13 +125,13 @@ describe('a circuit', () => {
   test('lets one call try after its cooldown, and closes when that one is answered', async () => {
     const { call, states } = await opened();
     now += 4_999;
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 1 } });
+    expect(await call(one)).toMatchObject({ status: 'deferred', deferred: { ms: 1 } });
     now += 1;
     let answer = (_: Outcome) => {};
     answers.set('http://one.example', new Promise<Outcome>((resolve) => (answer = resolve)));
     const probe = call(one);
     expect(states()).toMatchObject([{ state: 'half_open' }]);
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 500 } });
+    expect(await call(one)).toMatchObject({ status: 'deferred', deferred: { ms: 500 } });
     answer(rude);
     expect(await probe).toEqual(rude);
     expect(states()).toEqual([]);
@@ -148,7 +148,7 @@ describe('a circuit', () => {
     expect(await call(one)).toEqual(withdrawn);
     answers.set('http://one.example', dead);
     expect(await call(one)).toEqual(dead);
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 5_000 } });
+    expect(await call(one)).toMatchObject({ status: 'deferred', deferred: { ms: 5_000 } });
     expect(calls).toHaveLength(2);
   });
 
@@ -178,7 +178,7 @@ describe('a circuit', () => {
     hanging();
     const first = call(one);
     now += 29_999;
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 500 } });
+    expect(await call(one)).toMatchObject({ status: 'deferred', deferred: { ms: 500 } });
     now += 1;
     hanging();
     const second = call(one);
@@ -186,7 +186,7 @@ describe('a circuit', () => {
     // The first one's failure says nothing that the second will not say better.
     ends[0]?.(slow);
     await first;
-    expect(await call(one)).toMatchObject({ status: 'postponed', postponed: { ms: 500 } });
+    expect(await call(one)).toMatchObject({ status: 'deferred', deferred: { ms: 500 } });
     ends[1]?.(fine);
     await second;
     expect(states()).toEqual([]);
@@ -225,7 +225,7 @@ describe('a circuit', () => {
     const { call } = create(0.5);
     answers.set('http://one.example', dead);
     for (let time = 0; time < 10; time++) await call(one);
-    expect(await call(one)).toMatchObject({ postponed: { ms: 7_500 } });
+    expect(await call(one)).toMatchObject({ deferred: { ms: 7_500 } });
   });
 });
 
@@ -240,7 +240,7 @@ describe('a fallback', () => {
 
   test('at the same origin is no way out', async () => {
     const { call } = await opened();
-    expect(await call({ ...one, fallback: alsoOne.target })).toMatchObject({ status: 'postponed' });
+    expect(await call({ ...one, fallback: alsoOne.target })).toMatchObject({ status: 'deferred' });
     expect(calls).toEqual([]);
   });
 
@@ -262,7 +262,7 @@ describe('a fallback', () => {
     answers.set('http://two.example', dead);
     for (let time = 0; time < 10; time++) await call(two);
     calls = [];
-    expect(await call(withFallback)).toMatchObject({ status: 'postponed' });
+    expect(await call(withFallback)).toMatchObject({ status: 'deferred' });
     expect(calls).toEqual([]);
     const closed = create();
     await closed.call(withFallback);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createRunWaiters } from '../../../src/http/run-waiters.ts';
 import { createLogger } from '../../../src/observability/log.ts';
-import { createClock, settle } from '../../clock.ts';
+import { complete, createClock } from '../../clock.ts';
 
 function waiters() {
   const clock = createClock();
@@ -34,11 +34,11 @@ function waiters() {
 test('a signal wakes those whose run is over, by one question for all', async () => {
   const { over, questions, all, ended, wait } = waiters();
   for (let i = 0; i < 50; i++) wait(`run-${i}`);
-  await settle();
+  await complete();
   questions.length = 0;
   over.add('run-7');
   all.look();
-  await settle();
+  await complete();
   expect(ended).toEqual(['run-7']);
   expect(questions.map((ids) => ids.length)).toEqual([50]);
   expect(all.waiting()).toBe(49);
@@ -48,7 +48,7 @@ test('without a signal it is seen within a quarter of a second, and nothing is a
   const { clock, over, questions, ended, wait, state } = waiters();
   wait('a', 60_000);
   wait('b', 600);
-  await settle();
+  await complete();
   state.fails = true;
   await clock.advance(250);
   state.fails = false;
@@ -73,7 +73,7 @@ test('one caller has so many, all together have so many, and who goes away makes
   expect(all.waiting()).toBe(256);
   own[0]?.();
   own[0]?.();
-  await settle();
+  await complete();
   expect(all.waiting()).toBe(255);
   expect(wait('again')).not.toBeNull();
   expect(wait('too many')).toBeNull();

@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
+  type CompletedRun,
   createMetrics,
   type Metrics,
   type MetricsOptions,
-  type SettledRun,
 } from '../../../src/observability/metrics.ts';
 
 let now = 0;
@@ -20,7 +20,7 @@ function started(options: Partial<MetricsOptions> = {}): Metrics {
   return metrics;
 }
 
-const settled = (taskId: string, more: Partial<SettledRun> = {}): SettledRun => ({
+const completed = (taskId: string, more: Partial<CompletedRun> = {}): CompletedRun => ({
   taskId,
   runId: '01939000-0000-8000-8000-000000000007',
   status: 'succeeded',
@@ -49,10 +49,10 @@ async function taskNames(metrics: Metrics): Promise<string[]> {
 
 test('settled runs are counted by task and status, in seconds', async () => {
   const metrics = started();
-  metrics.runSettled(settled('a'));
-  metrics.runSettled(settled('a', { durationMs: 1_500, latenessMs: 250 }));
-  metrics.runSettled(settled('a', { status: 'failed', latenessMs: null }));
-  metrics.runSettled(settled('b', { status: 'timed_out' }));
+  metrics.runCompleted(completed('a'));
+  metrics.runCompleted(completed('a', { durationMs: 1_500, latenessMs: 250 }));
+  metrics.runCompleted(completed('a', { status: 'failed', latenessMs: null }));
+  metrics.runCompleted(completed('b', { status: 'timed_out' }));
   const samples = await scrape(metrics);
   expect(samples.get('task_executions_total{task_name="a",status="succeeded"}')).toBe(2);
   expect(samples.get('task_executions_total{task_name="a",status="failed"}')).toBe(1);
@@ -77,7 +77,7 @@ test('lateness buckets go from 1 ms to 60 s', async () => {
 
 test('tasks beyond the limit share one series, and those already seen keep theirs', async () => {
   const metrics = started({ taskLabel: 'id', taskLimit: 2 });
-  for (const id of ['a', 'b', 'c', 'd', 'a', 'c']) metrics.runSettled(settled(id));
+  for (const id of ['a', 'b', 'c', 'd', 'a', 'c']) metrics.runCompleted(completed(id));
   const samples = await scrape(metrics);
   expect(await taskNames(metrics)).toEqual(['a', 'b', '_other']);
   expect(samples.get('task_executions_total{task_name="a",status="succeeded"}')).toBe(2);
@@ -87,7 +87,7 @@ test('tasks beyond the limit share one series, and those already seen keep their
 
 test('the limit is 1,000 tasks unless said otherwise', async () => {
   const metrics = started();
-  for (let i = 0; i < 1_500; i++) metrics.runSettled(settled(`task-${i}`));
+  for (let i = 0; i < 1_500; i++) metrics.runCompleted(completed(`task-${i}`));
   const names = await taskNames(metrics);
   expect(names).toHaveLength(1_001);
   const samples = await scrape(metrics);
@@ -96,22 +96,22 @@ test('the limit is 1,000 tasks unless said otherwise', async () => {
 
 test('with the label none all tasks share one series', async () => {
   const metrics = started({ taskLabel: 'none' });
-  for (const id of ['a', 'b']) metrics.runSettled(settled(id));
+  for (const id of ['a', 'b']) metrics.runCompleted(completed(id));
   expect(await taskNames(metrics)).toEqual(['_other']);
 });
 
 test('a forgotten task loses its series and leaves its place to another', async () => {
   const metrics = started({ taskLabel: 'id', taskLimit: 1 });
-  metrics.runSettled(settled('a'));
-  metrics.runSettled(settled('a', { status: 'failed' }));
+  metrics.runCompleted(completed('a'));
+  metrics.runCompleted(completed('a', { status: 'failed' }));
   metrics.forgetTask('never-seen');
   metrics.forgetTask('a');
   expect((await metrics.page(false)).text).not.toContain('task_name="a"');
-  metrics.runSettled(settled('b'));
-  metrics.runSettled(settled('a'));
+  metrics.runCompleted(completed('b'));
+  metrics.runCompleted(completed('a'));
   expect((await taskNames(metrics)).sort()).toEqual(['_other', 'b']);
   metrics.forgetTask('b');
-  metrics.runSettled(settled('b'));
+  metrics.runCompleted(completed('b'));
   const samples = await scrape(metrics);
   expect(samples.get('task_executions_total{task_name="b",status="succeeded"}')).toBe(1);
 });
@@ -119,7 +119,7 @@ test('a forgotten task loses its series and leaves its place to another', async 
 test('hostile task ids stay inside their label', async () => {
   const metrics = started();
   const ids = ['constructor', '__proto__', 'a"} 1\nevil_total{x="'];
-  for (const taskId of ids) metrics.runSettled(settled(taskId));
+  for (const taskId of ids) metrics.runCompleted(completed(taskId));
   const { text } = await metrics.page(false);
   expect(text).not.toMatch(/^evil_total/m);
   expect(text).toContain('task_executions_total{task_name="__proto__",status="succeeded"} 1');
@@ -209,10 +209,10 @@ describe('OpenMetrics', () => {
   test('shows a run for each bucket, the first of ten seconds', async () => {
     now = 1_700_000_000_000;
     const metrics = started();
-    metrics.runSettled(settled('a "b"', { durationMs: 87 }));
+    metrics.runCompleted(completed('a "b"', { durationMs: 87 }));
     now += 5_000;
-    metrics.runSettled(settled('a "b"', { durationMs: 88, runId: '01939000-0000-8000-8000-000000000008' }));
-    metrics.runSettled(settled('a "b"', { durationMs: 2_000_000 }));
+    metrics.runCompleted(completed('a "b"', { durationMs: 88, runId: '01939000-0000-8000-8000-000000000008' }));
+    metrics.runCompleted(completed('a "b"', { durationMs: 2_000_000 }));
     const { text } = await metrics.page(true);
     expect(text).toContain(
       `task_duration_seconds_bucket{le="0.1",task_name="a \\"b\\""} 2 # {trace_id="${traceId}"} 0.087 1700000000`,
@@ -228,7 +228,7 @@ describe('OpenMetrics', () => {
   test('names counters as it asks to, ends as it asks to, and leaves the other format as it is', async () => {
     const metrics = started();
     metrics.fencedWrite();
-    metrics.runSettled(settled('a'));
+    metrics.runCompleted(completed('a'));
     const { contentType, text } = await metrics.page(true);
     expect(contentType).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
     expect(text).toMatch(

@@ -1,6 +1,6 @@
 /**
- * When a cron pattern must fire, worked out the slow way: every wall-clock minute is looked at. It shares neither code nor
- * libraries with src, and judges the rules alone.
+ * When a cron pattern must fire, worked out the slow way: every wall-clock minute is looked at. It shares neither code
+ * nor libraries with src, and judges the rules alone.
  */
 
 import { readFields } from './cron-fields.ts';
@@ -10,7 +10,9 @@ const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** Vixie's limit: a clock moved by more than this was set, not changed by a rule of the zone; nothing is made up for. */
+/**
+ * Vixie's limit: a clock moved by more than this was set, not changed by a rule of the zone; nothing is made up for.
+ */
 const longestGap = 3 * hour;
 
 /** From `start` (inclusive) to `end` (exclusive), local time is UTC plus `offset`. */

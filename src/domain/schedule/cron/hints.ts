@@ -10,8 +10,8 @@ import { readCron } from './syntax.ts';
 const longestLooked = 400;
 
 /**
- * One sentence for a text that `readCron` refused with `fault`. What it tells to write is valid, and means what the text
- * evidently did; where there is doubt it says what is wrong and no more.
+ * One sentence for a text that `readCron` refused with `fault`. What it tells to write is valid, and means what the
+ * text evidently did; where there is doubt it says what is wrong and no more.
  */
 export function refusalOf(given: string, fault: string): string {
   const text = withoutBlanks(given.slice(0, longestLooked));

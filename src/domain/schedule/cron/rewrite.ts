@@ -1,4 +1,7 @@
-/** Writes out what other systems allow in a cron pattern, in the one form that is stored, with a warning for each change. */
+/**
+ * Writes out what other systems allow in a cron pattern, in the one form that is stored, with a warning for each
+ * change.
+ */
 
 import { createHash } from 'node:crypto';
 import type { WarningCode } from '../../input/warning.ts';
@@ -13,14 +16,16 @@ export type Rewriting = {
 /** Outer blanks of any kind, and zero-width ones that come along when text is copied. */
 const outer = /^[\s\u200b]+|[\s\u200b]+$/g;
 
-/** The text without outer blanks, and with one blank for several inside. A no-break space inside stays: it is refused. */
+/**
+ * The text without outer blanks, and with one blank for several inside. A no-break space inside stays: it is refused.
+ */
 export function withoutBlanks(text: string): string {
   return text.replace(outer, '').replace(/[ \t\r\n]+/g, ' ');
 }
 
 /**
- * The pattern as it is stored, and the zone that stood before it. What is not understood stays as it is: `readCron` says
- * what is wrong with it.
+ * The pattern as it is stored, and the zone that stood before it. What is not understood stays as it is: `readCron`
+ * says what is wrong with it.
  */
 export function rewriteCron(text: string, rewriting: Rewriting): { cron: string; zone: string | null } {
   const tidy = withoutBlanks(text);
@@ -95,7 +100,10 @@ function listed(values: readonly number[], step: number, shown: (value: number) 
 /** Every month has the days of the month that Jenkins takes for `H`. */
 const lastHashedDay = 28;
 
-/** `H`, `H/15`, `H(0-29)`, `H(0-29)/10` as in Jenkins: a value that depends on the task's id alone, another in each field. */
+/**
+ * `H`, `H/15`, `H(0-29)`, `H(0-29)/10` as in Jenkins: a value that depends on the task's id alone, another in each
+ * field.
+ */
 function resolveHash(item: string, field: Field, { taskId, warn }: Rewriting): string {
   const [, from, to, stepText] = /^H(?:\((\w+)-(\w+)\))?(?:\/(\d+))?$/.exec(item) ?? [];
   if (!/^H(?:$|[(/])/.test(item) || field === year) return item;

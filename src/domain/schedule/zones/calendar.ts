@@ -29,7 +29,9 @@ export type CompiledCron = {
   next(after: number): number | null;
   /** How many instants `next` gives in (after, upTo], without going through them. */
   count(after: number, upTo: number): number;
-  /** The first change of the clock in (after, upTo] that leaves out a time of the pattern, or null (see `firstLeftOut`). */
+  /**
+   * The first change of the clock in (after, upTo] that leaves out a time of the pattern, or null (see `firstLeftOut`).
+   */
   leftOut(after: number, upTo: number): number | null;
   /** Whether its instants depend on time zone data: they may be others on a replica with another version of it. */
   zoned: boolean;
@@ -51,7 +53,8 @@ const cycleStart = Date.UTC(2400, 0);
 
 /**
  * A calendar that keeps at most `maxExpressions` croner objects for days, and as many for times of day: they are heavy
- * (83 KB), so they are shared and only computed with. croner works on wall-clock time as if it were UTC; which instant a wall-clock time is, `clock-changes` decides.
+ * (83 KB), so they are shared and only computed with. croner works on wall-clock time as if it were UTC; which instant
+ * a wall-clock time is, `clock-changes` decides.
  */
 export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: number } = {}): Calendar {
   const wallClocks = createLruCache<string, WallClock>(maxExpressions);

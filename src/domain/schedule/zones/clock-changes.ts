@@ -1,4 +1,7 @@
-/** Which instant a wall-clock time of a zone is, and when a pattern of wall-clock times is next due, by Vixie cron's rules. */
+/**
+ * Which instant a wall-clock time of a zone is, and when a pattern of wall-clock times is next due, by Vixie cron's
+ * rules.
+ */
 
 import type { Zone } from './zone.ts';
 
@@ -33,7 +36,9 @@ export function nextByRealTime(nextWall: NextWall, zone: Zone, after: number): n
   }
 }
 
-/** The first instant after `after` that stands for a matching wall-clock time: each time once, whatever the clock does. */
+/**
+ * The first instant after `after` that stands for a matching wall-clock time: each time once, whatever the clock does.
+ */
 export function nextByWallClock(nextWall: NextWall, zone: Zone, after: number): number | null {
   let wall = nextWall(after + zone.at(after).offset);
   while (wall !== null) {
@@ -45,8 +50,8 @@ export function nextByWallClock(nextWall: NextWall, zone: Zone, after: number): 
 }
 
 /**
- * The instant that stands for a wall-clock time: the first of two, the end of a gap, or null in a gap too long to be made
- * up for. Wall-clock times up to `until` fare alike.
+ * The instant that stands for a wall-clock time: the first of two, the end of a gap, or null in a gap too long to be
+ * made up for. Wall-clock times up to `until` fare alike.
  */
 function placeOf(wall: number, zone: Zone): { instant: number | null; until: number } {
   let stretch = zone.at(wall - dayMs);
@@ -108,8 +113,8 @@ export function countByRealTime(countWall: CountWall, zone: Zone, after: number,
 }
 
 /**
- * How many instants in (after, upTo] `nextByWallClock` gives: of each stretch the matching wall-clock times that have not
- * been before, and its beginning where it alone makes up for times left out.
+ * How many instants in (after, upTo] `nextByWallClock` gives: of each stretch the matching wall-clock times that have
+ * not been before, and its beginning where it alone makes up for times left out.
  */
 export function countByWallClock(countWall: CountWall, zone: Zone, after: number, upTo: number): number {
   let count = 0;

@@ -22,9 +22,9 @@ const endOfYears = Date.UTC(10_000, 0);
 type Tally = Uint8Array;
 
 /**
- * A pattern's times are the product of its days, hours, minutes and seconds, so a look into one hour, one minute and each
- * kind of month is enough. Which days of a month match depends on the month, its first weekday and its length; that is
- * remembered, so that at most 91 months are ever searched, day by day.
+ * A pattern's times are the product of its days, hours, minutes and seconds, so a look into one hour, one minute and
+ * each kind of month is enough. Which days of a month match depends on the month, its first weekday and its length;
+ * that is remembered, so that at most 91 months are ever searched, day by day.
  */
 export function countWallTimes({ next, everyDay, isListed }: CountedPattern): CountWall {
   const months = new Map<number, Tally>();

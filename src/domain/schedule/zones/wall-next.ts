@@ -9,9 +9,9 @@ const dayMs = 86_400_000;
 const endOfYears = Date.UTC(10_000, 0);
 
 /**
- * `next` gives the first midnight of a matching day after a time, and may take long where years lie between. Which days of
- * a month match depends on the month, its first weekday and its length alone, so at most 91 months are ever asked for.
- * `everyDay`: in a month with a match every day matches.
+ * `next` gives the first midnight of a matching day after a time, and may take long where years lie between. Which days
+ * of a month match depends on the month, its first weekday and its length alone, so at most 91 months are ever asked
+ * for. `everyDay`: in a month with a match every day matches.
  */
 export function rememberDays(next: NextWall, everyDay: boolean): NextDay {
   /** The days that match, by the kind of month: the lowest bit for the first of the month. */

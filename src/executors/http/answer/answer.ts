@@ -2,7 +2,10 @@
 
 import { charsetOf, decodeText } from './charset.ts';
 
-/** How much of an answer is read before the connection is cut, in bytes. Up to there it is read and dropped, so that the target can end. */
+/**
+ * How much of an answer is read before the connection is cut, in bytes. Up to there it is read and dropped, so that the
+ * target can end.
+ */
 export const readLimit = 8 * 1024 * 1024;
 /** How much of an answer can be judged, in bytes; also the most that a compressed one may become. */
 export const judgeLimit = 1024 * 1024;

@@ -18,8 +18,8 @@ export function charsetOf(bytes: Buffer, contentType: string | null): string {
 }
 
 /**
- * Bytes in such a charset as text; a character that is cut off at the end is left out where `isWhole` is false. The mark at the
- * beginning of UTF-8 stays, as it always did; of UTF-16 it is no character.
+ * Bytes in such a charset as text; a character that is cut off at the end is left out where `isWhole` is false. The
+ * mark at the beginning of UTF-8 stays, as it always did; of UTF-16 it is no character.
  */
 export function decodeText(bytes: Buffer, charset: string, isWhole: boolean): string {
   if (charset === 'utf-8' && isWhole) return bytes.toString('utf8');

@@ -1,4 +1,7 @@
-/** Judges the bodies of answers: small ones at once, others on a thread, so that none keeps the event loop. Tasks take turns there. */
+/**
+ * Judges the bodies of answers: small ones at once, others on a thread, so that none keeps the event loop. Tasks take
+ * turns there.
+ */
 
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../../clock.ts';
@@ -7,7 +10,10 @@ import { createFairQueue } from '../fair-queue.ts';
 import type { JudgeJob } from './judge-worker.ts';
 
 export type Judge = {
-  /** What about a body is not as the rule wants it; null when it is. Never rejects. Nobody may want to know by the time it is asked. */
+  /**
+   * What about a body is not as the rule wants it; null when it is. Never rejects. Nobody may want to know by the time
+   * it is asked.
+   */
   faultIn(
     taskId: string,
     test: SuccessTest,

@@ -1,4 +1,7 @@
-/** One place for calls to an origin: a connection that carries one call at a time, and is replaced by a new one when need be. */
+/**
+ * One place for calls to an origin: a connection that carries one call at a time, and is replaced by a new one when
+ * need be.
+ */
 
 import type { Socket } from 'node:net';
 import { Client, type Dispatcher } from 'undici';
@@ -6,35 +9,42 @@ import type { Connector } from './connector.ts';
 import { type AnswerWatch, skipInterimAnswers } from './interim-answers.ts';
 
 /** What a call is sent with. */
-export type Lane = {
+export type ConnectionSlot = {
   /** Sends a call; `atMostOnce` keeps it off a connection that the target may be about to close. */
   send(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, atMostOnce: boolean): void;
   /** To be called as the request is written, by its handler. */
   started(): void;
   /**
-   * Of a call that failed: whether it went out on a connection that had carried another one, and no byte of an answer came.
-   * The target has closed such a connection without having seen the call, nearly always.
+   * Of a call that failed: whether it went out on a connection that had carried another one, and no byte of an answer
+   * came. The target has closed such a connection without having seen the call, nearly always.
    */
   failedOnReuse(): boolean;
   /** Cuts the connection, established or not; the handler of a call under way hears of it. */
   destroy(reason: Error): void;
 };
 
-/** A lane as its owner sees it. Times are monotonic milliseconds. */
-export type OwnedLane = Lane & { takenAt: number; leftAt: number };
+/** A slot as its owner sees it. Times are monotonic milliseconds. */
+export type OwnedConnectionSlot = ConnectionSlot & { takenAt: number; leftAt: number };
 
 /** A name that moved is followed within this time, in milliseconds, however busy its connections are. */
 const longestLifeMs = 60_000;
-/** Common servers close a connection after a second or two without a call. A call that may not be repeated keeps clear of that. */
+/**
+ * Common servers close a connection after a second or two without a call. A call that may not be repeated keeps clear
+ * of that.
+ */
 const longestIdleAtMostOnceMs = 500;
 
-/** Of an answer, in bytes: more than anybody sends in good faith, and few enough to be taken apart in some milliseconds. */
+/**
+ * Of an answer, in bytes: more than anybody sends in good faith, and few enough to be taken apart in some milliseconds.
+ */
 const longestHeaders = 128 * 1024;
 
 const lost = new Error('no connection was made');
 
-/** A lane to `origin` (`http://host:port`). It connects with its first call, and again whenever its connection is gone. */
-export function openLane(origin: string, connector: Connector): OwnedLane {
+/**
+ * A slot to `origin` (`http://host:port`). It connects with its first call, and again whenever its connection is gone.
+ */
+export function openConnectionSlot(origin: string, connector: Connector): OwnedConnectionSlot {
   let giveUp = () => {};
   let socket: Socket | null = null;
   let answer: AnswerWatch | null = null;
@@ -55,17 +65,17 @@ export function openLane(origin: string, connector: Connector): OwnedLane {
         if (error !== null || opened === null) return report(error ?? lost, null);
         socket = opened;
         answer = skipInterimAnswers(opened);
-        openedAt = lane.takenAt;
+        openedAt = slot.takenAt;
         calls = 0;
         report(null, opened);
       });
     },
   });
-  const lane: OwnedLane = {
+  const slot: OwnedConnectionSlot = {
     takenAt: 0,
     leftAt: 0,
     send(request, handler, atMostOnce) {
-      const { takenAt, leftAt } = lane;
+      const { takenAt, leftAt } = slot;
       isReused = false;
       const isOld = takenAt - openedAt >= longestLifeMs || (atMostOnce && takenAt - leftAt > longestIdleAtMostOnceMs);
       // The client connects again for a call that finds its connection closed.
@@ -82,5 +92,5 @@ export function openLane(origin: string, connector: Connector): OwnedLane {
       client.destroy(reason, () => {});
     },
   };
-  return lane;
+  return slot;
 }

@@ -1,21 +1,21 @@
 /** The connections to one origin: a few while it answers quickly, more while it is slow, and a queue before them. */
 
 import type { Clock, Timer } from '../../../clock.ts';
-import { type Lane, type OwnedLane, openLane } from './connection-slot.ts';
+import { type ConnectionSlot, type OwnedConnectionSlot, openConnectionSlot } from './connection-slot.ts';
 import type { Connector } from './connector.ts';
-import { createPatience, patienceMs } from './saturation.ts';
+import { createSaturation, mostWaitMs } from './saturation.ts';
 
-export type Lanes = {
+export type ConnectionSlots = {
   /**
-   * Calls `start` with a lane once one is free, or `refuse` where waiting for one is in vain, with the milliseconds after
-   * which to come back. Of those that wait the least rank comes first, without one before all others. The returned function
-   * withdraws a caller that still waits.
+   * Calls `start` with a slot once one is free, or `refuse` where waiting for one is in vain, with the milliseconds
+   * after which to come back. Of those that wait the least effective due time comes first, without one before all
+   * others. The returned function withdraws a caller that still waits.
    */
-  enter(start: (lane: Lane) => void, refuse: (pauseMs: number) => void, rank?: number): () => void;
+  enter(start: (slot: ConnectionSlot) => void, refuse: (pauseMs: number) => void, effectiveDueAt?: number): () => void;
   /** In how many milliseconds a caller that cannot wait any longer may come back. */
   pauseMs(): number;
-  /** Gives a lane back, exactly once per start; `reusable` only when the call on it ended whole. */
-  leave(lane: Lane, reusable: boolean): void;
+  /** Gives a slot back, exactly once per start; `reusable` only when the call on it ended whole. */
+  leave(slot: ConnectionSlot, reusable: boolean): void;
   /** Monotonic milliseconds since when nothing happens here; null while calls run or wait. */
   idleSince(): number | null;
   destroy(reason: Error): void;
@@ -25,32 +25,32 @@ export type Lanes = {
  * Measured: 64 sockets serve a quick target best (512 cost 15 % more CPU a call, and each one a connect).
  * A target whose answers take longer than `slowAnswerMs` gets twice as many, again and again, up to `most`.
  */
-const initialLanes = 64;
+const initialSlots = 64;
 const slowAnswerMs = 20;
 /** An origin left alone for so long starts small again, in milliseconds. */
 const forgetSlownessMs = 10_000;
 
 const lost = new Error('the connection is of no further use');
 
-type Caller = { start: (lane: Lane) => void; refuse: (pauseMs: number) => void };
-type Waiting = { caller: Caller | null; since: number; rank: number };
+type Caller = { start: (slot: ConnectionSlot) => void; refuse: (pauseMs: number) => void };
+type Waiting = { caller: Caller | null; since: number; effectiveDueAt: number };
 
-export type LanesOptions = {
+export type ConnectionSlotsOptions = {
   clock: Clock;
-  /** What the lanes connect with. */
+  /** What the slots connect with. */
   connector: Connector;
   /** A random number in [0, 1). */
   random: () => number;
-  /** All lanes are taken by calls that do not end, so that nobody is left to wait for one; or that is over. */
+  /** All slots are taken by calls that do not end, so that nobody is left to wait for one; or that is over. */
   onSaturated: (isSaturated: boolean) => void;
 };
 
-/** The lanes of one origin (`http://host:port`), at most `most` of them in use at once. */
-export function createLanes(origin: string, most: number, options: LanesOptions): Lanes {
+/** The slots of one origin (`http://host:port`), at most `most` of them in use at once. */
+export function createConnectionSlots(origin: string, most: number, options: ConnectionSlotsOptions): ConnectionSlots {
   const { clock, connector } = options;
-  const fewest = Math.min(initialLanes, most);
-  const patience = createPatience({ ...options, monotonic: clock.monotonic, most, onChange: options.onSaturated });
-  const free: OwnedLane[] = [];
+  const fewest = Math.min(initialSlots, most);
+  const saturation = createSaturation({ ...options, monotonic: clock.monotonic, most, onChange: options.onSaturated });
+  const free: OwnedConnectionSlot[] = [];
   const queue: Waiting[] = [];
   let head = 0;
   let waiting = 0;
@@ -60,14 +60,14 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
   let lookedAt = 0;
   let slowLooks = 0;
   let watch: Timer | null = null;
-  let patienceTimer: Timer | null = null;
+  let saturationTimer: Timer | null = null;
   let quietSince = clock.monotonic();
 
   /** Puts one in where it belongs, which is nearly always at the end. */
   function line(entry: Waiting): void {
     let place = queue.length;
     // What stands before the head has been served.
-    while (place > head && (queue[place - 1] as Waiting).rank > entry.rank) place--;
+    while (place > head && (queue[place - 1] as Waiting).effectiveDueAt > entry.effectiveDueAt) place--;
     queue.splice(place, 0, entry);
   }
 
@@ -87,9 +87,9 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
 
   function admit(caller: Caller): void {
     busy++;
-    const lane = free.pop() ?? openLane(origin, connector);
-    lane.takenAt = clock.monotonic();
-    caller.start(lane);
+    const slot = free.pop() ?? openConnectionSlot(origin, connector);
+    slot.takenAt = clock.monotonic();
+    caller.start(slot);
   }
 
   /** Drops entries already served or withdrawn, so that a queue which never empties does not grow for ever. */
@@ -102,7 +102,7 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
   /** What a slow hour took need not be kept for ever. */
   function shrink(): void {
     if (clock.monotonic() - quietSince < forgetSlownessMs) return;
-    patience.restore();
+    saturation.restore();
     if (limit === fewest) return;
     limit = fewest;
     slowLooks = 0;
@@ -124,7 +124,8 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
     const elapsed = now - lookedAt;
     // A timer that comes late tells that this process is the slow one: more sockets would only add to its work.
     const isBusyItself = elapsed > 2 * slowAnswerMs;
-    // By Little's law the mean time on a lane is lanes × elapsed / finished. Twice in a row, because once may be a pause.
+    // By Little's law the mean time on a slot is slots × elapsed / finished. Twice in a row, because once may be a
+    // pause.
     slowLooks = !isBusyItself && finished * slowAnswerMs < limit * elapsed ? slowLooks + 1 : 0;
     if (slowLooks > 1) limit = Math.min(most, limit * 2);
     keepLooking(now);
@@ -137,62 +138,62 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
     watch = clock.after(slowAnswerMs, look);
   }
 
-  function beginPatience(): void {
-    patience.begin();
-    patienceTimer = clock.after(patienceMs, checkPatience);
+  function beginWatch(): void {
+    saturation.begin();
+    saturationTimer = clock.after(mostWaitMs, checkSaturation);
   }
 
-  function checkPatience(): void {
-    patienceTimer = null;
+  function checkSaturation(): void {
+    saturationTimer = null;
     while (queue[head]?.caller === null) head++;
     const first = queue[head];
     if (first === undefined) return;
-    const hasWaited = clock.monotonic() - first.since >= patienceMs;
-    const isInVain = hasWaited && patience.isInVain(limit);
+    const hasWaited = clock.monotonic() - first.since >= mostWaitMs;
+    const isInVain = hasWaited && saturation.isInVain(limit);
     if (isInVain && limit === most) {
-      patience.giveUp();
-      for (let caller = next(); caller !== null; caller = next()) caller.refuse(patience.pauseMs());
+      saturation.giveUp();
+      for (let caller = next(); caller !== null; caller = next()) caller.refuse(saturation.pauseMs());
       return;
     }
     // So slow an origin may have all that there is, even where nobody came to look.
     if (isInVain) limit = most;
-    beginPatience();
+    beginWatch();
     fill();
   }
 
   return {
-    enter(start, refuse, rank = -Infinity) {
+    enter(start, refuse, effectiveDueAt = -Infinity) {
       if (busy === 0 && waiting === 0) shrink();
       // Whoever waits already comes first.
       if (busy < limit && waiting === 0) {
         admit({ start, refuse });
         return () => {};
       }
-      if (patience.isOver()) {
-        refuse(patience.pauseMs());
+      if (saturation.isOver()) {
+        refuse(saturation.pauseMs());
         return () => {};
       }
-      const entry: Waiting = { caller: { start, refuse }, since: clock.monotonic(), rank };
+      const entry: Waiting = { caller: { start, refuse }, since: clock.monotonic(), effectiveDueAt };
       line(entry);
       waiting++;
       compact();
       if (watch === null && limit < most) keepLooking(clock.monotonic());
-      if (patienceTimer === null) beginPatience();
+      if (saturationTimer === null) beginWatch();
       return () => {
         if (entry.caller === null) return;
         entry.caller = null;
         waiting--;
       };
     },
-    pauseMs: patience.pauseMs,
+    pauseMs: saturation.pauseMs,
     leave(left, reusable) {
-      const lane = left as OwnedLane;
+      const slot = left as OwnedConnectionSlot;
       busy--;
       finished++;
-      lane.leftAt = clock.monotonic();
-      patience.ended(lane.leftAt - lane.takenAt, busy, limit);
-      if (reusable) free.push(lane);
-      else lane.destroy(lost);
+      slot.leftAt = clock.monotonic();
+      saturation.ended(slot.leftAt - slot.takenAt, busy, limit);
+      if (reusable) free.push(slot);
+      else slot.destroy(lost);
       // The HTTP client is still amid its own bookkeeping for the call that ends here.
       if (waiting > 0) queueMicrotask(fill);
       else if (busy === 0) quietSince = clock.monotonic();
@@ -200,8 +201,8 @@ export function createLanes(origin: string, most: number, options: LanesOptions)
     idleSince: () => (busy === 0 && waiting === 0 ? quietSince : null),
     destroy(reason) {
       watch?.cancel();
-      patienceTimer?.cancel();
-      for (const lane of free.splice(0)) lane.destroy(reason);
+      saturationTimer?.cancel();
+      for (const slot of free.splice(0)) slot.destroy(reason);
     },
   };
 }

@@ -9,7 +9,10 @@ import { connectFirst, type ResolvedAddress } from './race.ts';
 /** The addresses of a host, and those of the other family where they are still looked up. */
 export type Resolved = { addresses: readonly ResolvedAddress[]; late: Promise<readonly ResolvedAddress[]> | null };
 
-/** Looks up the addresses of a host, at least one; rejects with the system's error. Asked for every socket: it remembers. */
+/**
+ * Looks up the addresses of a host, at least one; rejects with the system's error. Asked for every socket: it
+ * remembers.
+ */
 export type ResolveHost = (host: string) => Promise<Resolved>;
 
 export type Endpoint = { protocol: string; hostname: string; port: string };
@@ -23,9 +26,9 @@ export type Connector = (
 export type ConnectorOptions = { clock: Clock; filter: TargetFilter; resolve: ResolveHost };
 
 /**
- * A connector for the sockets of one origin, without TLS. The addresses that the filter saw are the ones connected to, so a
- * name that changes its answer between the two gains nothing.
- * There is no timeout: the caller's deadline ends the attempt to connect.
+ * A connector for the sockets of one origin, without TLS. The addresses that the filter saw are the ones connected to,
+ * so a name that changes its answer between the two gains nothing. There is no timeout: the caller's deadline ends the
+ * attempt to connect.
  */
 export function createConnector({ clock, filter, resolve }: ConnectorOptions): Connector {
   /** That of the last connection: an address family that leads nowhere need not be tried first each time. */
@@ -53,7 +56,7 @@ export function createConnector({ clock, filter, resolve }: ConnectorOptions): C
   return ({ protocol, hostname, port }, report) => {
     let isOver = false;
     let giveUp = () => {};
-    const settle = (error: Error | null, socket: Socket | null) => {
+    const complete = (error: Error | null, socket: Socket | null) => {
       if (isOver) return;
       isOver = true;
       report(error, socket);
@@ -61,7 +64,7 @@ export function createConnector({ clock, filter, resolve }: ConnectorOptions): C
 
     function reached(error: Error | null, socket: Socket | null): void {
       if (socket !== null) family = isIP(socket.remoteAddress ?? '') || family;
-      settle(error, socket);
+      complete(error, socket);
     }
 
     permitted(hostname)
@@ -79,7 +82,7 @@ export function createConnector({ clock, filter, resolve }: ConnectorOptions): C
           report: reached,
         });
       })
-      .catch((error) => settle(error, null));
+      .catch((error) => complete(error, null));
     return () => {
       isOver = true;
       giveUp();
@@ -87,7 +90,10 @@ export function createConnector({ clock, filter, resolve }: ConnectorOptions): C
   };
 }
 
-/** The families alternate (RFC 8305 §4), beginning with the one that led somewhere; of each another address comes first each time. */
+/**
+ * The families alternate (RFC 8305 §4), beginning with the one that led somewhere; of each another address comes first
+ * each time.
+ */
 function inTurn(addresses: readonly ResolvedAddress[], family: number, turn: number): readonly ResolvedAddress[] {
   if (addresses.length < 2) return addresses;
   const first = addresses.some((each) => each.family === family) ? family : addresses[0]?.family;

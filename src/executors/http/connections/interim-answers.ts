@@ -1,4 +1,7 @@
-/** Takes interim answers (1xx) out of what a connection reads, because the HTTP client breaks the connection at some of them. */
+/**
+ * Takes interim answers (1xx) out of what a connection reads, because the HTTP client breaks the connection at some of
+ * them.
+ */
 
 import type { Socket } from 'node:net';
 import { judgeLimit } from '../answer/answer.ts';
@@ -17,8 +20,8 @@ const startLength = 10;
 const longestHead = 16 * 1024;
 
 /**
- * Makes `socket.read` pass over interim answers, however many come (RFC 9110 §15.2), and says whether an answer has begun.
- * Interim answers of more than 1 MiB in all end the connection: nobody sends that many in good faith.
+ * Makes `socket.read` pass over interim answers, however many come (RFC 9110 §15.2), and says whether an answer has
+ * begun. Interim answers of more than 1 MiB in all end the connection: nobody sends that many in good faith.
  */
 export function skipInterimAnswers(socket: Socket): AnswerWatch {
   const readOn = socket.read.bind(socket) as (size?: number) => Buffer | null;
@@ -96,7 +99,10 @@ function mayBecomeInterim(bytes: Buffer): boolean {
 
 const start = 'HTTP/1.x 1';
 
-/** Where the head at the beginning of the bytes ends, by an empty line (RFC 9112 §2.2: CR is optional); -1 when it does not. */
+/**
+ * Where the head at the beginning of the bytes ends, by an empty line (RFC 9112 §2.2: CR is optional); -1 when it does
+ * not.
+ */
 function endOfHead(bytes: Buffer): number {
   const ends = [bytes.indexOf('\n\r\n') + 3, bytes.indexOf('\n\n') + 2].filter((end) => end > 2);
   return ends.length === 0 ? -1 : Math.min(...ends);

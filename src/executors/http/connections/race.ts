@@ -17,16 +17,19 @@ export type RaceOptions = {
   report(error: Error | null, socket: Socket | null): void;
 };
 
-/** An address that has not answered for so long is no longer waited for alone, in milliseconds: RFC 8305 §8 recommends it. */
+/**
+ * An address that has not answered for so long is no longer waited for alone, in milliseconds: RFC 8305 §8 recommends
+ * it.
+ */
 const staggerMs = 250;
 /** So many are tried at once. One more takes the place of the oldest, but never before that had its time. */
 const mostAtOnce = 8;
 const leastMs = 2_000;
 
 /**
- * Tries the addresses one after the other, the next as soon as one has failed or has not answered for a moment, and none
- * is given up for it: the first to answer wins. There is no time limit while an address is left that may answer: the
- * caller's deadline ends the attempt, by the function that is returned, which gives up without a report.
+ * Tries the addresses one after the other, the next as soon as one has failed or has not answered for a moment, and
+ * none is given up for it: the first to answer wins. There is no time limit while an address is left that may answer:
+ * the caller's deadline ends the attempt, by the function that is returned, which gives up without a report.
  */
 export function connectFirst({ clock, open, addresses, late, report }: RaceOptions): () => void {
   const waiting = [...addresses];

@@ -1,13 +1,17 @@
-/** How long callers wait for the connections to one origin: whether its calls end, and when to come back if they do not. */
+/**
+ * How long callers wait for the connections to one origin: whether its calls end, and when to come back if they do not.
+ */
 
-export type Patience = {
+export type Saturation = {
   /** Whether nobody is to wait: what finds no connection free comes back later. */
   isOver(): boolean;
   /** A second of waiting begins. */
   begin(): void;
   /** A call has ended after `tookMs`; `busy` others are under way on `limit` connections. */
   ended(tookMs: number, busy: number, limit: number): void;
-  /** Judges the second that is over: whether the calls on `limit` connections end too seldom to be worth waiting for. */
+  /**
+   * Judges the second that is over: whether the calls on `limit` connections end too seldom to be worth waiting for.
+   */
   isInVain(limit: number): boolean;
   /** From now on nobody waits. */
   giveUp(): void;
@@ -17,7 +21,7 @@ export type Patience = {
   pauseMs(): number;
 };
 
-export type PatienceOptions = {
+export type SaturationOptions = {
   monotonic: () => number;
   /** A random number in [0, 1). */
   random: () => number;
@@ -27,15 +31,19 @@ export type PatienceOptions = {
 };
 
 /**
- * A caller waits this long, in milliseconds. Whoever waits holds a slot of the replica, so a second is what an origin that
- * hangs may cost the others; one that answers within a second on average frees connections quickly enough to wait for.
+ * A caller waits this long, in milliseconds. Whoever waits holds a slot of the replica, so a second is what an origin
+ * that hangs may cost the others; one that answers within a second on average frees connections quickly enough to wait
+ * for.
  */
-export const patienceMs = 1_000;
-/** Bounds on when those come back who did not wait: soon enough for an origin that recovers, seldom enough to cost little. */
+export const mostWaitMs = 1_000;
+/**
+ * Bounds on when those come back who did not wait: soon enough for an origin that recovers, seldom enough to cost
+ * little.
+ */
 const leastPauseMs = 2_000;
 const longestPauseMs = 30_000;
 
-export function createPatience({ monotonic, random, most, onChange }: PatienceOptions): Patience {
+export function createSaturation({ monotonic, random, most, onChange }: SaturationOptions): Saturation {
   let isOver = false;
   let countedFrom = 0;
   let ended = 0;
@@ -58,17 +66,17 @@ export function createPatience({ monotonic, random, most, onChange }: PatienceOp
     begin: () => count(monotonic()),
     ended(tookMs, busy, limit) {
       // While nobody waits only calls that end by themselves tell something: not those that ran into their timeouts.
-      if (isOver && tookMs >= patienceMs) return;
-      if (isOver && monotonic() - countedFrom > patienceMs) count(monotonic());
+      if (isOver && tookMs >= mostWaitMs) return;
+      if (isOver && monotonic() - countedFrom > mostWaitMs) count(monotonic());
       ended++;
       if (isOver && (ended >= limit || busy * 2 < limit)) set(false);
     },
     isInVain(limit) {
       const elapsed = monotonic() - countedFrom;
       // A timer that comes late tells that this process was halted: then nobody had the chance to end a call.
-      if (elapsed > 2 * patienceMs) return false;
+      if (elapsed > 2 * mostWaitMs) return false;
       // By Little's law the mean time on a connection is connections × elapsed / ended.
-      return ended * patienceMs < limit * elapsed;
+      return ended * mostWaitMs < limit * elapsed;
     },
     giveUp: () => set(true),
     restore: () => set(false),

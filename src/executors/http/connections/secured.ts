@@ -6,8 +6,9 @@ import type { TargetTls } from '../../../domain/target/tls.ts';
 import type { Connector } from './connector.ts';
 
 /**
- * The connector `reach`, with TLS on its sockets for https. They share the TLS session. The certificate has to be that of
- * the endpoint's host, whatever `Host` a call names; `tls` says whom to trust and who the caller is, null for the usual.
+ * The connector `reach`, with TLS on its sockets for https. They share the TLS session. The certificate has to be that
+ * of the endpoint's host, whatever `Host` a call names; `tls` says whom to trust and who the caller is, null for the
+ * usual.
  */
 export function createSecured(reach: Connector, tls: TargetTls | null): Connector {
   let session: Buffer | undefined;
@@ -18,13 +19,13 @@ export function createSecured(reach: Connector, tls: TargetTls | null): Connecto
     if (endpoint.protocol !== 'https:') return reach(endpoint, report);
     let isOver = false;
     let giveUp = () => {};
-    const settle = (error: Error | null, socket: Socket | null) => {
+    const complete = (error: Error | null, socket: Socket | null) => {
       if (isOver) return;
       isOver = true;
       report(error, socket);
     };
     giveUp = reach(endpoint, (error, socket) => {
-      if (socket === null) return settle(error, null);
+      if (socket === null) return complete(error, null);
       const { hostname } = endpoint;
       const secured = connectTls({
         socket,
@@ -39,8 +40,9 @@ export function createSecured(reach: Connector, tls: TargetTls | null): Connecto
       secured.on('session', (latest) => {
         session = latest;
       });
-      // Stays for the socket's life: an error after the report is the HTTP client's to see, but must never be unhandled.
-      secured.on('error', (failure) => settle(failure, null)).once('secureConnect', () => settle(null, secured));
+      // Stays for the socket's life: an error after the report is the HTTP client's to see, but must never be
+      // unhandled.
+      secured.on('error', (failure) => complete(failure, null)).once('secureConnect', () => complete(null, secured));
     });
     return () => {
       isOver = true;

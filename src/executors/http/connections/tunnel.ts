@@ -8,10 +8,11 @@ import { type Connector, type ConnectorOptions, createConnector, refused } from 
 import { createSecured } from './secured.ts';
 
 /**
- * A connector that reaches every endpoint through `proxy`, without TLS to the endpoint: over a tunnel (CONNECT) where it is
- * https, else by the proxy's own connection, on which requests name the whole URL. The proxy's address is filtered like any
- * other, and so is the endpoint's: a literal one as it stands, a name once it is looked up here. A name that only the proxy
- * can resolve is refused where settings allow some addresses alone, and is the proxy's business otherwise.
+ * A connector that reaches every endpoint through `proxy`, without TLS to the endpoint: over a tunnel (CONNECT) where
+ * it is https, else by the proxy's own connection, on which requests name the whole URL. The proxy's address is
+ * filtered like any other, and so is the endpoint's: a literal one as it stands, a name once it is looked up here. A
+ * name that only the proxy can resolve is refused where settings allow some addresses alone, and is the proxy's
+ * business otherwise.
  */
 export function createTunnel(proxy: ProxyAddress, options: ConnectorOptions): Connector {
   const { filter, resolve } = options;
@@ -35,7 +36,7 @@ export function createTunnel(proxy: ProxyAddress, options: ConnectorOptions): Co
   return (endpoint, report) => {
     let isOver = false;
     let giveUp = () => {};
-    const settle = (error: Error | null, socket: Socket | null) => {
+    const complete = (error: Error | null, socket: Socket | null) => {
       if (isOver) return;
       isOver = true;
       report(error, socket);
@@ -44,19 +45,19 @@ export function createTunnel(proxy: ProxyAddress, options: ConnectorOptions): Co
       .then(() => {
         if (isOver) return;
         giveUp = toProxy(proxy, (error, socket) => {
-          if (socket === null) return settle(proxyError(null, error), null);
-          if (endpoint.protocol !== 'https:') return settle(null, socket);
+          if (socket === null) return complete(proxyError(null, error), null);
+          if (endpoint.protocol !== 'https:') return complete(null, socket);
           giveUp = () => socket.destroy();
           // Whoever has it hears of its errors; in between nobody does, and they must not be unhandled.
           socket.on('error', () => {});
           const { hostname, port } = endpoint;
           const authority = `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port || 443}`;
           askForTunnel(socket, authority, proxy.authorization, (failure) =>
-            settle(failure, failure === null ? socket : null),
+            complete(failure, failure === null ? socket : null),
           );
         });
       })
-      .catch((error) => settle(error, null));
+      .catch((error) => complete(error, null));
     return () => {
       isOver = true;
       giveUp();
@@ -64,7 +65,9 @@ export function createTunnel(proxy: ProxyAddress, options: ConnectorOptions): Co
   };
 }
 
-/** Asks the proxy at the other end of a socket for a tunnel (RFC 9110 §9.3.6), and reports why there is none, or null. */
+/**
+ * Asks the proxy at the other end of a socket for a tunnel (RFC 9110 §9.3.6), and reports why there is none, or null.
+ */
 function askForTunnel(
   socket: Socket,
   authority: string,

@@ -21,7 +21,9 @@ export const defaultDeniedTargets: readonly string[] = [
   'metadata.goog',
 ];
 
-/** What the word `private` stands for: loopback, private, shared and link-local ranges, and the names of the loopback. */
+/**
+ * What the word `private` stands for: loopback, private, shared and link-local ranges, and the names of the loopback.
+ */
 const privateTargets: readonly string[] = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -51,8 +53,8 @@ type Rule = { network: string; prefix: number; family: 'ipv4' | 'ipv6' } | { hos
 
 /**
  * Reads a list separated by commas or blanks: networks (`10.0.0.0/8`, `fd00::/8`), single addresses, host names, and
- * `.example.com` or `*.example.com` for every name below; `private` stands for all loopback and private ranges. Gives the
- * rules in lower case, or a phrase per fault.
+ * `.example.com` or `*.example.com` for every name below; `private` stands for all loopback and private ranges. Gives
+ * the rules in lower case, or a phrase per fault.
  */
 export function parseAddressRules(text: string): Result<string[], string[]> {
   const words = text.split(/[\s,]+/).filter((word) => word !== '');

@@ -47,7 +47,8 @@ export async function lookUp(
     try {
       return await bothFamilies(candidate, query, clock);
     } catch (error) {
-      // A server that says that it failed is passed over, like one that knows no such name; a silent one is not (resolver(3)).
+      // A server that says that it failed is passed over, like one that knows no such name; a silent one is not
+      // (resolver(3)).
       if (!isNoSuchName(error)) failure ??= error;
       if (isSilence(error)) break;
     }

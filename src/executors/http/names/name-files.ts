@@ -6,7 +6,9 @@ import type { ResolvedAddress } from '../connections/race.ts';
 export type NameFiles = {
   /** The addresses of a host that needs no name server, in the order of the file; null for any other. */
   addressesOf(host: string): readonly ResolvedAddress[] | null;
-  /** The names to ask a name server for, one after the other, until one exists (resolv.conf(5): `search` and `ndots`). */
+  /**
+   * The names to ask a name server for, one after the other, until one exists (resolv.conf(5): `search` and `ndots`).
+   */
   candidates(host: string): string[];
 };
 

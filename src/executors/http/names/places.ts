@@ -1,13 +1,15 @@
-/** Bounds how many look-ups are under way at once, so that names that nobody answers for do not keep the others waiting. */
+/**
+ * Bounds how many look-ups are under way at once, so that names that nobody answers for do not keep the others waiting.
+ */
 
 import type { Clock, Timer } from '../../../clock.ts';
 
 export type Places = {
   /**
-   * Calls `start` once there is a place. The place is kept until the function that `start` is given is called. One that is
-   * `doubtful` comes after all that are not. `cut` is called when the place is needed for others.
+   * Calls `start` once there is a place. The place is kept until the function that `start` is given is called. One that
+   * is `doubtful` comes after all that are not. `cut` is called when the place is needed for others.
    */
-  enter(isDoubtful: boolean, start: (leave: () => void) => void, cut: () => void): void;
+  enter(isUnconfirmed: boolean, start: (leave: () => void) => void, cut: () => void): void;
 };
 
 /** A place is taken away when it is needed, but not before so many milliseconds: healthy name servers take less. */
@@ -49,8 +51,8 @@ export function createPlaces(clock: Clock, most: number): Places {
   }
 
   return {
-    enter(isDoubtful, start, cut) {
-      queues[isDoubtful ? 1 : 0].push({ start, cut });
+    enter(isUnconfirmed, start, cut) {
+      queues[isUnconfirmed ? 1 : 0].push({ start, cut });
       if (timer === null) fill();
     },
   };

@@ -1,4 +1,7 @@
-/** Finds the addresses of target hosts, without the threads that Postgres, Redis and files depend on, and remembers them. */
+/**
+ * Finds the addresses of target hosts, without the threads that Postgres, Redis and files depend on, and remembers
+ * them.
+ */
 
 import type { Clock, Timer } from '../../../clock.ts';
 import type { Resolved, ResolveHost } from '../connections/connector.ts';
@@ -30,9 +33,14 @@ const longestFreshMs = 60_000;
 const staleMs = 5 * 60_000;
 /** So long a new answer is waited for where there is an old one. */
 const staleAfterMs = 300;
-/** And so long where the last look-up failed: calls that wait for a name that nobody answers for hold slots of the replica. */
-const doubtfulAfterMs = 2_000;
-/** So long nobody asks again: for a name that does not exist, and, doubled with each failure in turn, after a failure. */
+/**
+ * And so long where the last look-up failed: calls that wait for a name that nobody answers for hold slots of the
+ * replica.
+ */
+const unconfirmedAfterMs = 2_000;
+/**
+ * So long nobody asks again: for a name that does not exist, and, doubled with each failure in turn, after a failure.
+ */
 const pauseMs = 1_000;
 const longestPauseMs = 5_000;
 
@@ -150,11 +158,11 @@ export function createResolver({ clock, readText, newQuery, most }: ResolverOpti
   function within(waitMs: number, done: Promise<Resolved>, instead: Resolved | Error): Promise<Resolved> {
     const otherwise = () => (instead instanceof Error ? Promise.reject(instead) : Promise.resolve(instead));
     if (waitMs <= 0) return otherwise();
-    return new Promise((settle, refuse) => {
-      const timer = clock.after(waitMs, () => otherwise().then(settle, refuse));
+    return new Promise((complete, refuse) => {
+      const timer = clock.after(waitMs, () => otherwise().then(complete, refuse));
       done
         .catch((error) => (isNoSuchName(error) ? Promise.reject(error) : otherwise()))
-        .then(settle, refuse)
+        .then(complete, refuse)
         .finally(() => timer.cancel());
     });
   }
@@ -176,7 +184,7 @@ export function createResolver({ clock, readText, newQuery, most }: ResolverOpti
       const done = entry.pending?.done ?? begin(entry);
       if (stale === null && failure === null) return done;
       const waited = now - (entry.pending?.since ?? now);
-      if (stale === null) return within(doubtfulAfterMs - waited, done, failure as Error);
+      if (stale === null) return within(unconfirmedAfterMs - waited, done, failure as Error);
       return failure === null ? within(staleAfterMs - waited, done, stale) : stale;
     },
     close() {
@@ -195,8 +203,8 @@ function newEntry(host: string): Entry {
 function deferred<T>() {
   let resolve = (_value: T) => {};
   let reject = (_error: Error) => {};
-  const promise = new Promise<T>((settle, refuse) => {
-    resolve = settle;
+  const promise = new Promise<T>((complete, refuse) => {
+    resolve = complete;
     reject = refuse;
   });
   return { promise, resolve, reject };

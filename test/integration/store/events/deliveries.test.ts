@@ -263,13 +263,13 @@ describe('writing down what came of calls', () => {
 test('a miss is told in the statement that records it, where the task has a hook for it and is still the one', async () => {
   const hooked = await makeTask(store.db, 'miss-told', { hooks: { onMissed: url } });
   const deaf = await makeTask(store.db, 'miss-deaf', { hooks: { onFailure: url } });
-  const miss = { generation: 1, from: t0, to: t0 + 5_000, count: 6, policy: 'skip' };
+  const miss = { scheduleVersion: 1, from: t0, to: t0 + 5_000, count: 6, policy: 'skip' };
   await recordMisses(
     store.db,
     [
       { uid: hooked.uid, ...miss },
       { uid: deaf.uid, ...miss },
-      { uid: hooked.uid, ...miss, generation: 7 },
+      { uid: hooked.uid, ...miss, scheduleVersion: 7 },
     ],
     t0,
   );

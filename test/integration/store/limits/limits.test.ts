@@ -34,7 +34,9 @@ const runIdAt = (instant: number) =>
 const idsOf = ({ runs }: GatedTake) => runs.map(({ runId }) => runId);
 const take = (now = t0, limit = 100) => takeGated(store.database, randomUUID(), limit, () => now);
 const finish = (...ids: string[]) =>
-  store.db.query(`update runs set status = 'succeeded', lane = null, finished_at = now() where id = any($1)`, [ids]);
+  store.db.query(`update runs set status = 'succeeded', overlap_slot = null, finished_at = now() where id = any($1)`, [
+    ids,
+  ]);
 
 const makeLimited = (id: string, input: Partial<TaskInput>) =>
   makeTask(store.db, id, { overlap: 'allow', priority: 0, ...input });
@@ -53,7 +55,7 @@ async function ask({ uid }: Pick<Task, 'uid'>, count = 1, from = t0 - 1_000): Pr
 /** Many waiting runs past the API, each of `count` with a gate made of its number `n`. */
 const plant = ({ uid }: Pick<Task, 'uid'>, gate: string, count: number, at = t0 - 1_000) =>
   store.db.query(
-    `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at, gate)
+    `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, gate)
      select gen_random_uuid(), $1, 'manual', 'pending', $2, $2, $2, 0, 1, $2, ${gate} from generate_series(1, $3) n`,
     [uid, new Date(at).toISOString(), count],
   );
@@ -82,7 +84,7 @@ describe('runs with limits', () => {
     expect(idsOf(taken)).toEqual([jumped, first, second]);
     expect(taken.waitedMs).toEqual([1_000, 5_000, 4_999]);
     expect(taken.runs[1]).toMatchObject({ uid: task.uid, attempt: 1, trigger: 'manual', firstStartedAt: null });
-    expect(taken.runs[1]?.plan).toMatchObject({ taskId: 'order', timeoutMs: 4_000 });
+    expect(taken.runs[1]?.snapshot).toMatchObject({ taskId: 'order', timeoutMs: 4_000 });
     expect(await readRun(store.db, first as string)).toMatchObject({ status: 'running', owner, attempt: 1 });
   });
 
@@ -121,7 +123,7 @@ describe('runs with limits', () => {
     for (const status of ['failed', 'cancelled', 'lost', 'retrying']) {
       const [id] = idsOf(await take());
       expect(idsOf(await take())).toEqual([]);
-      await store.db.query('update runs set status = $2, due_at = $3, rank = $3 where id = $1', [
+      await store.db.query('update runs set status = $2, due_at = $3, effective_due_at = $3 where id = $1', [
         id,
         status,
         new Date(t0 + 1_000),
@@ -144,7 +146,7 @@ describe('runs with limits', () => {
     const again = await take(t0 + 10_000, 2);
     expect(idsOf(again)).toEqual(ids.slice(3, 5));
     expect(again.again).toEqual({ afterMs: 0 });
-    await store.db.query(`update runs set status = 'retrying', due_at = $2, rank = $2 where id = $1`, [
+    await store.db.query(`update runs set status = 'retrying', due_at = $2, effective_due_at = $2 where id = $1`, [
       ids[3],
       new Date(t0 - 9_000),
     ]);
@@ -209,7 +211,7 @@ describe('runs with limits', () => {
     expect(idsOf(await take())).toEqual([]);
     await finish(live as string);
     expect(idsOf(await take())).toEqual([queued]);
-    expect(await readRun(store.db, queued as string)).toMatchObject({ lane: 0, status: 'running' });
+    expect(await readRun(store.db, queued as string)).toMatchObject({ overlap_slot: 0, status: 'running' });
     // What is made up for waits in one line, however long.
     await finish(queued as string);
     const due = Array.from({ length: 50 }, (_, place) => dueOf(task, place));
@@ -388,8 +390,8 @@ describe.skipIf(noPostgres)('several replicas at once', () => {
     expect(idsOf(await taking)).toEqual([free, dueOf(task, 2).runId]);
     expect(await runsOf(store.db, task.uid)).toMatchObject([
       { status: 'succeeded' },
-      { status: 'pending', lane: 1 },
-      { status: 'running', lane: 0 },
+      { status: 'pending', overlap_slot: 1 },
+      { status: 'running', overlap_slot: 0 },
     ]);
   });
 });

@@ -117,17 +117,17 @@ describe.skipIf(noPostgres)('the store counts as unavailable', () => {
 });
 
 describe('the store does not count as unavailable', () => {
-  const faults = {
+  const readinessFailures = {
     'a syntax error': 'selec 1',
     'a missing table': 'select * from nowhere_timeout',
     'a broken constraint': `insert into tasks select (t).* from (select t from tasks t limit 1) x`,
     'a value out of range': 'select 1 / 0',
     'a step that is not allowed': `update runs set status = 'running'`,
   };
-  test.each(Object.entries(faults))('because of %s', async (_, text) => {
+  test.each(Object.entries(readinessFailures))('because of %s', async (_, text) => {
     await makeTask(store.db, 'there').catch(() => {});
     await store.db.query(
-      `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, attempt, max_attempts, created_at)
+      `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at)
        values (gen_random_uuid(), 1, 'manual', 'lost', now(), now(), now(), 1, 1, now())`,
     );
     expect(isUnavailable(await failureOf(store.db.query(text)))).toBe(false);

@@ -63,8 +63,8 @@ const describeTables = (url: string) =>
 
 describe('the migrations and the schema that drizzle sees', () => {
   test('are the same to drizzle-kit: it finds nothing to migrate', async () => {
-    const journal = await readJson<{ entries: { idx: number }[] }>('meta/_journal.json');
-    const last = String(journal.entries.at(-1)?.idx).padStart(4, '0');
+    const dueLog = await readJson<{ entries: { idx: number }[] }>('meta/_journal.json');
+    const last = String(dueLog.entries.at(-1)?.idx).padStart(4, '0');
     const snapshot = await readJson<Snapshot>(`meta/${last}_snapshot.json`);
     expect(await generateMigration(snapshot, generateDrizzleJson(schema, snapshot.id))).toEqual([]);
   });
@@ -86,12 +86,12 @@ describe.skipIf(noPostgres)('migrating', () => {
   test('an empty database from several replicas at the same moment succeeds everywhere, and happens once', async () => {
     const url = await emptyDatabase();
     await Promise.all(Array.from({ length: 4 }, () => migrateNow(url)));
-    const journal = await readJson<{ entries: unknown[] }>('meta/_journal.json');
+    const dueLog = await readJson<{ entries: unknown[] }>('meta/_journal.json');
     const applied = await withClient(url, async (client) => {
       const { rows } = await client.query<{ count: number }>('select count(*)::integer from schema_migrations');
       return rows[0]?.count;
     });
-    expect(applied).toBe(journal.entries.length);
+    expect(applied).toBe(dueLog.entries.length);
   });
 
   test('again changes nothing', async () => {

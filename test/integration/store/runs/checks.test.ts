@@ -56,7 +56,7 @@ describe('runs that wait for their check', () => {
     expect(await takeChecks(store.db, 10, t0 + 35_000)).toHaveLength(1);
   });
 
-  test('are those of scheduled occurrences too, and by rank', async () => {
+  test('are those of scheduled occurrences too, and by effective_due_at', async () => {
     const late = await makeTask(store.db, 'rank-late', { ...before, overlap: 'allow' });
     const urgent = await makeTask(store.db, 'rank-urgent', { ...before, overlap: 'allow', priority: 9 });
     const claimer = { owner: randomUUID(), now: t0, trigger: 'schedule' as const };
@@ -93,7 +93,7 @@ describe('runs that wait for their check', () => {
     expect(await readRun(store.db, runId)).toMatchObject({ status: 'running', reason: null });
   });
 
-  test('are skipped with the reason, and leave their lane to the next', async () => {
+  test('are skipped with the reason, and leave their overlap_slot to the next', async () => {
     const task = await makeTask(store.db, 'skipped', { ...before, overlap: 'queue' });
     const [first, second] = [await waitingRun(task), await waitingRun(task, t0 + 1)];
     const [check] = await takeChecks(store.db, 10, t0 + 1);
@@ -105,7 +105,7 @@ describe('runs that wait for their check', () => {
     expect(await readRun(store.db, first)).toMatchObject({
       status: 'skipped',
       reason: 'closed today',
-      lane: null,
+      overlap_slot: null,
       finished_at: new Date(t0 + 700),
       attempt: 0,
     });
@@ -130,9 +130,10 @@ describe('runs that wait for their check', () => {
       const [run] = await takeWaiting(store.db, randomUUID(), 10, t0 + 9_000);
       expect(run?.runId).toBe(check?.runId);
       expect(await takeChecks(store.db, 10, t0 + 9_000)).toEqual([]);
-      await store.db.query(`update runs set status = 'succeeded', lane = null, finished_at = now() where id = $1`, [
-        run?.runId,
-      ]);
+      await store.db.query(
+        `update runs set status = 'succeeded', overlap_slot = null, finished_at = now() where id = $1`,
+        [run?.runId],
+      );
     }
   });
 

@@ -45,7 +45,7 @@ describe('claiming', () => {
         won: true,
         waits: false,
         overlap: null,
-        plan: {
+        snapshot: {
           taskId: 'one',
           version: 1,
           target,
@@ -66,10 +66,10 @@ describe('claiming', () => {
       owner,
       attempt: 1,
       max_attempts: 4,
-      lane: null,
+      overlap_slot: null,
       scheduled_for: new Date(t0 + 3_000),
       due_at: new Date(t0 + 3_000),
-      rank: new Date(t0 + 3_000 - 70_000),
+      effective_due_at: new Date(t0 + 3_000 - 70_000),
       created_at: new Date(t0 + 5),
       started_at: new Date(t0 + 5),
       finished_at: null,
@@ -88,7 +88,7 @@ describe('claiming', () => {
       owner: null,
       attempt: 0,
       started_at: null,
-      lane: 2,
+      overlap_slot: 2,
     });
   });
 
@@ -96,12 +96,12 @@ describe('claiming', () => {
     const task = await makeTask(store.db, 'plan', { overlap: 'allow' });
     const claim = async (second: number, version: number) =>
       (await claimOccurrences(store.db, [dueOf(task, second, version)], claimer(), false))[0];
-    expect(await claim(0, 0)).toMatchObject({ plan: { version: 1 } });
-    expect(await claim(1, 1)).toMatchObject({ won: true, plan: null });
+    expect(await claim(0, 0)).toMatchObject({ snapshot: { version: 1 } });
+    expect(await claim(1, 1)).toMatchObject({ won: true, snapshot: null });
     const definition = { ...task.definition, timeout: '3s' };
     await updateTask(store.db, task, { type: 'updated', definition, activeFrom: null }, author, t0);
-    expect(await claim(2, 1)).toMatchObject({ won: true, plan: { version: 2, timeoutMs: 3_000 } });
-    expect(await claim(3, 2)).toMatchObject({ won: true, plan: null });
+    expect(await claim(2, 1)).toMatchObject({ won: true, snapshot: { version: 2, timeoutMs: 3_000 } });
+    expect(await claim(3, 2)).toMatchObject({ won: true, snapshot: null });
   });
 
   test('answers for each occurrence of a batch, whatever becomes of the others', async () => {
@@ -114,17 +114,17 @@ describe('claiming', () => {
     await store.db.query(`update tasks set gate = 'concurrency:each=1' where uid = $1`, [limited.uid]);
     await claimOccurrences(store.db, [dueOf(taken, 1), dueOf(busy, 0)], claimer(), false);
     const batch = [dueOf(known, 1, 1), dueOf(unknown, 1), dueOf(taken, 1, 1), dueOf(busy, 1, 1), dueOf(limited, 1, 1)];
-    const plain = { waits: false, overlap: null, plan: null, left: null };
+    const plain = { waits: false, overlap: null, snapshot: null, left: null };
     const answers = [
       { ...plain, runId: batch[0]?.runId, won: true },
-      { ...plain, runId: batch[1]?.runId, won: true, plan: expect.objectContaining({ taskId: 'each-unknown' }) },
+      { ...plain, runId: batch[1]?.runId, won: true, snapshot: expect.objectContaining({ taskId: 'each-unknown' }) },
       { ...plain, runId: batch[2]?.runId, won: false, overlap: 'allow' },
       { ...plain, runId: batch[3]?.runId, won: false, overlap: 'queue' },
       { ...plain, runId: batch[4]?.runId, won: true, waits: true },
     ];
     expect(await claimOccurrences(store.db, batch, claimer(), false)).toEqual(answers);
     // One that is left out of the answer is told from one of which there was nothing to tell.
-    const [later, gone] = [dueOf(known, 2, 1), { ...dueOf(stale, 2, 1), generation: 7 }];
+    const [later, gone] = [dueOf(known, 2, 1), { ...dueOf(stale, 2, 1), scheduleVersion: 7 }];
     expect(await claimOccurrences(store.db, [gone, later], claimer(), false)).toEqual([
       { ...plain, runId: later.runId, won: true },
     ]);
@@ -163,12 +163,12 @@ describe('claiming', () => {
     const claims = await claimOccurrences(store.db, batch, claimer(), false);
     expect(claims.map(({ runId }) => runId)).toEqual([dueOf(live, 1).runId]);
     for (const task of [stopped, changed, limited, deleted]) expect(await runsOf(store.db, task.uid)).toEqual([]);
-    // The new generation is claimed as usual.
-    const again = await claimOccurrences(store.db, [dueOf({ ...changed, generation: 2 }, 1)], claimer(), false);
+    // The new schedule version is claimed as usual.
+    const again = await claimOccurrences(store.db, [dueOf({ ...changed, scheduleVersion: 2 }, 1)], claimer(), false);
     expect(again).toMatchObject([{ won: true }]);
   });
 
-  test('takes what is left of a task that a later occurrence of the same generation has completed', async () => {
+  test('takes what is left of a task that a later occurrence of the same schedule_version has completed', async () => {
     const task = await makeTask(store.db, 'overtaken', { overlap: 'allow' });
     await completeTasks(store.db, [task], t0);
     expect(await claimOccurrences(store.db, [dueOf(task, 1)], claimer(), false)).toMatchObject([{ won: true }]);
@@ -206,7 +206,7 @@ describe.skipIf(noPostgres)('two replicas that claim the same batch at the same 
         const place = owners.findIndex((each) => each.owner === owner);
         expect(answers[place]?.find(({ runId }) => runId === id)?.won).toBe(true);
       }
-      await store.db.query(`update runs set status = 'succeeded', lane = null where status = 'running'`);
+      await store.db.query(`update runs set status = 'succeeded', overlap_slot = null where status = 'running'`);
     }
   });
 
@@ -240,7 +240,7 @@ describe.skipIf(noPostgres)('two replicas that claim the same batch at the same 
         claimOccurrences(store.db, other.reverse(), claimer(), false),
       ]);
       expect(answers.flat().filter(({ won }) => won)).toHaveLength(tasks.length);
-      await store.db.query(`update runs set status = 'succeeded', lane = null where status = 'running'`);
+      await store.db.query(`update runs set status = 'succeeded', overlap_slot = null where status = 'running'`);
     }
   });
 });
@@ -250,7 +250,7 @@ describe('a task that forbids overlap', () => {
     const task = await makeTask(store.db, 'exclusive-batch');
     const claims = await claimOccurrences(store.db, [dueOf(task, 2), dueOf(task, 0), dueOf(task, 1)], claimer(), false);
     expect(claims.filter(({ won }) => won)).toMatchObject([{ runId: dueOf(task, 0).runId }]);
-    expect(await runsOf(store.db, task.uid)).toMatchObject([{ status: 'running', lane: 0 }]);
+    expect(await runsOf(store.db, task.uid)).toMatchObject([{ status: 'running', overlap_slot: 0 }]);
   });
 
   test.skipIf(noPostgres)('never has two, whatever replicas claim and finish at the same time', async () => {
@@ -272,7 +272,8 @@ describe('a task that forbids overlap', () => {
         const claims = await claimOccurrences(store.db, [dueOf(task, second * 3 + place)], claimer(), false);
         wins += claims.filter(({ won }) => won).length;
         for (const { runId, won } of claims)
-          if (won) await store.db.query(`update runs set status = 'succeeded', lane = null where id = $1`, [runId]);
+          if (won)
+            await store.db.query(`update runs set status = 'succeeded', overlap_slot = null where id = $1`, [runId]);
       }
     };
     await Promise.all([replica(0), replica(1), replica(2)]);
@@ -286,12 +287,12 @@ describe('a task that forbids overlap', () => {
     const task = await makeTask(store.db, 'exclusive-sql');
     await claimOccurrences(store.db, [dueOf(task, 0)], claimer(), false);
     const copy = store.db.query(
-      `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at)
-       select gen_random_uuid(), task_uid, trigger, status, scheduled_for, due_at, rank, lane, attempt, max_attempts, created_at
+      `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, attempt, max_attempts, created_at)
+       select gen_random_uuid(), task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, attempt, max_attempts, created_at
        from runs where task_uid = $1`,
       [task.uid],
     );
-    await expect(copy).rejects.toMatchObject({ constraint: 'runs_lane' });
+    await expect(copy).rejects.toMatchObject({ constraint: 'runs_overlap_slot' });
   });
 });
 
@@ -387,8 +388,8 @@ describe('inserting what nobody claimed', () => {
     const due = tasks.flatMap((task) => [0, 1, 2].map((second) => ({ ...dueOf(task, second), limited: false })));
     expect(await insertDue(store.db, due, 'catch_up', t0 + 9)).toBe(12);
     for (const task of tasks) {
-      const lane = task.definition.overlap === 'allow' ? null : 2;
-      expect(await runsOf(store.db, task.uid)).toMatchObject(Array(3).fill({ status: 'pending', lane }));
+      const overlap_slot = task.definition.overlap === 'allow' ? null : 2;
+      expect(await runsOf(store.db, task.uid)).toMatchObject(Array(3).fill({ status: 'pending', overlap_slot }));
     }
   });
 

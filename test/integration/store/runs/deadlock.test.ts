@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Database, inTransaction } from '../../../../src/store/postgres/database.ts';
-import { type Settlement, settleRuns } from '../../../../src/store/runs/outcome-writes.ts';
+import { completeRuns, type OutcomeWrite } from '../../../../src/store/runs/outcome-writes.ts';
 import { startReady } from '../../../replicas/process/ready.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { makeTask, openPool, openStore, plantRun, readRun, type Store, t0, waitForBlocked } from '../store.ts';
@@ -29,7 +29,9 @@ describe.skipIf(noPostgres)('statements that wait for each other in a ring', () 
     };
   }
 
-  /** Three runs, and `work`, which writes them in their order, made to close a ring with another session at the third. */
+  /**
+   * Three runs, and `work`, which writes them in their order, made to close a ring with another session at the third.
+   */
   async function collide<T>(
     uid: number,
     run: { status: 'running' | 'pending'; owner: string | null },
@@ -54,7 +56,7 @@ describe.skipIf(noPostgres)('statements that wait for each other in a ring', () 
     return { ids, result: await working };
   }
 
-  const settlement = (runId: string): Settlement => ({
+  const outcomeWrite = (runId: string): OutcomeWrite => ({
     runId,
     attempt: 1,
     status: 'succeeded',
@@ -73,7 +75,7 @@ describe.skipIf(noPostgres)('statements that wait for each other in a ring', () 
     const { uid } = await makeTask(store.db, 'settled', { overlap: 'allow' });
     const owner = randomUUID();
     const { ids, result } = await collide(uid, { status: 'running', owner }, (runs) =>
-      settleRuns(ours.pool, owner, runs.map(settlement)),
+      completeRuns(ours.pool, owner, runs.map(outcomeWrite)),
     );
     expect(result).toEqual(new Set(ids));
     for (const id of ids) expect(await readRun(store.db, id)).toMatchObject({ status: 'succeeded', output: 'done' });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import { type Claimer, claimOccurrences, type Due } from '../../../../src/store/runs/claims.ts';
-import { insertManualRun, takeWaiting as take, takeInterrupted } from '../../../../src/store/runs/dispatch.ts';
+import { insertManualRun, takeWaiting as take, takeUnconfirmed } from '../../../../src/store/runs/dispatch.ts';
 import { recordOverlaps } from '../../../../src/store/runs/overlaps.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask, updateTask } from '../../../../src/store/tasks/tasks.ts';
@@ -36,7 +36,7 @@ const runIdAt = (instant: number) =>
   timeOrderedId(instant, (bytes) => new DataView(bytes.buffer).setUint32(5, ++random));
 const claimer = (): Claimer => ({ owner: randomUUID(), now: t0, trigger: 'schedule' });
 const finish = (id: string) =>
-  store.db.query(`update runs set status = 'succeeded', lane = null, finished_at = now() where id = $1`, [id]);
+  store.db.query(`update runs set status = 'succeeded', overlap_slot = null, finished_at = now() where id = $1`, [id]);
 const idsOf = (runs: { runId: string }[]) => runs.map(({ runId }) => runId);
 
 describe('taking waiting runs', () => {
@@ -56,7 +56,7 @@ describe('taking waiting runs', () => {
         scheduledFor: t0,
         trigger: 'manual',
         firstStartedAt: null,
-        plan: {
+        snapshot: {
           taskId: 'take',
           version: 1,
           target,
@@ -73,7 +73,7 @@ describe('taking waiting runs', () => {
       status: 'running',
       owner,
       attempt: 1,
-      lane: 0,
+      overlap_slot: 0,
       started_at: new Date(t0),
     });
     expect(await takeWaiting(store.db, owner, 10, t0)).toEqual([]);
@@ -88,10 +88,10 @@ describe('taking waiting runs', () => {
     expect((await readRun(store.db, id)).started_at).toEqual(new Date(t0));
   });
 
-  test('goes by rank: the due instant less ten seconds for each step of priority', async () => {
+  test('goes by effective_due_at: the due instant less ten seconds for each step of priority', async () => {
     const tasks = await makeTasks(
       store.db,
-      Array.from({ length: 11 }, (_, priority) => `rank-${priority}`),
+      Array.from({ length: 11 }, (_, priority) => `effective_due_at-${priority}`),
     );
     for (const [priority, task] of tasks.entries())
       await updateTask(
@@ -107,18 +107,20 @@ describe('taking waiting runs', () => {
         fc.integer({ min: 1, max: 12 }),
         async (waiting, limit) => {
           await store.db.query('truncate runs');
-          const ranks = new Map<string, number>();
+          const effectiveDueTimes = new Map<string, number>();
           for (const [priority, age] of waiting) {
             const runId = runIdAt(t0 - age);
             const { uid } = tasks[priority] as Task;
             await insertManualRun(store.db, { ...asked, runId, taskUid: uid, trigger: 'manual' }, author, t0 - age);
-            ranks.set(runId, -age - priority * 10_000);
+            effectiveDueTimes.set(runId, -age - priority * 10_000);
           }
-          const order = [...ranks.values()].sort((a, b) => a - b);
+          const order = [...effectiveDueTimes.values()].sort((a, b) => a - b);
           while (order.length > 0) {
             const taken = await takeWaiting(store.db, randomUUID(), limit, t0);
             const expected = order.splice(0, limit);
-            expect(taken.map(({ runId }) => ranks.get(runId) as number).sort((a, b) => a - b)).toEqual(expected);
+            expect(taken.map(({ runId }) => effectiveDueTimes.get(runId) as number).sort((a, b) => a - b)).toEqual(
+              expected,
+            );
           }
         },
       ),
@@ -141,10 +143,10 @@ describe('taking waiting runs', () => {
     await store.db.query(`update runs set status = 'running' where id = $1`, [dueOf(task, 0).runId]);
     await finish(dueOf(task, 0).runId);
     expect(idsOf(await takeWaiting(store.db, randomUUID(), 10, t0 + 5_000))).toEqual([dueOf(task, 1).runId]);
-    expect(await readRun(store.db, dueOf(task, 1).runId)).toMatchObject({ lane: 0, status: 'running' });
+    expect(await readRun(store.db, dueOf(task, 1).runId)).toMatchObject({ overlap_slot: 0, status: 'running' });
     // Its place in the queue is free for the next one.
     await recordOverlaps(store.db, [dueOf(task, 2)], claimer());
-    expect(await readRun(store.db, dueOf(task, 2).runId)).toMatchObject({ lane: 1, status: 'pending' });
+    expect(await readRun(store.db, dueOf(task, 2).runId)).toMatchObject({ overlap_slot: 1, status: 'pending' });
   });
 
   test.skipIf(noPostgres)('survives a claim that takes the place a queued run was about to move up to', async () => {
@@ -170,8 +172,8 @@ describe('taking waiting runs', () => {
     expect(taken).toEqual([manual]);
     expect(await runsOf(store.db, task.uid)).toMatchObject([
       { status: 'succeeded' },
-      { status: 'pending', lane: 1 },
-      { status: 'running', lane: 0 },
+      { status: 'pending', overlap_slot: 1 },
+      { status: 'running', overlap_slot: 0 },
     ]);
   });
 
@@ -200,9 +202,10 @@ describe('taking waiting runs', () => {
 describe('a run asked for by hand', () => {
   const trigger = (task: Pick<Task, 'uid'>, kind: 'manual' | 'retry' = 'manual') =>
     insertManualRun(store.db, { ...asked, runId: runIdAt(t0), taskUid: task.uid, trigger: kind }, author, t0);
-  const states = async (task: Task) => (await runsOf(store.db, task.uid)).map(({ status, lane }) => [status, lane]);
+  const states = async (task: Task) =>
+    (await runsOf(store.db, task.uid)).map(({ status, overlap_slot }) => [status, overlap_slot]);
 
-  test('waits to be taken, with the rank of its task, and leaves an event', async () => {
+  test('waits to be taken, with the effective_due_at of its task, and leaves an event', async () => {
     const task = await makeTask(store.db, 'manual', { priority: 9, retry: { maxAttempts: 3 } });
     const runId = runIdAt(t0 + 7);
     const run = { ...asked, runId, taskUid: task.uid, trigger: 'retry' as const };
@@ -213,10 +216,10 @@ describe('a run asked for by hand', () => {
       trigger: 'retry',
       status: 'pending',
       scheduled_for: new Date(t0 + 7),
-      rank: new Date(t0 + 7 - 90_000),
+      effective_due_at: new Date(t0 + 7 - 90_000),
       max_attempts: 3,
       attempt: 0,
-      lane: 0,
+      overlap_slot: 0,
     });
     const { rows } = await store.db.query(
       `select type, actor, request_id, changes from task_events where task_uid = $1 and type = 'triggered'`,
@@ -232,10 +235,10 @@ describe('a run asked for by hand', () => {
     ['skip', [0, null, null], ['pending', 'skipped', 'skipped']],
     ['queue', [0, 1, null], ['pending', 'pending', 'skipped']],
     ['replace', [0, 1, null], ['pending', 'pending', 'skipped']],
-  ] as const)('thrice in a row finds its place under overlap %s', async (overlap, lanes, statuses) => {
+  ] as const)('thrice in a row finds its place under overlap %s', async (overlap, overlap_slots, statuses) => {
     const task = await makeTask(store.db, `manual-${overlap}`, { overlap });
     for (const status of statuses) expect(await trigger(task)).toEqual({ status });
-    expect(await states(task)).toEqual(statuses.map((status, place) => [status, lanes[place]]));
+    expect(await states(task)).toEqual(statuses.map((status, place) => [status, overlap_slots[place]]));
     const { rows } = await store.db.query(
       `select from runs where status = 'skipped' and (finished_at is null or reason <> 'overlap')`,
     );
@@ -261,8 +264,8 @@ test('what a lost answer to a claim left behind is found by its owner, and by no
   await claimOccurrences(store.db, due.slice(2), claimer(), false);
   const over = due[0] as Due;
   await finish(over.runId);
-  const found = await takeInterrupted(store.db, me.owner as string, idsOf(due));
-  expect(found).toMatchObject([{ runId: due[1]?.runId, attempt: 1, plan: { taskId: 'left-2' } }]);
+  const found = await takeUnconfirmed(store.db, me.owner as string, idsOf(due));
+  expect(found).toMatchObject([{ runId: due[1]?.runId, attempt: 1, snapshot: { taskId: 'left-2' } }]);
 });
 
 test('a run that was taken to be tried again has begun: no lost answer to a claim is made of it', async () => {
@@ -274,5 +277,5 @@ test('a run that was taken to be tried again has begun: no lost answer to a clai
   await store.db.query(`update runs set status = 'retrying', due_at = $2 where id = $1`, [due[0]?.runId, new Date(t0)]);
   await claimOccurrences(store.db, due.slice(1), { ...me, owner: null }, false);
   expect(await takeWaiting(store.db, me.owner as string, 9, t0 + 60_000)).toHaveLength(2);
-  expect(await takeInterrupted(store.db, me.owner as string, idsOf(due))).toEqual([]);
+  expect(await takeUnconfirmed(store.db, me.owner as string, idsOf(due))).toEqual([]);
 });

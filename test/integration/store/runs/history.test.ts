@@ -40,8 +40,8 @@ describe('cancelling a run', () => {
   const owner = randomUUID();
 
   test.each(runStatuses)('that is %s', async (status) => {
-    const lane = isOver(status) ? null : 0;
-    const id = await plant(tasks[0], 0, { status, lane, owner, attempt: 1, finished_at: null });
+    const overlap_slot = isOver(status) ? null : 0;
+    const id = await plant(tasks[0], 0, { status, overlap_slot, owner, attempt: 1, finished_at: null });
     const before = await readRun(store.db, id);
     const answer = await cancelRun(store.db, id, author, t0 + 9);
     const after = await readRun(store.db, id);
@@ -58,7 +58,7 @@ describe('cancelling a run', () => {
       expect(after).toMatchObject({
         status: 'cancelled',
         finished_at: new Date(t0 + 9),
-        lane: null,
+        overlap_slot: null,
         reason: 'cancelled by tester',
         error_kind: 'cancelled',
       });

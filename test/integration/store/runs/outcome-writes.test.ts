@@ -6,7 +6,7 @@ import { runStatuses } from '../../../../src/domain/run/run.ts';
 import { isBadData, isUnavailable } from '../../../../src/store/postgres/failure.ts';
 import { cancelRun } from '../../../../src/store/runs/cancelling.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
-import { type Settlement, settleRuns } from '../../../../src/store/runs/outcome-writes.ts';
+import { completeRuns, type OutcomeWrite } from '../../../../src/store/runs/outcome-writes.ts';
 import { author, dueOf, makeTask, makeTasks, openStore, plantRun, readRun, type Store, t0 } from '../store.ts';
 
 let store: Store;
@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 const owner = randomUUID();
 
-function ended(runId: string, change: Partial<Settlement> = {}): Settlement {
+function ended(runId: string, change: Partial<OutcomeWrite> = {}): OutcomeWrite {
   return {
     runId,
     attempt: 1,
@@ -36,7 +36,7 @@ function ended(runId: string, change: Partial<Settlement> = {}): Settlement {
 
 const failure = { kind: 'rejected' as const, message: 'HTTP 500' };
 
-function retrying(runId: string, attempt: number, retryAt: number): Settlement {
+function retrying(runId: string, attempt: number, retryAt: number): OutcomeWrite {
   const record = {
     attempt,
     status: 'failed',
@@ -64,12 +64,12 @@ async function running(id: string): Promise<string> {
 }
 
 describe('a settlement', () => {
-  test('ends the run with its outcome and frees the lane', async () => {
+  test('ends the run with its outcome and frees the overlap_slot', async () => {
     const id = await running('ends');
-    expect(await settleRuns(store.db, owner, [ended(id)])).toEqual(new Set([id]));
+    expect(await completeRuns(store.db, owner, [ended(id)])).toEqual(new Set([id]));
     expect(await readRun(store.db, id)).toMatchObject({
       status: 'succeeded',
-      lane: null,
+      overlap_slot: null,
       started_at: new Date(t0 + 11),
       finished_at: new Date(t0 + 511),
       http_status: 200,
@@ -81,14 +81,14 @@ describe('a settlement', () => {
     });
   });
 
-  test('that another attempt follows keeps the lane, moves the rank along and appends the attempt', async () => {
+  test('that another attempt follows keeps the overlap_slot, moves the effective_due_at along and appends the attempt', async () => {
     const id = await running('retries');
-    expect(await settleRuns(store.db, owner, [retrying(id, 1, t0 + 3_000)])).toEqual(new Set([id]));
+    expect(await completeRuns(store.db, owner, [retrying(id, 1, t0 + 3_000)])).toEqual(new Set([id]));
     expect(await readRun(store.db, id)).toMatchObject({
       status: 'retrying',
-      lane: 0,
+      overlap_slot: 0,
       due_at: new Date(t0 + 3_000),
-      rank: new Date(t0 + 3_000 - 60_000),
+      effective_due_at: new Date(t0 + 3_000 - 60_000),
       scheduled_for: new Date(t0),
       started_at: new Date(t0 + 11),
       finished_at: null,
@@ -96,29 +96,29 @@ describe('a settlement', () => {
       attempts: [{ attempt: 1, status: 'failed' }],
     });
     await store.db.query(`update runs set status = 'running', attempt = 2 where id = $1`, [id]);
-    await settleRuns(store.db, owner, [retrying(id, 2, t0 + 9_000)]);
+    await completeRuns(store.db, owner, [retrying(id, 2, t0 + 9_000)]);
     await store.db.query(`update runs set status = 'running', attempt = 3 where id = $1`, [id]);
     const last = { ...retrying(id, 3, 0), status: 'succeeded' as const, retryAt: null };
-    await settleRuns(store.db, owner, [last]);
+    await completeRuns(store.db, owner, [last]);
     const run = await readRun(store.db, id);
-    expect(run).toMatchObject({ status: 'succeeded', lane: null, started_at: new Date(t0 + 11) });
+    expect(run).toMatchObject({ status: 'succeeded', overlap_slot: null, started_at: new Date(t0 + 11) });
     expect(run.attempts?.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
   });
 
   test('in another name, for another attempt, or of a run that is not running writes nothing', async () => {
     const [foreign, earlier, later] = [await running('foreign'), await running('earlier'), await running('later')];
     const before = await Promise.all([foreign, earlier, later].map((id) => readRun(store.db, id)));
-    expect(await settleRuns(store.db, randomUUID(), [ended(foreign)])).toEqual(new Set());
-    expect(await settleRuns(store.db, owner, [ended(earlier, { attempt: 0 }), ended(later, { attempt: 2 })])).toEqual(
+    expect(await completeRuns(store.db, randomUUID(), [ended(foreign)])).toEqual(new Set());
+    expect(await completeRuns(store.db, owner, [ended(earlier, { attempt: 0 }), ended(later, { attempt: 2 })])).toEqual(
       new Set(),
     );
-    expect(await settleRuns(store.db, owner, [ended(randomUUID())])).toEqual(new Set());
+    expect(await completeRuns(store.db, owner, [ended(randomUUID())])).toEqual(new Set());
     expect(await Promise.all([foreign, earlier, later].map((id) => readRun(store.db, id)))).toEqual(before);
     for (const status of runStatuses.filter((each) => each !== 'running')) {
       const id = randomUUID();
       await plantRun(store.db, { id, uid: 1_000, status, owner, attempt: 1 });
       const planted = await readRun(store.db, id);
-      expect(await settleRuns(store.db, owner, [ended(id)])).toEqual(new Set());
+      expect(await completeRuns(store.db, owner, [ended(id)])).toEqual(new Set());
       expect(await readRun(store.db, id)).toEqual(planted);
     }
   });
@@ -134,7 +134,7 @@ describe('a settlement', () => {
     const batch = due.map(({ runId }, place) =>
       ended(runId, { output: `out ${place}`, attempt: wrong.has(place) ? 2 : 1 }),
     );
-    const written = await settleRuns(store.db, owner, batch.reverse());
+    const written = await completeRuns(store.db, owner, batch.reverse());
     expect(written).toEqual(new Set(due.filter((_, place) => !wrong.has(place)).map(({ runId }) => runId)));
     const { rows } = await store.db.query<{ id: string; status: string; output: string | null }>(
       'select id, status, output from runs where id = any($1)',
@@ -150,33 +150,33 @@ describe('a settlement', () => {
   test('of a run that somebody cancelled meanwhile is not followed by another attempt', async () => {
     const id = await running('cancelled-meanwhile');
     await cancelRun(store.db, id, author, t0);
-    expect(await settleRuns(store.db, owner, [retrying(id, 1, t0 + 3_000)])).toEqual(new Set([id]));
+    expect(await completeRuns(store.db, owner, [retrying(id, 1, t0 + 3_000)])).toEqual(new Set([id]));
     expect(await readRun(store.db, id)).toMatchObject({
       status: 'cancelled',
       reason: 'cancelled by tester',
-      lane: null,
+      overlap_slot: null,
       finished_at: new Date(t0 + 511),
       attempts: [{ attempt: 1 }],
     });
     const over = await running('cancelled-too-late');
     await cancelRun(store.db, over, author, t0);
-    await settleRuns(store.db, owner, [ended(over)]);
+    await completeRuns(store.db, owner, [ended(over)]);
     expect(await readRun(store.db, over)).toMatchObject({ status: 'succeeded', reason: null });
   });
 
   test('that Postgres cannot store is refused as bad data, not as an outage', async () => {
     const id = await running('poison');
     for (const poison of [{ output: 'a\0b' }, { error: { kind: 'internal' as const, message: '\0' } }]) {
-      const error: unknown = await settleRuns(store.db, owner, [ended(id, poison)]).catch(
+      const error: unknown = await completeRuns(store.db, owner, [ended(id, poison)]).catch(
         (refusal: unknown) => refusal,
       );
       expect([isBadData(error), isUnavailable(error)]).toEqual([true, false]);
     }
     const record = {
-      ...(retrying(id, 1, 0).record as NonNullable<Settlement['record']>),
+      ...(retrying(id, 1, 0).record as NonNullable<OutcomeWrite['record']>),
       error: { kind: 'x', message: 'a\0' },
     };
-    const error: unknown = await settleRuns(store.db, owner, [ended(id, { record })]).catch(
+    const error: unknown = await completeRuns(store.db, owner, [ended(id, { record })]).catch(
       (refusal: unknown) => refusal,
     );
     expect(isBadData(error)).toBe(true);

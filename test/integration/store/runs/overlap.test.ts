@@ -23,10 +23,10 @@ async function busy(id: string, overlap: 'skip' | 'queue' | 'replace', input = {
 }
 
 const states = async (task: Task) =>
-  (await runsOf(store.db, task.uid)).map(({ status, lane, reason }) => ({ status, lane, reason }));
-const running = { status: 'running', lane: 0, reason: null };
-const queued = { status: 'pending', lane: 1, reason: null };
-const skipped = { status: 'skipped', lane: null, reason: 'overlap' };
+  (await runsOf(store.db, task.uid)).map(({ status, overlap_slot, reason }) => ({ status, overlap_slot, reason }));
+const running = { status: 'running', overlap_slot: 0, reason: null };
+const queued = { status: 'pending', overlap_slot: 1, reason: null };
+const skipped = { status: 'skipped', overlap_slot: null, reason: 'overlap' };
 
 describe('an occurrence that is due while the task still runs', () => {
   test('is skipped, and finished at once, where the task says skip', async () => {
@@ -52,7 +52,7 @@ describe('an occurrence that is due while the task still runs', () => {
       skipped: [2, 3].map((second) => dueOf(task, second).runId),
     });
     expect(await readRun(store.db, dueOf(task, 1).runId)).toMatchObject({
-      rank: new Date(t0 + 1_000 - 80_000),
+      effective_due_at: new Date(t0 + 1_000 - 80_000),
       owner: null,
       attempt: 0,
       finished_at: null,
@@ -85,7 +85,7 @@ describe('an occurrence that is due while the task still runs', () => {
     for (const task of tasks) {
       const runs = await states(task);
       expect(runs).toHaveLength(41);
-      expect(runs.filter(({ lane }) => lane === 1)).toEqual([queued]);
+      expect(runs.filter(({ overlap_slot }) => overlap_slot === 1)).toEqual([queued]);
     }
   });
 
@@ -124,7 +124,7 @@ describe('an occurrence that is due while the task still runs', () => {
       await Promise.all([1, 2, 3, 4].map((second) => recordOverlaps(store.db, [dueOf(task, second)], claimer)));
       const { rows } = await store.db.query('select claimed from tasks where uid = $1', [task.uid]);
       expect(rows).toEqual([{ claimed: 2 }]);
-      expect((await states(task)).filter(({ lane }) => lane === 1)).toHaveLength(1);
+      expect((await states(task)).filter(({ overlap_slot }) => overlap_slot === 1)).toHaveLength(1);
     }
   });
 

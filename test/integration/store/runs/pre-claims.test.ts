@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
-import { type StagedClaim, stageClaim } from '../../../../src/store/runs/pre-claims.ts';
+import { type PreClaim, preClaim } from '../../../../src/store/runs/pre-claims.ts';
 import { claimsAreOver } from '../../../../src/store/tasks/barrier.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { updateTask } from '../../../../src/store/tasks/tasks.ts';
@@ -15,8 +15,8 @@ beforeAll(async () => {
 
 const applicationName = 'punctual claims that wait';
 const owner = randomUUID();
-const stage = (tasks: readonly Task[]): Promise<StagedClaim> =>
-  stageClaim(
+const stage = (tasks: readonly Task[]): Promise<PreClaim> =>
+  preClaim(
     openPool(store.url, 'claims that wait'),
     tasks.map((task) => dueOf(task, 1)),
     { owner, now: t0 + 1_000, trigger: 'schedule' },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { renewLease } from '../../../../src/store/cluster/replicas.ts';
-import { attemptsOf, takeOrphans, takeStrays } from '../../../../src/store/runs/stuck-runs.ts';
+import { attemptsOf, rescueRunsOfDead, rescueStuckRuns } from '../../../../src/store/runs/stuck-runs.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { makeTask, openStore, plantRun, readRun, type Store, t0 } from '../store.ts';
 
@@ -31,12 +31,20 @@ const databaseNow = async () => {
   return rows[0]?.now as number;
 };
 
-async function orphan(
+async function stuckRun(
   owner: string,
-  run: { attempt?: number; max_attempts?: number; lane?: number } = {},
+  run: { attempt?: number; max_attempts?: number; overlap_slot?: number } = {},
 ): Promise<string> {
   const id = randomUUID();
-  await plantRun(store.db, { id, uid, status: 'running', owner, attempt: 1, rank: new Date(t0 - 50_000), ...run });
+  await plantRun(store.db, {
+    id,
+    uid,
+    status: 'running',
+    owner,
+    attempt: 1,
+    effective_due_at: new Date(t0 - 50_000),
+    ...run,
+  });
   return id;
 }
 
@@ -45,29 +53,29 @@ describe('taking orphans', () => {
     const [alive, over, gone] = [randomUUID(), randomUUID(), randomUUID()];
     await renew(alive, 60_000);
     await renew(over, -1);
-    const kept = await orphan(alive);
-    const taken = [await orphan(over), await orphan(gone)];
-    const settled = randomUUID();
-    await plantRun(store.db, { id: settled, uid, status: 'succeeded', owner: gone, attempt: 1 });
-    const orphans = await takeOrphans(store.db, 10, await databaseNow());
-    expect(orphans.map(({ runId }) => runId).sort()).toEqual(taken.sort());
-    expect(orphans.map(({ owner }) => owner).sort()).toEqual([over, gone].sort());
+    const kept = await stuckRun(alive);
+    const taken = [await stuckRun(over), await stuckRun(gone)];
+    const completed = randomUUID();
+    await plantRun(store.db, { id: completed, uid, status: 'succeeded', owner: gone, attempt: 1 });
+    const rescued = await rescueRunsOfDead(store.db, 10, await databaseNow());
+    expect(rescued.map(({ runId }) => runId).sort()).toEqual(taken.sort());
+    expect(rescued.map(({ owner }) => owner).sort()).toEqual([over, gone].sort());
     expect((await readRun(store.db, kept)).status).toBe('running');
-    expect((await readRun(store.db, settled)).status).toBe('succeeded');
-    expect(await takeOrphans(store.db, 10, await databaseNow())).toEqual([]);
+    expect((await readRun(store.db, completed)).status).toBe('succeeded');
+    expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toEqual([]);
   });
 
-  test('makes the next attempt due at once where one is left, in the same lane and with its head start', async () => {
+  test('makes the next attempt due at once where one is left, in the same overlap_slot and with its head start', async () => {
     const owner = randomUUID();
-    const id = await orphan(owner, { attempt: 2, max_attempts: 3, lane: 0 });
+    const id = await stuckRun(owner, { attempt: 2, max_attempts: 3, overlap_slot: 0 });
     const before = await databaseNow();
-    expect(await takeOrphans(store.db, 10, await databaseNow())).toEqual([
+    expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toEqual([
       { runId: id, taskId: 'orphaned', owner, attempt: 2, status: 'retrying' },
     ]);
     const run = await readRun(store.db, id);
     expect(run).toMatchObject({
       status: 'retrying',
-      lane: 0,
+      overlap_slot: 0,
       attempt: 2,
       finished_at: null,
       error_kind: 'lost',
@@ -75,16 +83,16 @@ describe('taking orphans', () => {
       attempts: [{ attempt: 2, status: 'lost', startedAt: '2031-03-04T05:06:07.000Z', httpStatus: null }],
     });
     expect(run.due_at.getTime()).toBeGreaterThanOrEqual(Math.floor(before));
-    expect(run.due_at.getTime() - run.rank.getTime()).toBe(50_000);
+    expect(run.due_at.getTime() - run.effective_due_at.getTime()).toBe(50_000);
   });
 
-  test('gives a run without an attempt left up for lost, and its lane with it', async () => {
-    const id = await orphan(randomUUID(), { attempt: 2, max_attempts: 2, lane: 0 });
-    expect(await takeOrphans(store.db, 10, await databaseNow())).toMatchObject([{ runId: id, status: 'lost' }]);
+  test('gives a run without an attempt left up for lost, and its overlap_slot with it', async () => {
+    const id = await stuckRun(randomUUID(), { attempt: 2, max_attempts: 2, overlap_slot: 0 });
+    expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toMatchObject([{ runId: id, status: 'lost' }]);
     const run = await readRun(store.db, id);
     expect(run).toMatchObject({
       status: 'lost',
-      lane: null,
+      overlap_slot: null,
       error_kind: 'lost',
       attempts: [{ attempt: 2, status: 'lost' }],
     });
@@ -92,25 +100,27 @@ describe('taking orphans', () => {
   });
 
   test('does not repeat a run whose cancelling was asked for', async () => {
-    const id = await orphan(randomUUID(), { attempt: 1, max_attempts: 3 });
+    const id = await stuckRun(randomUUID(), { attempt: 1, max_attempts: 3 });
     await store.db.query(`update runs set cancel_requested = true, reason = 'enough' where id = $1`, [id]);
-    expect(await takeOrphans(store.db, 10, await databaseNow())).toMatchObject([{ runId: id, status: 'cancelled' }]);
+    expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toMatchObject([
+      { runId: id, status: 'cancelled' },
+    ]);
     expect(await readRun(store.db, id)).toMatchObject({ status: 'cancelled', reason: 'enough' });
   });
 
   test('takes no more than it was asked for', async () => {
-    for (let place = 0; place < 5; place++) await orphan(randomUUID());
+    for (let place = 0; place < 5; place++) await stuckRun(randomUUID());
     expect([
-      (await takeOrphans(store.db, 3, await databaseNow())).length,
-      (await takeOrphans(store.db, 3, await databaseNow())).length,
+      (await rescueRunsOfDead(store.db, 3, await databaseNow())).length,
+      (await rescueRunsOfDead(store.db, 3, await databaseNow())).length,
     ]).toEqual([3, 2]);
   });
 
   test.skipIf(noPostgres)('from several replicas at once takes every run once', async () => {
-    const ids = await Promise.all(Array.from({ length: 60 }, () => orphan(randomUUID(), { max_attempts: 9 })));
+    const ids = await Promise.all(Array.from({ length: 60 }, () => stuckRun(randomUUID(), { max_attempts: 9 })));
     const now = await databaseNow();
-    const answers = await Promise.all(Array.from({ length: 8 }, () => takeOrphans(store.db, 20, now)));
-    const more = await takeOrphans(store.db, 1_000, now);
+    const answers = await Promise.all(Array.from({ length: 8 }, () => rescueRunsOfDead(store.db, 20, now)));
+    const more = await rescueRunsOfDead(store.db, 1_000, now);
     const taken = [...answers.flat(), ...more].map(({ runId }) => runId);
     expect(taken.sort()).toEqual(ids.sort());
     const { rows } = await store.db.query('select from runs where jsonb_array_length(attempts) <> 1');
@@ -122,50 +132,50 @@ describe('a lease', () => {
   test('counts by the clock of who asks: when the database jumps, nobody dies of it', async () => {
     const owner = randomUUID();
     await renew(owner, 10_000);
-    await orphan(owner);
+    await stuckRun(owner);
     const now = await databaseNow();
-    expect(await takeOrphans(store.db, 10, now + 9_000)).toEqual([]);
-    expect(await takeOrphans(store.db, 10, now + 11_000)).toHaveLength(1);
+    expect(await rescueRunsOfDead(store.db, 10, now + 9_000)).toEqual([]);
+    expect(await rescueRunsOfDead(store.db, 10, now + 11_000)).toHaveLength(1);
   });
 
   test('from before the clock went back is over, however long it seems to last', async () => {
     const owner = randomUUID();
     await renew(owner, 10_000);
-    await orphan(owner);
+    await stuckRun(owner);
     const now = await databaseNow();
-    expect(await takeOrphans(store.db, 10, now - 55_000)).toEqual([]);
-    expect(await takeOrphans(store.db, 10, now - 3_600_000)).toHaveLength(1);
+    expect(await rescueRunsOfDead(store.db, 10, now - 55_000)).toEqual([]);
+    expect(await rescueRunsOfDead(store.db, 10, now - 3_600_000)).toHaveLength(1);
   });
 });
 
 test('a run whose target answered 202 is no orphan: it ends by its own deadline', async () => {
   const [dead, alive] = [randomUUID(), randomUUID()];
   await renew(alive, 60_000);
-  for (const owner of [dead, alive]) await orphan(owner);
+  for (const owner of [dead, alive]) await stuckRun(owner);
   await store.db.query('update runs set heartbeat_due = now()');
-  expect(await takeOrphans(store.db, 10, await databaseNow())).toEqual([]);
+  expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toEqual([]);
   expect(await attemptsOf(store.db, alive)).toEqual([]);
 });
 
 describe('strays', () => {
   test('are taken by run, owner and attempt, with the ends of orphans', async () => {
     const [us, others] = [randomUUID(), randomUUID()];
-    const again = await orphan(us, { attempt: 2, max_attempts: 3 });
-    const last = await orphan(us, { attempt: 3, max_attempts: 3, lane: 0 });
-    const cancelled = await orphan(us, { max_attempts: 3 });
+    const again = await stuckRun(us, { attempt: 2, max_attempts: 3 });
+    const last = await stuckRun(us, { attempt: 3, max_attempts: 3, overlap_slot: 0 });
+    const cancelled = await stuckRun(us, { max_attempts: 3 });
     await store.db.query('update runs set cancel_requested = true where id = $1', [cancelled]);
-    const untouched = [await orphan(us), await orphan(others), await orphan(us, { attempt: 2 })];
+    const untouched = [await stuckRun(us), await stuckRun(others), await stuckRun(us, { attempt: 2 })];
     const held = await attemptsOf(store.db, us);
     expect(new Set(held.map(({ runId }) => runId))).toEqual(
       new Set([again, last, cancelled, untouched[0], untouched[2]]),
     );
 
-    const strays = [again, last, cancelled, untouched[1], untouched[2]].map((runId) => ({
+    const stuckRuns = [again, last, cancelled, untouched[1], untouched[2]].map((runId) => ({
       runId: runId as string,
       attempt: held.find((each) => each.runId === runId && runId !== untouched[2])?.attempt ?? 1,
     }));
     const now = Math.floor(await databaseNow());
-    const taken = await takeStrays(store.db, us, strays, now);
+    const taken = await rescueStuckRuns(store.db, us, stuckRuns, now);
     expect(new Map(taken.map(({ runId, status }) => [runId, status]))).toEqual(
       new Map([
         [again, 'retrying'],
@@ -182,7 +192,7 @@ describe('strays', () => {
       attempts: [{ attempt: 2, status: 'lost' }],
     });
     expect(run.due_at.getTime()).toBe(now);
-    expect(await readRun(store.db, last)).toMatchObject({ lane: null, finished_at: new Date(now) });
+    expect(await readRun(store.db, last)).toMatchObject({ overlap_slot: null, finished_at: new Date(now) });
     for (const id of untouched) expect((await readRun(store.db, id)).status).toBe('running');
   });
 });

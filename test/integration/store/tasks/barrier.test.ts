@@ -21,7 +21,10 @@ import {
 } from '../store.ts';
 
 let store: Store;
-/** With no rights but those on the tables, which it has by a role that it sets, and a name of its own for its connections. */
+/**
+ * With no rights but those on the tables, which it has by a role that it sets, and a name of its own for its
+ * connections.
+ */
 let humble: Database;
 
 async function openHumble(url: string): Promise<Database> {
@@ -69,7 +72,8 @@ async function session(database: Database, begin = 'begin') {
 describe.skipIf(noPostgres)('a change is answered when no claim can still see the task as it was', () => {
   test('which one can that had its snapshot before the change, and inserts after it', async () => {
     const task = await makeTask(store.db, 'claimed-meanwhile');
-    // The claim meets a row of the same occurrence that is not committed, and waits for its end in the middle of its statement.
+    // The claim meets a row of the same occurrence that is not committed, and waits for its end in the middle of its
+    // statement.
     const other = await session(store.database);
     await plantRun(other, {
       id: dueOf(task, 1).runId,
@@ -107,7 +111,7 @@ describe.skipIf(noPostgres)('a change is answered when no claim can still see th
     const task = await makeTask(store.db, 'claims-late');
     const client = await humble.pool.connect();
     onTestFinished(() => client.release(true));
-    // Postgres keeps one plan for all values from the sixth time on.
+    // Postgres keeps one task snapshot for all values from the sixth time on.
     for (let second = 1; second <= 8; second++) await claim(client, task, second);
     const before = await runsOf(store.db, task.uid);
     const other = await session(store.database);
@@ -115,7 +119,7 @@ describe.skipIf(noPostgres)('a change is answered when no claim can still see th
     const claiming = claim(client, task, 9);
     await waitForBlocked(store.db, 1);
     await store.db.query(
-      `update tasks set status = 'stopped', generation = generation + 1, changed_in = pg_current_xact_id() where uid = $1`,
+      `update tasks set status = 'stopped', schedule_version = schedule_version + 1, changed_in = pg_current_xact_id() where uid = $1`,
       [task.uid],
     );
     let looks = 0;

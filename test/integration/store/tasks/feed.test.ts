@@ -92,10 +92,13 @@ describe.skipIf(noPostgres)('the feed', () => {
         await makeTask(store.db, 'loading-other');
         await follower.poll();
       }
-      expect(follower.known.get(task.uid)?.generation).toBe(1);
+      expect(follower.known.get(task.uid)?.scheduleVersion).toBe(1);
       await slow.query('commit');
       await follower.poll();
-      expect(follower.known.get(task.uid)).toMatchObject({ generation: changed.generation, activeFrom: t0 + 7_000 });
+      expect(follower.known.get(task.uid)).toMatchObject({
+        scheduleVersion: changed.scheduleVersion,
+        activeFrom: t0 + 7_000,
+      });
     },
   );
 
@@ -147,7 +150,7 @@ describe.skipIf(noPostgres)('the feed', () => {
               await deleteTask(client, task.id, null, author, t0);
               state.tasks.pop();
             } else if (what === 2) {
-              await completeTasks(client, [{ uid: task.uid, generation: task.generation }], t0);
+              await completeTasks(client, [{ uid: task.uid, scheduleVersion: task.scheduleVersion }], t0);
               state.tasks.pop();
             } else state.tasks[state.tasks.length - 1] = await retime(client, task, what);
           } else if (state.open) {
@@ -221,7 +224,7 @@ describe('a change in the feed', () => {
     expect(follower.known.get(plain.uid)).toEqual({
       uid: plain.uid,
       id: 'plain',
-      generation: 1,
+      scheduleVersion: 1,
       schedule: plain.definition.schedule,
       activeFrom: t0 - 1,
       startsAt: null,

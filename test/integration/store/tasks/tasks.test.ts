@@ -45,7 +45,7 @@ describe('new tasks', () => {
       id: 'full',
       definition,
       version: 1,
-      generation: 1,
+      scheduleVersion: 1,
       activeFrom: t0 - 77,
       claimed: 0,
       createdAt: t0,
@@ -103,14 +103,14 @@ describe('changing a task', () => {
       t0 + 5,
     );
 
-  test('counts its version, and its generation only where occurrences change', async () => {
+  test('counts its version, and its schedule_version only where occurrences change', async () => {
     const task = await makeTask(store.db, 'counted', { maxRuns: 5 });
     await store.db.query('update tasks set claimed = 3 where uid = $1', [task.uid]);
     const kept = (await update(task)) as Task;
-    expect(kept).toMatchObject({ version: 2, generation: 1, activeFrom: t0 - 1, claimed: 3, updatedAt: t0 + 5 });
+    expect(kept).toMatchObject({ version: 2, scheduleVersion: 1, activeFrom: t0 - 1, claimed: 3, updatedAt: t0 + 5 });
     const timed = (await update(kept, t0 + 77)) as Task;
     // `maxRuns` counts over the life of the task.
-    expect(timed).toMatchObject({ version: 3, generation: 2, activeFrom: t0 + 77, claimed: 3 });
+    expect(timed).toMatchObject({ version: 3, scheduleVersion: 2, activeFrom: t0 + 77, claimed: 3 });
     expect(timed.definition.timeout).toBe('7s');
   });
 
@@ -141,7 +141,7 @@ describe('changing a task', () => {
     expect((await eventsOf(task)).map(({ type }) => type)).toEqual(['created', 'deleted']);
   });
 
-  test('completes it only while it is active and of the generation that is exhausted', async () => {
+  test('completes it only while it is active and of the schedule_version that is exhausted', async () => {
     const [task, changed, stopped, gone] = (await makeTasks(store.db, [
       'done',
       'done-changed',
@@ -157,7 +157,7 @@ describe('changing a task', () => {
       t0,
     );
     await deleteTask(store.db, gone.id, null, author, t0);
-    const items = [task, changed, stopped, gone].map(({ uid }) => ({ uid, generation: 1 }));
+    const items = [task, changed, stopped, gone].map(({ uid }) => ({ uid, scheduleVersion: 1 }));
     await completeTasks(store.db, items, t0);
     await completeTasks(store.db, items, t0);
     const status = async (id: string) => (await findTask(store.db, id))?.definition.status;

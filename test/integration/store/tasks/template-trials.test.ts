@@ -28,7 +28,7 @@ test.skipIf(noPostgres)('but not what they left of another definition, nor of an
   for (const id of ['changed', 'other']) await makeTask(store.db, id);
   const process = randomUUID();
   await beginTrials(store.db, ['changed', 'other'], process, 9);
-  await store.db.query(`update tasks set generation = generation + 1 where id = 'changed'`);
+  await store.db.query(`update tasks set schedule_version = schedule_version + 1 where id = 'changed'`);
   for (const id of ['changed', 'other']) await beginTrials(store.db, [id], randomUUID(), 9);
   await age();
   await endTrials(store.db, ['changed'], process);

@@ -22,16 +22,18 @@ const isFinal = (status: number | null) => status === 410 || status === 489;
 describe('a call to a hook', () => {
   test('that got through is delivered, however late', () => {
     fc.assert(
-      fc.property(failures, shares, (tried, share) => {
-        expect(judgeDelivery({ ...tried, succeeded: true, httpStatus: 204 }, share)).toEqual({ outcome: 'delivered' });
+      fc.property(failures, shares, (tried, random01) => {
+        expect(judgeDelivery({ ...tried, succeeded: true, httpStatus: 204 }, random01)).toEqual({
+          outcome: 'delivered',
+        });
       }),
     );
   });
 
   test('that did not is made again within the day, or dropped: when the day is over, at 410 and at 489', () => {
     fc.assert(
-      fc.property(failures, shares, (tried, share) => {
-        const verdict = judgeDelivery(tried, share);
+      fc.property(failures, shares, (tried, random01) => {
+        const verdict = judgeDelivery(tried, random01);
         const last = createdAt + triedForMs;
         expect(verdict.outcome).toBe(isFinal(tried.httpStatus) || tried.now >= last ? 'dropped' : 'retried');
         if (verdict.outcome !== 'retried') return;
@@ -40,7 +42,7 @@ describe('a call to a hook', () => {
         // Retry-After is honoured, as far as the day goes.
         expect(verdict.dueAt).toBeGreaterThanOrEqual(Math.min(tried.now + (tried.retryAfterMs ?? 0), last));
         if (tried.retryAfterMs === null)
-          expect(verdict.dueAt).toBe(Math.min(tried.now + pauseBeforeRedelivery(tried.attempt, share), last));
+          expect(verdict.dueAt).toBe(Math.min(tried.now + pauseBeforeRedelivery(tried.attempt, random01), last));
       }),
     );
     for (const httpStatus of [410, 489])
@@ -53,9 +55,9 @@ describe('a call to a hook', () => {
     const pauses = Array.from({ length: 14 }, (_, tries) => pauseBeforeRedelivery(tries + 1, 0.5) / 1_000);
     expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600]);
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 32_767 }), shares, (attempt, share) => {
+      fc.property(fc.integer({ min: 1, max: 32_767 }), shares, (attempt, random01) => {
         const middle = pauseBeforeRedelivery(attempt, 0.5);
-        const pause = pauseBeforeRedelivery(attempt, share);
+        const pause = pauseBeforeRedelivery(attempt, random01);
         expect(pause).toBeGreaterThanOrEqual(Math.floor(middle * 0.8));
         expect(pause).toBeLessThanOrEqual(Math.ceil(middle * 1.2));
         expect(Number.isInteger(pause)).toBe(true);

@@ -204,9 +204,11 @@ describe('of the runs that wait', () => {
   });
 });
 
-type Waiting = Candidate & { rank: number; arrives: number; takes: number };
+type Waiting = Candidate & { effectiveDueAt: number; arrives: number; takes: number };
 
-/** Plays a day: whoever waits is looked at when one arrives, one ends, or a rate was said to open, and at no other time. */
+/**
+ * Plays a day: whoever waits is looked at when one arrives, one ends, or a rate was said to open, and at no other time.
+ */
 function play(runs: readonly Waiting[], most: number, lagOf: (step: number) => number) {
   const running: { key: string; until: number; gate: string }[] = [];
   const noted = new Map<string, number[]>();
@@ -220,7 +222,7 @@ function play(runs: readonly Waiting[], most: number, lagOf: (step: number) => n
       if ((running[place]?.until ?? 0) <= now) running.splice(place, 1);
     const waiting = runs
       .filter((run) => run.arrives <= now && !began.has(run))
-      .sort((a, b) => a.rank - b.rank || Number(a.id) - Number(b.id));
+      .sort((a, b) => a.effectiveDueAt - b.effectiveDueAt || Number(a.id) - Number(b.id));
     // Each replica's time is a little behind, and each is told no more starts than its limits ask about.
     const view = Math.max(0, now - lagOf(steps));
     const asked = (key: string) =>
@@ -260,7 +262,11 @@ describe('over time', () => {
       { minLength: 1, maxLength: 40 },
     )
     .map((runs) =>
-      runs.map(({ priority, ...run }, place) => ({ id: `${place}`, rank: run.arrives - priority * 10, ...run })),
+      runs.map(({ priority, ...run }, place) => ({
+        id: `${place}`,
+        effectiveDueAt: run.arrives - priority * 10,
+        ...run,
+      })),
     );
   const mostAtOnce = fc.constantFrom(1, 3, 100);
   const lags = fc.array(fc.nat(5), { minLength: 1, maxLength: 7 });
@@ -296,10 +302,10 @@ describe('over time', () => {
       fc.property(anyGate, anyRuns, (gate, runs) => {
         const alike = runs.map((run) => ({ ...run, gate }));
         const order = [...play(alike, 100, () => 0).began];
-        // Whoever went first was there first by rank, or the other had not come yet.
+        // Whoever went first was there first by effective due time, or the other had not come yet.
         for (const [place, [run]] of order.entries())
           for (const [earlier] of order.slice(0, place))
-            if (earlier.rank > run.rank)
+            if (earlier.effectiveDueAt > run.effectiveDueAt)
               expect(run.arrives).toBeGreaterThan(order.find(([r]) => r === earlier)?.[1] as number);
       }),
       { numRuns: 300 },
@@ -309,10 +315,10 @@ describe('over time', () => {
       id: `${place}`,
       gate: 'concurrency:a=1',
       arrives: t0 + place * 1_000,
-      rank: t0 + place * 1_000 - 90_000,
+      effectiveDueAt: t0 + place * 1_000 - 90_000,
       takes: 1_000,
     }));
-    const low = { id: '999', gate: 'concurrency:a=1', arrives: t0 + 500, rank: t0 + 500, takes: 1_000 };
+    const low = { id: '999', gate: 'concurrency:a=1', arrives: t0 + 500, effectiveDueAt: t0 + 500, takes: 1_000 };
     const { began } = play([...stream, low], 100, () => 0);
     expect((began.get(low) as number) - low.arrives).toBeLessThan(92_000);
   });

@@ -26,7 +26,7 @@ const failed = (attempt: number, change: Partial<FailedAttempt> = {}): FailedAtt
 const pauses = (policy: Retry, count: number) =>
   Array.from({ length: count }, (_, place) => pauseBeforeRetry(policy, failed(place + 1), 0.5));
 
-const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const random01 = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const policies = fc
   .record({
     backoff: fc.constantFrom(...backoffs),
@@ -56,7 +56,7 @@ describe('the pause before the next attempt', () => {
         policies,
         fc.integer({ min: 1, max: 99 }),
         fc.option(fc.nat(10_000_000)),
-        share,
+        random01,
         ({ policy, most }, attempt, retryAfterMs, random) => {
           const pause = pauseBeforeRetry(policy, failed(attempt, { maxAttempts: 100, retryAfterMs }), random) as number;
           expect(Number.isInteger(pause)).toBe(true);
@@ -69,7 +69,7 @@ describe('the pause before the next attempt', () => {
 
   test('is spread by the jitter to both sides, evenly, and not at all without it', () => {
     fc.assert(
-      fc.property(policies, fc.integer({ min: 1, max: 9 }), share, ({ policy, most }, attempt, random) => {
+      fc.property(policies, fc.integer({ min: 1, max: 9 }), random01, ({ policy, most }, attempt, random) => {
         const plain = pauseBeforeRetry({ ...policy, jitter: 0 }, failed(attempt), random) as number;
         expect(pauseBeforeRetry({ ...policy, jitter: 0 }, failed(attempt), 0)).toBe(plain);
         const spread = pauseBeforeRetry(policy, failed(attempt), random) as number;

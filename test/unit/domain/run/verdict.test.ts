@@ -28,11 +28,11 @@ const ends: fc.Arbitrary<EndedAttempt> = fc
   })
   .map((end) => ({ ...end, error: end.status === 'succeeded' ? null : end.error }) as EndedAttempt);
 const earlyEnds: fc.Arbitrary<EarlyEnd> = fc.constantFrom(null, { kind: 'shutdown' }, { kind: 'cancel', reason: 'me' });
-const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const random01 = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
 test('another attempt follows only where one is left, wanted, allowed, and within the time of the run', () => {
   fc.assert(
-    fc.property(ends, retries, earlyEnds, share, (end, retry, early, random) => {
+    fc.property(ends, retries, earlyEnds, random01, (end, retry, early, random) => {
       const verdict = verdictOf(end, retry, early, random);
       expect(verdict.status === 'retrying').toBe(verdict.retryAt !== null);
       if (verdict.retryAt === null) return;
@@ -51,7 +51,7 @@ test('another attempt follows only where one is left, wanted, allowed, and withi
 
 test('a run whose attempt was handed back is lost only when no attempt is left', () => {
   fc.assert(
-    fc.property(ends, retries, share, (end, retry, random) => {
+    fc.property(ends, retries, random01, (end, retry, random) => {
       const verdict = verdictOf({ ...end, status: 'cancelled' }, retry, { kind: 'shutdown' }, random);
       expect(verdict).toMatchObject({
         status: end.attempt < end.maxAttempts ? 'retrying' : 'lost',
@@ -64,7 +64,7 @@ test('a run whose attempt was handed back is lost only when no attempt is left',
 
 test('what was cancelled stays cancelled, with who did it', () => {
   fc.assert(
-    fc.property(ends, retries, share, (end, retry, random) => {
+    fc.property(ends, retries, random01, (end, retry, random) => {
       const verdict = verdictOf({ ...end, status: 'cancelled' }, retry, { kind: 'cancel', reason: 'me' }, random);
       expect(verdict).toMatchObject({ status: 'cancelled', attemptStatus: 'cancelled', reason: 'me', retryAt: null });
     }),

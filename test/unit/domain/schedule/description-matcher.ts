@@ -9,7 +9,10 @@ const nths = ['', 'first', 'second', 'third', 'fourth', 'fifth'];
 
 type Matches = (date: Date) => boolean;
 
-/** Whether the sentence (of a schedule in UTC) claims an instant in epoch milliseconds. Throws where it is not understood. */
+/**
+ * Whether the sentence (of a schedule in UTC) claims an instant in epoch milliseconds. Throws where it is not
+ * understood.
+ */
 export function matcherOf(sentence: string): (instant: number) => boolean {
   const clauses = sentence.split(/, (?=(?:on|in|or on|and only if)\b)/);
   const times = timesIn(clauses.shift() as string);

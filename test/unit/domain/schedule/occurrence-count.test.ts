@@ -89,7 +89,8 @@ describe('the count is that of counting one by one', () => {
     );
   });
 
-  // A day that never was, changes at midnight, by half an hour, by three and by seven hours, and offsets of 5:45 and 12:45.
+  // A day that never was, changes at midnight, by half an hour, by three and by seven hours, and offsets of 5:45 and
+  // 12:45.
   test.each([
     ['Pacific/Apia', 2011, 2012],
     ['Pacific/Kiritimati', 1994, 1996],

@@ -1,46 +1,46 @@
 import { expect, test } from 'vitest';
 import { createAttempts, type Scheduled } from '../../../../src/engine/attempts/attempts.ts';
-import type { PendingParting, PendingSettlement, Settler } from '../../../../src/engine/attempts/completer.ts';
+import type { Completer, PendingHandOver, PendingOutcomeWrite } from '../../../../src/engine/attempts/completer.ts';
 import type { DatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import type { Outcome } from '../../../../src/executors/executor.ts';
-import type { Plan } from '../../../../src/store/runs/claims.ts';
+import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import { type TakenRun, unasked } from '../../../../src/store/runs/dispatch.ts';
-import { settle } from '../../../clock.ts';
+import { complete } from '../../../clock.ts';
 
-const plan = {
+const snapshot = {
   taskId: 't',
   timeoutMs: 1_000,
   maxAttempts: 1,
   retry: { maxDuration: null },
   policies: null,
-} as unknown as Plan;
+} as unknown as TaskSnapshot;
 const fine: Outcome = {
   ...{ status: 'succeeded', httpStatus: 200, output: '', truncated: false, error: null, retryAfterMs: null },
-  ...{ isFinal: false, viaFallback: false, postponed: null },
+  ...{ isFinal: false, viaFallback: false, deferred: null },
 };
 
 /** Attempts that end when told to, at time 1,000 of both clocks. */
-function start(maxConcurrent: number, outcome: Outcome = fine, isPutOff = false) {
+function start(maxConcurrent: number, outcome: Outcome = fine, isDeferred = false) {
   const told: string[] = [];
   const started: string[] = [];
   const ends: (() => void)[] = [];
-  const settled: (PendingSettlement | PendingParting)[] = [];
+  const completed: (PendingOutcomeWrite | PendingHandOver)[] = [];
   const attempts = createAttempts({
     execute({ runId }) {
       started.push(runId);
-      return { outcome: new Promise((resolve) => ends.push(() => resolve(outcome))), cancel() {}, isPutOff };
+      return { outcome: new Promise((resolve) => ends.push(() => resolve(outcome))), cancel() {}, isDeferred };
     },
     tokenOf: () => '',
-    settler: {
-      add: (item: (typeof settled)[number]) => void settled.push(item),
+    completer: {
+      add: (item: (typeof completed)[number]) => void completed.push(item),
       holds: () => [],
-    } as unknown as Settler,
+    } as unknown as Completer,
     time: { now: () => 1_000 } as DatabaseTime,
     after() {},
     monotonic: () => 1_000,
     random: () => 0,
     maxConcurrent,
-    onSettled() {},
+    onCompleted() {},
     onFenced() {},
     onFree() {},
     onWaiting() {},
@@ -56,7 +56,7 @@ function start(maxConcurrent: number, outcome: Outcome = fine, isPutOff = false)
         scheduledFor: 0,
         trigger: 'schedule',
         firstStartedAt: null,
-        plan,
+        snapshot,
         ...unasked,
         ...change,
       },
@@ -66,15 +66,15 @@ function start(maxConcurrent: number, outcome: Outcome = fine, isPutOff = false)
   const endAll = async () => {
     while (ends.length > 0) {
       ends.shift()?.();
-      await settle();
+      await complete();
     }
   };
-  return { attempts, started, settled, told, begin, endAll };
+  return { attempts, started, completed, told, begin, endAll };
 }
 
-test('what waits for a slot starts by rank, and what has none before it', async () => {
+test('what waits for a slot starts by effective_due_at, and what has none before it', async () => {
   const { attempts, started, begin, endAll } = start(1);
-  const ranked = (runId: string, rank: number) => begin(runId, { rank, nextAt: Infinity });
+  const ranked = (runId: string, effectiveDueAt: number) => begin(runId, { effectiveDueAt, nextAt: Infinity });
   ranked('first', 9);
   ranked('a', 5);
   ranked('b', 7);
@@ -88,23 +88,29 @@ test('what waits for a slot starts by rank, and what has none before it', async 
 });
 
 test.each<[string, number, Scheduled | undefined, Partial<TakenRun>, Outcome]>([
-  ['a plain success may wait', 1_500, { rank: 0, nextAt: Infinity }, {}, fine],
-  ['not into the next occurrence, which asks for it', 1_150, { rank: 0, nextAt: 1_400 }, {}, fine],
+  ['a plain success may wait', 1_500, { effectiveDueAt: 0, nextAt: Infinity }, {}, fine],
+  ['not into the next occurrence, which asks for it', 1_150, { effectiveDueAt: 0, nextAt: 1_400 }, {}, fine],
   ['what somebody triggered may not', 1_000, undefined, { trigger: 'manual' }, fine],
-  ['what failed may not', 1_000, { rank: 0, nextAt: Infinity }, {}, { ...fine, status: 'failed' }],
+  ['what failed may not', 1_000, { effectiveDueAt: 0, nextAt: Infinity }, {}, { ...fine, status: 'failed' }],
   [
     'what others wait in line for may not',
     1_000,
-    { rank: 0, nextAt: Infinity },
-    { plan: { ...plan, queues: true } },
+    { effectiveDueAt: 0, nextAt: Infinity },
+    { snapshot: { ...snapshot, queues: true } },
     fine,
   ],
-  ['what has limits or hooks may not', 1_000, { rank: 0, nextAt: Infinity }, { plan: { ...plan, policies: {} } }, fine],
+  [
+    'what has limits or hooks may not',
+    1_000,
+    { effectiveDueAt: 0, nextAt: Infinity },
+    { snapshot: { ...snapshot, policies: {} } },
+    fine,
+  ],
 ])('of outcomes, while calls wait, %s', async (_what, until, scheduled, change, outcome) => {
-  const { settled, begin, endAll } = start(1, outcome);
+  const { completed, begin, endAll } = start(1, outcome);
   begin('run', scheduled, change);
   await endAll();
-  expect(settled.map(({ putOffUntil }) => putOffUntil)).toEqual([until]);
+  expect(completed.map(({ putOffUntil }) => putOffUntil)).toEqual([until]);
 });
 
 test('calls wait while many are under way and end quickly', async () => {

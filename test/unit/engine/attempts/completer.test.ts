@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createSettler, type PendingSettlement } from '../../../../src/engine/attempts/completer.ts';
+import { createCompleter, type PendingOutcomeWrite } from '../../../../src/engine/attempts/completer.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
-import type { Settlement } from '../../../../src/store/runs/outcome-writes.ts';
-import { createClock, type HandClock, settle } from '../../../clock.ts';
+import type { OutcomeWrite } from '../../../../src/store/runs/outcome-writes.ts';
+import { complete, createClock, type HandClock } from '../../../clock.ts';
 import { dueOf, makeTask, openStore, readRun, type Store, silent, t0 } from '../../../integration/store/store.ts';
 import { poll } from '../../../services/poll.ts';
 
@@ -34,10 +34,10 @@ function start(fail: () => Error | null = () => null) {
     if (error) throw error;
     return store.db.query(statement as never);
   };
-  const settler = createSettler({ query } as unknown as Queryable, clock, silent, () => waits.calls);
+  const completer = createCompleter({ query } as unknown as Queryable, clock, silent, () => waits.calls);
   const done = new Map<string, boolean>();
-  const add = (runId: string, change: Partial<Settlement> = {}, by = owner, putOffUntil = 0) => {
-    const settlement: Settlement = {
+  const add = (runId: string, change: Partial<OutcomeWrite> = {}, by = owner, putOffUntil = 0) => {
+    const outcomeWrite: OutcomeWrite = {
       runId,
       attempt: 1,
       status: 'succeeded',
@@ -52,11 +52,16 @@ function start(fail: () => Error | null = () => null) {
       retryAt: null,
       ...change,
     };
-    const item: PendingSettlement = { owner: by, putOffUntil, settlement, done: (written) => done.set(runId, written) };
-    settler.add(item);
+    const item: PendingOutcomeWrite = {
+      owner: by,
+      putOffUntil,
+      outcomeWrite,
+      done: (written) => done.set(runId, written),
+    };
+    completer.add(item);
   };
   const allDone = (count: number) => poll(() => done.size === count, { what: `${count} settlements` });
-  return { clock, waits, settler, batches, done, add, allDone };
+  return { clock, waits, completer, batches, done, add, allDone };
 }
 
 /** Moves the clock on until `holds`. */
@@ -85,7 +90,7 @@ describe('the settler', () => {
   });
 
   test('puts off what may wait while calls do, until its time is over, but nothing else', async () => {
-    const { add, clock, settler, waits, batches, done } = start();
+    const { add, clock, completer, waits, batches, done } = start();
     const [patient, later, prompt] = ids as [string, string, string];
     waits.calls = true;
     const until = clock.monotonic() + 500;
@@ -94,7 +99,7 @@ describe('the settler', () => {
     add(prompt);
     await advanceUntil(clock, () => done.size === 1, 10);
     expect([...done.keys(), ...batches]).toEqual([prompt, 1]);
-    expect(settler.holds().sort()).toEqual([patient, later].sort());
+    expect(completer.holds().sort()).toEqual([patient, later].sort());
     await advanceUntil(clock, () => done.size === 2, 10);
     expect(clock.monotonic()).toBeGreaterThanOrEqual(until);
     expect([done.has(patient), done.has(later)]).toEqual([true, false]);
@@ -104,7 +109,7 @@ describe('the settler', () => {
   });
 
   test('writes at once what would have to come before others that are put off', async () => {
-    const { add, clock, settler, waits, done } = start();
+    const { add, clock, completer, waits, done } = start();
     const [patient, hasty] = ids as [string, string];
     waits.calls = true;
     const until = clock.monotonic() + 500;
@@ -112,16 +117,16 @@ describe('the settler', () => {
     add(hasty, {}, owner, until - 100);
     await advanceUntil(clock, () => done.size === 1, 10);
     expect(clock.monotonic()).toBeLessThan(until - 100);
-    expect([...done.keys(), ...settler.holds()]).toEqual([hasty, patient]);
+    expect([...done.keys(), ...completer.holds()]).toEqual([hasty, patient]);
     await advanceUntil(clock, () => done.size === 2, 10);
   });
 
   test('puts nothing off once it is to come to an end', async () => {
-    const { add, clock, settler, waits, done } = start();
+    const { add, clock, completer, waits, done } = start();
     waits.calls = true;
     add(ids[0] as string, {}, owner, Infinity);
-    await settle();
-    const drained = settler.drain(1_000);
+    await complete();
+    const drained = completer.drain(1_000);
     await advanceUntil(clock, () => done.size === 1, 10);
     await drained;
     expect(await status(ids[0] as string)).toBe('succeeded');
@@ -164,7 +169,7 @@ describe('the settler', () => {
     const { add, batches, allDone, done } = start();
     const failure = { kind: 'internal' as const, message: 'bad \0 byte' };
     const record = { attempt: 1, status: 'failed', startedAt: 'x', finishedAt: 'y', error: failure, httpStatus: 500 };
-    const poison: Record<number, Partial<Settlement>> = {
+    const poison: Record<number, Partial<OutcomeWrite>> = {
       7: { output: 'a\0b' },
       20: { status: 'failed', error: failure, record },
       39: { output: '\0' },
@@ -188,15 +193,15 @@ describe('the settler', () => {
 
   test('drains: at once when there is nothing, else when all is written, or when the time is over', async () => {
     let isAway = false;
-    const { add, clock, settler, done } = start(() => (isAway ? away() : null));
-    await settler.drain(0);
+    const { add, clock, completer, done } = start(() => (isAway ? away() : null));
+    await completer.drain(0);
     add(ids[0] as string);
-    await settler.drain(60_000);
+    await completer.drain(60_000);
     expect(done.size).toBe(1);
     isAway = true;
     add(ids[1] as string);
     let drained = false;
-    const draining = settler.drain(5_000).then(() => {
+    const draining = completer.drain(5_000).then(() => {
       drained = true;
     });
     await clock.advance(4_999);

@@ -41,7 +41,7 @@ describe('the backlog', () => {
         const backlog = createBacklog();
         const rest = all.map(([instant, priority]) => due(instant, priority));
         for (const each of rest) backlog.add(each);
-        const rank = ({ instant, entry }: Waiting) => instant - 10_000 * entry.priority;
+        const effectiveDueAt = ({ instant, entry }: Waiting) => instant - 10_000 * entry.priority;
         const out: Waiting[] = [];
         for (;;) {
           const left = rest.filter((each) => !out.includes(each));
@@ -52,7 +52,7 @@ describe('the backlog', () => {
           out.push(...taken);
         }
         expect(new Set(out)).toEqual(new Set(rest));
-        expect(out.map(rank)).toEqual(rest.map(rank).sort((a, b) => a - b));
+        expect(out.map(effectiveDueAt)).toEqual(rest.map(effectiveDueAt).sort((a, b) => a - b));
       }),
     );
   });

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { createLruCache } from '../../../../src/domain/lru-cache.ts';
 import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
 import { noLock } from '../../../../src/redis/lock.ts';
-import type { Plan } from '../../../../src/store/runs/claims.ts';
+import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import { makeTask, openStore, runIds, t0 } from '../../../integration/store/store.ts';
 
 test('keeps the plans of tasks that are due again soon, and of no others', async () => {
   const store = await openStore();
   const owner = randomUUID();
-  const plans = createLruCache<number, Plan>(10);
+  const snapshots = createLruCache<number, TaskSnapshot>(10);
   const prepared: string[] = [];
   const claim = createClaiming({
     ...{
@@ -17,7 +17,7 @@ test('keeps the plans of tasks that are due again soon, and of no others', async
       time: { now: () => t0 },
       attempts: { inHand: () => new Set<string>() },
       lock: noLock,
-      plans,
+      snapshots,
     },
     ...{
       lease: { id: () => owner, held: () => true },
@@ -37,8 +37,8 @@ test('keeps the plans of tasks that are due again soon, and of no others', async
     [daily, t0 + 86_400_000],
     [once, Infinity],
   ]);
-  const batch = [...nextOf].map(([{ uid, id, generation }, nextAt]) => ({
-    entry: { uid, id, generation, priority: 5, limited: false } as never,
+  const batch = [...nextOf].map(([{ uid, id, scheduleVersion }, nextAt]) => ({
+    entry: { uid, id, scheduleVersion, priority: 5, limited: false } as never,
     instant: t0,
     nextAt,
   }));
@@ -47,10 +47,10 @@ test('keeps the plans of tasks that are due again soon, and of no others', async
     batch,
     owner,
     { release() {} },
-    ({ plan }) => void begun.push(plan.taskId),
+    ({ snapshot }) => void begun.push(snapshot.taskId),
     () => {},
   );
   expect(begun.sort()).toEqual(['daily', 'minutely', 'once']);
-  expect([minutely, daily, once].map(({ uid }) => plans.has(uid))).toEqual([true, false, false]);
+  expect([minutely, daily, once].map(({ uid }) => snapshots.has(uid))).toEqual([true, false, false]);
   expect(prepared).toEqual([minutely.definition.target.url]);
 });

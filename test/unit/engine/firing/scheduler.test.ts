@@ -6,13 +6,13 @@ import type { Attempts } from '../../../../src/engine/attempts/attempts.ts';
 import { createDatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
 import { startScheduler } from '../../../../src/engine/firing/scheduler.ts';
-import { createJournal } from '../../../../src/engine/timetable/due-log.ts';
+import { createDueLog } from '../../../../src/engine/timetable/due-log.ts';
 import { createTimetable } from '../../../../src/engine/timetable/timetable.ts';
 import { noLock, type OccurrenceLock } from '../../../../src/redis/lock.ts';
 import type { Database } from '../../../../src/store/postgres/database.ts';
-import type { Plan } from '../../../../src/store/runs/claims.ts';
+import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
-import { type TakenRun, takeInterrupted } from '../../../../src/store/runs/dispatch.ts';
+import { type TakenRun, takeUnconfirmed } from '../../../../src/store/runs/dispatch.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { createClock } from '../../../clock.ts';
 import {
@@ -36,7 +36,7 @@ function start(
   tasks: Task[],
   around: (name: string, run: () => Promise<unknown>) => Promise<unknown>,
   grace = '1m',
-  plans = createLruCache<number, Plan>(100),
+  snapshots = createLruCache<number, TaskSnapshot>(100),
   isOwn: (uid: number) => boolean = () => true,
   lock: OccurrenceLock = noLock,
   busy = { calls: false, free: 100, running: 0 },
@@ -47,7 +47,7 @@ function start(
   const started: TakenRun[] = [];
   const timetable = createTimetable();
   const misfire = misfireRule({ policy: 'skip', grace, limit: 1 });
-  for (const { uid, id, generation } of tasks) {
+  for (const { uid, id, scheduleVersion } of tasks) {
     const timing = {
       uid,
       schedule: { kind: 'at' as const, atMs: t0 },
@@ -56,7 +56,7 @@ function start(
       endsAt: null,
       jitterMs: 0,
     };
-    timetable.put({ uid, id, generation, priority: 5, limited: false, timing, misfire }, t0 - 1);
+    timetable.put({ uid, id, scheduleVersion, priority: 5, limited: false, timing, misfire }, t0 - 1);
   }
   const attempts = {
     free: () => busy.free,
@@ -65,7 +65,7 @@ function start(
     running: () => busy.running,
     callsWait: () => busy.calls,
     inHand: () => new Set(),
-    start: (run: TakenRun) => started.push({ ...run, taskId: run.plan.taskId } as never),
+    start: (run: TakenRun) => started.push({ ...run, taskId: run.snapshot.taskId } as never),
   } as unknown as Attempts;
   let underWay = 0;
   const query = (statement: { name: string }) => {
@@ -83,11 +83,11 @@ function start(
       lock,
       lockTtlMs: 10_000,
       runIds,
-      plans,
+      snapshots,
     },
     ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {}, prepare() {} },
   });
-  const stager = { takeIn: () => [], first: () => null, take() {}, oldest: () => Infinity };
+  const preClaimer = { takeIn: () => [], first: () => null, take() {}, oldest: () => Infinity };
   const scheduler = startScheduler({
     ...{
       clock,
@@ -97,10 +97,10 @@ function start(
       attempts,
       lease,
       claim,
-      stager,
+      preClaimer,
       isOwn,
       mayClaim,
-      journal: createJournal(),
+      dueLog: createDueLog(),
     },
     ...{ onClaims() {}, onExhausted() {} },
   });
@@ -155,14 +155,14 @@ describe('a claim that fails half way', () => {
       await makeTask(store.db, 'gone-1', { overlap: 'allow' }),
       await makeTask(store.db, 'gone-2', { overlap: 'allow' }),
     ];
-    const plans = createLruCache<number, Plan>(2);
-    for (const { plan, uid } of await plansOf([one, two])) plans.set(uid, plan);
+    const snapshots = createLruCache<number, TaskSnapshot>(2);
+    for (const { snapshot, uid } of await plansOf([one, two])) snapshots.set(uid, snapshot);
     const around = async (name: string, run: () => Promise<unknown>) => {
       const answer = await run();
-      if (name === 'claim') for (const uid of [-1, -2]) plans.set(uid, {} as Plan); // Others push both out.
+      if (name === 'claim') for (const uid of [-1, -2]) snapshots.set(uid, {} as TaskSnapshot); // Others push both out.
       return answer;
     };
-    const made = start([one, two], around, '1m', plans);
+    const made = start([one, two], around, '1m', snapshots);
     await made.pass(2_000);
     expect(made.started.map(({ runId }) => runId).sort()).toEqual(
       [dueOf(one, 0), dueOf(two, 0)].map(({ runId }) => runId).sort(),
@@ -175,7 +175,7 @@ describe('what waits for slots', () => {
   const startFull = (tasks: Task[], around: Parameters<typeof start>[1]) =>
     start(tasks, around, '1m', undefined, undefined, undefined, { calls: false, free: 0, running: 100 });
   /** Lets statements under way come to their end; no time passes for the scheduler. */
-  const settle = () => new Promise((resume) => setTimeout(resume, 100));
+  const complete = () => new Promise((resume) => setTimeout(resume, 100));
   const made = (names: readonly string[]) =>
     Promise.all(names.map((name) => makeTask(store.db, name, { overlap: 'allow' })));
 
@@ -201,7 +201,7 @@ describe('what waits for slots', () => {
       busy.free = free;
       scheduler.slotFree();
     }
-    await settle();
+    await complete();
     expect(claims).toBe(0);
     await clock.advance(8);
     await expect.poll(() => started.length).toBe(20);
@@ -218,8 +218,8 @@ describe('an occurrence of another replica', () => {
 
   test('is left to it, and claimed half a second later where it did not come', async () => {
     const [own, foreign] = [await makeTask(store.db, 'own'), await makeTask(store.db, 'foreign')];
-    const plans = createLruCache<number, Plan>(100);
-    const { started, pass, scheduler } = start([own, foreign], passOn, '1s', plans, others(foreign));
+    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const { started, pass, scheduler } = start([own, foreign], passOn, '1s', snapshots, others(foreign));
     await pass(450);
     expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);
     // The sweep must not take it for nobody's meanwhile.
@@ -231,8 +231,8 @@ describe('an occurrence of another replica', () => {
 
   test('is left to it for longer while calls wait, but not beyond the least grace', async () => {
     const foreign = await makeTask(store.db, 'foreign-in-a-herd');
-    const plans = createLruCache<number, Plan>(100);
-    const { started, busy, pass } = start([foreign], passOn, '1s', plans, others(foreign));
+    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const { started, busy, pass } = start([foreign], passOn, '1s', snapshots, others(foreign));
     busy.calls = true;
     await pass(800);
     expect(started).toEqual([]);
@@ -242,8 +242,8 @@ describe('an occurrence of another replica', () => {
 
   test('is not started where it came', async () => {
     const foreign = await makeTask(store.db, 'carried-out');
-    const plans = createLruCache<number, Plan>(100);
-    const { started, pass } = start([foreign], passOn, '1s', plans, others(foreign));
+    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const { started, pass } = start([foreign], passOn, '1s', snapshots, others(foreign));
     await pass(200);
     const owner = randomUUID();
     await claimOccurrences(store.db, [dueOf(foreign, 0)], { owner, now: t0, trigger: 'schedule' }, false);
@@ -254,12 +254,12 @@ describe('an occurrence of another replica', () => {
 
   test('is not claimed at all where it is not for this replica to decide, and does not hold up the sweep', async () => {
     const task = await makeTask(store.db, 'in-a-zone');
-    const plans = createLruCache<number, Plan>(100);
+    const snapshots = createLruCache<number, TaskSnapshot>(100);
     const { started, pass, scheduler } = start(
       [task],
       passOn,
       '1s',
-      plans,
+      snapshots,
       undefined,
       undefined,
       undefined,
@@ -279,8 +279,8 @@ describe('an occurrence of another replica', () => {
         return keys.map(() => false);
       },
     };
-    const plans = createLruCache<number, Plan>(100);
-    const { started, pass } = start([task], passOn, '1s', plans, () => true, refusing);
+    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const { started, pass } = start([task], passOn, '1s', snapshots, () => true, refusing);
     await pass(450);
     expect(started).toEqual([]);
     await pass(300);
@@ -291,8 +291,8 @@ describe('an occurrence of another replica', () => {
   test.each([1, 12_000])('does not keep %i of its own waiting, however many they are', async (count) => {
     const [own, foreign] = [await makeTask(store.db, `own-${count}`), await makeTask(store.db, `many-${count}`)];
     const many = Array.from({ length: count }, (_, place) => ({ ...foreign, uid: 1_000_000 + place }));
-    const plans = createLruCache<number, Plan>(100);
-    const { started, pass } = start([...many, own], passOn, '1s', plans, others(...many));
+    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const { started, pass } = start([...many, own], passOn, '1s', snapshots, others(...many));
     await pass(100);
     expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);
   });
@@ -300,14 +300,14 @@ describe('an occurrence of another replica', () => {
 
 describe('what is urgent', () => {
   test('does not wait for claims that are under way, nor behind thousands that are due', async () => {
-    const [herd, urgent, usual] = [
+    const [burst, urgent, usual] = [
       await makeTask(store.db, 'herd', { overlap: 'allow' }),
       await makeTask(store.db, 'urgent'),
       await makeTask(store.db, 'usual'),
     ];
     const many = Array.from({ length: 6_000 }, (_, place) => ({
-      ...herd,
-      uid: place === 0 ? herd.uid : 2_000_000 + place,
+      ...burst,
+      uid: place === 0 ? burst.uid : 2_000_000 + place,
     }));
     let answer = () => {};
     const answered = new Promise<void>((resolve) => {
@@ -321,21 +321,21 @@ describe('what is urgent', () => {
     await pass(100);
     expect(claims).toBe(2);
     const misfire = misfireRule({ policy: 'skip', grace: '1m', limit: 1 });
-    for (const [{ uid, id, generation }, priority] of [
+    for (const [{ uid, id, scheduleVersion }, priority] of [
       [usual, 5],
       [urgent, 9],
     ] as const) {
       const schedule = { kind: 'at' as const, atMs: t0 + 300 };
       const timing = { uid, schedule, activeFrom: t0, startsAt: null, endsAt: null, jitterMs: 0 };
-      timetable.put({ uid, id, generation, priority, limited: false, timing, misfire }, t0);
+      timetable.put({ uid, id, scheduleVersion, priority, limited: false, timing, misfire }, t0);
     }
     scheduler.wake();
     await pass(400);
-    expect(started.map(({ plan }) => plan.taskId)).toEqual(['urgent']);
+    expect(started.map(({ snapshot }) => snapshot.taskId)).toEqual(['urgent']);
     answer();
     // As long as Postgres takes for a dozen claims.
     for (let turns = 0; started.length < 3 && turns < 200; turns++) await pass(100);
-    expect(started.map(({ plan }) => plan.taskId).sort()).toEqual(['herd', 'urgent', 'usual']);
+    expect(started.map(({ snapshot }) => snapshot.taskId).sort()).toEqual(['herd', 'urgent', 'usual']);
   });
 });
 
@@ -343,7 +343,7 @@ async function plansOf(tasks: Task[]) {
   const owner = randomUUID();
   const due = tasks.map((task) => dueOf(task, -100));
   await claimOccurrences(store.db, due, { owner, now: t0, trigger: 'schedule' }, false);
-  return takeInterrupted(
+  return takeUnconfirmed(
     store.db,
     owner,
     due.map(({ runId }) => runId),

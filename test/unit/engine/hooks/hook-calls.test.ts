@@ -10,7 +10,7 @@ import { createLogger } from '../../../../src/observability/log.ts';
 import type { DueDelivery } from '../../../../src/store/events/deliveries.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import type { DueCheck } from '../../../../src/store/runs/checks.ts';
-import { createClock, type HandClock, settle } from '../../../clock.ts';
+import { complete, createClock, type HandClock } from '../../../clock.ts';
 
 describe('the slots of calls', () => {
   const bounds = { total: 10, perOrigin: 4, perSlowOrigin: 2, slowMs: 1_000 };
@@ -59,7 +59,7 @@ function setUp() {
     retryAfterMs: null,
     isFinal: false,
     viaFallback: false,
-    postponed: null,
+    deferred: null,
   };
   const work: HookWork<Row, string> = {
     name: 'calls',
@@ -118,13 +118,13 @@ function setUp() {
     async answer(url: string, httpStatus = 200) {
       const place = underWay.findIndex((call) => call.url === url);
       underWay.splice(place, 1)[0]?.end({ ...outcome, httpStatus });
-      await settle();
+      await complete();
     },
     async putOff(url: string, ms: number) {
       const place = underWay.findIndex((call) => call.url === url);
-      const postponed = { ms, cause: 'origin_full' as const };
-      underWay.splice(place, 1)[0]?.end({ ...outcome, status: 'postponed', httpStatus: null, postponed });
-      await settle();
+      const deferred = { ms, cause: 'origin_full' as const };
+      underWay.splice(place, 1)[0]?.end({ ...outcome, status: 'deferred', httpStatus: null, deferred });
+      await complete();
     },
     fail(error: Error | null) {
       down = error;
@@ -176,7 +176,7 @@ describe('calls to hooks', () => {
     const { give, putOff, written, underWay } = setUp();
     await give(...rows(1, 1, a));
     await putOff(a, 2_100);
-    expect(written).toEqual(['1 postponed for 2100']);
+    expect(written).toEqual(['1 deferred for 2100']);
     expect(underWay).toEqual([]);
   });
 
@@ -237,7 +237,7 @@ describe('calls to hooks', () => {
     const { give, loop, answer, written, clock } = setUp();
     await give(...rows(1, 2, a));
     const stopping = loop.stop();
-    await settle();
+    await complete();
     await answer(a);
     expect(written).toEqual([]);
     await clock.advance(1_000);
@@ -253,13 +253,13 @@ test('a hook that was not called is told later, and neither a delivery nor a che
   const log = createLogger({ level: 'silent', format: 'json', version: '0' });
   const deliveries = hookDeliveries({ db, log, random: () => 0, onCalled: note });
   expect(
-    deliveries.putBack({ id: 'd', until: 'u', attempt: 3 } as never as DueDelivery, 'postponed', 1_000, 2_100),
+    deliveries.putBack({ id: 'd', until: 'u', attempt: 3 } as never as DueDelivery, 'deferred', 1_000, 2_100),
   ).toEqual({
     ...{ id: 'd', until: 'u', attempt: 3, failure: null },
     dueAt: 3_100,
   });
   const checks = beforeChecks({ db, onChecked: note, onSkipped: note, onWaiting: note });
-  expect(checks.putBack({ runId: 'r', until: 'u' } as never as DueCheck, 'postponed', 1_000, 2_100)).toEqual({
+  expect(checks.putBack({ runId: 'r', until: 'u' } as never as DueCheck, 'deferred', 1_000, 2_100)).toEqual({
     ...{ runId: 'r', until: 'u', skipReason: null },
     askAgainAt: 3_100,
   });

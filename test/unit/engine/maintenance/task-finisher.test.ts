@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { DatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
-import { createCompleter } from '../../../../src/engine/maintenance/task-finisher.ts';
+import { createTaskFinisher } from '../../../../src/engine/maintenance/task-finisher.ts';
 import { findTask } from '../../../../src/store/tasks/tasks.ts';
 import { makeTask, openStore, type Store, t0 } from '../../../integration/store/store.ts';
 
@@ -15,24 +15,24 @@ describe('completing tasks', () => {
     let now = t0;
     let busy = false;
     let woken = 0;
-    const completer = createCompleter(
+    const taskFinisher = createTaskFinisher(
       store.db,
       { now: () => now } as DatabaseTime,
       () => busy,
       () => void woken++,
     );
     const statuses = () => Promise.all(tasks.map(async ({ id }) => (await findTask(store.db, id))?.definition.status));
-    completer.add(tasks.slice(0, 1));
-    await completer.step();
+    taskFinisher.add(tasks.slice(0, 1));
+    await taskFinisher.step();
     expect(await statuses()).toEqual(['completed', 'active']);
     busy = true;
-    completer.add(tasks.slice(1));
+    taskFinisher.add(tasks.slice(1));
     expect(woken).toBe(2);
     now += 9_999;
-    await completer.step();
+    await taskFinisher.step();
     expect(await statuses()).toEqual(['completed', 'active']);
     now += 1;
-    await completer.step();
+    await taskFinisher.step();
     expect(await statuses()).toEqual(['completed', 'completed']);
   });
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
-import { createStrayStep } from '../../../../src/engine/recovery/stuck-runs.ts';
+import { createStuckRunStep } from '../../../../src/engine/recovery/stuck-runs.ts';
 import { createClock } from '../../../clock.ts';
 import { makeTask, openStore, plantRun, readRun, type Store, silent, t0 } from '../../../integration/store/store.ts';
 
@@ -18,7 +18,7 @@ const statusOf = async (id: string) => (await readRun(store.db, id)).status;
 function watch() {
   const clock = createClock(t0);
   const us = { id: randomUUID() as string, held: true, free: 1, known: new Set<string>(), taken: 0, retries: 0 };
-  const step = createStrayStep({
+  const step = createStuckRunStep({
     db: store.db,
     clock,
     time: createDatabaseTime(clock),
@@ -26,7 +26,7 @@ function watch() {
     lease: { id: () => us.id, held: () => us.held },
     attempts: { inHand: () => us.known, free: () => us.free },
     metrics: {
-      straysFound(count) {
+      stuckRunsFound(count) {
         us.taken += count;
       },
     },

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { misfireRule } from '../../../../src/domain/schedule/misfire.ts';
 import { createSweepStep } from '../../../../src/engine/recovery/sweeper.ts';
-import { createJournal } from '../../../../src/engine/timetable/due-log.ts';
+import { createDueLog } from '../../../../src/engine/timetable/due-log.ts';
 import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
 import { createTurns } from '../../../../src/turns.ts';
 import { makeTask, openStore, runIds, runsOf, type Store, silent, t0 } from '../../../integration/store/store.ts';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 describe('the sweep', () => {
   test('decides about an outage as a whole, whatever part of it had been given out', async () => {
-    const { uid, id, generation } = await makeTask(store.db, 'gave-up', { overlap: 'allow' });
+    const { uid, id, scheduleVersion } = await makeTask(store.db, 'gave-up', { overlap: 'allow' });
     const timing = {
       ...{ uid, schedule: { kind: 'every' as const, everyMs: 1_000, anchorMs: t0 }, activeFrom: t0 - 1 },
       ...{ startsAt: null, endsAt: null, jitterMs: 0 },
@@ -24,7 +24,7 @@ describe('the sweep', () => {
     const entry: Entry = {
       uid,
       id,
-      generation,
+      scheduleVersion,
       priority: 5,
       limited: false,
       timing,
@@ -32,11 +32,11 @@ describe('the sweep', () => {
       key: t0 + 21_000,
       place: -1,
     };
-    const journal = createJournal();
+    const dueLog = createDueLog();
     const dueAt = (second: number) => ({ entry, instant: t0 + second * 1_000, nextAt: t0 + (second + 1) * 1_000 });
     // Two were given out and never claimed; then the lease was lost; one came again just within its grace.
-    journal.add([dueAt(1), dueAt(2)], []);
-    journal.add([dueAt(8)], [{ entry, after: t0 + 2_000, upTo: t0 + 7_500, nextAt: t0 + 8_000 }]);
+    dueLog.add([dueAt(1), dueAt(2)], []);
+    dueLog.add([dueAt(8)], [{ entry, after: t0 + 2_000, upTo: t0 + 7_500, nextAt: t0 + 8_000 }]);
     const found: number[] = [];
     const step = createSweepStep({
       database: store.database,
@@ -44,7 +44,7 @@ describe('the sweep', () => {
       log: silent,
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => entry.key },
-      journal,
+      dueLog,
       turns: createTurns(() => 0, setImmediate),
       hasNewestZones: () => true,
       runIds,
@@ -79,18 +79,18 @@ describe('the sweep', () => {
     const misfire = misfireRule({ policy: 'fire_all', grace: '2s', limit: 20 });
     const { rows } = await store.db.query<{ watermark: Date }>('select watermark from cluster');
     const watermark = rows[0]?.watermark.getTime() as number;
-    const journal = createJournal();
+    const dueLog = createDueLog();
     for (let uid = 1_000; uid < 1_020; uid++) {
       const bounds = { activeFrom: watermark, startsAt: null, endsAt: null, jitterMs: 0 };
       const timing = { uid, schedule: { kind: 'cron' as const, cron }, ...bounds };
-      const entry = { uid, id: `none-${uid}`, generation: 1, priority: 5, limited: false, timing, misfire };
+      const entry = { uid, id: `none-${uid}`, scheduleVersion: 1, priority: 5, limited: false, timing, misfire };
       const upTo = watermark + 30_000;
       const stretch = { entry: { ...entry, key: Infinity, place: -1 }, after: watermark, upTo, nextAt: upTo + 1_000 };
-      journal.add([], [stretch]);
+      dueLog.add([], [stretch]);
     }
     let missed = 0;
     const step = createSweepStep({
-      ...{ database: store.database, time: { now: () => watermark + 40_000 } as never, log: silent, journal, turns },
+      ...{ database: store.database, time: { now: () => watermark + 40_000 } as never, log: silent, dueLog, turns },
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => watermark + 31_000 },
       ...{ hasNewestZones: () => true, runIds, followedUntil: () => watermark + 40_000, oldestOpen: () => Infinity },
@@ -106,11 +106,11 @@ describe('the sweep', () => {
   });
 
   test('is left to replicas with newer time zone data, and not forgotten before they have swept it', async () => {
-    const journal = createJournal();
+    const dueLog = createDueLog();
     const entry = { uid: 1 } as unknown as Entry;
     const { rows } = await store.db.query<{ watermark: Date }>('select watermark from cluster');
     const watermark = rows[0]?.watermark.getTime() as number;
-    journal.add(
+    dueLog.add(
       [-1, 1].map((away) => ({ entry, instant: watermark + away, nextAt: Infinity })),
       [],
     );
@@ -120,7 +120,7 @@ describe('the sweep', () => {
       log: silent,
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => Infinity },
-      journal,
+      dueLog,
       turns: createTurns(() => 0, setImmediate),
       runIds,
       hasNewestZones: () => false,
@@ -132,6 +132,6 @@ describe('the sweep', () => {
     await step();
     const { rows: after } = await store.db.query<{ watermark: Date }>('select watermark from cluster');
     expect(after[0]?.watermark.getTime()).toBe(watermark);
-    expect(journal.within(0, Infinity).due.map(({ instant }) => instant)).toEqual([watermark + 1]);
+    expect(dueLog.within(0, Infinity).due.map(({ instant }) => instant)).toEqual([watermark + 1]);
   });
 });

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createShare } from '../../../../src/engine/timetable/partition.ts';
+import { createPartition } from '../../../../src/engine/timetable/partition.ts';
 
 /** Who comes first for a task, by the view of each of these replicas. */
 function ownersOf(uid: number, replicas: readonly string[]): string[] {
   return replicas.filter((own) => {
-    const share = createShare('2025c');
+    const share = createPartition('2025c');
     share.follow(
       own,
       replicas.filter((each) => each !== own).map((id) => ({ id, tz: '2025c', firing: true })),
@@ -19,7 +19,7 @@ const names = fc.uniqueArray(fc.uuid(), { minLength: 1, maxLength: 6 });
 
 describe('the share of a replica', () => {
   test('is everything until it knows of others', () => {
-    const share = createShare(null);
+    const share = createPartition(null);
     const ownsAll = () => [1, 2, 3].every((uid) => share.isOwn(uid, false) && share.isOwn(uid, true));
     expect(ownsAll()).toBe(true);
     share.follow('alone', []);
@@ -73,7 +73,7 @@ describe('where replicas have different time zone data', () => {
   const shares = replicas
     .filter(({ firing }) => firing)
     .map((own) => {
-      const share = createShare(own.tz);
+      const share = createPartition(own.tz);
       share.follow(
         own.id,
         replicas.filter((each) => each !== own),

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createLruCache } from '../../../../src/domain/lru-cache.ts';
 import { createPrefetchStep } from '../../../../src/engine/timetable/prefetcher.ts';
 import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
-import type { Plan } from '../../../../src/store/runs/claims.ts';
+import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask } from '../../../../src/store/tasks/tasks.ts';
 import { author, makeTasks, openStore, type Store, t0 } from '../../../integration/store/store.ts';
@@ -18,7 +18,7 @@ describe('what is due in a moment', () => {
     const tasks = await makeTasks(store.db, ids, { target: 'http://127.0.0.1:9/soon' });
     const [foreign, gone, some] = tasks as [Task, Task, Task];
     await deleteTask(store.db, gone.id, null, author, t0);
-    const plans = createLruCache<number, Plan>(5_000);
+    const snapshots = createLruCache<number, TaskSnapshot>(5_000);
     const asked: number[] = [];
     const prepared: string[] = [];
     const step = createPrefetchStep({
@@ -31,16 +31,16 @@ describe('what is due in a moment', () => {
           return tasks.map(({ uid }) => ({ uid, timing: { schedule: { kind: 'manual' } } }) as Entry);
         },
       },
-      plans,
+      snapshots,
       isOwn: (uid) => uid !== foreign.uid,
       lease: { held: () => true },
       prepare: ({ url }) => void prepared.push(url),
     });
     // Until there is nothing more to read at once; the rest comes with the next look.
     for (let pass = 0; pass < 4; pass++) await step();
-    expect(tasks.filter(({ uid }) => plans.has(uid)).map(({ id }) => id)).toEqual(ids.slice(2));
+    expect(tasks.filter(({ uid }) => snapshots.has(uid)).map(({ id }) => id)).toEqual(ids.slice(2));
     expect(prepared).toEqual(ids.slice(2).map(() => 'http://127.0.0.1:9/soon'));
     expect(Math.min(...asked)).toBeGreaterThan(t0 + 1_000);
-    expect(plans.get(some.uid)).toMatchObject({ taskId: 'soon-2', version: 1, maxAttempts: 1 });
+    expect(snapshots.get(some.uid)).toMatchObject({ taskId: 'soon-2', version: 1, maxAttempts: 1 });
   });
 });

@@ -19,7 +19,16 @@ function every(uid: number, everyMs: number, more: Partial<Task> & { endsAt?: nu
     endsAt,
     jitterMs: 0,
   };
-  return { uid, id: `task-${uid}`, generation: 1, priority: 5, limited: false, timing, misfire: patient, ...entry };
+  return {
+    uid,
+    id: `task-${uid}`,
+    scheduleVersion: 1,
+    priority: 5,
+    limited: false,
+    timing,
+    misfire: patient,
+    ...entry,
+  };
 }
 
 const at = (uid: number, atMs: number, more: Partial<Task> = {}): Task => {
@@ -105,13 +114,13 @@ describe('the timetable', () => {
     expect(timetable.takeDue(t0 + 1_000, 0)).toEqual({ due: [], missed: [] });
   });
 
-  test('puts a task in place of its earlier generation, which is due no more', () => {
+  test('puts a task in place of its earlier schedule_version, which is due no more', () => {
     const timetable = createTimetable();
     timetable.put(every(1, 100), t0 - 1);
-    timetable.put(every(1, 700, { generation: 2 }), t0);
+    timetable.put(every(1, 700, { scheduleVersion: 2 }), t0);
     expect([timetable.size(), timetable.has(1, 1), timetable.has(1, 2)]).toEqual([1, false, true]);
     const { due } = timetable.takeDue(t0 + 1_500, 100);
-    expect(due.map(({ entry, instant }) => [entry.generation, instant - t0])).toEqual([
+    expect(due.map(({ entry, instant }) => [entry.scheduleVersion, instant - t0])).toEqual([
       [2, 700],
       [2, 1_400],
     ]);
@@ -138,7 +147,7 @@ describe('the timetable', () => {
     timetable.put({ ...every(1, 1), timing: { ...every(1, 1).timing, schedule: { kind: 'manual' } } }, t0);
     timetable.put(at(2, t0), t0);
     expect([timetable.size(), timetable.next(), timetable.has(1, 1)]).toEqual([2, Infinity, true]);
-    timetable.put(at(2, t0 + 5, { generation: 2 }), t0);
+    timetable.put(at(2, t0 + 5, { scheduleVersion: 2 }), t0);
     expect(timetable.next()).toBe(t0 + 5);
   });
 
@@ -229,7 +238,7 @@ test('takes no more than it is given time for, and the rest the next time', () =
   const schedule = { kind: 'cron' as const, cron: { next, count: () => 1, leftOut: () => null, zoned: false } };
   for (let uid = 0; uid < 2_000; uid++) {
     const timing = { uid, schedule, activeFrom: t0 - 1, startsAt: null, endsAt: null, jitterMs: 0 };
-    const task = { uid, id: `rare-${uid}`, generation: 1, priority: 5, limited: false, timing };
+    const task = { uid, id: `rare-${uid}`, scheduleVersion: 1, priority: 5, limited: false, timing };
     timetable.put({ ...task, misfire: patient }, t0 - 1);
   }
   asked = 0;

@@ -28,7 +28,7 @@ test('a POST without a body of its own carries the description of the run and th
   expect(outcome).toEqual({
     isFinal: false,
     viaFallback: false,
-    postponed: null,
+    deferred: null,
     status: 'succeeded',
     httpStatus: 200,
     output: 'done',
@@ -174,7 +174,7 @@ test('a port where nobody listens is unavailable, and the message says where', a
   expect(outcome).toEqual({
     isFinal: false,
     viaFallback: false,
-    postponed: null,
+    deferred: null,
     status: 'failed',
     httpStatus: null,
     output: null,
@@ -216,7 +216,7 @@ test('a target that does not answer is timed out, not before its time', async ()
   expect(outcome).toEqual({
     isFinal: false,
     viaFallback: false,
-    postponed: null,
+    deferred: null,
     status: 'timed_out',
     httpStatus: null,
     output: null,
@@ -263,7 +263,7 @@ test('calls beyond the connections of an origin wait their turn, and are put off
   const impatient = execute(attemptOn({ url: `${target.url}/impatient` }, { timeoutMs: 50 })).outcome;
   const patient = execute(attemptOn({ url: `${target.url}/patient` })).outcome;
 
-  expect(await impatient).toMatchObject({ status: 'postponed', error: null, postponed: { cause: 'origin_full' } });
+  expect(await impatient).toMatchObject({ status: 'deferred', error: null, deferred: { cause: 'origin_full' } });
   expect(await hanging).toMatchObject({ status: 'timed_out' });
   expect(await patient).toMatchObject({ status: 'succeeded' });
   expect(target.requests.map(({ path }) => path)).toEqual(['/hangs', '/patient']);
@@ -291,8 +291,8 @@ test('calls to an origin that hangs are put off after a second, and others are m
   });
   const calls = Array.from({ length: 5 }, () => execute(attemptOn({ url: target.url }, { timeoutMs: 300_000 })));
   for (const { outcome } of calls.slice(2))
-    expect(await outcome).toMatchObject({ status: 'postponed', httpStatus: null, error: null, isFinal: false });
-  expect(await execute(attemptOn({ url: target.url })).outcome).toMatchObject({ status: 'postponed' });
+    expect(await outcome).toMatchObject({ status: 'deferred', httpStatus: null, error: null, isFinal: false });
+  expect(await execute(attemptOn({ url: target.url })).outcome).toMatchObject({ status: 'deferred' });
   expect(await execute(attemptOn({ url: other.url })).outcome).toMatchObject({ status: 'succeeded' });
   expect(saturated).toEqual([[target.url, true]]);
   expect(target.requests).toHaveLength(2);
@@ -309,7 +309,7 @@ test('a host whose name takes for ever to resolve holds no connection beyond the
 
 test('an address found after the deadline is not connected to any more', async () => {
   let found = (_resolved: Resolved) => {};
-  const resolve = () => new Promise<Resolved>((settle) => (found = settle));
+  const resolve = () => new Promise<Resolved>((complete) => (found = complete));
   const outcome = await call({ url: `http://billing.test:${target.port}` }, { timeoutMs: 50 }, { resolve });
   expect(outcome.status).toBe('timed_out');
   found(await resolvedTo('127.0.0.1')(''));

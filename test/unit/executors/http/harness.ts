@@ -35,7 +35,7 @@ export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpE
     randomBytes,
     random: () => 0,
     maxConnectionsPerOrigin: 512,
-    onPostponed: () => {},
+    onDeferred: () => {},
     onSaturated: () => {},
     ...options,
   });

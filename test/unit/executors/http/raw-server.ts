@@ -1,4 +1,7 @@
-/** A server that speaks HTTP by hand, so that it can end connections and answer in ways that Node's own server would not. */
+/**
+ * A server that speaks HTTP by hand, so that it can end connections and answer in ways that Node's own server would
+ * not.
+ */
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';

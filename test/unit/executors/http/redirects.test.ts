@@ -202,7 +202,7 @@ test('a target that was called is not one that was not, when the next has no con
   const first = execute(attemptOn({ url: `${other.url}/hang` }));
   await other.waitFor((requests) => requests.length === 1);
   const second = execute(attemptOn({ url: `${target.url}/from`, redirect: 'follow' }, { timeoutMs: 300 }));
-  expect(await second.outcome).toMatchObject({ status: 'failed', postponed: null, error: { kind: 'unavailable' } });
+  expect(await second.outcome).toMatchObject({ status: 'failed', deferred: null, error: { kind: 'unavailable' } });
   first.cancel();
 });
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Lane } from '../../../../../src/executors/http/connections/connection-slot.ts';
-import { createLanes } from '../../../../../src/executors/http/connections/connection-slots.ts';
+import type { ConnectionSlot } from '../../../../../src/executors/http/connections/connection-slot.ts';
+import { createConnectionSlots } from '../../../../../src/executors/http/connections/connection-slots.ts';
 import { createConnector } from '../../../../../src/executors/http/connections/connector.ts';
 import { createTargetFilter } from '../../../../../src/executors/http/filter/target-filter.ts';
 import { createClock } from '../../../../clock.ts';
@@ -15,7 +15,7 @@ afterEach(() => target.close());
 function setUp(most: number) {
   const clock = createClock();
   const changes: boolean[] = [];
-  const lanes = createLanes(target.url, most, {
+  const slots = createConnectionSlots(target.url, most, {
     clock,
     connector: createConnector({
       clock,
@@ -25,19 +25,19 @@ function setUp(most: number) {
     random: () => 0,
     onSaturated: (isSaturated) => changes.push(isSaturated),
   });
-  const entered: Lane[] = [];
+  const entered: ConnectionSlot[] = [];
   const pauses: number[] = [];
   const enter = (count: number) => {
     for (let caller = 0; caller < count; caller++)
-      lanes.enter(
-        (lane) => void entered.push(lane),
+      slots.enter(
+        (slot) => void entered.push(slot),
         (pauseMs) => void pauses.push(pauseMs),
       );
   };
-  return { clock, lanes, changes, entered, pauses, enter };
+  return { clock, slots, changes, entered, pauses, enter };
 }
 
-/** Lanes with a hundred callers that never leave, of whom 64 have entered. */
+/** Slots with a hundred callers that never leave, of whom 64 have entered. */
 function crowded() {
   const made = setUp(512);
   made.enter(100);
@@ -63,16 +63,16 @@ test('a process that is itself too busy to look in time does not make itself mor
 });
 
 test('of those that wait the least rank comes first, then who came first, and without a rank before all', async () => {
-  const { clock, lanes, entered } = setUp(1);
+  const { clock, slots, entered } = setUp(1);
   const order: string[] = [];
-  const enter = (name: string, rank?: number) =>
-    lanes.enter(
-      (lane) => {
-        entered.push(lane);
+  const enter = (name: string, effectiveDueAt?: number) =>
+    slots.enter(
+      (slot) => {
+        entered.push(slot);
         order.push(name);
       },
       () => {},
-      rank,
+      effectiveDueAt,
     );
   enter('first', 9);
   enter('a', 5);
@@ -84,29 +84,29 @@ test('of those that wait the least rank comes first, then who came first, and wi
   enter('e', 7);
   withdraw();
   for (let left = 0; left < 7; left++) {
-    lanes.leave(entered[left] as Lane, true);
+    slots.leave(entered[left] as ConnectionSlot, true);
     await clock.advance(0);
   }
   expect(order).toEqual(['first', 'hook', 'd', 'a', 'c', 'b', 'e']);
 });
 
 test('a rank below that of all who have been served finds its place', async () => {
-  const { clock, lanes, entered } = setUp(1);
-  const enter = (rank: number) =>
-    lanes.enter(
-      (lane) => void entered.push(lane),
+  const { clock, slots, entered } = setUp(1);
+  const enter = (effectiveDueAt: number) =>
+    slots.enter(
+      (slot) => void entered.push(slot),
       () => {},
-      rank,
+      effectiveDueAt,
     );
-  for (const rank of [9, 9, 5, 1]) {
-    enter(rank);
-    enter(rank);
+  for (const effectiveDueAt of [9, 9, 5, 1]) {
+    enter(effectiveDueAt);
+    enter(effectiveDueAt);
     while (entered.length > 0) {
-      lanes.leave(entered.shift() as Lane, true);
+      slots.leave(entered.shift() as ConnectionSlot, true);
       await clock.advance(0);
     }
   }
-  expect(lanes.idleSince()).not.toBeNull();
+  expect(slots.idleSince()).not.toBeNull();
 });
 
 test('nobody waits longer than a second for lanes whose calls do not end, nor at all once that is known', async () => {
@@ -133,11 +133,11 @@ test('an origin may have all its lanes before anybody is sent away, even if nobo
 });
 
 test('lanes that become free within a second on average are waited for, however long the line', async () => {
-  const { clock, lanes, changes, entered, pauses, enter } = setUp(2);
+  const { clock, slots, changes, entered, pauses, enter } = setUp(2);
   enter(40);
   for (let left = 0; left < 38; left++) {
     await clock.advance(450);
-    lanes.leave(entered[left] as Lane, true);
+    slots.leave(entered[left] as ConnectionSlot, true);
   }
   await clock.advance(0);
   expect([entered.length, pauses.length]).toEqual([40, 0]);
@@ -145,24 +145,24 @@ test('lanes that become free within a second on average are waited for, however 
 });
 
 test('nobody is sent away because this process was halted', async () => {
-  const { clock, lanes, entered, pauses, enter } = setUp(2);
+  const { clock, slots, entered, pauses, enter } = setUp(2);
   enter(3);
   clock.freeze(5_000);
   await clock.advance(0);
-  lanes.leave(entered[0] as Lane, true);
+  slots.leave(entered[0] as ConnectionSlot, true);
   await clock.advance(0);
   expect([entered.length, pauses.length]).toEqual([3, 0]);
 });
 
 test('a call that runs into its timeout lets one more try and none wait; a quick one lets them wait again', async () => {
-  const { clock, lanes, changes, entered, pauses, enter } = setUp(3);
+  const { clock, slots, changes, entered, pauses, enter } = setUp(3);
   enter(4);
   await clock.advance(1_000);
-  lanes.leave(entered[0] as Lane, false);
-  lanes.leave(entered[1] as Lane, false);
+  slots.leave(entered[0] as ConnectionSlot, false);
+  slots.leave(entered[1] as ConnectionSlot, false);
   enter(3);
   expect([entered.length, pauses.length]).toEqual([5, 2]);
-  for (const lane of entered.slice(2)) lanes.leave(lane, true);
+  for (const slot of entered.slice(2)) slots.leave(slot, true);
   expect(changes).toEqual([true, false]);
   enter(4);
   await clock.advance(999);
@@ -170,10 +170,10 @@ test('a call that runs into its timeout lets one more try and none wait; a quick
 });
 
 test('an origin left alone for a while is waited for like one that is not known', async () => {
-  const { clock, lanes, changes, entered, pauses, enter } = setUp(1);
+  const { clock, slots, changes, entered, pauses, enter } = setUp(1);
   enter(2);
   await clock.advance(1_000);
-  lanes.leave(entered[0] as Lane, false);
+  slots.leave(entered[0] as ConnectionSlot, false);
   await clock.advance(10_000);
   enter(2);
   expect([entered.length, pauses.length]).toEqual([2, 1]);
