@@ -169,7 +169,7 @@ describe.skipIf(noPostgres)('a run that a live replica holds without knowing of 
     expect([...callsOf('/stray')]).toEqual([[`${id} 2`, 1]]);
     await poll(async () => (await replica?.http.get(`/runs/${id}`))?.body.status === 'succeeded', { what: 'the run' });
     const text = (await replica?.http.get('/metrics').expect(200))?.text ?? '';
-    expect(text).toMatch(/^scheduler_strays_total 1$/m);
+    expect(text).toMatch(/^scheduler_stuck_runs_total 1$/m);
     expect(replica?.logs()).toContainEqual(
       expect.objectContaining({ level: 'warn', runId: id, taskId: 'stray', attempt: 1 }),
     );

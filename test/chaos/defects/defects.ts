@@ -199,7 +199,7 @@ export const defects: Defect[] = [
   },
   {
     name: 'unknown-claims-forgotten',
-    what: 'the second look at a claim whose answer was lost, and the search for stuckRuns behind it',
+    what: 'the second look at a claim whose answer was lost, and the search for stuck runs behind it',
     replacements: [
       {
         file: 'dist/engine/firing/scheduler.js',
@@ -208,8 +208,8 @@ export const defects: Defect[] = [
       },
       {
         file: 'dist/engine/engine.js',
-        find: "loop('stuckRuns', createStuckRunStep(recovery));",
-        put: "loop('stuckRuns', async () => 60_000);\n        void createStuckRunStep;",
+        find: "loop('stuck-runs', createStuckRunStep(recovery));",
+        put: "loop('stuck-runs', async () => 60_000);\n        void createStuckRunStep;",
       },
     ],
     plan: 'commit-answer-cut',

@@ -21,7 +21,7 @@ afterAll(() => Promise.all([hanging.close(), quick.close()]));
 const trigger = async (id: string): Promise<Body> => (await api.http.post(`/tasks/${id}/trigger`).expect(202)).body;
 const deferred = async (): Promise<number> => {
   const { text } = await api.http.get('/metrics').expect(200);
-  return Number(/^scheduler_postponed_total\{cause="origin_full"\} (\d+)$/m.exec(text)?.[1]);
+  return Number(/^scheduler_deferred_total\{cause="origin_full"\} (\d+)$/m.exec(text)?.[1]);
 };
 
 test('an origin that hangs takes its share of the slots and no more, and loses nothing of what was due', async () => {

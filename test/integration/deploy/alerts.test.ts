@@ -19,7 +19,7 @@ async function judge(rules: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'alerts-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'rules.yml'), rules);
-  const cases = textOf('test/deploy/alerts.promtool.yml').replace('ALERTS', join(folder, 'rules.yml'));
+  const cases = textOf('test/integration/deploy/alerts.promtool.yml').replace('ALERTS', join(folder, 'rules.yml'));
   await writeFile(join(folder, 'cases.yml'), cases);
   return run(promtool as string, ['test', 'rules', join(folder, 'cases.yml')]).then(
     ({ stdout }) => stdout,
