@@ -12,7 +12,7 @@ const longMs = 300_000;
 test(
   'openapi-typescript and @hey-api/openapi-ts',
   async (context) => {
-    const built = await run('test/clients/npm/build.sh').then(
+    const built = await run('test/integration/clients/npm/build.sh').then(
       () => null,
       (error) => error as { stdout: string; stderr: string },
     );

@@ -3,7 +3,7 @@
 # usage: run.sh [npm|python|oapi-codegen|ogen]...   (all of them when none is named)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
+root=$(cd "$here/../../.." && pwd)
 work=$(mktemp -d)
 port=${PORT:-18089}
 url=http://127.0.0.1:$port
