@@ -138,12 +138,12 @@ export async function buildApp(context: HttpContext): Promise<App> {
     const length = request.headers['content-length'] ?? (request.body === undefined ? 0 : Infinity);
     if (Number(length) > largeBody) await context.turns.take();
     const { anyText } = request.routeOptions.config;
-    const readinessFailures = faultsInText({
+    const faults = faultsInText({
       ...(anyText ? {} : { body: request.body }),
       params: request.params,
       query: request.query,
     });
-    if (readinessFailures.length > 0) throw invalidField(readinessFailures);
+    if (faults.length > 0) throw invalidField(faults);
   });
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);

@@ -73,10 +73,7 @@ export function createSecrets({ settings, readSettings, clock, log }: SecretsOpt
     readAgain() {
       const read = readSettings();
       if (!read.ok) {
-        log.error(
-          { readinessFailures: read.errors },
-          'the settings could not be read again: keys and secrets stay as they were',
-        );
+        log.error({ faults: read.errors }, 'the settings could not be read again: keys and secrets stay as they were');
         return;
       }
       const changed = changedSecrets(current, read.value);

@@ -27,20 +27,20 @@ export function readSettings(
   readFile: (path: string) => string,
   parsers: SettingParsers,
 ): Result<Settings, string[]> {
-  const readinessFailures: string[] = [];
+  const faults: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [key, definition] of Object.entries<Definition<unknown>>(settingTable)) {
-    const given = textOf(definition, env, readFile, readinessFailures) ?? definition.default;
+    const given = textOf(definition, env, readFile, faults) ?? definition.default;
     const parsed = given === null ? ok(definition.absent) : definition.parse(given, parsers);
     if (parsed.ok) values[key] = Array.isArray(parsed.value) ? Object.freeze(parsed.value) : parsed.value;
-    else readinessFailures.push(...parsed.errors.map((error) => sentence(definition, error, given)));
+    else faults.push(...parsed.errors.map((error) => sentence(definition, error, given)));
   }
   const settings = values as Partial<SettingValues>;
   const isSet = (name: string) => present(env[name]) !== null || present(env[`${name}_FILE`]) !== null;
   const open = !['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'].some(isSet);
-  readinessFailures.push(...contradictions(settings, isSet, open));
-  const proxies = proxiesOf(settings.targetProxy ?? null, env, parsers, readinessFailures);
-  if (readinessFailures.length > 0) return { ok: false, errors: readinessFailures };
+  faults.push(...contradictions(settings, isSet, open));
+  const proxies = proxiesOf(settings.targetProxy ?? null, env, parsers, faults);
+  if (faults.length > 0) return { ok: false, errors: faults };
   return ok(
     Object.freeze({
       ...(values as SettingValues),
@@ -62,23 +62,23 @@ function textOf(
   { name, secret }: { name: string; secret: boolean },
   env: Environment,
   readFile: (path: string) => string,
-  readinessFailures: string[],
+  faults: string[],
 ): string | null {
   const direct = present(env[name]);
   const path = secret ? present(env[`${name}_FILE`]) : null;
   if (path === null) return direct;
   if (direct !== null) {
-    readinessFailures.push(`${name} and ${name}_FILE are both set: keep one of them`);
+    faults.push(`${name} and ${name}_FILE are both set: keep one of them`);
     return null;
   }
   try {
     // Editors and `echo` end a file with a line break that is no part of the secret.
     const content = present(readFile(path).replace(/[\r\n]+$/, ''));
-    if (content === null) readinessFailures.push(`${name}_FILE: the file ${JSON.stringify(path)} is empty`);
+    if (content === null) faults.push(`${name}_FILE: the file ${JSON.stringify(path)} is empty`);
     return content;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    readinessFailures.push(`${name}_FILE: the file ${JSON.stringify(path)} cannot be read (${code})`);
+    faults.push(`${name}_FILE: the file ${JSON.stringify(path)} cannot be read (${code})`);
     return null;
   }
 }
@@ -91,7 +91,7 @@ function proxiesOf(
   targetProxy: string | null,
   env: Environment,
   parsers: SettingParsers,
-  readinessFailures: string[],
+  faults: string[],
 ): Settings['proxies'] {
   if (targetProxy === null) return null;
   if (targetProxy !== 'env') return { http: targetProxy, https: targetProxy, none: '' };
@@ -102,7 +102,7 @@ function proxiesOf(
     // Many leave the scheme out.
     const parsed = parsers.proxyUrl(given.includes('://') ? given : `http://${given}`);
     if (parsed.ok) return parsed.value;
-    readinessFailures.push(...parsed.errors.map((error) => `TARGET_PROXY is env, but ${name} ${error}`));
+    faults.push(...parsed.errors.map((error) => `TARGET_PROXY is env, but ${name} ${error}`));
     return null;
   };
   return {
@@ -118,36 +118,32 @@ function present(value: string | undefined): string | null {
 
 /** What is wrong between settings. */
 function contradictions(settings: Partial<SettingValues>, isSet: (name: string) => boolean, open: boolean): string[] {
-  const readinessFailures: string[] = [];
+  const faults: string[] = [];
   const configured = ['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'].filter(isSet);
   if (isSet('AUTH') && !open)
-    readinessFailures.push(
+    faults.push(
       `AUTH is set together with ${configured.join(' and ')}: drop AUTH to ask for credentials, or the rest to ask for none`,
     );
   if (isSet('JWT_SECRET') && isSet('JWT_JWKS_URL'))
-    readinessFailures.push(
-      'JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed with one or the other, keep that one',
-    );
+    faults.push('JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed with one or the other, keep that one');
   for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE'])
     if (isSet(name) && !isSet('JWT_SECRET') && !isSet('JWT_JWKS_URL'))
-      readinessFailures.push(`${name} is set without JWT_SECRET or JWT_JWKS_URL: no token is ever read`);
+      faults.push(`${name} is set without JWT_SECRET or JWT_JWKS_URL: no token is ever read`);
   if (isSet('REDIS_URL') && !isSet('DATABASE_URL'))
-    readinessFailures.push(
-      'REDIS_URL is set without DATABASE_URL: the embedded store serves one replica, which needs no Redis',
-    );
+    faults.push('REDIS_URL is set without DATABASE_URL: the embedded store serves one replica, which needs no Redis');
   for (const name of ['MIGRATION_DATABASE_URL', 'POOL_API', 'POOL_CLAIMS', 'POOL_ENGINE'])
     if (isSet(name) && !isSet('DATABASE_URL'))
-      readinessFailures.push(`${name} is set without DATABASE_URL: the embedded store has one session and one owner`);
+      faults.push(`${name} is set without DATABASE_URL: the embedded store has one session and one owner`);
   if (settings.metricsAuth === 'on' && open)
-    readinessFailures.push('METRICS_AUTH is on, but no auth is set: set API_KEYS, JWT_SECRET or JWT_JWKS_URL too');
+    faults.push('METRICS_AUTH is on, but no auth is set: set API_KEYS, JWT_SECRET or JWT_JWKS_URL too');
   if (open && settings.allowedHosts?.some(({ name }) => name === '*'))
-    readinessFailures.push('ALLOWED_HOSTS is *, but no auth is set: any web page could then act here; name the hosts');
+    faults.push('ALLOWED_HOSTS is *, but no auth is set: any web page could then act here; name the hosts');
   if (settings.host !== undefined && !isLoopback(settings.host) && open && !isSet('AUTH'))
-    readinessFailures.push(
+    faults.push(
       `HOST is ${settings.host}, which other machines can reach, and no auth is set: set API_KEYS, JWT_SECRET or ` +
         'JWT_JWKS_URL to ask for credentials, or AUTH=none to let everyone in, or HOST=127.0.0.1 to stay on this machine',
     );
-  return readinessFailures;
+  return faults;
 }
 
 /** What is allowed but worth knowing. */

@@ -10,46 +10,38 @@ const mostFaults = 20;
  * Every text in a request that Postgres would refuse, names of members included, with its pointer; the first twenty.
  */
 export function faultsInText(request: { body?: unknown; params?: unknown; query?: unknown }): FieldError[] {
-  const readinessFailures: FieldError[] = [];
-  for (const part of [request.params, request.query, request.body]) collect(part, [], readinessFailures);
-  return readinessFailures;
+  const faults: FieldError[] = [];
+  for (const part of [request.params, request.query, request.body]) collect(part, [], faults);
+  return faults;
 }
 
 /**
  * Goes through a value once. `path` is where it is; it becomes a pointer at a fault only, for pointers cost more than
  * texts.
  */
-function collect(value: unknown, path: (string | number)[], readinessFailures: FieldError[]): void {
+function collect(value: unknown, path: (string | number)[], faults: FieldError[]): void {
   if (typeof value === 'string') {
-    if (unstorable.test(value))
-      tell(path, 'must not contain the NUL character or half a surrogate pair', readinessFailures);
+    if (unstorable.test(value)) tell(path, 'must not contain the NUL character or half a surrogate pair', faults);
   } else if (Array.isArray(value)) {
-    for (let at = 0; at < value.length && readinessFailures.length < mostFaults; at++)
-      collectMember(value[at], at, path, readinessFailures);
+    for (let at = 0; at < value.length && faults.length < mostFaults; at++) collectMember(value[at], at, path, faults);
   } else if (typeof value === 'object' && value !== null) {
     for (const name in value) {
-      if (readinessFailures.length >= mostFaults) return;
-      collectMember((value as Record<string, unknown>)[name], name, path, readinessFailures);
+      if (faults.length >= mostFaults) return;
+      collectMember((value as Record<string, unknown>)[name], name, path, faults);
     }
   }
 }
 
-function collectMember(
-  value: unknown,
-  name: string | number,
-  path: (string | number)[],
-  readinessFailures: FieldError[],
-): void {
+function collectMember(value: unknown, name: string | number, path: (string | number)[], faults: FieldError[]): void {
   path.push(name);
-  if (typeof name === 'string' && unstorable.test(name))
-    tell(path, 'has a name that cannot be stored', readinessFailures);
-  collect(value, path, readinessFailures);
+  if (typeof name === 'string' && unstorable.test(name)) tell(path, 'has a name that cannot be stored', faults);
+  collect(value, path, faults);
   path.pop();
 }
 
-function tell(path: readonly (string | number)[], detail: string, readinessFailures: FieldError[]): void {
-  if (readinessFailures.length >= mostFaults) return;
-  readinessFailures.push({ pointer: ['#', ...path.map((name) => pointerPart(String(name)))].join('/'), detail });
+function tell(path: readonly (string | number)[], detail: string, faults: FieldError[]): void {
+  if (faults.length >= mostFaults) return;
+  faults.push({ pointer: ['#', ...path.map((name) => pointerPart(String(name)))].join('/'), detail });
 }
 
 /** Whether a value has more characters as JSON, or nearly so. Stops as soon as it knows. */

@@ -28,8 +28,8 @@ export function createValidation(schemas: readonly object[]): Validation {
       const { $id: _, ...counts } = countsOf(schema) as { $id?: string };
       const [few, form] = [checkWith(counting.compile(counts)), checkWith(strict.compile(schema))];
       return (value) => {
-        const readinessFailures = few(value);
-        return readinessFailures.length > 0 ? readinessFailures : form(value);
+        const faults = few(value);
+        return faults.length > 0 ? faults : form(value);
       };
     },
     text: (schema) => checkWith(coercing.compile(schema)),

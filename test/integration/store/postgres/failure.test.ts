@@ -117,14 +117,14 @@ describe.skipIf(noPostgres)('the store counts as unavailable', () => {
 });
 
 describe('the store does not count as unavailable', () => {
-  const readinessFailures = {
+  const faults = {
     'a syntax error': 'selec 1',
     'a missing table': 'select * from nowhere_timeout',
     'a broken constraint': `insert into tasks select (t).* from (select t from tasks t limit 1) x`,
     'a value out of range': 'select 1 / 0',
     'a step that is not allowed': `update runs set status = 'running'`,
   };
-  test.each(Object.entries(readinessFailures))('because of %s', async (_, text) => {
+  test.each(Object.entries(faults))('because of %s', async (_, text) => {
     await makeTask(store.db, 'there').catch(() => {});
     await store.db.query(
       `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at)
