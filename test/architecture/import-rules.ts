@@ -57,7 +57,7 @@ const packages: Record<string, readonly string[]> = {
   undici: ['executors'],
   pino: ['observability', '* (types)'],
   'pino-pretty': ['observability'],
-  'lru-cache': ['http'],
+  'lru-cache': ['domain', 'engine', 'executors', 'http'],
   'prom-client': ['observability'],
 };
 

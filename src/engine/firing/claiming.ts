@@ -1,6 +1,6 @@
 /** One claim: asks the lock, writes the runs down, begins those that were won, and records what overlaps. */
 
-import type { LruCache } from '../../domain/lru-cache.ts';
+import type { LRUCache } from 'lru-cache';
 import type { RunIds } from '../../domain/run/ids.ts';
 import type { HttpTarget } from '../../domain/target/target.ts';
 import type { OccurrenceLock } from '../../redis/lock.ts';
@@ -34,7 +34,7 @@ export type ClaimingOptions = {
    * The task snapshots of the tasks that fired last and soon will again, so that Postgres need not send them with every
    * claim.
    */
-  snapshots: LruCache<number, TaskSnapshot>;
+  snapshots: LRUCache<number, TaskSnapshot>;
   /** Does for a target what can be done before it is called again. */
   prepare: (target: HttpTarget) => void;
   /** Counts what became of occurrences. */

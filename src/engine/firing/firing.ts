@@ -1,7 +1,7 @@
 /** The firing path of one replica: task snapshots read ahead, bursts pre-claimed, the rest claimed when it is due. */
 
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
-import { createLruCache } from '../../domain/lru-cache.ts';
 import type { RunIds } from '../../domain/run/ids.ts';
 import type { HttpTarget } from '../../domain/target/target.ts';
 import type { Logger } from '../../observability/log.ts';
@@ -59,7 +59,7 @@ const preClaimBatchSize = 250;
 
 export function startFiring(options: FiringOptions): Firing {
   const { db, time, timetable, lease, lock, isOwn, prepare, runIds } = options;
-  const snapshots = createLruCache<number, TaskSnapshot>(snapshotsKept);
+  const snapshots = new LRUCache<number, TaskSnapshot>({ max: snapshotsKept });
   const preClaimer = createPreClaimer({
     ...{ database: db.claims, time, timetable, snapshots, isOwn, lease, lock, lockTtlMs, runIds },
     mostBatches: options.preClaimedBatches,

@@ -3,7 +3,7 @@
  * remain.
  */
 
-import type { LruCache } from '../../domain/lru-cache.ts';
+import type { LRUCache } from 'lru-cache';
 import type { RunIds } from '../../domain/run/ids.ts';
 import { nextOccurrence } from '../../domain/schedule/occurrence.ts';
 import { isZoned } from '../../domain/schedule/schedule.ts';
@@ -52,7 +52,7 @@ export type PreClaimerOptions = {
   database: Database;
   time: Pick<DatabaseTime, 'now'>;
   timetable: Pick<Timetable, 'dueBy' | 'takeOne'>;
-  snapshots: LruCache<number, TaskSnapshot>;
+  snapshots: LRUCache<number, TaskSnapshot>;
   /** Whether this replica is the one to claim a task's occurrences first. */
   isOwn: Partition['isOwn'];
   lease: Pick<Lease, 'id' | 'held'>;

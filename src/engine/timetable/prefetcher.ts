@@ -3,7 +3,7 @@
  * them.
  */
 
-import type { LruCache } from '../../domain/lru-cache.ts';
+import type { LRUCache } from 'lru-cache';
 import { isZoned } from '../../domain/schedule/schedule.ts';
 import type { HttpTarget } from '../../domain/target/target.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
@@ -17,7 +17,7 @@ export type PrefetcherOptions = {
   db: Queryable;
   time: DatabaseTime;
   timetable: Pick<Timetable, 'dueBy' | 'next'>;
-  snapshots: LruCache<number, TaskSnapshot>;
+  snapshots: LRUCache<number, TaskSnapshot>;
   /** Whether this replica is the one to claim a task's occurrences first. */
   isOwn: Partition['isOwn'];
   lease: Pick<Lease, 'held'>;

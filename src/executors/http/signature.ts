@@ -1,8 +1,8 @@
 /** Signs calls as Standard Webhooks describes, so that a target can tell a real one from a forged one. */
 
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { signingSecretBytes, signingSecretFault } from '../../domain/hooks/signing-secret.ts';
-import { createLruCache } from '../../domain/lru-cache.ts';
 import { ok, type Result } from '../../errors.ts';
 
 /** Gives the value of `webhook-signature` for one message. */
@@ -51,23 +51,22 @@ const signersKept = 1_000;
 export function createSignatures(secrets: readonly KeyObject[]): Signatures {
   let common = secrets;
   let commonSigner = createSigner(common);
-  let own = createLruCache<string, Signer | null>(signersKept);
+  let own = new LRUCache<string, { signer: Signer | null }>({ max: signersKept });
   return {
     signerFor(ownSecrets) {
       if (ownSecrets === null) return commonSigner;
-      let signer = own.get(ownSecrets);
-      if (signer === undefined) {
-        // They were checked when the task was written, perhaps by another version.
-        const read = parseSigningSecrets(ownSecrets);
-        signer = createSigner([...(read.ok ? read.value : []), ...common]);
-        own.set(ownSecrets, signer);
-      }
+      const kept = own.get(ownSecrets);
+      if (kept !== undefined) return kept.signer;
+      // They were checked when the task was written, perhaps by another version.
+      const read = parseSigningSecrets(ownSecrets);
+      const signer = createSigner([...(read.ok ? read.value : []), ...common]);
+      own.set(ownSecrets, { signer });
       return signer;
     },
     replace(latest) {
       common = latest;
       commonSigner = createSigner(common);
-      own = createLruCache(signersKept);
+      own = new LRUCache({ max: signersKept });
     },
   };
 }

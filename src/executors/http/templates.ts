@@ -1,8 +1,8 @@
 /** Fills in the templates of a target before it is called. */
 
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { formatInstant } from '../../domain/input/instant.ts';
-import { createLruCache } from '../../domain/lru-cache.ts';
 import type { HttpTarget } from '../../domain/target/target.ts';
 import { compileTemplates, type PreviousRun, type TargetTemplates } from '../../domain/target/template.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from '../executor.ts';
@@ -25,7 +25,7 @@ export function fillInTemplates(
 ): Executor {
   const known = new WeakMap<HttpTarget, TargetTemplates>();
   /** By the task: the hash of its templates, which may be large. */
-  const proven = createLruCache<string, string>(mostProven);
+  const proven = new LRUCache<string, string>({ max: mostProven });
 
   function call(attempt: Attempt, templates: TargetTemplates, previous: PreviousRun | null): StartedAttempt {
     const target = templates.render(variablesOf(attempt, previous));

@@ -1,8 +1,8 @@
 /** Slows down whoever sends wrong credentials again and again, by address, and says so in the log. */
 
 import { isIPv6 } from 'node:net';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
-import { createLruCache } from '../../domain/lru-cache.ts';
 import type { Logger } from '../../observability/log.ts';
 
 export type FailedLogins = {
@@ -23,7 +23,7 @@ const mostWaiting = 512;
 type Failures = { since: number; count: number };
 
 export function createFailedLogins(clock: Clock, log: Logger): FailedLogins {
-  const known = createLruCache<string, Failures>(mostAddresses);
+  const known = new LRUCache<string, Failures>({ max: mostAddresses });
   let waiting = 0;
 
   return {

@@ -1,10 +1,10 @@
 /** Computes the instants of cron patterns in time zones; the only place that knows croner. */
 
 import { Cron } from 'croner';
+import { LRUCache } from 'lru-cache';
 import type { Result } from '../../../errors.ts';
 import { fault, ok } from '../../../errors.ts';
 import { latestInstant } from '../../input/instant.ts';
-import { createLruCache } from '../../lru-cache.ts';
 import { countedFromLast, dayAlternatives, earliestOf } from '../cron/days.ts';
 import { type CronPattern, readCron } from '../cron/syntax.ts';
 import { isListedYear, nextInYears } from '../cron/years.ts';
@@ -57,10 +57,10 @@ const cycleStart = Date.UTC(2400, 0);
  * a wall-clock time is, `clock-changes` decides.
  */
 export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: number } = {}): Calendar {
-  const wallClocks = createLruCache<string, WallClock>(maxExpressions);
-  const daysByFields = createLruCache<string, NextDay | null>(maxExpressions);
-  const compiled = createLruCache<string, CompiledCron>(10 * maxExpressions);
-  const zoneNames = createLruCache<string, string>(maxExpressions);
+  const wallClocks = new LRUCache<string, WallClock>({ max: maxExpressions });
+  const daysByFields = new LRUCache<string, { nextDay: NextDay | null }>({ max: maxExpressions });
+  const compiled = new LRUCache<string, CompiledCron>({ max: 10 * maxExpressions });
+  const zoneNames = new LRUCache<string, string>({ max: maxExpressions });
   const zones = new Map<string, Zone>();
 
   function zoneOf(name: string): Zone | null {
@@ -90,10 +90,10 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
     const { fields, bothDays } = pattern;
     const key = `${fields.split(' ').slice(3).join(' ')} ${bothDays}`;
     const known = daysByFields.get(key);
-    if (known !== undefined) return known;
-    const made = daysOf(pattern);
-    daysByFields.set(key, made);
-    return made;
+    if (known !== undefined) return known.nextDay;
+    const nextDay = daysOf(pattern);
+    daysByFields.set(key, { nextDay });
+    return nextDay;
   }
 
   return {

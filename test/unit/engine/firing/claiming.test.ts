@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { expect, test } from 'vitest';
-import { createLruCache } from '../../../../src/domain/lru-cache.ts';
 import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
 import { noLock } from '../../../../src/redis/lock.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
@@ -9,7 +9,7 @@ import { makeTask, openStore, runIds, t0 } from '../../../integration/store/stor
 test('keeps the plans of tasks that are due again soon, and of no others', async () => {
   const store = await openStore();
   const owner = randomUUID();
-  const snapshots = createLruCache<number, TaskSnapshot>(10);
+  const snapshots = new LRUCache<number, TaskSnapshot>({ max: 10 });
   const prepared: string[] = [];
   const claim = createClaiming({
     ...{

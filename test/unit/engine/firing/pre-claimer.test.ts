@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createLruCache } from '../../../../src/domain/lru-cache.ts';
 import { misfireRule } from '../../../../src/domain/schedule/misfire.ts';
 import type { CompiledSchedule } from '../../../../src/domain/schedule/schedule.ts';
 import { createPreClaimer, type PreClaimedBatch } from '../../../../src/engine/firing/pre-claimer.ts';
@@ -57,7 +57,7 @@ async function burst(options: Burst = {}) {
     const priority = options.priorityOf?.(place) ?? 5;
     timetable.put({ uid, id, scheduleVersion, priority, limited, timing, misfire }, t0 - 1);
   });
-  const snapshots = createLruCache<number, TaskSnapshot>(10_000);
+  const snapshots = new LRUCache<number, TaskSnapshot>({ max: 10_000 });
   for (const [uid, snapshot] of await readSnapshots(
     store.db,
     tasks.map(({ uid }) => uid),

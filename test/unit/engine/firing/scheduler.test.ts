@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createLruCache } from '../../../../src/domain/lru-cache.ts';
 import { misfireRule } from '../../../../src/domain/schedule/misfire.ts';
 import type { Attempts } from '../../../../src/engine/attempts/attempts.ts';
 import { createDatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
@@ -36,7 +36,7 @@ function start(
   tasks: Task[],
   around: (name: string, run: () => Promise<unknown>) => Promise<unknown>,
   grace = '1m',
-  snapshots = createLruCache<number, TaskSnapshot>(100),
+  snapshots = new LRUCache<number, TaskSnapshot>({ max: 100 }),
   isOwn: (uid: number) => boolean = () => true,
   lock: OccurrenceLock = noLock,
   busy = { calls: false, free: 100, running: 0 },
@@ -155,7 +155,7 @@ describe('a claim that fails half way', () => {
       await makeTask(store.db, 'gone-1', { overlap: 'allow' }),
       await makeTask(store.db, 'gone-2', { overlap: 'allow' }),
     ];
-    const snapshots = createLruCache<number, TaskSnapshot>(2);
+    const snapshots = new LRUCache<number, TaskSnapshot>({ max: 2 });
     for (const { snapshot, uid } of await plansOf([one, two])) snapshots.set(uid, snapshot);
     const around = async (name: string, run: () => Promise<unknown>) => {
       const answer = await run();
@@ -218,7 +218,7 @@ describe('an occurrence of another replica', () => {
 
   test('is left to it, and claimed half a second later where it did not come', async () => {
     const [own, foreign] = [await makeTask(store.db, 'own'), await makeTask(store.db, 'foreign')];
-    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const snapshots = new LRUCache<number, TaskSnapshot>({ max: 100 });
     const { started, pass, scheduler } = start([own, foreign], passOn, '1s', snapshots, others(foreign));
     await pass(450);
     expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);
@@ -231,7 +231,7 @@ describe('an occurrence of another replica', () => {
 
   test('is left to it for longer while calls wait, but not beyond the least grace', async () => {
     const foreign = await makeTask(store.db, 'foreign-in-a-herd');
-    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const snapshots = new LRUCache<number, TaskSnapshot>({ max: 100 });
     const { started, busy, pass } = start([foreign], passOn, '1s', snapshots, others(foreign));
     busy.calls = true;
     await pass(800);
@@ -242,7 +242,7 @@ describe('an occurrence of another replica', () => {
 
   test('is not started where it came', async () => {
     const foreign = await makeTask(store.db, 'carried-out');
-    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const snapshots = new LRUCache<number, TaskSnapshot>({ max: 100 });
     const { started, pass } = start([foreign], passOn, '1s', snapshots, others(foreign));
     await pass(200);
     const owner = randomUUID();
@@ -254,7 +254,7 @@ describe('an occurrence of another replica', () => {
 
   test('is not claimed at all where it is not for this replica to decide, and does not hold up the sweep', async () => {
     const task = await makeTask(store.db, 'in-a-zone');
-    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const snapshots = new LRUCache<number, TaskSnapshot>({ max: 100 });
     const { started, pass, scheduler } = start(
       [task],
       passOn,
@@ -279,7 +279,7 @@ describe('an occurrence of another replica', () => {
         return keys.map(() => false);
       },
     };
-    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const snapshots = new LRUCache<number, TaskSnapshot>({ max: 100 });
     const { started, pass } = start([task], passOn, '1s', snapshots, () => true, refusing);
     await pass(450);
     expect(started).toEqual([]);
@@ -291,7 +291,7 @@ describe('an occurrence of another replica', () => {
   test.each([1, 12_000])('does not keep %i of its own waiting, however many they are', async (count) => {
     const [own, foreign] = [await makeTask(store.db, `own-${count}`), await makeTask(store.db, `many-${count}`)];
     const many = Array.from({ length: count }, (_, place) => ({ ...foreign, uid: 1_000_000 + place }));
-    const snapshots = createLruCache<number, TaskSnapshot>(100);
+    const snapshots = new LRUCache<number, TaskSnapshot>({ max: 100 });
     const { started, pass } = start([...many, own], passOn, '1s', snapshots, others(...many));
     await pass(100);
     expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);

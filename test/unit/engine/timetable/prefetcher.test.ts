@@ -1,5 +1,5 @@
+import { LRUCache } from 'lru-cache';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createLruCache } from '../../../../src/domain/lru-cache.ts';
 import { createPrefetchStep } from '../../../../src/engine/timetable/prefetcher.ts';
 import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
@@ -18,7 +18,7 @@ describe('what is due in a moment', () => {
     const tasks = await makeTasks(store.db, ids, { target: 'http://127.0.0.1:9/soon' });
     const [foreign, gone, some] = tasks as [Task, Task, Task];
     await deleteTask(store.db, gone.id, null, author, t0);
-    const snapshots = createLruCache<number, TaskSnapshot>(5_000);
+    const snapshots = new LRUCache<number, TaskSnapshot>({ max: 5_000 });
     const asked: number[] = [];
     const prepared: string[] = [];
     const step = createPrefetchStep({
