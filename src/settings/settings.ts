@@ -3,6 +3,7 @@
 import { readPostgresUrl } from '../domain/input/postgres-url.ts';
 import { ok, type Result } from '../errors.ts';
 import { type Definition, type SettingParsers, type SettingValues, settingTable } from './table.ts';
+import { rawValue, validate } from './validate.ts';
 import { isLoopback } from './values.ts';
 
 /** All settings, frozen. Durations in milliseconds; null = not set. */
@@ -28,13 +29,13 @@ export function readSettings(
   parsers: SettingParsers,
 ): Result<Settings, string[]> {
   const faults: string[] = [];
-  const values: Record<string, unknown> = {};
-  for (const [key, definition] of Object.entries<Definition<unknown>>(settingTable)) {
-    const given = textOf(definition, env, readFile, faults) ?? definition.default;
-    const parsed = given === null ? ok(definition.absent) : definition.parse(given, parsers);
-    if (parsed.ok) values[key] = Array.isArray(parsed.value) ? Object.freeze(parsed.value) : parsed.value;
-    else faults.push(...parsed.errors.map((error) => sentence(definition, error, given)));
+  const given: Record<string, string | number> = {};
+  for (const [key, definition] of Object.entries<Definition>(settingTable)) {
+    const found = textOf(definition, env, readFile, faults);
+    if (found !== null) given[key] = rawValue(definition, found);
   }
+  const { values, faults: invalid } = validate(given, parsers);
+  faults.push(...invalid);
   const settings = values as Partial<SettingValues>;
   const isSet = (name: string) => present(env[name]) !== null || present(env[`${name}_FILE`]) !== null;
   const open = !['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'].some(isSet);
@@ -51,15 +52,9 @@ export function readSettings(
   );
 }
 
-/** A phrase such as `must be …` is completed by what was found instead, unless that is a secret. */
-function sentence(definition: { name: string; secret: boolean }, phrase: string, given: string | null): string {
-  if (!phrase.startsWith('must ')) return `${definition.name}: ${phrase}`;
-  return `${definition.name} ${phrase}${definition.secret ? '' : `, not ${JSON.stringify(given)}`}`;
-}
-
 /** The text of one setting, or null when it is absent. */
 function textOf(
-  { name, secret }: { name: string; secret: boolean },
+  { env: name, secret = false }: Definition,
   env: Environment,
   readFile: (path: string) => string,
   faults: string[],

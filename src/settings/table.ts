@@ -1,6 +1,7 @@
-/** The table of all settings: name, default, meaning, and how each is read. */
+/** The table of all settings, as one schema: name, default, meaning, and how the text of each becomes a value. */
 
 import type { KeyObject } from 'node:crypto';
+import { type Static, type TSchema, type TUnsafe, Type } from 'typebox';
 import { ok, type Result } from '../errors.ts';
 import { basePath, type HostName, hostNames, origins } from './door.ts';
 import { redisAddress } from './redis.ts';
@@ -11,16 +12,14 @@ import {
   duration,
   hmacSecret,
   host,
-  integer,
   keySetUrl,
-  oneOf,
   type Parse,
   postgresUrl,
   ratioOrOff,
   text,
 } from './values.ts';
 
-/** What other layers know how to read: handed in, because a leaf imports no layer. */
+/** Readers that belong to other layers. They are handed in, because the settings import no layer. */
 export type SettingParsers = {
   /** CIDRs and hosts, as text per rule. */
   addressRules: Parse<string[]>;
@@ -30,41 +29,43 @@ export type SettingParsers = {
   signingSecrets: Parse<KeyObject[]>;
 };
 
-export type Definition<T> = {
-  name: string;
-  default: string | null;
-  meaning: string;
-  secret: boolean;
-  parse: (text: string, parsers: SettingParsers) => Result<T, string[]>;
-  /** The value where there is neither text nor a default. */
-  absent: T;
+/** Makes a value of a text, or phrases that follow the name of the setting. */
+export type Reader<T> = (text: string, parsers: SettingParsers) => Result<T, string[]>;
+
+/** What stands in the schema of each setting beside the keywords of JSON Schema. */
+type Notes = {
+  /** The name of the variable in the environment. */
+  env: string;
+  description: string;
+  /** The text that counts where there is none. */
+  default?: string | number;
+  /** The value where there is neither a text nor a default. */
+  absent?: unknown;
+  /** Never shown, and possibly in the file that the variable `NAME_FILE` names. */
+  secret?: boolean;
 };
 
-type Reader<T> = Definition<T>['parse'];
+/** One setting: a schema whose static type is the value that the program works with. */
+export type Definition = TSchema &
+  Notes & { type: string; reads?: Reader<unknown>; enum?: string[]; minimum?: number; maximum?: number };
 
-/** With a default, written as people write it. */
-const setting = <T>(name: string, fallback: string, meaning: string, parse: Reader<T>): Definition<T> => ({
-  name,
-  default: fallback,
-  meaning,
-  secret: false,
-  parse,
-  absent: undefined as T, // never used: there is a default
-});
+/** What JSON Schema says of a setting, under the type of the value that is made of its text. */
+const define = <T>(schema: Definition) => Type.Unsafe<T>(schema) as TUnsafe<T> & Definition;
+/** A setting whose text `reads` makes a value of; `default` is written as people write it. */
+const setting = <T>(env: string, fallback: string, description: string, reads: Reader<T>) =>
+  define<T>({ type: 'string', env, description, default: fallback, reads });
 /** Without a default. */
-const optional = <T, A>(name: string, meaning: string, parse: Reader<T>, absent: A): Definition<T | A> => ({
-  name,
-  default: null,
-  meaning,
-  secret: false,
-  parse,
-  absent,
-});
-/** Without a default, never shown, and possibly from the file that `NAME_FILE` names. */
-const secret = <T, A>(name: string, meaning: string, parse: Reader<T>, absent: A): Definition<T | A> => ({
-  ...optional(name, meaning, parse, absent),
-  secret: true,
-});
+const optional = <T, A>(env: string, description: string, reads: Reader<T>, absent: A) =>
+  define<T | A>({ type: 'string', env, description, absent, reads });
+/** Without a default, never shown, and possibly from a file. */
+const secret = <T, A>(env: string, description: string, reads: Reader<T>, absent: A) =>
+  define<T | A>({ type: 'string', env, description, absent, reads, secret: true });
+/** One of some words; the first is the default. */
+const choice = <const W extends string>(env: string, fallback: W, description: string, words: readonly W[]) =>
+  define<W>({ type: 'string', env, description, default: fallback, enum: [...words] });
+/** A whole number in decimal digits, both bounds included. */
+const count = (env: string, fallback: number, minimum: number, maximum: number, description: string) =>
+  define<number>({ type: 'integer', env, description, default: fallback, minimum, maximum });
 
 /** Link-local addresses and the metadata services of clouds. */
 const metadataTargets =
@@ -86,7 +87,7 @@ export const settingTable = {
     'Address to listen on. Beyond loopback it refuses to start without auth, unless `AUTH=none` says so.',
     host,
   ),
-  port: setting('PORT', '8080', 'Port to listen on; `0` takes any free one.', integer(0, 65_535)),
+  port: count('PORT', 8080, 0, 65_535, 'Port to listen on; `0` takes any free one.'),
   databaseUrl: secret(
     'DATABASE_URL',
     'Postgres 14 or later; several hosts as `host1,host2`. Absent: the embedded store in `DATA_DIR`, for one replica and without Redis.',
@@ -99,19 +100,15 @@ export const settingTable = {
     postgresUrl,
     null,
   ),
-  poolApi: setting('POOL_API', '8', 'Connections to Postgres for API requests, per replica.', integer(1, 1_000)),
-  poolClaims: setting(
+  poolApi: count('POOL_API', 8, 1, 1_000, 'Connections to Postgres for API requests, per replica.'),
+  poolClaims: count(
     'POOL_CLAIMS',
-    '12',
+    12,
+    2,
+    1_000,
     'Connections for claims and outcomes; those beyond four are for bursts that are written before they are due.',
-    integer(2, 1_000),
   ),
-  poolEngine: setting(
-    'POOL_ENGINE',
-    '3',
-    'Connections for everything else but the lease, which has one.',
-    integer(2, 1_000),
-  ),
+  poolEngine: count('POOL_ENGINE', 3, 2, 1_000, 'Connections for everything else but the lease, which has one.'),
   redisUrl: secret(
     'REDIS_URL',
     'Redis or Valkey 6.2 or later; wanted with `DATABASE_URL`. Also `redis+sentinel://host:26379,host2:26379/master-name` ' +
@@ -120,12 +117,14 @@ export const settingTable = {
     null,
   ),
   dataDir: setting('DATA_DIR', './data', "The embedded store's folder; not used with `DATABASE_URL`.", text),
-  auth: optional(
-    'AUTH',
-    '`none` lets everyone in as admin. Otherwise any of `API_KEYS`, `JWT_SECRET` and `JWT_JWKS_URL` switches auth on.',
-    oneOf('none'),
-    null,
-  ),
+  auth: define<'none' | null>({
+    type: 'string',
+    env: 'AUTH',
+    description:
+      '`none` lets everyone in as admin. Otherwise any of `API_KEYS`, `JWT_SECRET` and `JWT_JWKS_URL` switches auth on.',
+    enum: ['none'],
+    absent: null,
+  }),
   apiKeys: secret(
     'API_KEYS',
     'List of `name:role:sha256-hex`. Roles: `reader`, `operator` (also start, stop, trigger, cancel), `admin`.',
@@ -171,18 +170,22 @@ export const settingTable = {
     'How long an idle connection to the API stays open: longer than a proxy in front keeps its own.',
     duration('1s', '1h'),
   ),
-  maxConcurrentRuns: setting('MAX_CONCURRENT_RUNS', '512', 'Attempts at once per replica.', integer(1, 100_000)),
-  maxConcurrentPerOrigin: optional(
-    'MAX_CONCURRENT_PER_ORIGIN',
-    'Calls at once to one origin (scheme, host and port), so that one that hangs leaves slots to the others; half of `MAX_CONCURRENT_RUNS` when absent.',
-    integer(1, 100_000),
-    null,
-  ),
-  maxConcurrentRequests: setting(
+  maxConcurrentRuns: count('MAX_CONCURRENT_RUNS', 512, 1, 100_000, 'Attempts at once per replica.'),
+  maxConcurrentPerOrigin: define<number | null>({
+    type: 'integer',
+    env: 'MAX_CONCURRENT_PER_ORIGIN',
+    description:
+      'Calls at once to one origin (scheme, host and port), so that one that hangs leaves slots to the others; half of `MAX_CONCURRENT_RUNS` when absent.',
+    minimum: 1,
+    maximum: 100_000,
+    absent: null,
+  }),
+  maxConcurrentRequests: count(
     'MAX_CONCURRENT_REQUESTS',
-    '256',
+    256,
+    1,
+    100_000,
     'API requests worked on at once per replica; more are answered 503, so that they delay nothing that is due. With auth, a quarter is for callers without credentials at most.',
-    integer(1, 100_000),
   ),
   breakerThreshold: setting(
     'BREAKER_THRESHOLD',
@@ -249,29 +252,30 @@ export const settingTable = {
     (input, parsers) => parsers.signingSecrets(input),
     noSecrets,
   ),
-  logLevel: setting(
-    'LOG_LEVEL',
+  logLevel: choice('LOG_LEVEL', 'info', '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.', [
+    'trace',
+    'debug',
     'info',
-    '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.',
-    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
-  ),
-  logFormat: setting('LOG_FORMAT', 'json', '`json`, or `pretty` for people.', oneOf('json', 'pretty')),
-  logRuns: setting(
+    'warn',
+    'error',
+    'fatal',
+    'silent',
+  ]),
+  logFormat: choice('LOG_FORMAT', 'json', '`json`, or `pretty` for people.', ['json', 'pretty']),
+  logRuns: choice(
     'LOG_RUNS',
     'failures',
     'Log lines of runs: `none`, `failures` (the end of each that failed, timed out or was lost), or `all` (start and end of each); at most 50 a second, with a count of the rest.',
-    oneOf('none', 'failures', 'all'),
+    ['none', 'failures', 'all'],
   ),
-  metricsTaskLabel: setting(
+  metricsTaskLabel: choice(
     'METRICS_TASK_LABEL',
     'id',
     '`id`: a series `task_name` for each of the first 1,000 tasks, the rest in `_other`. `none`: all of them in `_other`.',
-    oneOf('id', 'none'),
+    ['id', 'none'],
   ),
-  metricsAuth: setting('METRICS_AUTH', 'off', '`on` asks for the role `reader` at `/metrics`.', oneOf('off', 'on')),
+  metricsAuth: choice('METRICS_AUTH', 'off', '`on` asks for the role `reader` at `/metrics`.', ['off', 'on']),
 };
 
-type Table = typeof settingTable;
-
 /** What the table makes of the environment. */
-export type SettingValues = { [Key in keyof Table]: Table[Key] extends Definition<infer T> ? T : never };
+export type SettingValues = { [Key in keyof typeof settingTable]: Static<(typeof settingTable)[Key]> };

@@ -20,14 +20,6 @@ export type ApiKey = { readonly name: string; readonly role: Role; readonly sha2
 /** Any text. */
 export const text: Parse<string> = (input) => ok(input);
 
-/** A whole number in decimal digits, both bounds included. */
-export function integer(least: number, most: number): Parse<number> {
-  return (input) => {
-    const value = /^\d{1,15}$/.test(input) ? Number(input) : Number.NaN;
-    return value >= least && value <= most ? ok(value) : refuse(`must be a whole number from ${least} to ${most}`);
-  };
-}
-
 /** A share between 0 and 1, both excluded, or `off`, which is null. */
 export const ratioOrOff: Parse<number | null> = (input) => {
   if (input === 'off') return ok(null);
@@ -42,14 +34,6 @@ export function duration(least: string, most: string): Parse<number> {
     const inBounds =
       ms !== null && ms >= (parseDuration(least) ?? 0) && ms <= (parseDuration(most) ?? Number.POSITIVE_INFINITY);
     return inBounds ? ok(ms) : refuse(`must be a duration from ${least} to ${most}, written like "30s" or "1h30m"`);
-  };
-}
-
-/** One of the given words. */
-export function oneOf<const T extends string>(...words: readonly T[]): Parse<T> {
-  return (input) => {
-    const word = words.find((each) => each === input);
-    return word === undefined ? refuse(`must be ${alternatives(words)}`) : ok(word);
   };
 }
 
@@ -141,6 +125,7 @@ export const apiKeys: Parse<readonly ApiKey[]> = (input) => {
   return errors.length > 0 ? refuse(...errors) : ok(Object.freeze(keys));
 };
 
-function alternatives(words: readonly string[]): string {
+/** `a, b or c`. */
+export function alternatives(words: readonly string[]): string {
   return words.length === 1 ? `${words[0]}` : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }

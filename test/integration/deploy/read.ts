@@ -73,7 +73,7 @@ export const imageEnvironment = Object.fromEntries(
 
 /** All variables that the settings know, and whether each is a secret. */
 export const settingNames = new Map(
-  Object.values<Definition<unknown>>(settingTable).flatMap(({ name, secret }): [string, boolean][] =>
+  Object.values<Definition>(settingTable).flatMap(({ env: name, secret = false }): [string, boolean][] =>
     secret
       ? [
           [name, true],

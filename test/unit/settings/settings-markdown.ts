@@ -7,10 +7,10 @@ export const settingsEnd = '<!-- settings: end -->';
 
 /** A Markdown table with a row per setting, ending in a line break. */
 export function renderSettingsTable(): string {
-  const rows = Object.values<Definition<unknown>>(settingTable).map((setting) => [
-    `\`${setting.name}\`${setting.secret ? ` or \`${setting.name}_FILE\`` : ''}`,
-    setting.default === null ? '–' : `\`${setting.default.replaceAll(',', ', ')}\``,
-    setting.meaning.replaceAll('|', '\\|'),
+  const rows = Object.values<Definition>(settingTable).map((setting) => [
+    `\`${setting.env}\`${setting.secret ? ` or \`${setting.env}_FILE\`` : ''}`,
+    setting.default === undefined ? '–' : `\`${`${setting.default}`.replaceAll(',', ', ')}\``,
+    setting.description.replaceAll('|', '\\|'),
   ]);
   const lines = [['Name', 'Default', 'Meaning'], ['---', '---', '---'], ...rows];
   return lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('');

@@ -217,7 +217,7 @@ describe('reading', () => {
   });
 
   test('whatever the environment holds, the answer is settings or sentences, and never a throw', () => {
-    const names = Object.values<Definition<unknown>>(settingTable).flatMap(({ name }) => [name, `${name}_FILE`]);
+    const names = Object.values<Definition>(settingTable).flatMap(({ env: name }) => [name, `${name}_FILE`]);
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.string(), fc.webUrl(), fc.ipV6())), (env) => {
         const result = read(env, { [env.API_KEYS_FILE ?? 'x']: 'y' });
@@ -387,7 +387,7 @@ test('loopback is told from what only looks like it', () => {
 describe('the table for the README', () => {
   test('has a row for every setting of the contract', () => {
     const table = renderSettingsTable();
-    const names = Object.values<Definition<unknown>>(settingTable).map(({ name }) => name);
+    const names = Object.values<Definition>(settingTable).map(({ env: name }) => name);
     expect(table.split('\n')).toHaveLength(names.length + 3);
     for (const name of [
       ...['HOST', 'PORT', 'DATABASE_URL', 'REDIS_URL', 'DATA_DIR', 'AUTH', 'API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'],
@@ -420,6 +420,6 @@ describe('the table for the README', () => {
   });
 
   test('meanings stand on one line and end in a full stop', () => {
-    for (const { meaning } of Object.values<Definition<unknown>>(settingTable)) expect(meaning).toMatch(/^[^\n]+\.$/);
+    for (const { description } of Object.values<Definition>(settingTable)) expect(description).toMatch(/^[^\n]+\.$/);
   });
 });
