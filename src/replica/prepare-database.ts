@@ -8,7 +8,13 @@ import { ok, type Result } from '../errors.ts';
 import type { Logger } from '../observability/log.ts';
 import { type Cluster, readCluster } from '../store/cluster/cluster.ts';
 import { describeFailure, isForbidden } from '../store/postgres/failure.ts';
-import { forgetFuture, MigrationBlocked, migrate, missingMigrations } from '../store/postgres/migrate.ts';
+import {
+  forgetFuture,
+  MigrationBlocked,
+  migrate,
+  missingMigrations,
+  UnreleasedSchema,
+} from '../store/postgres/migrate.ts';
 import type { Connection } from '../store/postgres/route.ts';
 import { checkDatabase, checkSessions } from '../store/postgres/suitability.ts';
 import type { Pools } from './pools.ts';
@@ -85,6 +91,7 @@ async function prepareDatabase({
       );
     return ok(cluster);
   } catch (error) {
+    if (error instanceof UnreleasedSchema) return refuse(error.message);
     if (!isForbidden(error)) throw error;
     return refuse(
       `the role of DATABASE_URL lacks a right (${(error as Error).message}): it needs SELECT, INSERT, UPDATE and DELETE on all ` +

@@ -34,15 +34,29 @@ export type MigrateOptions = {
 /** The migration waited for others for as long as it may. */
 export class MigrationBlocked extends Error {}
 
-/** The migrations that this database lacks, oldest first. Reads only, so that a role without other rights can ask. */
+/** The tables were made by an unreleased version, which no migration leads on from. */
+export class UnreleasedSchema extends Error {}
+
+/**
+ * The migrations that this database lacks, oldest first. Reads only, so that a role without other rights can ask.
+ * Rejects with an `UnreleasedSchema` where the database does not begin with the first of them.
+ */
 export async function missingMigrations(db: Queryable): Promise<readonly Migration[]> {
   const all = readMigrationFiles({ migrationsFolder });
   const { rows: found } = await db.query<{ there: boolean }>(
     `select to_regclass('schema_migrations') is not null as there`,
   );
   if (!found[0]?.there) return all;
-  const { rows } = await db.query<{ last: string | null }>('select max(created_at) as last from schema_migrations');
-  return all.filter(({ folderMillis }) => folderMillis > Number(rows[0]?.last ?? 0));
+  const { rows } = await db.query<{ hash: string; created_at: string }>(
+    'select hash, created_at from schema_migrations order by created_at',
+  );
+  if (rows[0] && rows[0].hash !== all[0]?.hash)
+    throw new UnreleasedSchema(
+      'the tables of this database were made by a version of Punctual before its first release, and cannot be upgraded: ' +
+        'give it an empty database, schema or DATA_DIR, and create the tasks there again',
+    );
+  const last = Number(rows.at(-1)?.created_at ?? 0);
+  return all.filter(({ folderMillis }) => folderMillis > last);
 }
 
 /**

@@ -26,9 +26,9 @@ export const defects: Defect[] = [
     what: 'the primary key of runs: nothing fences a second run of an occurrence when the lock is given to everybody',
     replacements: [
       {
-        file: 'migrations/0000_foundation.sql',
-        find: '"id" uuid PRIMARY KEY NOT NULL,\n\t"task_uid" bigint NOT NULL,\n\t"trigger"',
-        put: '"id" uuid NOT NULL,\n\t"task_uid" bigint NOT NULL,\n\t"trigger"',
+        file: 'migrations/0000_schema.sql',
+        find: '  id uuid PRIMARY KEY,\n  task_uid bigint NOT NULL,\n  trigger',
+        put: '  id uuid NOT NULL,\n  task_uid bigint NOT NULL,\n  trigger',
       },
     ],
     plan: 'lock-grants-all',
@@ -163,9 +163,9 @@ export const defects: Defect[] = [
     what: 'the unique index that holds overlap',
     replacements: [
       {
-        file: 'migrations/0002_lifecycle.sql',
-        find: 'CREATE UNIQUE INDEX "runs_overlap_slot"',
-        put: 'CREATE INDEX "runs_overlap_slot"',
+        file: 'migrations/0000_schema.sql',
+        find: 'CREATE UNIQUE INDEX runs_overlap_slot',
+        put: 'CREATE INDEX runs_overlap_slot',
       },
     ],
     plan: 'healthy',

@@ -76,6 +76,18 @@ describe.skipIf(noOwnPostgres)('a replica on a database of somebody', () => {
     expect(said).toMatch(/DATABASE_URL leads to a database in the encoding LATIN1.*UTF8/);
   });
 
+  test('that a version before the first release made is refused with a sentence', { timeout: 60_000 }, async () => {
+    await sql('create database unreleased');
+    await sql(
+      `create table schema_migrations (id serial primary key, hash text not null, created_at bigint);
+       insert into schema_migrations (hash, created_at) values ('of another file', 1795240155601)`,
+      at('unreleased'),
+    );
+    const { code, said } = await fails({ DATABASE_URL: at('unreleased') });
+    expect(code).toBe(1);
+    expect(said).toMatch(/Punctual cannot start: .*before its first release.*give it an empty database/);
+  });
+
   test('who gives it no more rights than it needs, in a schema of its own', { timeout: 90_000 }, async () => {
     await sql('create database humble');
     await sql(

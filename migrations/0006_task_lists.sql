@@ -1,2 +1,0 @@
-CREATE INDEX "runs_task_ended" ON "runs" USING btree ("task_uid","status","id") WHERE "runs"."status" in ('failed', 'timed_out', 'cancelled', 'lost', 'skipped');--> statement-breakpoint
-CREATE INDEX "runs_task_unscheduled" ON "runs" USING btree ("task_uid","trigger","id") WHERE "runs"."trigger" in ('manual', 'catch_up', 'retry');

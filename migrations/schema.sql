@@ -1,0 +1,263 @@
+-- The schema that the migrations make, for reading and for reviews. Nothing applies this file.
+-- Written by: npm run schema. The tests compare it with a migrated database.
+
+CREATE TYPE error_kind AS ENUM (
+  'timeout',
+  'unavailable',
+  'rejected',
+  'internal',
+  'cancelled',
+  'lost'
+);
+
+CREATE TYPE overlap AS ENUM (
+  'skip',
+  'queue',
+  'allow',
+  'replace'
+);
+
+CREATE TYPE run_status AS ENUM (
+  'pending',
+  'running',
+  'retrying',
+  'succeeded',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'skipped',
+  'lost'
+);
+
+CREATE TYPE run_trigger AS ENUM (
+  'schedule',
+  'manual',
+  'catch_up',
+  'retry'
+);
+
+CREATE TYPE task_status AS ENUM (
+  'active',
+  'stopped',
+  'completed'
+);
+
+CREATE OR REPLACE FUNCTION note_deliveries()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  hooks jsonb;
+  heard text[] := '{}';
+BEGIN
+  SELECT policies -> 'hooks' INTO hooks FROM tasks WHERE uid = NEW.task_uid;
+  IF NEW.status = 'succeeded' THEN
+    IF hooks ? 'onSuccess' THEN heard := heard || 'onSuccess'::text; END IF;
+    IF hooks ? 'onRecovery' AND 'succeeded' <> (
+      SELECT status FROM runs
+      WHERE task_uid = NEW.task_uid AND id < NEW.id AND status IN ('succeeded', 'failed', 'timed_out', 'lost')
+      ORDER BY id DESC LIMIT 1
+    ) THEN heard := heard || 'onRecovery'::text; END IF;
+  ELSIF hooks ? 'onFailure' THEN heard := heard || 'onFailure'::text;
+  END IF;
+  INSERT INTO deliveries (task_uid, run_id, hook, due_at, created_at)
+    SELECT NEW.task_uid, NEW.id, hook, clock_timestamp(), clock_timestamp() FROM unnest(heard) AS hook;
+  RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION refuse_step()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION '% % cannot go from % to %', TG_TABLE_NAME, OLD.id, OLD.status, NEW.status
+    USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION run_step_allowed(before run_status, after run_status)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  SELECT CASE before
+    WHEN 'pending' THEN after IN ('running', 'cancelled', 'skipped')
+    WHEN 'running' THEN after IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'retrying')
+    WHEN 'retrying' THEN after IN ('running', 'cancelled')
+    ELSE false
+  END
+$function$;
+
+CREATE OR REPLACE FUNCTION task_step_allowed(before task_status, after task_status)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  SELECT CASE before
+    WHEN 'active' THEN after IN ('stopped', 'completed')
+    WHEN 'stopped' THEN after = 'active'
+    WHEN 'completed' THEN after = 'active'
+    ELSE false
+  END
+$function$;
+
+CREATE TABLE cluster (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  singleton boolean DEFAULT true NOT NULL,
+  watermark timestamp(3) with time zone NOT NULL,
+  swept_by uuid,
+  run_salt uuid DEFAULT gen_random_uuid() NOT NULL,
+  secret text DEFAULT ((gen_random_uuid())::text || (gen_random_uuid())::text) NOT NULL,
+  CONSTRAINT cluster_pkey PRIMARY KEY (id),
+  CONSTRAINT cluster_singleton_unique UNIQUE (singleton)
+);
+
+CREATE TABLE deliveries (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  task_uid bigint NOT NULL,
+  run_id uuid,
+  hook text NOT NULL,
+  data jsonb,
+  attempt smallint DEFAULT 0 NOT NULL,
+  due_at timestamp(3) with time zone NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL,
+  CONSTRAINT deliveries_pkey PRIMARY KEY (id)
+);
+CREATE INDEX deliveries_due ON deliveries USING btree (due_at);
+
+CREATE TABLE gates (
+  key text NOT NULL,
+  starts bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+  used_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT gates_pkey PRIMARY KEY (key)
+);
+
+CREATE TABLE idempotency_keys (
+  scope text NOT NULL,
+  key text NOT NULL,
+  request_hash text NOT NULL,
+  answer json NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL,
+  CONSTRAINT idempotency_keys_scope_key_pk PRIMARY KEY (scope, key)
+);
+CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
+
+CREATE TABLE replicas (
+  id uuid NOT NULL,
+  version text NOT NULL,
+  tz text,
+  host text NOT NULL,
+  pid integer NOT NULL,
+  started_at timestamp(3) with time zone NOT NULL,
+  heartbeat_at timestamp(3) with time zone NOT NULL,
+  lease_until timestamp(3) with time zone NOT NULL,
+  running integer NOT NULL,
+  tasks_loaded integer NOT NULL,
+  firing boolean DEFAULT false NOT NULL,
+  breakers jsonb DEFAULT '[]'::jsonb NOT NULL,
+  CONSTRAINT replicas_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE runs (
+  id uuid NOT NULL,
+  task_uid bigint NOT NULL,
+  trigger run_trigger NOT NULL,
+  status run_status NOT NULL,
+  scheduled_for timestamp(3) with time zone NOT NULL,
+  due_at timestamp(3) with time zone NOT NULL,
+  effective_due_at timestamp(3) with time zone NOT NULL,
+  overlap_slot smallint,
+  owner uuid,
+  attempt smallint NOT NULL,
+  max_attempts smallint NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL,
+  started_at timestamp(3) with time zone,
+  finished_at timestamp(3) with time zone,
+  http_status smallint,
+  output text,
+  truncated boolean,
+  error_kind error_kind,
+  error_message text,
+  reason text,
+  origin jsonb,
+  input text,
+  attempts jsonb,
+  cancel_requested boolean DEFAULT false NOT NULL,
+  gate text,
+  check_due timestamp(3) with time zone,
+  heartbeat_due timestamp(3) with time zone,
+  progress jsonb,
+  hooked boolean,
+  CONSTRAINT runs_pkey PRIMARY KEY (id)
+) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.05);
+CREATE INDEX runs_check ON runs USING btree (check_due) WHERE (check_due IS NOT NULL);
+CREATE INDEX runs_ended ON runs USING btree (status, id) WHERE (status = ANY (ARRAY['failed'::run_status, 'timed_out'::run_status, 'cancelled'::run_status, 'lost'::run_status, 'skipped'::run_status]));
+CREATE INDEX runs_gate_running ON runs USING btree (gate) WHERE ((gate IS NOT NULL) AND (status = 'running'::run_status));
+CREATE INDEX runs_gate_waiting ON runs USING btree (gate, effective_due_at) WHERE ((gate IS NOT NULL) AND (status = ANY (ARRAY['pending'::run_status, 'retrying'::run_status])));
+CREATE INDEX runs_heartbeat ON runs USING btree (heartbeat_due) WHERE (heartbeat_due IS NOT NULL);
+CREATE INDEX runs_line ON runs USING btree (task_uid, effective_due_at) WHERE (overlap_slot > 0);
+CREATE INDEX runs_live ON runs USING btree (status, effective_due_at) WHERE (status = ANY (ARRAY['pending'::run_status, 'running'::run_status, 'retrying'::run_status]));
+CREATE UNIQUE INDEX runs_overlap_slot ON runs USING btree (task_uid, overlap_slot) WHERE (overlap_slot < 2);
+CREATE INDEX runs_task ON runs USING btree (task_uid, id);
+CREATE INDEX runs_task_ended ON runs USING btree (task_uid, status, id) WHERE (status = ANY (ARRAY['failed'::run_status, 'timed_out'::run_status, 'cancelled'::run_status, 'lost'::run_status, 'skipped'::run_status]));
+CREATE INDEX runs_task_unscheduled ON runs USING btree (task_uid, trigger, id) WHERE (trigger = ANY (ARRAY['manual'::run_trigger, 'catch_up'::run_trigger, 'retry'::run_trigger]));
+CREATE INDEX runs_unscheduled ON runs USING btree (trigger, id) WHERE (trigger = ANY (ARRAY['manual'::run_trigger, 'catch_up'::run_trigger, 'retry'::run_trigger]));
+CREATE TRIGGER runs_hooks AFTER UPDATE OF status ON runs FOR EACH ROW WHEN ((new.hooked AND (old.status IS DISTINCT FROM new.status) AND (new.status = ANY (ARRAY['succeeded'::run_status, 'failed'::run_status, 'timed_out'::run_status, 'lost'::run_status])))) EXECUTE FUNCTION note_deliveries();
+CREATE TRIGGER runs_steps BEFORE UPDATE OF status ON runs FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (NOT run_step_allowed(old.status, new.status)))) EXECUTE FUNCTION refuse_step();
+
+CREATE TABLE task_events (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  task_uid bigint NOT NULL,
+  type text NOT NULL,
+  at timestamp(3) with time zone NOT NULL,
+  actor text NOT NULL,
+  request_id text,
+  changes jsonb,
+  CONSTRAINT task_events_pkey PRIMARY KEY (id)
+);
+CREATE INDEX task_events_task ON task_events USING btree (task_uid, id);
+
+CREATE TABLE tasks (
+  uid bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  name text NOT NULL,
+  description text,
+  labels jsonb NOT NULL,
+  schedule jsonb NOT NULL,
+  target jsonb NOT NULL,
+  timeout_ms bigint NOT NULL,
+  retry jsonb NOT NULL,
+  overlap overlap NOT NULL,
+  misfire jsonb NOT NULL,
+  starts_at timestamp(3) with time zone,
+  ends_at timestamp(3) with time zone,
+  max_runs integer,
+  jitter_ms bigint,
+  priority smallint NOT NULL,
+  policies jsonb,
+  gate text,
+  status task_status NOT NULL,
+  version integer DEFAULT 1 NOT NULL,
+  schedule_version integer DEFAULT 1 NOT NULL,
+  active_from timestamp(3) with time zone NOT NULL,
+  claimed integer DEFAULT 0 NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL,
+  updated_at timestamp(3) with time zone NOT NULL,
+  deleted_at timestamp(3) with time zone,
+  changed_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  CONSTRAINT tasks_pkey PRIMARY KEY (uid)
+);
+CREATE INDEX tasks_changed_in ON tasks USING btree (changed_in);
+CREATE UNIQUE INDEX tasks_id ON tasks USING btree (id) WHERE (deleted_at IS NULL);
+CREATE INDEX tasks_labels ON tasks USING gin (labels jsonb_path_ops);
+CREATE INDEX tasks_tombstones ON tasks USING btree (id) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER tasks_steps BEFORE UPDATE OF status ON tasks FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (NOT task_step_allowed(old.status, new.status)))) EXECUTE FUNCTION refuse_step();
+
+CREATE TABLE template_trials (
+  task_uid bigint NOT NULL,
+  process uuid NOT NULL,
+  definition text NOT NULL,
+  at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT template_trials_task_uid_process_pk PRIMARY KEY (task_uid, process)
+);
