@@ -4,9 +4,9 @@ import type { Clock } from '../clock.ts';
 import type { RunIds } from '../domain/run/ids.ts';
 import type { RunTokens } from '../domain/run/token.ts';
 import type { Calendar } from '../domain/schedule/zones/calendar.ts';
-import type { HttpTarget } from '../domain/target/target.ts';
 import type { BreakerState } from '../executors/breakers.ts';
 import type { Executor } from '../executors/executor.ts';
+import type { Registry } from '../executors/registry.ts';
 import type { Logger } from '../observability/log.ts';
 import type { GaugeState, Metrics } from '../observability/metrics.ts';
 import type { OccurrenceLock } from '../redis/lock.ts';
@@ -49,11 +49,10 @@ export type EngineOptions = {
   /** The pools: `claims` for the firing path, `lease` for nothing but renewals, `other` for the rest. */
   db: { claims: Database; lease: Database; other: Database };
   lock: OccurrenceLock;
+  /** Also for hooks: by no circuit breaker, for they have retries and bounds of their own. */
+  executors: Pick<Registry, 'start' | 'prepare' | 'groupOf' | 'hookTarget'>;
+  /** Starts the attempts of runs. */
   execute: Executor;
-  /** Does for a target what can be done before it is called. */
-  prepare: (target: HttpTarget) => void;
-  /** Calls hooks: by no circuit breaker, for they have retries and bounds of their own. */
-  callHook: Executor;
   tokens: RunTokens;
   runIds: RunIds;
   /** Counts and logs. */
@@ -187,7 +186,7 @@ export function startEngine(options: EngineOptions): Engine {
     loop('dispatcher', createDispatcherStep({ database: db.claims, time, attempts, lease, metrics }));
     const hooks = startHooks({
       ...{ db: db.other.pool, clock, time, log, metrics, lease: believed, random: options.random },
-      execute: options.callHook,
+      executors: options.executors,
       onWaiting: () => wake('dispatcher'),
     });
     for (const [name, each] of hooks) loops.set(name, each);
@@ -212,7 +211,12 @@ export function startEngine(options: EngineOptions): Engine {
     loop('maintenance', createMaintenanceStep({ db: db.other.pool, time, retentionMs, lease }));
     firing = startFiring({
       ...{ db, clock, time, log, timetable, attempts, dueLog, lease: believed, lock: options.lock },
-      ...{ isOwn: partition.isOwn, mayClaim: partition.mayClaim, runIds: options.runIds, prepare: options.prepare },
+      ...{
+        isOwn: partition.isOwn,
+        mayClaim: partition.mayClaim,
+        runIds: options.runIds,
+        prepare: options.executors.prepare,
+      },
       ...{ preClaimedBatches: options.preClaimedBatches, maxConcurrent: options.maxConcurrent, turns: options.turns },
       onClaims(outcome, count) {
         metrics.claims(outcome, count);

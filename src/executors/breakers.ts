@@ -1,7 +1,7 @@
 /** One circuit breaker for each origin that targets are at: what does not answer is not called for a while. */
 
 import { CircuitState, SamplingBreaker } from 'cockatiel';
-import type { HttpTarget } from '../domain/target/target.ts';
+import type { Target } from '../domain/task/target.ts';
 import { deferredOutcome } from './deferred.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from './executor.ts';
 
@@ -19,7 +19,7 @@ export type BreakerOptions = {
   /** How long an open circuit waits before one call may try. */
   cooldownMs: number;
   /** Scheme, host and port of where a target is. */
-  originOf: (target: HttpTarget) => string;
+  originOf: (target: Target) => string;
   /** A call was not made. */
   onDeferred: () => void;
   onChange: (origin: string, state: BreakerState['state'] | 'closed') => void;
@@ -70,7 +70,7 @@ export function createBreakers(options: BreakerOptions): Breakers {
   const newSampling = () =>
     new SamplingBreaker({ threshold, duration: windowMs, minimumRps: (minimumCalls * 1_000) / windowMs });
 
-  function circuitOf(target: HttpTarget): Circuit {
+  function circuitOf(target: Target): Circuit {
     const origin = options.originOf(target);
     const now = monotonic();
     let circuit = circuits.get(origin);

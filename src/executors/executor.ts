@@ -1,10 +1,10 @@
 /** The contract between the engine and the code that calls one kind of target. */
 
 import type { ErrorKind, RunOrigin, Trigger } from '../domain/run/run.ts';
-import type { HttpTarget } from '../domain/target/target.ts';
+import type { Target } from '../domain/task/target.ts';
 
 /** One attempt to make. Instants are epoch milliseconds. */
-export type Attempt = {
+export type Attempt<T extends Target = Target> = {
   taskId: string;
   runId: string;
   attempt: number;
@@ -14,11 +14,11 @@ export type Attempt = {
   origin?: RunOrigin | null;
   /** The JSON text that the request gave the run to work on; absent or null where it gave none. */
   input?: string | null;
-  target: HttpTarget;
+  target: T;
   /** Total time the attempt may take, in milliseconds: connecting, sending and reading the answer. */
   timeoutMs: number;
   /** Called instead of the target while the circuit to that one is open; null when there is none. */
-  fallback: HttpTarget | null;
+  fallback: Target | null;
   /** Whether an answer of 202 means that the target works on and tells the end later. */
   acceptsLater: boolean;
   /**
@@ -80,4 +80,4 @@ export type StartedAttempt = {
 };
 
 /** Starts one attempt. */
-export type Executor = (attempt: Attempt) => StartedAttempt;
+export type Executor<T extends Target = Target> = (attempt: Attempt<T>) => StartedAttempt;

@@ -54,7 +54,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
     onShed: metrics.requestShed,
     onGivenUp: metrics.connectionGivenUp,
   });
-  const validation = createValidation(namedSchemas);
+  const schemas = namedSchemas(context.targets.schemas);
+  const validation = createValidation(schemas);
   const app: App = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -89,7 +90,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   });
   // The schemas of answers are documentation: tests hold the answers to them.
   app.setSerializerCompiler(() => writeAnswer);
-  for (const schema of namedSchemas) app.addSchema(schema);
+  for (const schema of schemas) app.addSchema(schema);
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser<Buffer>(

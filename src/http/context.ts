@@ -7,6 +7,7 @@ import type { Role } from '../domain/role.ts';
 import type { RunIds } from '../domain/run/ids.ts';
 import type { EndedRun } from '../domain/run/run.ts';
 import type { Calendar } from '../domain/schedule/zones/calendar.ts';
+import type { TargetSchemas, Targets } from '../domain/task/target.ts';
 import type { TaskContext } from '../domain/task/task.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -26,8 +27,8 @@ export type HttpContext = {
   authenticate: Authenticator;
   /** Epoch milliseconds by the database's clock. */
   now: () => number;
-  /** Why settings refuse this target address, or null. */
-  refusesUrl: TaskContext['refusesUrl'];
+  /** The kinds of target that are registered. */
+  targets: Targets & { schemas: TargetSchemas };
   /** Tells every replica, this one first: definitions changed, a run waits, or a running run is to be aborted. */
   signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over') => void;
   /** Where requests wait for the end of a run. */
@@ -89,11 +90,11 @@ export function isAwaited({ raw }: FastifyRequest): () => boolean {
 }
 
 /** What reading a task needs, as of now; `warnings` takes what the reader is to be told. */
-export function taskContext({ now, calendar, refusesUrl }: HttpContext, warnings: Warning[]): TaskContext {
+export function taskContext({ now, calendar, targets }: HttpContext, warnings: Warning[]): TaskContext {
   return {
     now: now(),
     calendar,
-    refusesUrl,
+    targets,
     warn: (code, pointer, detail) => warnings.push({ code, pointer, detail }),
   };
 }

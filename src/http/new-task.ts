@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Warning } from '../domain/input/warning.ts';
 import { timeOrderedId } from '../domain/schedule/occurrence.ts';
-import { unmask } from '../domain/target/credentials.ts';
+import { restoreCredentials } from '../domain/task/credentials.ts';
 import { activeFromFor, checkOccurs, readTask, type TaskInput } from '../domain/task/task.ts';
 import type { Task } from '../store/tasks/row.ts';
 import type { NewTask } from '../store/tasks/tasks.ts';
@@ -20,9 +20,9 @@ export function newTask(
   { id, ...input }: TaskInput & { id?: string | null },
   warnings: Warning[],
 ): NewTask {
-  const { now, calendar } = context;
+  const { now, calendar, targets } = context;
   const taskId = id ?? timeOrderedId(now(), context.random);
-  const given = unmask(input, null);
+  const given = restoreCredentials(input, null, targets);
   if (!given.ok) throw unprocessable(given.errors);
   const read = readTask(taskId, given.value, taskContext(context, warnings));
   if (!read.ok) throw unprocessable(read.errors);
@@ -43,11 +43,11 @@ export type Creation = { etag: string; task: { id: string; warnings: readonly Wa
 
 export function creationOf(
   task: Task,
-  { now, calendar }: HttpContext,
+  context: HttpContext,
   { actor }: FastifyRequest,
   warnings: readonly Warning[],
 ): Creation {
-  return { etag: etagOf(task), task: { ...taskView(task, undefined, now(), calendar, actor.role), warnings } };
+  return { etag: etagOf(task), task: { ...taskView(task, undefined, context.now(), context, actor.role), warnings } };
 }
 
 export function sendCreation(reply: FastifyReply, { etag, task }: Creation) {

@@ -2,12 +2,10 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { isObject, mergePatch } from '../domain/input/merge-patch.ts';
 import type { Warning } from '../domain/input/warning.ts';
 import { gateOf } from '../domain/limits/limits.ts';
-import { matchHeaderNames, unmask } from '../domain/target/credentials.ts';
-import { exactBody } from '../domain/target/stored-body.ts';
-import type { HttpTarget } from '../domain/target/target.ts';
 import {
   isPlainChange,
   keepAnchor,
@@ -17,7 +15,9 @@ import {
   staysDue,
   type Wish,
 } from '../domain/task/change.ts';
+import { alignPatch, redactDefinition, restoreCredentials } from '../domain/task/credentials.ts';
 import type { TaskStatus } from '../domain/task/states.ts';
+import type { Target } from '../domain/task/target.ts';
 import { type Misfire, readTask, type TaskDefinition, type TaskInput } from '../domain/task/task.ts';
 import type { Author } from '../store/events/events.ts';
 import { cancelOutdated, cancelRunsOf } from '../store/runs/cancelling.ts';
@@ -37,7 +37,8 @@ import { authorOf, type HttpContext, taskContext } from './context.ts';
 import type { Validation } from './input/validation.ts';
 import { warnOfOldZones } from './old-zones.ts';
 import { invalidField, ProblemError, unprocessable } from './problems.ts';
-import { TaskInput as TaskInputSchema } from './schemas/schemas.ts';
+
+const taskInput = Type.Ref('TaskInput#');
 
 /** Turns for a change that loses to others': each after a longer pause, some two seconds in all. */
 export async function* triesOf({ pause }: Pick<HttpContext, 'pause'>): AsyncGenerator<number> {
@@ -58,7 +59,7 @@ export async function replaceTask(
   input: TaskInput,
   warnings: Warning[],
 ): Promise<Task | null> {
-  const given = unmask(input, current.definition);
+  const given = restoreCredentials(input, current.definition, context.targets);
   if (!given.ok) throw unprocessable(given.errors);
   const read = readTask(current.id, given.value, taskContext(context, warnings), current.definition);
   if (!read.ok) throw unprocessable(read.errors);
@@ -79,16 +80,22 @@ export async function patchTask(
 ): Promise<Task | null> {
   if (!isObject(patch)) throw invalidField([{ pointer: '#', detail: 'must be an object' }]);
   const { status: _, target, fallback, ...rest } = current.definition;
-  const stored = { ...rest, target: asGiven(target), fallback: fallback && asGiven(fallback) };
-  const merged = mergePatch(otherForm(stored, patch), matchHeaderNames(patch, current.definition));
-  const errors = validation.body(TaskInputSchema)(merged);
+  const { targets } = context;
+  const asInput = (named: string, kept: Target) => (otherType(patch[named], kept) ? {} : targets.asInput(kept));
+  const stored = {
+    ...rest,
+    target: asInput('target', target),
+    fallback: fallback && asInput('fallback', fallback),
+  };
+  const merged = mergePatch(otherForm(stored, patch), alignPatch(patch, current.definition, targets));
+  const errors = validation.body(taskInput)(merged);
   if (errors.length > 0) throw invalidField(errors);
   return replaceTask(context, request, current, merged as TaskInput, warnings);
 }
 
-/** A target in the form of an input, its body with the numbers it was given with. */
-function asGiven({ bodyText, ...target }: HttpTarget): Omit<HttpTarget, 'bodyText'> {
-  return bodyText === undefined ? target : { ...target, body: exactBody({ body: target.body, bodyText }) };
+/** Whether a patch makes a target one of another type: then nothing of the stored one stays. */
+function otherType(patch: unknown, stored: Target): boolean {
+  return isObject(patch) && patch.type != null && patch.type !== stored.type;
 }
 
 /** A patch that names another form of schedule means that form, not a mixture: the old one's members go first. */
@@ -150,6 +157,7 @@ async function write(
 ): Promise<Task | null> {
   const { database, calendar, now, holdingTurns: turns } = context;
   const before = current.definition;
+  const redact = (definition: TaskDefinition) => redactDefinition(definition, context.targets);
   if (isPlainChange(before, wish)) {
     const definition = { ...wish.definition, status: before.status };
     if (isDeepStrictEqual(definition, before)) {
@@ -157,11 +165,17 @@ async function write(
       await holdAgain(context, current, 'none');
       return current;
     }
-    const written = await updateTask(database.pool, current, { type, definition, activeFrom: null }, author, now());
+    const written = await updateTask(
+      database.pool,
+      current,
+      { type, definition, activeFrom: null, redact },
+      author,
+      now(),
+    );
     return written && afterChange(context, current, { task: written, missed: null, made: 0 });
   }
   const decide = (task: Task, moment: Moment) => resultOf(reviseInSteps(task, wish, moment, calendar), turns);
-  const answer = await changeTask(database, context.runIds(), current, wish, type, decide, author);
+  const answer = await changeTask(database, context.runIds(), current, wish, type, decide, author, redact);
   if (!answer.ok) {
     if (answer.why.stale) return null;
     const { fault } = answer.why;

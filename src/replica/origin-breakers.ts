@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { type Breakers, createBreakers } from '../executors/breakers.ts';
-import type { HttpExecutor } from '../executors/http/executor.ts';
+import type { Registry } from '../executors/registry.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -13,7 +13,7 @@ export type OriginBreakersOptions = {
   log: Logger;
   metrics: Metrics;
   random: () => number;
-  originOf: HttpExecutor['originOf'];
+  originOf: Registry['groupOf'];
 };
 
 const minimumCalls = 20;

@@ -5,9 +5,9 @@ import type { RunIds } from '../domain/run/ids.ts';
 import { atOnce } from '../domain/schedule/steps.ts';
 import type { Calendar } from '../domain/schedule/zones/calendar.ts';
 import { type Moment, missLeft, revise } from '../domain/task/change.ts';
-import { createTrials, type Trials } from '../executors/http/trials.ts';
+import { createTrials, type Trials } from '../executors/http/template/trials.ts';
 import type { Logger } from '../observability/log.ts';
-import { noteEvent } from '../store/events/events.ts';
+import { noteEvent, type Redact } from '../store/events/events.ts';
 import type { Database } from '../store/postgres/database.ts';
 import { cancelRunsOf } from '../store/runs/cancelling.ts';
 import { claimsAreOver } from '../store/tasks/barrier.ts';
@@ -18,12 +18,14 @@ import { beginTrials, endTrials } from '../store/tasks/template-trials.ts';
 
 type QuarantineOptions = {
   database: Database;
-  runIds: RunIds;
+  runIds: () => RunIds;
   calendar: Calendar;
   clock: Clock;
   log: Logger;
   /** This process, a UUID. */
   process: string;
+  /** Hides the credentials of a definition. */
+  redact: Redact;
   /** Definitions changed. */
   onChange: () => void;
 };
@@ -49,13 +51,13 @@ export function templateTrials(options: QuarantineOptions): Trials {
 /** Stops the active task of this id as a stop by hand does, and notes why. A start lifts it. */
 async function stopTask(
   taskId: string,
-  { database, runIds, calendar, clock, onChange }: QuarantineOptions,
+  { database, runIds, calendar, clock, redact, onChange }: QuarantineOptions,
 ): Promise<void> {
   const task = await findTask(database.pool, taskId);
   if (task?.definition.status !== 'active') return;
   const wish = { definition: task.definition, status: 'stopped', catchUp: 'skip' } as const;
   const decide = async (held: Task, moment: Moment) => revise(held, wish, moment, calendar);
-  const answer = await changeTask(database, runIds, task, wish, 'stopped', decide, by);
+  const answer = await changeTask(database, runIds(), task, wish, 'stopped', decide, by, redact);
   // Somebody else has changed it: then it is tried anew.
   if (!answer.ok) return;
   const { at, missed } = answer.changed;

@@ -6,16 +6,13 @@ import type { Clock } from '../clock.ts';
 import { createRunIds, type RunIds } from '../domain/run/ids.ts';
 import { createRunTokens, type RunTokens } from '../domain/run/token.ts';
 import { createCalendar } from '../domain/schedule/zones/calendar.ts';
+import { redactDefinition } from '../domain/task/credentials.ts';
+import type { TaskDefinition } from '../domain/task/task.ts';
 import { observeRuns } from '../engine/attempts/run-log.ts';
 import { createDatabaseTime } from '../engine/cluster/database-time.ts';
 import { type Engine, startEngine } from '../engine/engine.ts';
 import { type Loop, startLoop } from '../engine/loop.ts';
-import { createHttpExecutor } from '../executors/http/executor.ts';
-import { createTargetFilter } from '../executors/http/filter/target-filter.ts';
-import { createSystemResolver } from '../executors/http/names/system-resolver.ts';
-import { createProxyChoice } from '../executors/http/proxy-choice.ts';
-import { fillInTemplates } from '../executors/http/templates.ts';
-import { warmUp } from '../executors/http/warm-up.ts';
+import type { ExecutorKind } from '../executors/kind.ts';
 import { buildApp } from '../http/app.ts';
 import { createRunWaiters } from '../http/run-waiters.ts';
 import type { Logger } from '../observability/log.ts';
@@ -35,6 +32,7 @@ import { createFullDiskAlarm } from '../store/postgres/full-disk.ts';
 import { migrate } from '../store/postgres/migrate.ts';
 import { previousRun, runsOver } from '../store/runs/history.ts';
 import { createTurns } from '../turns.ts';
+import { createExecutors } from './executors.ts';
 import { createOriginBreakers } from './origin-breakers.ts';
 import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
 import { createPreparation } from './prepare-database.ts';
@@ -51,6 +49,8 @@ export type ServiceOptions = {
   tz: string | null;
   /** Something that cannot be mended from inside: the process should end. */
   onFatal: (reason: string) => void;
+  /** Kinds of target besides HTTP; none when absent. */
+  otherKinds?: readonly ExecutorKind[];
 };
 
 /** A running replica. */
@@ -74,6 +74,7 @@ export async function startService({
   version,
   tz,
   onFatal,
+  otherKinds = [],
 }: ServiceOptions): Promise<Service> {
   const embedded = settings.databaseUrl === null ? await openEmbedded(settings.dataDir, { clock, log, onFatal }) : null;
   const connection = embedded?.connection ?? secrets.database;
@@ -96,38 +97,6 @@ export async function startService({
   const runs = observeRuns({ log, mode: settings.logRuns, count: metrics.runCompleted, after: clock.after });
   const calendar = createCalendar();
   const time = createDatabaseTime(clock);
-  const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
-  const names = createSystemResolver(clock, settings.targetDnsServers);
-  const calling = {
-    clock,
-    now: time.now,
-    resolve: names.resolve,
-    version,
-    filter,
-    signerFor: secrets.signerFor,
-    randomBytes: (size: number) => randomFillSync(Buffer.alloc(size)),
-    random: Math.random,
-    maxConnectionsPerOrigin: settings.maxConcurrentPerOrigin ?? Math.max(1, settings.maxConcurrentRuns >> 1),
-  };
-  const executor = createHttpExecutor({
-    ...calling,
-    proxyOf: settings.proxies && createProxyChoice(settings.proxies),
-    onDeferred: () => metrics.deferred('origin_full'),
-    onSaturated(origin, isSaturated) {
-      if (isSaturated) log.warn({ origin }, 'calls to this origin do not end: more are made only as they do');
-      else log.info({ origin }, 'calls to an origin that took too long end again');
-    },
-  });
-  const rehearsing = createHttpExecutor({
-    ...calling,
-    filter: createTargetFilter({ deny: [], allow: [] }),
-    onDeferred() {},
-    onSaturated() {},
-  });
-
-  const { originOf } = executor;
-  const breakers = createOriginBreakers({ settings, clock, log, metrics, random: Math.random, originOf });
-
   let engine: Engine | null = null;
   let maintenance: Loop | null = null;
   let tokens: RunTokens | null = null;
@@ -137,6 +106,18 @@ export async function startService({
     ...{ pools, clock, log, onFatal, own: connection },
     owner: settings.migrationDatabaseUrl === null ? null : secrets.owner,
   });
+  const trials = templateTrials({
+    ...{ database: other, runIds: () => runIds as RunIds, calendar, clock, log, process: randomUUID() },
+    redact: (definition: TaskDefinition) => redactDefinition(definition, executors.targets),
+    onChange: () => signals.send('tasks'),
+  });
+  const executors = createExecutors({
+    ...{ settings, clock, log, metrics, version, random, now: time.now, signerFor: secrets.signerFor, trials },
+    previousOf: (runId) => previousRun(other.pool, runId),
+    otherKinds,
+  });
+  const { groupOf, start } = executors;
+  const breakers = createOriginBreakers({ settings, clock, log, metrics, random, originOf: groupOf });
   const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
   const receive = (signal: Signal) => (signal === 'over' ? runWaiters.look() : engine?.receive(signal));
   const redis = secrets.redis === null ? null : connectRedis(secrets.redis, log, clock);
@@ -150,7 +131,7 @@ export async function startService({
     calendar,
     authenticate: secrets.authenticate,
     now: time.now,
-    refusesUrl: filter.refusesUrl,
+    targets: executors.targets,
     signal: (what) => signals.send(what),
     runWaiters,
     async readinessFailures() {
@@ -197,11 +178,6 @@ export async function startService({
         signals = createRedisSignals(secrets.redis, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
       tokens = createRunTokens(cluster.secret);
       runIds = createRunIds(cluster.runSalt);
-      const trials = templateTrials({
-        ...{ database: other, runIds, calendar, clock, log, process: randomUUID() },
-        onChange: () => signals.send('tasks'),
-      });
-      const execute = fillInTemplates(executor.execute, (runId) => previousRun(other.pool, runId), trials);
       engine = startEngine({
         clock,
         time,
@@ -212,10 +188,9 @@ export async function startService({
         turns: holdingTurns,
         db: pools,
         lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
-        execute: breakers?.guard(execute) ?? execute,
-        prepare: executor.prepare,
+        executors,
+        execute: breakers?.guard(start) ?? start,
         breakers: () => breakers?.states() ?? [],
-        callHook: executor.execute,
         tokens,
         runIds,
         runs,
@@ -225,7 +200,7 @@ export async function startService({
         leaseTtlMs: settings.leaseTtlMs,
         historyRetentionMs: settings.historyRetentionMs,
         onLoaded: () =>
-          void warmUp({ clock, executor: rehearsing, newId: randomUUID }).then(
+          void executors.warmUp().then(
             (calls) => log.debug({ calls }, 'warmed up'),
             (error) => log.debug({ err: error }, 'could not warm up'),
           ),
@@ -270,9 +245,7 @@ export async function startService({
       const partedAt = clock.monotonic() + (isLoopback(settings.host) ? 0 : farewellMs);
       await engine?.stop(settings.shutdownGraceMs);
       await new Promise<void>((resume) => clock.after(Math.max(0, partedAt - clock.monotonic()), resume));
-      executor.close();
-      rehearsing.close();
-      names.close();
+      executors.close();
       await app.close();
       signals.close();
       redis?.close();

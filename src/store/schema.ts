@@ -20,9 +20,9 @@ import {
 } from 'drizzle-orm/pg-core';
 import { errorKinds, type RunOrigin, runStatuses, triggers } from '../domain/run/run.ts';
 import type { Schedule } from '../domain/schedule/schedule.ts';
-import type { HttpTarget } from '../domain/target/target.ts';
 import type { EventHook, Policies } from '../domain/task/policies.ts';
 import { taskStatuses } from '../domain/task/states.ts';
+import type { Target } from '../domain/task/target.ts';
 import type { Misfire, Retry } from '../domain/task/task.ts';
 import { overlaps } from '../domain/task/task.ts';
 
@@ -47,7 +47,7 @@ export const tasks = pgTable(
     description: text('description'),
     labels: jsonb('labels').$type<Record<string, string>>().notNull(),
     schedule: jsonb('schedule').$type<Schedule>().notNull(),
-    target: jsonb('target').$type<HttpTarget>().notNull(),
+    target: jsonb('target').$type<Target>().notNull(),
     timeoutMs: bigint('timeout_ms', { mode: 'number' }).notNull(),
     retry: jsonb('retry').$type<Retry>().notNull(),
     overlap: overlap('overlap').notNull(),

@@ -24,6 +24,7 @@ const house = {
   'settings/settings.ts': 'export type Settings = object;\nexport const read = () => process.env;',
   'domain/task.ts': "import { nothing } from '../errors.ts';\nexport const task = nothing;",
   'store/tasks.ts': "import pg from 'pg';\nimport { task } from '../domain/task.ts';\nexport const row = [pg, task];",
+  'executors/http/target.ts': 'export const url = 1;',
   'engine/lease.ts': "import { row } from '../store/tasks.ts';\nexport const lease = row;",
 };
 
@@ -41,6 +42,11 @@ describe('allowed is', () => {
       'a type where values are forbidden',
       'domain/at.ts',
       "import type { Clock } from '../clock.ts';\nexport type At = Clock;",
+    ],
+    [
+      'a kind of target in the composition root',
+      'replica/replica.ts',
+      "import { url } from '../executors/http/target.ts';\nexport const r = url;",
     ],
     [
       'settings as a type',
@@ -130,6 +136,18 @@ describe('refused is', () => {
       'domain/file.ts',
       "import { readFile } from 'node:fs/promises';",
       'must not import node:fs/promises',
+    ],
+    [
+      'a type of one kind of target outside of its folder',
+      'executors/registry.ts',
+      "import type { url } from './http/target.ts';",
+      'must not import executors/http/target.ts: executors/http is closed',
+    ],
+    [
+      'a value of it in the engine',
+      'engine/call.ts',
+      "import { url } from '../executors/http/target.ts';",
+      'must not import executors/http/target.ts: executors/http is closed',
     ],
     [
       'settings as values',

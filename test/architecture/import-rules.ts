@@ -33,13 +33,18 @@ const edges: Record<string, readonly string[]> = {
   errors: [],
 };
 
+/** Folders within a room that only the rooms given here may import from, even types: nobody else of the room either. */
+const closedFolders: Record<string, readonly string[]> = {
+  'executors/http': ['replica', 'cli'],
+};
+
 /**
  * Who may import a package, and its subpaths, by the same words. A package that is not here may be imported by nobody.
  */
 const packages: Record<string, readonly string[]> = {
   croner: ['domain'],
-  liquidjs: ['domain'],
-  re2js: ['domain'],
+  liquidjs: ['executors'],
+  re2js: ['executors'],
   cockatiel: ['executors'],
   ioredis: ['redis'],
   'drizzle-orm': ['store'],
@@ -52,7 +57,7 @@ const packages: Record<string, readonly string[]> = {
   '@fastify/swagger-ui': ['http'],
   'find-my-way': ['http'],
   ajv: ['http', 'settings'],
-  typebox: ['http', 'settings'],
+  typebox: ['http', 'settings', 'executors'],
   jose: ['http'],
   undici: ['executors'],
   pino: ['observability', '* (types)'],
@@ -108,6 +113,9 @@ function importFaults(path: string, source: Source, all: ReadonlyMap<string, Sou
     }
     const target = resolve(path, from);
     if (!all.has(target)) return [`${path} imports ${from}, which is not a file of src`];
+    const closed = Object.keys(closedFolders).find((folder) => isWithin(target, folder) && !isWithin(path, folder));
+    if (closed !== undefined && !closedFolders[closed]?.includes(room))
+      return [`${path} must not import ${target}: ${closed} is closed`];
     const other = roomOf(target);
     return other === room || permits(allowed, other, typeOnly) ? [] : [`${path} must not import ${target}${needed}`];
   });
@@ -143,6 +151,10 @@ function cycles(sources: ReadonlyMap<string, Source>): string[] {
 
 function roomOf(path: string): string {
   return (path.split('/')[0] as string).replace(/\.ts$/, '');
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path.startsWith(`${folder}/`);
 }
 
 function permits(allowed: readonly string[], wanted: string, typeOnly: boolean): boolean {

@@ -1,11 +1,9 @@
 /** What a client may ask for beyond schedule, target and retry: limits, hooks, long work, a fallback. */
 
-import { isDeepStrictEqual } from 'node:util';
-import type { FieldError } from '../../errors.ts';
+import type { FieldError, Result } from '../../errors.ts';
 import { signingSecretFaults } from '../hooks/signing-secret.ts';
 import { formatDuration, readDuration } from '../input/duration.ts';
-import { type HttpTarget, refusedAddresses } from '../target/target.ts';
-import { readTemplatedTarget } from '../target/template.ts';
+import type { HookCall, Target, TargetReader } from './target.ts';
 
 /** At most `limit` runs at once of all tasks that name the key. */
 export type Concurrency = { key: string; limit: number };
@@ -14,7 +12,7 @@ export type Concurrency = { key: string; limit: number };
 export type Rate = { key: string; limit: number; period: string };
 
 /** A call made about a run, not for it. */
-export type Hook = { url: string; headers: Record<string, string>; timeout: string };
+export type Hook = { timeout: string } & HookCall;
 
 /** Asked before a run's first attempt; `onError` says what an answer that is no answer means. */
 export type BeforeHook = Hook & { onError: (typeof hookErrors)[number] };
@@ -40,12 +38,12 @@ export type Policies = {
   /** The target may answer 202 and finish later, as long as it is heard of at least this often. */
   heartbeatTimeout: string | null;
   /** Called instead of the target while the circuit to that one is open. */
-  fallback: HttpTarget | null;
+  fallback: Target | null;
   signing: Signing | null;
 };
 
 type Given<T> = { [Key in keyof T]?: T[Key] | null };
-type HookInput = string | Given<BeforeHook>;
+type HookInput = string | (Given<Pick<BeforeHook, 'timeout' | 'onError'>> & HookCall);
 
 /** What a client sends: the HTTP layer has checked the shape of every member that is there. */
 export type PoliciesInput = {
@@ -56,6 +54,8 @@ export type PoliciesInput = {
   heartbeatTimeout?: string | null;
   fallback?: unknown;
   signing?: Given<Signing> | null;
+  /** Shorthand for `template` in target and fallback. */
+  template?: boolean | null;
 };
 
 const longestPeriodMs = 24 * 3_600_000;
@@ -63,12 +63,12 @@ const longestHookTimeoutMs = 60_000;
 const longestHeartbeatMs = 24 * 3_600_000;
 
 /**
- * The canonical policies, and every fault in what was sent. `refusesUrl` says why settings refuse an address, or null;
- * an address that `stored` has in the same place is not judged anew.
+ * The canonical policies, and every fault in what was sent. An address that `stored` has in the same place is not
+ * judged by settings again.
  */
 export function readPolicies(
   input: PoliciesInput,
-  refusesUrl: (url: string) => string | null,
+  targets: TargetReader,
   stored: Policies | null = null,
 ): { policies: Policies; errors: FieldError[] } {
   const errors: FieldError[] = [];
@@ -84,42 +84,31 @@ export function readPolicies(
       if ((members as Record<string, unknown>)[name] == null)
         errors.push({ pointer: `${pointer}/${name}`, detail: 'must be given' });
   };
-  const target = (
-    pointer: string,
-    given: unknown,
-    before: Pick<HttpTarget, 'url'> | null | undefined,
-  ): HttpTarget | null => {
-    if (isDeepStrictEqual(given, before)) return given as HttpTarget;
-    const read = readTemplatedTarget(given, pointer);
-    if (!read.ok) {
-      errors.push(...read.errors);
-      return null;
-    }
-    errors.push(...refusedAddresses(read.value, before, pointer, refusesUrl));
-    return read.value;
+  const taken = <T>(read: Result<T>): T | null => {
+    if (!read.ok) errors.push(...read.errors);
+    return read.ok ? read.value : null;
   };
   const hook = (name: keyof Hooks, given: HookInput | null | undefined): BeforeHook | null => {
     if (given === null || given === undefined) return null;
     const pointer = `#/hooks/${name}`;
-    const { url, headers, timeout, onError } =
-      typeof given === 'string' ? { url: given } : (given as Given<BeforeHook>);
-    const called = target(
+    const { timeout, onError, ...call } = typeof given === 'string' ? ({} as Given<BeforeHook>) : given;
+    const read = targets.hooks.read(typeof given === 'string' ? given : call, {
       pointer,
-      typeof given === 'string' ? given : { url: url ?? '', headers: headers ?? {} },
-      stored?.hooks?.[name],
-    );
+      stored: stored?.hooks?.[name] ?? null,
+    });
     if (onError != null && name !== 'before')
       errors.push({
         pointer: `${pointer}/onError`,
         detail: 'is for hooks.before only: no other hook decides anything',
       });
     return {
-      url: called?.url ?? '',
-      headers: called?.headers ?? {},
+      ...taken(read),
       timeout: duration(`${pointer}/timeout`, timeout ?? '10s', 1, longestHookTimeoutMs),
       onError: onError ?? 'run',
     };
   };
+  const fallback = (given: unknown): Target | null =>
+    taken(targets.read(given, { pointer: '#/fallback', stored: stored?.fallback ?? null, template: input.template }));
   const told = (name: EventHook, given: HookInput | null | undefined): Hook | null => {
     const read = hook(name, given);
     if (read === null) return null;
@@ -165,7 +154,7 @@ export function readPolicies(
       input.heartbeatTimeout == null
         ? null
         : duration('#/heartbeatTimeout', input.heartbeatTimeout, 100, longestHeartbeatMs),
-    fallback: input.fallback == null ? null : target('#/fallback', input.fallback, stored?.fallback),
+    fallback: input.fallback == null ? null : fallback(input.fallback),
     signing: signing(input.signing),
   };
   if (policies.hooks !== null && Object.values(policies.hooks).every((one) => one === null)) policies.hooks = null;

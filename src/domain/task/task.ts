@@ -9,10 +9,9 @@ import type { Warn } from '../input/warning.ts';
 import { nextOccurrence, type Timing } from '../schedule/occurrence.ts';
 import { compileSchedule, readSchedule, type Schedule, type ScheduleContext } from '../schedule/schedule.ts';
 import type { Calendar } from '../schedule/zones/calendar.ts';
-import { type HttpTarget, refusedAddresses } from '../target/target.ts';
-import { readTemplatedTarget } from '../target/template.ts';
 import { type Policies, type PoliciesInput, readPolicies } from './policies.ts';
 import type { TaskStatus } from './states.ts';
+import type { Target, TargetReader } from './target.ts';
 
 export const overlaps = ['skip', 'queue', 'allow', 'replace'] as const;
 export type Overlap = (typeof overlaps)[number];
@@ -42,7 +41,7 @@ export type TaskDefinition = {
   description: string | null;
   labels: Record<string, string>;
   schedule: Schedule;
-  target: HttpTarget;
+  target: Target;
   timeout: string;
   retry: Retry;
   overlap: Overlap;
@@ -72,8 +71,6 @@ export type TaskInput = {
   jitter?: string | null;
   priority?: number | null;
   status?: TaskStatus | null;
-  /** Shorthand for `template` in target and fallback. */
-  template?: boolean | null;
 } & PoliciesInput;
 
 /** What reading a task needs of the world. */
@@ -81,8 +78,7 @@ export type TaskContext = {
   /** Epoch milliseconds by the database's clock. */
   now: number;
   calendar: Calendar;
-  /** Why settings refuse this target address, or null. */
-  refusesUrl: (url: string) => string | null;
+  targets: TargetReader;
   /** Told what was written another way than it came, and what is probably not meant. */
   warn?: Warn;
 };
@@ -152,18 +148,15 @@ export function readTask(
   const { now, calendar, warn = () => {} } = context;
   const schedule = readScheduleOf(input.schedule, { now, graceMs, taskId: id, warn }, calendar, stored);
   if (!schedule.ok) errors.push(...schedule.errors);
-  const wantedTarget = withTemplate(input.target, input.template);
-  const target = isDeepStrictEqual(wantedTarget, stored?.target)
-    ? ok(wantedTarget as HttpTarget)
-    : readTemplatedTarget(wantedTarget, '#/target');
+  const { targets } = context;
+  const target = targets.read(input.target, {
+    pointer: '#/target',
+    stored: stored?.target ?? null,
+    template: input.template,
+  });
   if (!target.ok) errors.push(...target.errors);
-  else errors.push(...refusedAddresses(target.value, stored?.target, '#/target', context.refusesUrl));
   const overlap = input.overlap ?? 'skip';
-  const read = readPolicies(
-    { ...input, fallback: input.fallback == null ? null : withTemplate(input.fallback, input.template) },
-    context.refusesUrl,
-    stored,
-  );
+  const read = readPolicies(input, targets, stored);
   errors.push(...read.errors);
   if (read.policies.maxConcurrency !== null && overlap !== 'allow')
     errors.push({
@@ -216,12 +209,6 @@ function readScheduleOf(
   const { taskId = null } = context;
   const then = readSchedule(input, { now: 0, graceMs: Infinity, taskId }, calendar);
   return then.ok && isDeepStrictEqual(then.value, stored.schedule) ? then : read;
-}
-
-/** A target with the task's own `template` in it, where that is said. */
-function withTemplate(target: unknown, template: boolean | null | undefined): unknown {
-  if (template === null || template === undefined) return target;
-  return typeof target === 'object' ? { ...target, template } : { url: target, template };
 }
 
 export type TimingSource = Pick<TaskDefinition, 'schedule' | 'startsAt' | 'endsAt' | 'jitter'>;

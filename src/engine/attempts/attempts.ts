@@ -5,6 +5,7 @@ import { parseDuration } from '../../domain/input/duration.ts';
 import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
 import { timeoutOf } from '../../domain/run/verdict.ts';
 import type { Executor, Outcome, StartedAttempt } from '../../executors/executor.ts';
+import { failedOutcome } from '../../executors/outcomes.ts';
 import type { TakenRun } from '../../store/runs/dispatch.ts';
 import type { OutcomeWrite } from '../../store/runs/outcome-writes.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
@@ -285,16 +286,5 @@ function hasPlace({ snapshot }: TakenRun): boolean {
 }
 
 function tooLate(maxDuration: string): Outcome {
-  const message = `the run's maxDuration of ${maxDuration} is over`;
-  return {
-    status: 'timed_out',
-    httpStatus: null,
-    output: null,
-    truncated: false,
-    error: { kind: 'timeout', message },
-    retryAfterMs: null,
-    isFinal: true,
-    viaFallback: false,
-    deferred: null,
-  };
+  return failedOutcome({ kind: 'timeout', message: `the run's maxDuration of ${maxDuration} is over` }, true);
 }

@@ -2,7 +2,7 @@
 
 import type { LRUCache } from 'lru-cache';
 import type { RunIds } from '../../domain/run/ids.ts';
-import type { HttpTarget } from '../../domain/target/target.ts';
+import type { Target } from '../../domain/task/target.ts';
 import type { OccurrenceLock } from '../../redis/lock.ts';
 import { type Database, inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import {
@@ -36,7 +36,7 @@ export type ClaimingOptions = {
    */
   snapshots: LRUCache<number, TaskSnapshot>;
   /** Does for a target what can be done before it is called again. */
-  prepare: (target: HttpTarget) => void;
+  prepare: (target: Target) => void;
   /** Counts what became of occurrences. */
   onClaims: (outcome: 'won' | 'denied' | 'taken' | 'queued' | 'overlap' | 'stale', count: number) => void;
   /** The last occurrences of these tasks are written down. */

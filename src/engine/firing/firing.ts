@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
 import type { RunIds } from '../../domain/run/ids.ts';
-import type { HttpTarget } from '../../domain/target/target.ts';
+import type { Target } from '../../domain/task/target.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { OccurrenceLock } from '../../redis/lock.ts';
 import type { Database } from '../../store/postgres/database.ts';
@@ -40,7 +40,7 @@ export type FiringOptions = Pick<ClaimingOptions, 'onExhausted' | 'onReplaced' |
   maxConcurrent: number;
   turns: Turns;
   /** Does for a target what can be done before it is called. */
-  prepare: (target: HttpTarget) => void;
+  prepare: (target: Target) => void;
   onClaims: ClaimingOptions['onClaims'] & SchedulerOptions['onClaims'];
 };
 

@@ -2,6 +2,7 @@
 
 import { judgeBefore } from '../../domain/hooks/before-hook.ts';
 import { formatInstant } from '../../domain/input/instant.ts';
+import type { Registry } from '../../executors/registry.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 import { type CheckEnd, type DueCheck, endChecks, takeChecks } from '../../store/runs/checks.ts';
 import { hookAttempt } from './hook-attempt.ts';
@@ -9,6 +10,7 @@ import type { HookWork, PutBackCause } from './hook-calls.ts';
 
 export type ChecksOptions = {
   db: Queryable;
+  hookTarget: Registry['hookTarget'];
   /** How a check ended: passed, skipped or failed. */
   onChecked: (outcome: string) => void;
   /** Runs were skipped. */
@@ -21,7 +23,13 @@ export type ChecksOptions = {
 const pauses: Record<PutBackCause, number> = { shutdown: 0, deferred: 0, busy: 500, slow: 500 };
 
 /** Two replicas ask about the same run only where the first does not come to write down the answer. */
-export function beforeChecks({ db, onChecked, onSkipped, onWaiting }: ChecksOptions): HookWork<DueCheck, CheckEnd> {
+export function beforeChecks({
+  db,
+  hookTarget,
+  onChecked,
+  onSkipped,
+  onWaiting,
+}: ChecksOptions): HookWork<DueCheck, CheckEnd> {
   return {
     name: 'checks',
     bounds: { total: 256, perOrigin: 64, perSlowOrigin: 64, slowMs: 0 },
@@ -29,18 +37,23 @@ export function beforeChecks({ db, onChecked, onSkipped, onWaiting }: ChecksOpti
     call({ taskId, runId, scheduledFor, trigger, hook, signing }) {
       return (
         hook &&
-        hookAttempt(hook, {
-          taskId,
-          runId,
-          scheduledFor,
-          trigger,
-          attempt: 1,
-          signing,
-          // Not the run's own id: a target that knows both calls by it would take the second for a repetition.
-          messageId: `${runId}-before`,
-          contentType: 'application/json',
-          body: { taskId, runId, scheduledFor: formatInstant(scheduledFor), trigger },
-        })
+        hookAttempt(
+          hook,
+          hookTarget(hook, {
+            contentType: 'application/json',
+            body: { taskId, runId, scheduledFor: formatInstant(scheduledFor), trigger },
+          }),
+          {
+            taskId,
+            runId,
+            scheduledFor,
+            trigger,
+            attempt: 1,
+            signing,
+            // Not the run's own id: a target that knows both calls by it would take the second for a repetition.
+            messageId: `${runId}-before`,
+          },
+        )
       );
     },
     answered({ runId, until, hook }, outcome) {

@@ -2,6 +2,7 @@
 
 import { cloudEventType, missEvent, runEvent } from '../../domain/hooks/cloud-event.ts';
 import { judgeDelivery, pauseBeforeRedelivery } from '../../domain/hooks/redelivery.ts';
+import type { Registry } from '../../executors/registry.ts';
 import type { Logger } from '../../observability/log.ts';
 import { type DeliveryEnd, type DueDelivery, endDeliveries, takeDeliveries } from '../../store/events/deliveries.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
@@ -12,6 +13,7 @@ export type DelivererOptions = {
   db: Queryable;
   log: Logger;
   random: () => number;
+  hookTarget: Registry['hookTarget'];
   /** How a call ended: delivered, retried or dropped. */
   onCalled: (hook: string, outcome: string) => void;
 };
@@ -20,7 +22,7 @@ const busyPauseMs = 200;
 
 /** At least once, in no order that is promised. */
 export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery, DeliveryEnd> {
-  const { db, log, random, onCalled } = options;
+  const { db, log, random, hookTarget, onCalled } = options;
 
   function dropped(row: DueDelivery, attempts: number, error: string): DeliveryEnd {
     const { id, until, attempt, hook, runId, taskId } = row;
@@ -36,7 +38,8 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
     take: (limit, now) => takeDeliveries(db, limit, now),
     call({ id, hook, taskId, call, signing, runId, run, data, attempt, createdAt }) {
       if (taskId === null || call === null || (runId !== null && run === null)) return null;
-      return hookAttempt(call, {
+      const body = run ? runEvent(id, hook, taskId, run, createdAt) : missEvent(id, taskId, data ?? {}, createdAt);
+      return hookAttempt(call, hookTarget(call, { contentType: cloudEventType, body }), {
         taskId,
         runId: run?.id ?? '',
         scheduledFor: run?.scheduledFor ?? createdAt,
@@ -44,8 +47,6 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
         attempt: attempt + 1,
         messageId: id,
         signing,
-        contentType: cloudEventType,
-        body: run ? runEvent(id, hook, taskId, run, createdAt) : missEvent(id, taskId, data ?? {}, createdAt),
       });
     },
     answered(row, outcome, now) {

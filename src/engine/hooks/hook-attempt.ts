@@ -2,29 +2,20 @@
 
 import { parseDuration } from '../../domain/input/duration.ts';
 import type { Hook } from '../../domain/task/policies.ts';
+import type { Target } from '../../domain/task/target.ts';
 import type { Attempt } from '../../executors/executor.ts';
 
-/** What is sent, and what it is about. */
-export type HookMessage = Pick<Attempt, 'taskId' | 'runId' | 'scheduledFor' | 'trigger' | 'attempt' | 'signing'> & {
+/** What the call is about. */
+export type HookSubject = Pick<Attempt, 'taskId' | 'runId' | 'scheduledFor' | 'trigger' | 'attempt' | 'signing'> & {
   /** The same at every try. */
   messageId: string;
-  contentType: string;
-  body: object;
 };
 
-/** Neither a template nor a fallback: a hook is called as it stands. */
-export function hookAttempt({ url, headers, timeout }: Hook, message: HookMessage): Attempt {
-  const { contentType, body, ...about } = message;
+/** Neither a template nor a fallback: a hook is called as it stands. `target` sends its message. */
+export function hookAttempt({ timeout }: Hook, target: Target, about: HookSubject): Attempt {
   return {
     ...about,
-    target: {
-      type: 'http',
-      method: 'POST',
-      url,
-      headers: { ...headers, 'content-type': contentType },
-      body,
-      successStatus: ['2xx'],
-    },
+    target,
     timeoutMs: parseDuration(timeout) ?? 0,
     fallback: null,
     about: null,

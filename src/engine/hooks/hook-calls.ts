@@ -1,7 +1,8 @@
 /** Calls hooks: takes what is due, makes the calls within bounds of their own, writes down what came of them. */
 
 import type { Clock } from '../../clock.ts';
-import type { Attempt, Executor, Outcome } from '../../executors/executor.ts';
+import type { Attempt, Outcome } from '../../executors/executor.ts';
+import type { Registry } from '../../executors/registry.ts';
 import type { Logger } from '../../observability/log.ts';
 import { isBadData } from '../../store/postgres/failure.ts';
 import { type CallSlotsOptions, createCallSlots } from '../attempts/call-slots.ts';
@@ -36,7 +37,7 @@ export type HookCallsOptions = {
   time: DatabaseTime;
   log: Logger;
   lease: Pick<Lease, 'held'>;
-  execute: Executor;
+  executors: Pick<Registry, 'start' | 'groupOf' | 'hookTarget'>;
 };
 
 const pollMs = 1_000;
@@ -45,7 +46,7 @@ const farewellMs = 1_000;
 
 /** Starts the loop. To be woken when something is due; stopping it puts back what is under way. */
 export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: HookCallsOptions): Loop {
-  const { clock, time, log, lease, execute } = options;
+  const { clock, time, log, lease, executors } = options;
   const slots = createCallSlots({ monotonic: clock.monotonic, ...work.bounds });
   const cancels = new Set<() => void>();
   const ends: End[] = [];
@@ -67,11 +68,11 @@ export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: Hook
   function start(row: Row): void {
     const attempt = work.call(row);
     if (attempt === null) return void ends.push(work.answered(row, null, time.now()));
-    const { origin } = new URL(attempt.target.url);
-    const refusal = slots.refusal(origin);
+    const group = executors.groupOf(attempt.target);
+    const refusal = slots.refusal(group);
     if (refusal !== null) return void ends.push(work.putBack(row, refusal, time.now(), 0));
-    const leave = slots.enter(origin);
-    const { outcome, cancel } = execute(attempt);
+    const leave = slots.enter(group);
+    const { outcome, cancel } = executors.start(attempt);
     cancels.add(cancel);
     void outcome.then((outcome) => {
       leave();

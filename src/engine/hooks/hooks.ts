@@ -20,13 +20,15 @@ export type HooksOptions = HookCallsOptions & {
  */
 export function startHooks(options: HooksOptions): [name: string, loop: Loop][] {
   const { db, log, random, metrics, onWaiting } = options;
+  const { hookTarget } = options.executors;
   const checks = beforeChecks({
     db,
+    hookTarget,
     onChecked: (outcome) => metrics.hookCalled('before', outcome),
     onSkipped: (count) => metrics.skipped('before_hook', count),
     onWaiting,
   });
-  const deliveries = hookDeliveries({ db, log, random, onCalled: metrics.hookCalled });
+  const deliveries = hookDeliveries({ db, log, random, hookTarget, onCalled: metrics.hookCalled });
   return [
     [checks.name, startHookCalls(checks, options)],
     [deliveries.name, startHookCalls(deliveries, options)],

@@ -5,7 +5,7 @@
 
 import type { LRUCache } from 'lru-cache';
 import { isZoned } from '../../domain/schedule/schedule.ts';
-import type { HttpTarget } from '../../domain/target/target.ts';
+import type { Target } from '../../domain/task/target.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 import { readSnapshots, type TaskSnapshot } from '../../store/runs/claims.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
@@ -22,7 +22,7 @@ export type PrefetcherOptions = {
   isOwn: Partition['isOwn'];
   lease: Pick<Lease, 'held'>;
   /** Does for a target what can be done before it is called. */
-  prepare: (target: HttpTarget) => void;
+  prepare: (target: Target) => void;
 };
 
 const everyMs = 400;

@@ -4,8 +4,6 @@ import { createHmac } from 'node:crypto';
 import type { Clock, Timer } from '../../clock.ts';
 import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
 import { createInstantFormat } from '../../domain/input/instant.ts';
-import type { ProxyChoice } from '../../domain/target/proxy.ts';
-import type { HttpTarget } from '../../domain/target/target.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from '../executor.ts';
 import { createJudge } from './answer/judging.ts';
 import { startCall } from './call.ts';
@@ -18,6 +16,8 @@ import { brokenOutcome, cancelledOutcome, nothingReceived, type Received } from 
 import { followRedirects, type StartHop } from './redirects.ts';
 import { buildRequest, createSpanIds, type PreparedTarget, prepareTarget, type Sender } from './request.ts';
 import { createRouter, type Route } from './route.ts';
+import type { ProxyChoice } from './target/proxy.ts';
+import type { HttpTarget } from './target/target.ts';
 
 export type HttpExecutorOptions = {
   clock: Clock;
@@ -49,7 +49,7 @@ export type HttpExecutorOptions = {
 
 export type HttpExecutor = {
   /** Without an AbortSignal, which would make a call half as dear again (measured). */
-  execute: Executor;
+  execute: Executor<HttpTarget>;
   /**
    * Does ahead what is the same for every call of a target, and keeps it as long as the target; nothing where its URL
    * is none.
@@ -171,7 +171,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
         : start(target, attempt, sender, deadline, report);
   }
 
-  function execute(attempt: Attempt): StartedAttempt {
+  function execute(attempt: Attempt<HttpTarget>): StartedAttempt {
     const call: Call = { place: -1, cancel: () => {} };
     let isDeferred = false;
     const outcome = new Promise<Outcome>((resolve) => {

@@ -1,9 +1,9 @@
 /** Which proxy settings choose for a URL: one for all, or as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
 
 import { isIP } from 'node:net';
-import { faultInProxy, type ProxyChoice, readProxy } from '../../domain/target/proxy.ts';
 import { ok, type Result } from '../../errors.ts';
 import { type AddressRules, compileAddressRules, parseAddressRules } from './filter/address-rules.ts';
+import { faultInProxy, type ProxyChoice, readProxy } from './target/proxy.ts';
 
 /** The URL of a proxy, or what is wrong with it, which repeats nothing of it. */
 export function parseProxy(text: string): Result<string, string[]> {

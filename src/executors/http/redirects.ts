@@ -1,11 +1,11 @@
 /** Follows redirects: one attempt, as many calls, one deadline. */
 
-import { isCredential } from '../../domain/target/credentials.ts';
-import { longestUrl } from '../../domain/target/target.ts';
 import type { Outcome } from '../executor.ts';
 import { isRedirect, lostOutcome, type Received } from './outcome.ts';
 import type { PreparedTarget } from './request.ts';
 import { type Router, routeHeaders } from './route.ts';
+import { isCredential } from './target/credentials.ts';
+import { longestUrl } from './target/target.ts';
 
 /** One call of an attempt. */
 type Hop = {

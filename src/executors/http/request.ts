@@ -1,12 +1,12 @@
 /** What a target is sent: the request line, headers and body of one attempt. */
 
 import { traceOfRun } from '../../domain/run/trace.ts';
-import { defaultContentType, describesIn, encodeBody } from '../../domain/target/body.ts';
-import { type SuccessTest, successTest } from '../../domain/target/success.ts';
-import type { HttpMethod, HttpTarget } from '../../domain/target/target.ts';
 import type { Attempt } from '../executor.ts';
 import { type Route, type Router, routeHeaders } from './route.ts';
 import type { Signer } from './signature.ts';
+import { defaultContentType, describesIn, encodeBody } from './target/body.ts';
+import { type SuccessTest, successTest } from './target/success.ts';
+import type { HttpMethod, HttpTarget } from './target/target.ts';
 
 /** All that is the same for every call of one target. */
 export type PreparedTarget = {

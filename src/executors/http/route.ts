@@ -1,8 +1,8 @@
 /** How a URL is reached: over which connections, through which proxy, with whose certificates. */
 
-import { type ProxyAddress, type ProxyChoice, proxyName, readProxy } from '../../domain/target/proxy.ts';
-import type { HttpTarget } from '../../domain/target/target.ts';
-import type { TargetTls } from '../../domain/target/tls.ts';
+import { type ProxyAddress, type ProxyChoice, proxyName, readProxy } from './target/proxy.ts';
+import type { HttpTarget } from './target/target.ts';
+import type { TargetTls } from './target/tls.ts';
 
 /** The way to one URL. */
 export type Route = {

@@ -3,9 +3,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Clock } from '../../clock.ts';
-import type { HttpTarget } from '../../domain/target/target.ts';
 import type { Attempt } from '../executor.ts';
 import type { HttpExecutor } from './executor.ts';
+import type { HttpTarget } from './target/target.ts';
 
 export type WarmUpOptions = {
   clock: Clock;
@@ -56,7 +56,7 @@ export async function warmUp({ clock, executor, newId }: WarmUpOptions): Promise
   }
 }
 
-function attemptOn(target: HttpTarget, id: string, now: number): Attempt {
+function attemptOn(target: HttpTarget, id: string, now: number): Attempt<HttpTarget> {
   return {
     ...{ taskId: id, runId: id, attempt: 1, scheduledFor: now, trigger: 'schedule', target, timeoutMs: longestMs },
     ...{ fallback: null, about: null, acceptsLater: false, atMostOnce: false, token: null, effectiveDueAt: now },

@@ -2,12 +2,13 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { closedFields } from '../../domain/input/closed-fields.ts';
 import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { parseInstant } from '../../domain/input/instant.ts';
 import type { RunOrigin } from '../../domain/run/run.ts';
 import { readTraceparent } from '../../domain/run/trace.ts';
 import { unprocessable } from '../problems.ts';
-import { closedFields, instant } from '../schemas/parts.ts';
+import { instant } from '../schemas/parts.ts';
 
 /** The caller's word for what made it ask: printable characters. */
 export const triggerSource = {

@@ -51,7 +51,8 @@ function countsOf(schema: unknown): unknown {
   const given = schema as Record<string, unknown>;
   const counts: Record<string, unknown> = {};
   for (const name of ['$id', '$ref', 'maxItems', 'maxProperties']) if (name in given) counts[name] = given[name];
-  for (const name of ['items', 'additionalProperties', 'anyOf', 'oneOf', 'allOf'])
+  if ('if' in given) counts.if = given.if;
+  for (const name of ['items', 'additionalProperties', 'anyOf', 'oneOf', 'allOf', 'then', 'else'])
     if (typeof given[name] === 'object') counts[name] = countsOf(given[name]);
   if (typeof given.items === 'object') counts.maxItems ??= mostItems;
   if (typeof given.properties === 'object' && given.properties !== null) {
@@ -65,7 +66,9 @@ function countsOf(schema: unknown): unknown {
 function checkWith(validate: ValidateFunction): FormCheck {
   return (value) => {
     if (validate(value)) return [];
-    const found = (validate.errors ?? []).slice(0, mostFound).map(fieldErrorOf);
+    // That of `if` says only that its `then` or `else` has faults, which are told themselves.
+    const faults = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'if');
+    const found = faults.slice(0, mostFound).map(fieldErrorOf);
     const seen = new Set<string>();
     return found
       .filter(({ pointer, detail }) => !seen.has(pointer + detail) && seen.add(pointer + detail))

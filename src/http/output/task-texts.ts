@@ -5,10 +5,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Role } from '../../domain/role.ts';
 import { nextOccurrence, type Timing } from '../../domain/schedule/occurrence.ts';
-import type { Calendar } from '../../domain/schedule/zones/calendar.ts';
 import type { ListedTask } from '../../store/tasks/pages.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import { roleAllows } from '../auth/actor.ts';
+import type { HttpContext } from '../context.ts';
 import { changingView, definitionView, timingOfActive } from './views.ts';
 import { writeAnswer } from './write-answer.ts';
 
@@ -34,7 +34,7 @@ export type TaskTexts = {
 /** In characters, which take a byte each where they are ASCII. */
 const mostKept = 8 * 1024 * 1024;
 
-export function createTaskTexts(calendar: Calendar): TaskTexts {
+export function createTaskTexts({ calendar, targets }: Pick<HttpContext, 'calendar' | 'targets'>): TaskTexts {
   const kept = new LRUCache<number, Kept>({ maxSize: mostKept, sizeCalculation: ({ text }) => text.length });
   // Those who may change a task see more of it.
   const keyOf = (uid: number, role: Role) => 2 * uid + Number(roleAllows(role, 'admin'));
@@ -52,7 +52,7 @@ export function createTaskTexts(calendar: Calendar): TaskTexts {
       return found !== null && isOld(found, now);
     },
     keep(task, role) {
-      const text = writeAnswer(definitionView(task, role)).slice(0, -1);
+      const text = writeAnswer(definitionView(task, role, targets)).slice(0, -1);
       const next = { from: Number.POSITIVE_INFINITY, at: null };
       kept.set(keyOf(task.uid, role), { version: task.version, text, timing: timingOfActive(task, calendar), next });
     },

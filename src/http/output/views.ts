@@ -1,12 +1,13 @@
 /** Stored things as the contract shows them. */
 
 import { formatInstant } from '../../domain/input/instant.ts';
+import { alreadyJson } from '../../domain/input/json-text.ts';
 import type { Role } from '../../domain/role.ts';
 import { nextOccurrence, occurrencesAfter, type Timing } from '../../domain/schedule/occurrence.ts';
 import type { Calendar } from '../../domain/schedule/zones/calendar.ts';
-import { hideSigning, maskCredentials } from '../../domain/target/credentials.ts';
-import type { HttpTarget } from '../../domain/target/target.ts';
-import { type TaskDefinition, timingOf } from '../../domain/task/task.ts';
+import { hideSigning, redactDefinition } from '../../domain/task/credentials.ts';
+import type { Targets } from '../../domain/task/target.ts';
+import { timingOf } from '../../domain/task/task.ts';
 import { secondsPerPriority } from '../../store/runs/claims.ts';
 import type { LastRun, Run } from '../../store/runs/history.ts';
 import type { ListedTask } from '../../store/tasks/pages.ts';
@@ -14,7 +15,6 @@ import type { Task } from '../../store/tasks/row.ts';
 import { inTurns } from '../../turns.ts';
 import { roleAllows } from '../auth/actor.ts';
 import type { HttpContext } from '../context.ts';
-import { alreadyJson } from './write-answer.ts';
 
 /** When a task fires next after `now` (epoch milliseconds); null when it does not. */
 function nextRunAt(task: Task, now: number, calendar: Calendar): number | null {
@@ -46,21 +46,31 @@ function runsLeft({ definition, claimed }: Task): number {
 }
 
 /** A task as somebody of this role may see it: only those who may change it see the credentials in its headers. */
-export function taskView(task: Task, lastRun: LastRun | undefined, now: number, calendar: Calendar, role: Role) {
+export function taskView(
+  task: Task,
+  lastRun: LastRun | undefined,
+  now: number,
+  { calendar, targets }: Pick<HttpContext, 'calendar' | 'targets'>,
+  role: Role,
+) {
   const last = lastRun && {
     ...{ id: lastRun.id, status: lastRun.status },
     ...{ scheduledFor: lastRun.scheduledFor.getTime(), finishedAt: lastRun.finishedAt?.getTime() ?? null },
   };
-  return { ...definitionView(task, role), ...changingView(nextRunAt(task, now, calendar), last ?? null) };
+  return { ...definitionView(task, role, targets), ...changingView(nextRunAt(task, now, calendar), last ?? null) };
 }
 
 /** What changes with the version of a task alone. */
-export function definitionView(task: Task, role: Role) {
-  const definition = (roleAllows(role, 'admin') ? hideSigning : maskCredentials)(task.definition);
+export function definitionView(task: Task, role: Role, targets: Targets) {
+  const definition = roleAllows(role, 'admin')
+    ? hideSigning(task.definition)
+    : redactDefinition(task.definition, targets);
+  const { target, fallback } = definition;
   return {
     id: task.id,
     ...definition,
-    ...asWritten(definition),
+    target: targets.asShown(target),
+    fallback: fallback && targets.asShown(fallback),
     version: task.version,
     createdAt: formatInstant(task.createdAt),
     updatedAt: formatInstant(task.updatedAt),
@@ -76,18 +86,6 @@ export function changingView(next: number | null, lastRun: ListedTask['lastRun']
       finishedAt: lastRun.finishedAt === null ? null : formatInstant(lastRun.finishedAt),
     },
   };
-}
-
-/** The targets of a definition whose bodies JavaScript would write otherwise than they were written. */
-function asWritten({ target, fallback }: Pick<TaskDefinition, 'target' | 'fallback'>) {
-  return {
-    ...(target.bodyText !== undefined && { target: targetView(target) }),
-    ...(fallback?.bodyText !== undefined && { fallback: targetView(fallback) }),
-  };
-}
-
-function targetView({ bodyText, ...target }: HttpTarget) {
-  return { ...target, body: alreadyJson(bodyText as string) };
 }
 
 export function runView(run: Run) {

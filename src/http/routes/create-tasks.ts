@@ -15,16 +15,16 @@ import type { Validation } from '../input/validation.ts';
 import { creationOf, newTask, sendCreation, taskExists } from '../new-task.ts';
 import { taskView } from '../output/views.ts';
 import { invalidField, ProblemError, problemOf } from '../problems.ts';
-import { closed, NewTaskInput } from '../schemas/schemas.ts';
+import { closed } from '../schemas/schemas.ts';
 
 /** As many as a single task may have bytes. */
 const mostItemCharacters = 256 * 1024;
 
 export function createTaskRoutes(app: App, context: HttpContext, validation: Validation): void {
-  const { database, calendar, now, turns } = context;
+  const { database, now, turns } = context;
   const db = database.pool;
   const insertTask = createTaskInserts(db);
-  const checkNewTask = validation.body(NewTaskInput);
+  const checkNewTask = validation.body(Type.Ref('NewTaskInput#'));
 
   /** What is to be stored for one item of a batch, or why it cannot be. */
   function readItem(request: FastifyRequest, item: unknown, warnings: Warning[]): NewTask | ProblemError {
@@ -131,7 +131,7 @@ export function createTaskRoutes(app: App, context: HttpContext, validation: Val
         await turns.take();
         const task = item instanceof ProblemError ? null : stored[place++];
         if (task) {
-          const view = taskView(task, undefined, at, calendar, request.actor.role);
+          const view = taskView(task, undefined, at, context, request.actor.role);
           answers.push({ status: 201, task: { ...view, warnings } });
         } else {
           const problem = problemOf(item instanceof ProblemError ? item : taskExists(item.id), request);

@@ -34,13 +34,13 @@ type StopBody = { cancel?: 'none' | 'pending' | 'all'; triggerSource?: string | 
 
 /** `leave` gives back the place of a request that only waits from now on. */
 export function taskActionRoutes(app: App, context: HttpContext, leave: (request: IncomingMessage) => void): void {
-  const { database, calendar, now } = context;
+  const { database, now } = context;
   const db = database.pool;
 
   async function view(task: Task, reply: FastifyReply) {
     const last = await lastRuns(db, [task.uid]);
     reply.header('etag', etagOf(task));
-    return taskView(task, last.get(task.uid), now(), calendar, reply.request.actor.role);
+    return taskView(task, last.get(task.uid), now(), context, reply.request.actor.role);
   }
 
   app.post(

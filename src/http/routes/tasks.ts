@@ -33,11 +33,11 @@ const readAtOnce = 16;
 export function taskRoutes(app: App, context: HttpContext, validation: Validation): void {
   const { database, calendar, now, turns } = context;
   const db = database.pool;
-  const texts = createTaskTexts(calendar);
+  const texts = createTaskTexts(context);
 
   async function view(task: Task, { actor }: FastifyRequest) {
     const last = await lastRuns(db, [task.uid]);
-    return taskView(task, last.get(task.uid), now(), calendar, actor.role);
+    return taskView(task, last.get(task.uid), now(), context, actor.role);
   }
 
   /** Waits for claims that did not see that these tasks were deleted, then cancels what waits of them. */

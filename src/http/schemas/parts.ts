@@ -4,20 +4,15 @@
  */
 
 import { type TSchema, Type } from 'typebox';
+import { nullable } from '../../domain/input/closed-fields.ts';
 import { durationPattern } from '../../domain/input/duration.ts';
 
 /** A closed object: a field that is not listed is refused. */
 export const closed = (properties: Record<string, TSchema>, options: object = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options });
 
-/** `null` stands for absent. */
-const nullable = (schema: object) => {
-  // A schema without a type takes null as it is.
-  if (!('type' in schema) && !('enum' in schema)) return Type.Unsafe(schema);
-  const { type = [], enum: values, ...rest } = schema as { type?: string | string[]; enum?: unknown[] };
-  return Type.Unsafe(values ? { enum: [...values, null], ...rest } : { type: [type, 'null'].flat(), ...rest });
-};
-export const optional = (schema: object) => Type.Optional(nullable(schema));
+/** A member that may be absent or null. */
+export const optional = (schema: object) => Type.Optional(Type.Unsafe(nullable(schema)));
 export const choice = (values: readonly string[], more: object = {}) =>
   Type.Unsafe<string>({ enum: [...values], ...more });
 
@@ -48,11 +43,3 @@ export const text = (maxLength: number, more: object = {}) => ({
 export const shown = (schema: object) => Type.Unsafe(schema);
 export const shownInstant = shown({ type: 'string', format: 'date-time' });
 export const shownInstantOrNull = shown({ type: ['string', 'null'], format: 'date-time' });
-
-/** A closed object whose members may all be absent, or null. */
-export const closedFields = (fields: Record<string, object>, more: object) => ({
-  type: 'object',
-  properties: Object.fromEntries(Object.entries(fields).map(([name, schema]) => [name, nullable(schema)])),
-  additionalProperties: false,
-  ...more,
-});

@@ -1,9 +1,10 @@
 /** The shapes of limits, hooks, long work and fallback, as JSON Schema. */
 
 import { Type } from 'typebox';
-import { longestUrl, mostHeaders } from '../../domain/target/target.ts';
+import { closedFields } from '../../domain/input/closed-fields.ts';
 import { hookErrors } from '../../domain/task/policies.ts';
-import { closedFields, duration, optional, shown } from './parts.ts';
+import type { HookSchema, TargetSchemas } from '../../domain/task/target.ts';
+import { duration, optional, shown } from './parts.ts';
 
 const key = {
   type: 'string',
@@ -11,23 +12,36 @@ const key = {
   patternHint:
     'must be 1 to 128 letters, digits, dots, colons, slashes, underscores or hyphens, the first a letter or digit',
 };
-const hookFields = {
-  url: { type: 'string', minLength: 1, maxLength: longestUrl },
-  headers: { type: 'object', maxProperties: mostHeaders, additionalProperties: { type: 'string', maxLength: 8_192 } },
-  timeout: duration,
-};
-/** A URL alone, or an object with it. */
-const hook = (named: string, fields: Record<string, object>, description: string) => ({
-  named,
-  ...closedFields(fields, {}),
-  type: ['string', 'object'],
-  minLength: 1,
-  maxLength: longestUrl,
-  description,
-});
+/** What a client may send of hooks. */
+function hookInputs({ text, fields }: HookSchema) {
+  const hookFields = { ...fields, timeout: duration };
+  const hook = (named: string, members: Record<string, object>, description: string) => ({
+    named,
+    ...closedFields(members, {}),
+    type: ['string', 'object'],
+    ...text,
+    description,
+  });
+  return optional(
+    closedFields(
+      {
+        before: hook(
+          'BeforeHookInput',
+          { ...hookFields, onError: { named: 'HookErrorPolicy', enum: [...hookErrors] } },
+          'Asked before the first attempt: 2xx goes on, 409 and 412 skip the run, for anything else see `onError`.',
+        ),
+        onSuccess: hook('HookInput', hookFields, 'Called when a run has succeeded.'),
+        onFailure: hook('HookInput', hookFields, 'Called when a run has failed, timed out or been lost.'),
+        onRecovery: hook('HookInput', hookFields, 'Called at the first success after a failure.'),
+        onMissed: hook('HookInput', hookFields, 'Called when occurrences were missed.'),
+      },
+      { named: 'HooksInput', description: 'HTTP calls about runs, as CloudEvents, repeated until they succeed.' },
+    ),
+  );
+}
 
 /** What of these a client may send. */
-export const policyFields = {
+export const policyFields = ({ hooks }: TargetSchemas) => ({
   maxConcurrency: optional({
     type: 'integer',
     minimum: 1,
@@ -52,22 +66,7 @@ export const policyFields = {
       },
     ),
   ),
-  hooks: optional(
-    closedFields(
-      {
-        before: hook(
-          'BeforeHookInput',
-          { ...hookFields, onError: { named: 'HookErrorPolicy', enum: [...hookErrors] } },
-          'Asked before the first attempt: 2xx goes on, 409 and 412 skip the run, for anything else see `onError`.',
-        ),
-        onSuccess: hook('HookInput', hookFields, 'Called when a run has succeeded.'),
-        onFailure: hook('HookInput', hookFields, 'Called when a run has failed, timed out or been lost.'),
-        onRecovery: hook('HookInput', hookFields, 'Called at the first success after a failure.'),
-        onMissed: hook('HookInput', hookFields, 'Called when occurrences were missed.'),
-      },
-      { named: 'HooksInput', description: 'HTTP calls about runs, as CloudEvents, repeated until they succeed.' },
-    ),
-  ),
+  hooks: hookInputs(hooks),
   heartbeatTimeout: optional({
     ...duration,
     description:
@@ -97,39 +96,42 @@ export const policyFields = {
       },
     ),
   ),
-};
+});
 
 const orNull = (named: string, description: string, properties: Record<string, object>) =>
   shown({ named, type: ['object', 'null'], properties, description });
-const shownHook = {
-  named: 'Hook',
-  type: ['object', 'null'],
-  properties: { url: { type: 'string' }, timeout: { type: 'string' } },
-};
 
 /** How they are shown. */
-export const shownPolicies = {
-  maxConcurrency: shown({ type: ['integer', 'null'] }),
-  concurrency: orNull('Concurrency', 'See TaskInput.', { key: { type: 'string' }, limit: { type: 'integer' } }),
-  rate: orNull('Rate', 'See TaskInput.', {
-    key: { type: 'string' },
-    limit: { type: 'integer' },
-    period: { type: 'string' },
-  }),
-  hooks: orNull('Hooks', 'See TaskInput.', {
-    before: shownHook,
-    onSuccess: shownHook,
-    onFailure: shownHook,
-    onRecovery: shownHook,
-    onMissed: shownHook,
-  }),
-  heartbeatTimeout: shown({ type: ['string', 'null'] }),
-  fallback: shown({
+export function shownPolicies({ targets, hooks }: TargetSchemas) {
+  const hook = {
+    named: 'Hook',
     type: ['object', 'null'],
-    description: 'As `target`.',
-    shownAs: { oneOf: [{ $ref: '#/components/schemas/HttpTarget' }, { type: 'null' }] },
-  }),
-  signing: orNull('Signing', 'Its secret is always `••••••`; sent back, that means unchanged.', {
-    secret: { type: 'string' },
-  }),
-};
+    properties: { ...hooks.shown, timeout: { type: 'string' } },
+  };
+  const components = [...targets.values()].map((each) => ({ $ref: `#/components/schemas/${each.shown.named}` }));
+  return {
+    maxConcurrency: shown({ type: ['integer', 'null'] }),
+    concurrency: orNull('Concurrency', 'See TaskInput.', { key: { type: 'string' }, limit: { type: 'integer' } }),
+    rate: orNull('Rate', 'See TaskInput.', {
+      key: { type: 'string' },
+      limit: { type: 'integer' },
+      period: { type: 'string' },
+    }),
+    hooks: orNull('Hooks', 'See TaskInput.', {
+      before: hook,
+      onSuccess: hook,
+      onFailure: hook,
+      onRecovery: hook,
+      onMissed: hook,
+    }),
+    heartbeatTimeout: shown({ type: ['string', 'null'] }),
+    fallback: shown({
+      type: ['object', 'null'],
+      description: 'As `target`.',
+      shownAs: { oneOf: [...components, { type: 'null' }] },
+    }),
+    signing: orNull('Signing', 'Its secret is always `••••••`; sent back, that means unchanged.', {
+      secret: { type: 'string' },
+    }),
+  };
+}

@@ -1,15 +1,15 @@
 /** The shapes of what goes in and out, as JSON Schema: what is validated, and what the OpenAPI document shows. */
 
-import { Type } from 'typebox';
+import { type TSchema, Type } from 'typebox';
+import { closedFields } from '../../domain/input/closed-fields.ts';
 import { errorKinds, runStatuses, triggers } from '../../domain/run/run.ts';
-import { httpMethods, longestUrl, mostHeaders, mostSuccessStatuses } from '../../domain/target/target.ts';
 import { taskStatuses } from '../../domain/task/states.ts';
+import type { TargetSchemas } from '../../domain/task/target.ts';
 import { backoffs, misfirePolicies, overlaps, retryKinds } from '../../domain/task/task.ts';
 import { TriggerInput } from '../input/trigger-input.ts';
 import {
   choice,
   closed,
-  closedFields,
   duration,
   instant,
   optional,
@@ -21,39 +21,7 @@ import {
 } from './parts.ts';
 import { policyFields, shownPolicies } from './policies.ts';
 import { ScheduleInput, shownSchedule, warningList } from './schedules.ts';
-import { targetFields } from './target-fields.ts';
-
-const TargetInput = Type.Unsafe({
-  $id: 'TargetInput',
-  named: 'HttpTargetInput',
-  description: 'What a run calls; a string is the URL of a POST.',
-  type: ['string', 'object'],
-  maxLength: longestUrl,
-  required: ['url'],
-  properties: {
-    type: { const: 'http' },
-    method: { named: 'HttpMethod', enum: [...httpMethods] },
-    url: { type: 'string', minLength: 1, maxLength: longestUrl },
-    headers: { type: 'object', maxProperties: mostHeaders, additionalProperties: { type: 'string', maxLength: 8_192 } },
-    body: { description: 'Any JSON value; the run describes itself when absent.' },
-    successStatus: {
-      type: 'array',
-      minItems: 1,
-      maxItems: mostSuccessStatuses,
-      items: {
-        type: 'string',
-        pattern: '^([1-5]xx|[1-5][0-9]{2})$',
-        patternHint: 'must be a class such as "2xx" or a code such as "204"',
-      },
-    },
-    ...targetFields,
-    template: {
-      type: 'boolean',
-      description: 'Fill in `{{ scheduledFor }}`, `{{ attempt }}`, `{{ task.labels.x }}` … in url, headers and body.',
-    },
-  },
-  additionalProperties: false,
-});
+import { shownTarget, targetInput } from './targets.ts';
 
 const retryFields = {
   maxAttempts: { type: 'integer', minimum: 1, maximum: 100 },
@@ -70,7 +38,7 @@ const misfireFields = {
   grace: duration,
   limit: { type: 'integer', minimum: 1, maximum: 10_000 },
 };
-const taskInputFields = {
+const taskInputFields = (targets: TargetSchemas) => ({
   name: optional(text(256, { minLength: 1, description: 'Display only; the id when absent.' })),
   description: optional(text(4_096)),
   labels: optional({
@@ -109,87 +77,81 @@ const taskInputFields = {
   }),
   template: optional({ type: 'boolean', description: 'Short for `template` in target and fallback.' }),
   warnings: optional({ type: 'array', description: 'Left aside: an answer to a write may be sent back.' }),
-  ...policyFields,
-};
+  ...policyFields(targets),
+});
 
 /** Where fields belong that are sent at the top of a task. */
 const within = (place: string, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, `${place}.${name}`]));
-const misplaced = {
+const misplaced = ({ targets }: TargetSchemas) => ({
   ...within('retry', Object.keys(retryFields)),
   ...within('misfire', Object.keys(misfireFields)),
-  ...within('target', ['url', 'method', 'headers', 'body', 'successStatus']),
+  ...within(
+    'target',
+    [...targets.values()].flatMap((each) => each.misplaced),
+  ),
   ...within('schedule', ['cron', 'timezone', 'every', 'anchor', 'at', 'delay', 'manual']),
-};
+});
 
-export const TaskInput = closed(taskInputFields, { $id: 'TaskInput', misplaced });
-export const NewTaskInput = closed({ id: optional(taskId), ...taskInputFields }, { $id: 'NewTaskInput', misplaced });
+const TaskInput = (targets: TargetSchemas) =>
+  closed(taskInputFields(targets), { $id: 'TaskInput', misplaced: misplaced(targets) });
+const NewTaskInput = (targets: TargetSchemas) =>
+  closed({ id: optional(taskId), ...taskInputFields(targets) }, { $id: 'NewTaskInput', misplaced: misplaced(targets) });
 
-const Task = Type.Object(
-  {
-    id: shown(taskId),
-    name: Type.String(),
-    description: shown({ type: ['string', 'null'] }),
-    labels: Type.Record(Type.String(), Type.String()),
-    schedule: shownSchedule,
-    target: Type.Object(
-      {
-        type: shown({ const: 'http' }),
-        method: choice(httpMethods, { named: 'HttpMethod' }),
-        url: Type.String(),
-        headers: Type.Record(Type.String(), Type.String()),
-        body: Type.Optional(shown({})),
-        successStatus: Type.Array(Type.String()),
-        ...Object.fromEntries(Object.entries(targetFields).map(([name, field]) => [name, Type.Optional(shown(field))])),
-        template: Type.Optional(Type.Boolean()),
-      },
-      { named: 'HttpTarget' },
-    ),
-    timeout: Type.String(),
-    retry: Type.Object(
-      {
-        maxAttempts: Type.Integer(),
-        backoff: choice(backoffs, { named: 'Backoff' }),
-        minBackoff: Type.String(),
-        maxBackoff: Type.String(),
-        maxDuration: shown({ type: ['string', 'null'] }),
-        multiplier: Type.Number(),
-        jitter: Type.Number(),
-        retryOn: Type.Array(choice(retryKinds, { named: 'RetryKind' })),
-      },
-      { named: 'Retry' },
-    ),
-    overlap: choice(overlaps, { named: 'Overlap' }),
-    misfire: Type.Object(
-      { policy: choice(misfirePolicies, { named: 'MisfirePolicy' }), grace: Type.String(), limit: Type.Integer() },
-      { named: 'Misfire' },
-    ),
-    startsAt: shownInstantOrNull,
-    endsAt: shownInstantOrNull,
-    maxRuns: shown({ type: ['integer', 'null'] }),
-    jitter: shown({ type: ['string', 'null'] }),
-    priority: Type.Integer(),
-    ...shownPolicies,
-    status: choice(taskStatuses, { named: 'TaskStatus' }),
-    version: Type.Integer(),
-    createdAt: shownInstant,
-    updatedAt: shownInstant,
-    nextRunAt: shownInstantOrNull,
-    warnings: Type.Optional(warningList),
-    lastRun: shown({
-      named: 'LastRun',
-      type: ['object', 'null'],
-      required: ['id', 'status', 'scheduledFor', 'finishedAt'],
-      properties: {
-        id: { type: 'string', format: 'uuid' },
-        status: { named: 'RunStatus', enum: [...runStatuses] },
-        scheduledFor: { type: 'string', format: 'date-time' },
-        finishedAt: { type: ['string', 'null'], format: 'date-time' },
-      },
-    }),
-  },
-  { $id: 'Task' },
-);
+const Task = (targets: TargetSchemas) =>
+  Type.Object(
+    {
+      id: shown(taskId),
+      name: Type.String(),
+      description: shown({ type: ['string', 'null'] }),
+      labels: Type.Record(Type.String(), Type.String()),
+      schedule: shownSchedule,
+      target: shownTarget(targets),
+      timeout: Type.String(),
+      retry: Type.Object(
+        {
+          maxAttempts: Type.Integer(),
+          backoff: choice(backoffs, { named: 'Backoff' }),
+          minBackoff: Type.String(),
+          maxBackoff: Type.String(),
+          maxDuration: shown({ type: ['string', 'null'] }),
+          multiplier: Type.Number(),
+          jitter: Type.Number(),
+          retryOn: Type.Array(choice(retryKinds, { named: 'RetryKind' })),
+        },
+        { named: 'Retry' },
+      ),
+      overlap: choice(overlaps, { named: 'Overlap' }),
+      misfire: Type.Object(
+        { policy: choice(misfirePolicies, { named: 'MisfirePolicy' }), grace: Type.String(), limit: Type.Integer() },
+        { named: 'Misfire' },
+      ),
+      startsAt: shownInstantOrNull,
+      endsAt: shownInstantOrNull,
+      maxRuns: shown({ type: ['integer', 'null'] }),
+      jitter: shown({ type: ['string', 'null'] }),
+      priority: Type.Integer(),
+      ...shownPolicies(targets),
+      status: choice(taskStatuses, { named: 'TaskStatus' }),
+      version: Type.Integer(),
+      createdAt: shownInstant,
+      updatedAt: shownInstant,
+      nextRunAt: shownInstantOrNull,
+      warnings: Type.Optional(warningList),
+      lastRun: shown({
+        named: 'LastRun',
+        type: ['object', 'null'],
+        required: ['id', 'status', 'scheduledFor', 'finishedAt'],
+        properties: {
+          id: { type: 'string', format: 'uuid' },
+          status: { named: 'RunStatus', enum: [...runStatuses] },
+          scheduledFor: { type: 'string', format: 'date-time' },
+          finishedAt: { type: ['string', 'null'], format: 'date-time' },
+        },
+      }),
+    },
+    { $id: 'Task' },
+  );
 
 const runError = shown({
   named: 'RunError',
@@ -270,8 +232,17 @@ export const pageOf = (name: string) =>
     { named: `${name}List` },
   );
 
-/** Every schema that has a name of its own. */
-export const namedSchemas = [ScheduleInput, TargetInput, TaskInput, NewTaskInput, TriggerInput, Task, Run, Problem];
+/** Every schema that has a name of its own, for the kinds of target that are registered. */
+export const namedSchemas = (targets: TargetSchemas): TSchema[] => [
+  ScheduleInput,
+  targetInput(targets),
+  TaskInput(targets),
+  NewTaskInput(targets),
+  TriggerInput,
+  Task(targets),
+  Run,
+  Problem,
+];
 
 /** A query parameter that may be repeated: any of its values. */
 export const choices = (values: readonly string[]) =>

@@ -2,12 +2,14 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { formatInstant } from '../../domain/input/instant.ts';
-import { maskCredentials } from '../../domain/target/credentials.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
 import type { Queryable } from '../postgres/database.ts';
 
 /** Who changes something; `source` is what made them do it, in their words, where they said so. */
 export type Author = { actor: string; requestId: string | null; source?: string | null };
+
+/** A definition without its credentials. */
+export type Redact = (definition: TaskDefinition) => TaskDefinition;
 
 /** One entry of a task's log; `at` is an RFC 3339 instant. */
 export type TaskEvent = {
@@ -112,12 +114,13 @@ export async function deleteOldEvents(
   return last == null ? null : Number(last);
 }
 
-/** The members that differ, each as `{from, to}`, without credentials. */
+/** The members that differ, each as `{from, to}`. `redact` hides the credentials of a definition. */
 export function describeChange(
   before: TaskDefinition,
   after: TaskDefinition,
+  redact: Redact,
 ): Record<string, { from: unknown; to: unknown }> {
-  const shown = { before: maskCredentials(before), after: maskCredentials(after) };
+  const shown = { before: redact(before), after: redact(after) };
   const changes: Record<string, { from: unknown; to: unknown }> = {};
   for (const name of Object.keys(after) as (keyof TaskDefinition)[]) {
     if (!isDeepStrictEqual(before[name], after[name]))

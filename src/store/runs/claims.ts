@@ -2,8 +2,8 @@
 
 import { createInstantFormat, formatInstant } from '../../domain/input/instant.ts';
 import { ownTask } from '../../domain/limits/limits.ts';
-import type { HttpTarget } from '../../domain/target/target.ts';
 import type { Policies } from '../../domain/task/policies.ts';
+import type { Target } from '../../domain/task/target.ts';
 import type { Overlap, Retry } from '../../domain/task/task.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { plainArray } from '../postgres/plain-array.ts';
@@ -24,7 +24,7 @@ export type Due = {
 export type TaskSnapshot = {
   taskId: string;
   version: number;
-  target: HttpTarget;
+  target: Target;
   timeoutMs: number;
   maxAttempts: number;
   retry: Retry;

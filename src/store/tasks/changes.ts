@@ -11,7 +11,7 @@ import type { RunIds } from '../../domain/run/ids.ts';
 import { instantOfRunId, leastRunId } from '../../domain/schedule/occurrence.ts';
 import type { Moment, Revision, Wish } from '../../domain/task/change.ts';
 import type { Unaccounted } from '../../domain/task/cut.ts';
-import type { Author } from '../events/events.ts';
+import type { Author, Redact } from '../events/events.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 import { insertAgain } from '../runs/insert-again.ts';
 import { insertDue } from '../runs/insert-due.ts';
@@ -43,7 +43,7 @@ export type Unchanged<F> = { stale: true } | { stale: false; fault: F };
 
 /**
  * Changes a task as `decide` says, which is told what is known while nobody else can change it; null from it leaves all
- * as it is. `type` is that of the event.
+ * as it is. `type` is that of the event, from which `redact` keeps credentials.
  */
 export function changeTask<F>(
   database: Database,
@@ -53,6 +53,7 @@ export function changeTask<F>(
   type: TaskChange['type'],
   decide: (task: Task, moment: Moment) => Promise<{ ok: true; revision: Revision } | { ok: false; fault: F }>,
   author: Author,
+  redact: Redact,
 ): Promise<{ ok: true; changed: Changed } | { ok: false; why: Unchanged<F> }> {
   return inTransaction(database, async (db) => {
     const held = await holdTask(db, current.id, current.version);
@@ -62,7 +63,7 @@ export function changeTask<F>(
     const decided = await decide(task, { at, open, ...(await readLife(db, task, wish)) });
     if (!decided.ok) return { ok: false, why: { stale: false, fault: decided.fault } };
     const { definition, activeFrom, claimed, cut, again } = decided.revision;
-    const written = await updateTask(db, task, { type, definition, activeFrom, claimed }, author, at);
+    const written = await updateTask(db, task, { type, definition, activeFrom, claimed, redact }, author, at);
     if (written === null) return { ok: false, why: { stale: true } };
     const { uid, scheduleVersion } = written;
     const due = (instants: readonly number[]) =>

@@ -2,7 +2,7 @@
 
 import { gateOf, ownTask } from '../../domain/limits/limits.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
-import { type Author, describeChange } from '../events/events.ts';
+import { type Author, describeChange, type Redact } from '../events/events.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
 
@@ -66,6 +66,8 @@ export type TaskChange = {
   definition: TaskDefinition;
   /** Set when occurrences change; null keeps them. */
   activeFrom: number | null;
+  /** Hides credentials in what the task's log tells. */
+  redact: Redact;
   /** How many occurrences count for `maxRuns`; kept when not given. */
   claimed?: number;
 };
@@ -118,7 +120,7 @@ export async function updateTask(
       author.actor,
       author.requestId,
       JSON.stringify({
-        ...describeChange(task.definition, change.definition),
+        ...describeChange(task.definition, change.definition, change.redact),
         ...(author.source != null && { triggerSource: author.source }),
       }),
       gateOf(task.definition) !== gateOf(change.definition),

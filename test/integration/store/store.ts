@@ -4,13 +4,15 @@ import { systemClock } from '../../../src/clock.ts';
 import { createRunIds } from '../../../src/domain/run/ids.ts';
 import type { RunStatus } from '../../../src/domain/run/run.ts';
 import { createCalendar } from '../../../src/domain/schedule/zones/calendar.ts';
-import { readTask, type TaskInput } from '../../../src/domain/task/task.ts';
+import { redactDefinition } from '../../../src/domain/task/credentials.ts';
+import { readTask, type TaskDefinition, type TaskInput } from '../../../src/domain/task/task.ts';
 import { createLogger } from '../../../src/observability/log.ts';
 import type { Author } from '../../../src/store/events/events.ts';
 import { type Database, openDatabase, type Queryable } from '../../../src/store/postgres/database.ts';
 import type { Due } from '../../../src/store/runs/claims.ts';
 import type { Task } from '../../../src/store/tasks/row.ts';
 import { insertTasks } from '../../../src/store/tasks/tasks.ts';
+import { httpTargets } from '../../http-targets.ts';
 import { createDatabase } from '../../services/database.ts';
 import { atFileEnd } from '../../services/file-end.ts';
 import { poll } from '../../services/poll.ts';
@@ -52,6 +54,9 @@ export function openPool(url: string, purpose = 'tests', timeoutMs = 20_000): Da
 
 const calendar = createCalendar();
 
+/** Hides the credentials of a definition. */
+export const redact = (definition: TaskDefinition) => redactDefinition(definition, httpTargets);
+
 /** A stored task, `@every 1s` from `t0` on unless told otherwise. */
 export async function makeTask(db: Queryable, id: string, input: Partial<TaskInput> = {}): Promise<Task> {
   const [task] = await makeTasks(db, [id], input);
@@ -65,7 +70,7 @@ export async function makeTasks(db: Queryable, ids: string[], input: Partial<Tas
 
 export function define(id: string, input: Partial<TaskInput> = {}) {
   const given = { schedule: '@every 1s', target: 'http://127.0.0.1:9/', ...input };
-  const read = readTask(id, given, { now: t0, calendar, refusesUrl: () => null });
+  const read = readTask(id, given, { now: t0, calendar, targets: httpTargets });
   if (!read.ok) throw new Error(JSON.stringify(read.errors));
   return read.value;
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createBreakers } from '../../../src/executors/breakers.ts';
 import type { Attempt, Executor, Outcome } from '../../../src/executors/executor.ts';
+import { urlOf } from '../../http-targets.ts';
 import { attemptOn } from './http/harness.ts';
 
 const ended = (change: Partial<Outcome>): Outcome => ({
@@ -34,7 +35,7 @@ afterEach(() => void vi.useRealTimers());
 
 function create(random = 0) {
   const breakers = createBreakers({
-    originOf: ({ url }) => new URL(url).origin,
+    originOf: (target) => new URL(urlOf(target)).origin,
     monotonic: () => now,
     random: () => random,
     threshold: 0.8,
@@ -46,7 +47,7 @@ function create(random = 0) {
   });
   const execute: Executor = (attempt) => {
     calls.push(attempt);
-    const answer = answers.get(new URL(attempt.target.url).origin) ?? fine;
+    const answer = answers.get(new URL(urlOf(attempt.target)).origin) ?? fine;
     return { outcome: Promise.resolve(answer), cancel() {} };
   };
   const guarded = breakers.guard(execute);

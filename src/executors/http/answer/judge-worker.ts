@@ -1,7 +1,7 @@
 /** The thread that judges the bodies of answers. */
 
 import { parentPort } from 'node:worker_threads';
-import { type SuccessRule, successTest } from '../../../domain/target/success.ts';
+import { type SuccessRule, successTest } from '../target/success.ts';
 
 /** What it is sent. It answers with what is wrong with the text, or null. */
 export type JudgeJob = { rule: SuccessRule; text: string; isWhole: boolean };

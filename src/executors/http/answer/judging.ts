@@ -5,8 +5,8 @@
 
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../../clock.ts';
-import type { SuccessTest } from '../../../domain/target/success.ts';
 import { createFairQueue } from '../fair-queue.ts';
+import type { SuccessTest } from '../target/success.ts';
 import type { JudgeJob } from './judge-worker.ts';
 
 export type Judge = {

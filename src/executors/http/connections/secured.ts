@@ -2,7 +2,7 @@
 
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { TargetTls } from '../../../domain/target/tls.ts';
+import type { TargetTls } from '../target/tls.ts';
 import type { Connector } from './connector.ts';
 
 /**

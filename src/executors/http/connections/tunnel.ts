@@ -2,8 +2,8 @@
 
 import { request } from 'node:http';
 import { isIP, type Socket } from 'node:net';
-import type { ProxyAddress } from '../../../domain/target/proxy.ts';
 import { proxyError } from '../outcome.ts';
+import type { ProxyAddress } from '../target/proxy.ts';
 import { type Connector, type ConnectorOptions, createConnector, refused } from './connector.ts';
 import { createSecured } from './secured.ts';
 

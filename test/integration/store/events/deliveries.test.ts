@@ -10,7 +10,7 @@ import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask, updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { forgetTombstones } from '../../../../src/store/tasks/tombstones.ts';
 import { noPostgres } from '../../../services/provided.ts';
-import { author, makeTask, openStore, plantRun, type Store, t0 } from '../store.ts';
+import { author, makeTask, openStore, plantRun, redact, type Store, t0 } from '../store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -171,7 +171,7 @@ describe('taking calls', () => {
     await updateTask(
       store.db,
       kept,
-      { type: 'updated', definition: { ...kept.definition, hooks }, activeFrom: null },
+      { redact, type: 'updated', definition: { ...kept.definition, hooks }, activeFrom: null },
       author,
       t0,
     );

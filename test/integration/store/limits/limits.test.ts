@@ -16,6 +16,7 @@ import {
   makeTask,
   openStore,
   readRun,
+  redact,
   runsOf,
   type Store,
   t0,
@@ -229,7 +230,13 @@ describe('runs with limits', () => {
     expect(idsOf(await take())).toEqual([ids[0]]);
     const change = async (before: Task, maxConcurrency: number | null) => {
       const definition = { ...before.definition, maxConcurrency };
-      const changed = await updateTask(store.db, before, { type: 'updated', definition, activeFrom: null }, author, t0);
+      const changed = await updateTask(
+        store.db,
+        before,
+        { redact, type: 'updated', definition, activeFrom: null },
+        author,
+        t0,
+      );
       return changed as Task;
     };
     const wider = await change(task, 3);

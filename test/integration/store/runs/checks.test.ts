@@ -9,7 +9,19 @@ import { recordOverlaps } from '../../../../src/store/runs/overlaps.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask, updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { noPostgres } from '../../../services/provided.ts';
-import { asked, author, dueOf, makeTask, openStore, type RunRow, readRun, runsOf, type Store, t0 } from '../store.ts';
+import {
+  asked,
+  author,
+  dueOf,
+  makeTask,
+  openStore,
+  type RunRow,
+  readRun,
+  redact,
+  runsOf,
+  type Store,
+  t0,
+} from '../store.ts';
 
 const takeWaiting = async (...given: Parameters<typeof take>) => (await take(...given)).runs;
 
@@ -162,7 +174,12 @@ describe('runs that wait for their check', () => {
   test('of a task that has the hook no more have nobody to ask', async () => {
     const task = await makeTask(store.db, 'unhooked', { ...before, overlap: 'allow' });
     const runId = await waitingRun(task);
-    const change = { type: 'updated' as const, definition: { ...task.definition, hooks: null }, activeFrom: null };
+    const change = {
+      redact,
+      type: 'updated' as const,
+      definition: { ...task.definition, hooks: null },
+      activeFrom: null,
+    };
     await updateTask(store.db, task, change, author, t0);
     expect(await takeChecks(store.db, 10, t0)).toMatchObject([{ runId, hook: null, until: t0 + 5_000 }]);
     // Of one that is deleted the row is still there.

@@ -13,6 +13,7 @@ import {
   makeTasks,
   openStore,
   readRun,
+  redact,
   runsOf,
   type Store,
   t0,
@@ -99,7 +100,7 @@ describe('claiming', () => {
     expect(await claim(0, 0)).toMatchObject({ snapshot: { version: 1 } });
     expect(await claim(1, 1)).toMatchObject({ won: true, snapshot: null });
     const definition = { ...task.definition, timeout: '3s' };
-    await updateTask(store.db, task, { type: 'updated', definition, activeFrom: null }, author, t0);
+    await updateTask(store.db, task, { redact, type: 'updated', definition, activeFrom: null }, author, t0);
     expect(await claim(2, 1)).toMatchObject({ won: true, snapshot: { version: 2, timeoutMs: 3_000 } });
     expect(await claim(3, 2)).toMatchObject({ won: true, snapshot: null });
   });
@@ -140,21 +141,21 @@ describe('claiming', () => {
     await updateTask(
       store.db,
       stopped,
-      { type: 'stopped', definition: { ...stopped.definition, status: 'stopped' }, activeFrom: t0 },
+      { redact, type: 'stopped', definition: { ...stopped.definition, status: 'stopped' }, activeFrom: t0 },
       author,
       t0,
     );
     await updateTask(
       store.db,
       changed,
-      { type: 'updated', definition: changed.definition, activeFrom: t0 },
+      { redact, type: 'updated', definition: changed.definition, activeFrom: t0 },
       author,
       t0,
     );
     await updateTask(
       store.db,
       limited,
-      { type: 'updated', definition: { ...limited.definition, maxRuns: 5 }, activeFrom: null },
+      { redact, type: 'updated', definition: { ...limited.definition, maxRuns: 5 }, activeFrom: null },
       author,
       t0,
     );

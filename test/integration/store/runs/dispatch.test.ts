@@ -17,6 +17,7 @@ import {
   openStore,
   plantRun,
   readRun,
+  redact,
   runsOf,
   type Store,
   t0,
@@ -97,7 +98,7 @@ describe('taking waiting runs', () => {
       await updateTask(
         store.db,
         task,
-        { type: 'updated', definition: { ...task.definition, overlap: 'allow', priority }, activeFrom: null },
+        { redact, type: 'updated', definition: { ...task.definition, overlap: 'allow', priority }, activeFrom: null },
         author,
         t0,
       );

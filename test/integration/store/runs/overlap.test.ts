@@ -6,7 +6,7 @@ import { recordOverlaps } from '../../../../src/store/runs/overlaps.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { noPostgres } from '../../../services/provided.ts';
-import { author, dueOf, makeTask, openStore, readRun, runsOf, type Store, t0 } from '../store.ts';
+import { author, dueOf, makeTask, openStore, readRun, redact, runsOf, type Store, t0 } from '../store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -143,7 +143,13 @@ describe('an occurrence that is due while the task still runs', () => {
 
   test('of a task that has changed is not written down', async () => {
     const task = await busy('changed', 'skip');
-    await updateTask(store.db, task, { type: 'updated', definition: task.definition, activeFrom: t0 }, author, t0);
+    await updateTask(
+      store.db,
+      task,
+      { redact, type: 'updated', definition: task.definition, activeFrom: t0 },
+      author,
+      t0,
+    );
     expect(await recordOverlaps(store.db, [dueOf(task, 1)], claimer)).toEqual({ queued: [], skipped: [] });
     expect(await states(task)).toEqual([running]);
   });

@@ -6,7 +6,7 @@ import { claimsAreOver } from '../../../../src/store/tasks/barrier.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { noPostgres } from '../../../services/provided.ts';
-import { author, dueOf, makeTasks, openPool, openStore, readRun, runsOf, type Store, t0 } from '../store.ts';
+import { author, dueOf, makeTasks, openPool, openStore, readRun, redact, runsOf, type Store, t0 } from '../store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -68,6 +68,7 @@ describe.skipIf(noPostgres)('a staged claim', () => {
     const [task] = (await makeTasks(store.db, ['stopped-meanwhile'])) as [Task];
     const { commit } = await stage([task]);
     const change = {
+      redact,
       type: 'stopped' as const,
       definition: { ...task.definition, status: 'stopped' as const },
       activeFrom: t0,

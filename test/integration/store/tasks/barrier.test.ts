@@ -14,6 +14,7 @@ import {
   openPool,
   openStore,
   plantRun,
+  redact,
   runsOf,
   type Store,
   t0,
@@ -55,7 +56,7 @@ const stop = (db: Queryable, task: Task) =>
   updateTask(
     db,
     task,
-    { type: 'stopped', definition: { ...task.definition, status: 'stopped' }, activeFrom: t0 },
+    { redact, type: 'stopped', definition: { ...task.definition, status: 'stopped' }, activeFrom: t0 },
     author,
     t0,
   );

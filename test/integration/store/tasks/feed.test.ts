@@ -13,7 +13,7 @@ import {
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { completeTasks, deleteTask, insertTasks, updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { noPostgres } from '../../../services/provided.ts';
-import { author, define, makeTask, makeTasks, openStore, type Store, t0 } from '../store.ts';
+import { author, define, makeTask, makeTasks, openStore, redact, type Store, t0 } from '../store.ts';
 
 let store: Store;
 const open: pg.PoolClient[] = [];
@@ -58,7 +58,7 @@ const ids = (tasks: (TaskTiming | InactiveTask)[]) => tasks.map(({ id }) => id);
 
 async function retime(db: Queryable, task: Task, second: number): Promise<Task> {
   const definition = { ...task.definition, description: `changed ${second}` };
-  const change = { type: 'updated', definition, activeFrom: t0 + second * 1_000 } as const;
+  const change = { redact, type: 'updated', definition, activeFrom: t0 + second * 1_000 } as const;
   const written = await updateTask(db, task, change, author, t0);
   if (!written) throw new Error('somebody else changed it');
   return written;
@@ -182,7 +182,7 @@ describe('a change in the feed', () => {
     ];
     await deleteTask(store.db, gone.id, null, author, t0);
     const definition = { ...stopped.definition, status: 'stopped' as const };
-    await updateTask(store.db, stopped, { type: 'stopped', definition, activeFrom: t0 }, author, t0);
+    await updateTask(store.db, stopped, { redact, type: 'stopped', definition, activeFrom: t0 }, author, t0);
     await completeTasks(store.db, [completed], t0);
     const seen = Object.fromEntries((await follower.poll()).map((task) => [task.id, task]));
     expect(seen).toMatchObject({

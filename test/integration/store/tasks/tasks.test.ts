@@ -5,7 +5,7 @@ import type { Task } from '../../../../src/store/tasks/row.ts';
 import { completeTasks, deleteTask, findTask, insertTasks, updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { forgetTombstones } from '../../../../src/store/tasks/tombstones.ts';
 import { noPostgres } from '../../../services/provided.ts';
-import { author, define, makeTask, makeTasks, openStore, plantRun, runIds, type Store, t0 } from '../store.ts';
+import { author, define, makeTask, makeTasks, openStore, plantRun, redact, runIds, type Store, t0 } from '../store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -98,7 +98,7 @@ describe('changing a task', () => {
     updateTask(
       store.db,
       task,
-      { type: 'updated', definition: { ...task.definition, timeout: '7s' }, activeFrom },
+      { redact, type: 'updated', definition: { ...task.definition, timeout: '7s' }, activeFrom },
       author,
       t0 + 5,
     );
@@ -152,7 +152,7 @@ describe('changing a task', () => {
     await updateTask(
       store.db,
       stopped,
-      { type: 'stopped', definition: { ...stopped.definition, status: 'stopped' }, activeFrom: null },
+      { redact, type: 'stopped', definition: { ...stopped.definition, status: 'stopped' }, activeFrom: null },
       author,
       t0,
     );

@@ -16,6 +16,8 @@ import {
 import { isOccurrence } from '../../../../src/domain/task/cut.ts';
 import { readTask, type TaskDefinition, type TaskInput, timingOf } from '../../../../src/domain/task/task.ts';
 
+import { httpTargets } from '../../../http-targets.ts';
+
 const calendar = createCalendar({ maxExpressions: 5 });
 const t0 = Date.UTC(2026, 5, 1, 12);
 const uid = 77;
@@ -25,7 +27,7 @@ const many = 5_000;
 function define(input: Partial<TaskInput>): TaskDefinition {
   const given = { schedule: { manual: true }, target: 'http://127.0.0.1:9/', ...input };
   // Long before any instant in here, so that nothing has passed.
-  const read = readTask('task', given, { now: t0 - 3_600 * second, calendar, refusesUrl: () => null });
+  const read = readTask('task', given, { now: t0 - 3_600 * second, calendar, targets: httpTargets });
   if (!read.ok) throw new Error(JSON.stringify(read.errors));
   return read.value;
 }

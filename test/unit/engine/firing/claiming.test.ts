@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
 import { noLock } from '../../../../src/redis/lock.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
+import { urlOf } from '../../../http-targets.ts';
 import { makeTask, openStore, runIds, t0 } from '../../../integration/store/store.ts';
 
 test('keeps the plans of tasks that are due again soon, and of no others', async () => {
@@ -23,7 +24,7 @@ test('keeps the plans of tasks that are due again soon, and of no others', async
       lease: { id: () => owner, held: () => true },
       lockTtlMs: 10_000,
       runIds,
-      prepare: ({ url }) => prepared.push(url),
+      prepare: (target) => prepared.push(urlOf(target)),
     },
     ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {} },
   });
@@ -52,5 +53,5 @@ test('keeps the plans of tasks that are due again soon, and of no others', async
   );
   expect(begun.sort()).toEqual(['daily', 'minutely', 'once']);
   expect([minutely, daily, once].map(({ uid }) => snapshots.has(uid))).toEqual([true, false, false]);
-  expect(prepared).toEqual([minutely.definition.target.url]);
+  expect(prepared).toEqual([urlOf(minutely.definition.target)]);
 });

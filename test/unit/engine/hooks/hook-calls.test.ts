@@ -11,6 +11,7 @@ import type { DueDelivery } from '../../../../src/store/events/deliveries.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import type { DueCheck } from '../../../../src/store/runs/checks.ts';
 import { complete, createClock, type HandClock } from '../../../clock.ts';
+import { httpRegistry, urlOf } from '../../../http-targets.ts';
 
 describe('the slots of calls', () => {
   const bounds = { total: 10, perOrigin: 4, perSlowOrigin: 2, slowMs: 1_000 };
@@ -72,7 +73,8 @@ function setUp() {
       url === null
         ? null
         : hookAttempt(
-            { url, headers: {}, timeout: '10s' },
+            { timeout: '10s' },
+            httpRegistry.hookTarget({ url, headers: {} }, { contentType: 'application/json', body: {} }),
             {
               taskId: 't',
               runId: 'r',
@@ -80,8 +82,6 @@ function setUp() {
               trigger: 'manual',
               attempt: 1,
               messageId: String(id),
-              contentType: 'application/json',
-              body: {},
             },
           ),
     answered: ({ id }, how) => `${id} ${how?.httpStatus ?? 'none'}`,
@@ -99,13 +99,16 @@ function setUp() {
     time: { now: clock.now } as DatabaseTime,
     log: createLogger({ level: 'silent', format: 'json', version: '0' }),
     lease: { held: () => held },
-    execute({ target: { url } }) {
-      let end = (_: Outcome) => {};
-      const promise = new Promise<Outcome>((resolve) => {
-        end = resolve;
-      });
-      underWay.push({ url, end });
-      return { outcome: promise, cancel: () => end({ ...outcome, status: 'cancelled', httpStatus: null }) };
+    executors: {
+      ...httpRegistry,
+      start({ target }) {
+        let end = (_: Outcome) => {};
+        const promise = new Promise<Outcome>((resolve) => {
+          end = resolve;
+        });
+        underWay.push({ url: urlOf(target), end });
+        return { outcome: promise, cancel: () => end({ ...outcome, status: 'cancelled', httpStatus: null }) };
+      },
     },
   });
   return {
@@ -251,14 +254,15 @@ test('a hook that was not called is told later, and neither a delivery nor a che
   const noted: unknown[] = [];
   const note = (...what: unknown[]) => void noted.push(what);
   const log = createLogger({ level: 'silent', format: 'json', version: '0' });
-  const deliveries = hookDeliveries({ db, log, random: () => 0, onCalled: note });
+  const { hookTarget } = httpRegistry;
+  const deliveries = hookDeliveries({ db, log, hookTarget, random: () => 0, onCalled: note });
   expect(
     deliveries.putBack({ id: 'd', until: 'u', attempt: 3 } as never as DueDelivery, 'deferred', 1_000, 2_100),
   ).toEqual({
     ...{ id: 'd', until: 'u', attempt: 3, failure: null },
     dueAt: 3_100,
   });
-  const checks = beforeChecks({ db, onChecked: note, onSkipped: note, onWaiting: note });
+  const checks = beforeChecks({ db, hookTarget, onChecked: note, onSkipped: note, onWaiting: note });
   expect(checks.putBack({ runId: 'r', until: 'u' } as never as DueCheck, 'deferred', 1_000, 2_100)).toEqual({
     ...{ runId: 'r', until: 'u', skipReason: null },
     askAgainAt: 3_100,

@@ -5,6 +5,7 @@ import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask } from '../../../../src/store/tasks/tasks.ts';
+import { urlOf } from '../../../http-targets.ts';
 import { author, makeTasks, openStore, type Store, t0 } from '../../../integration/store/store.ts';
 
 let store: Store;
@@ -34,7 +35,7 @@ describe('what is due in a moment', () => {
       snapshots,
       isOwn: (uid) => uid !== foreign.uid,
       lease: { held: () => true },
-      prepare: ({ url }) => void prepared.push(url),
+      prepare: (target) => void prepared.push(urlOf(target)),
     });
     // Until there is nothing more to read at once; the rest comes with the next look.
     for (let pass = 0; pass < 4; pass++) await step();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readTarget } from '../../../../src/domain/target/target.ts';
+import { readTarget } from '../../../../src/executors/http/target/target.ts';
 import { startTarget, type Target } from '../../../target.ts';
 import { call, runId } from './harness.ts';
 

@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { afterEach } from 'vitest';
 import { systemClock } from '../../../../src/clock.ts';
-import type { HttpTarget } from '../../../../src/domain/target/target.ts';
 import type { Attempt, Outcome } from '../../../../src/executors/executor.ts';
 import type { ResolveHost } from '../../../../src/executors/http/connections/connector.ts';
 import {
@@ -14,6 +13,7 @@ import {
 } from '../../../../src/executors/http/executor.ts';
 import { createTargetFilter } from '../../../../src/executors/http/filter/target-filter.ts';
 import { createSystemResolver } from '../../../../src/executors/http/names/system-resolver.ts';
+import type { HttpTarget } from '../../../../src/executors/http/target/target.ts';
 
 export const runId = '0193933d-3c5e-7abc-8def-0123456789ab';
 
@@ -48,7 +48,10 @@ export function resolvedTo(...addresses: string[]): ResolveHost {
   return async () => ({ addresses: addresses.map((address) => ({ address, family: isIP(address) })), late: null });
 }
 
-export function attemptOn(target: Partial<HttpTarget> & { url: string }, attempt: Partial<Attempt> = {}): Attempt {
+export function attemptOn(
+  target: Partial<HttpTarget> & { url: string },
+  attempt: Partial<Attempt<HttpTarget>> = {},
+): Attempt<HttpTarget> {
   return {
     taskId: 'nightly-report',
     runId,
@@ -69,7 +72,7 @@ export function attemptOn(target: Partial<HttpTarget> & { url: string }, attempt
 /** One call by an executor of its own. */
 export function call(
   target: Partial<HttpTarget> & { url: string },
-  attempt: Partial<Attempt> = {},
+  attempt: Partial<Attempt<HttpTarget>> = {},
   options: Partial<HttpExecutorOptions> = {},
 ): Promise<Outcome> {
   return startExecutor(options).execute(attemptOn(target, attempt)).outcome;

@@ -4,14 +4,15 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../../../src/clock.ts';
 import type { Attempt, Executor } from '../../../../src/executors/executor.ts';
 import type { HttpExecutor } from '../../../../src/executors/http/executor.ts';
+import type { HttpTarget } from '../../../../src/executors/http/target/target.ts';
 import { warmUp } from '../../../../src/executors/http/warm-up.ts';
 import { attemptOn, startExecutor } from './harness.ts';
 
 /** An executor, and what it was asked to call. */
-function observed(): { executor: HttpExecutor; attempts: Attempt[] } {
+function observed(): { executor: HttpExecutor; attempts: Attempt<HttpTarget>[] } {
   const real = startExecutor();
-  const attempts: Attempt[] = [];
-  const execute: Executor = (attempt) => {
+  const attempts: Attempt<HttpTarget>[] = [];
+  const execute: Executor<HttpTarget> = (attempt) => {
     attempts.push(attempt);
     return real.execute(attempt);
   };

@@ -4,9 +4,10 @@ import { createTaskTexts } from '../../../../src/http/output/task-texts.ts';
 import { taskView } from '../../../../src/http/output/views.ts';
 import type { ListedTask } from '../../../../src/store/tasks/pages.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
+import { httpRegistry } from '../../../http-targets.ts';
 import { makeTask, openStore, t0 } from '../../../integration/store/store.ts';
 
-const calendar = createCalendar();
+const context = { calendar: createCalendar(), targets: httpRegistry.targets };
 const run = { id: '01939000-0000-8000-8000-000000000007', status: 'succeeded' as const };
 const lastRun = { ...run, scheduledFor: t0 - 1_000, finishedAt: t0 - 900 };
 const lastRow = { ...run, scheduledFor: new Date(t0 - 1_000), finishedAt: new Date(t0 - 900) };
@@ -18,19 +19,19 @@ const listed = (task: Task, more: Partial<ListedTask> = {}): ListedTask => ({
 });
 
 test('a task in a list reads as the task itself, for every role', async () => {
-  const texts = createTaskTexts(calendar);
+  const texts = createTaskTexts(context);
   const target = { url: 'http://a.example/', headers: { authorization: 'Bearer hush', 'x-tenant': 'a' } };
   const task = await makeTask(store.db, 'listed', { target: target as never });
   for (const role of ['reader', 'admin'] as const) {
     texts.keep(task, role);
     const text = texts.textOf(listed(task, { lastRun }), role, t0);
-    expect(JSON.parse(text ?? '')).toEqual(JSON.parse(JSON.stringify(taskView(task, lastRow, t0, calendar, role))));
+    expect(JSON.parse(text ?? '')).toEqual(JSON.parse(JSON.stringify(taskView(task, lastRow, t0, context, role))));
     expect(text?.includes('hush')).toBe(role === 'admin');
   }
 });
 
 test('the next run is the one after the instant that is asked about, forwards and backwards', async () => {
-  const texts = createTaskTexts(calendar);
+  const texts = createTaskTexts(context);
   const task = await makeTask(store.db, 'next', { schedule: { cron: '*/10 * * * *', timezone: 'UTC' } });
   texts.keep(task, 'reader');
   const nextAt = (now: number) => JSON.parse(texts.textOf(listed(task), 'reader', now) ?? '').nextRunAt;
@@ -42,7 +43,7 @@ test('the next run is the one after the instant that is asked about, forwards an
 });
 
 test('nothing comes where no run is left', async () => {
-  const texts = createTaskTexts(calendar);
+  const texts = createTaskTexts(context);
   const task = await makeTask(store.db, 'spent', { maxRuns: 3 });
   texts.keep(task, 'reader');
   expect(JSON.parse(texts.textOf(listed(task, { runsLeft: 0 }), 'reader', t0) ?? '').nextRunAt).toBeNull();
@@ -50,7 +51,7 @@ test('nothing comes where no run is left', async () => {
 });
 
 test('another version is not known', async () => {
-  const texts = createTaskTexts(calendar);
+  const texts = createTaskTexts(context);
   const task = await makeTask(store.db, 'version');
   texts.keep(task, 'reader');
   expect(texts.textOf(listed(task), 'reader', t0)).not.toBeNull();

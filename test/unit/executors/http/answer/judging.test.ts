@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../../../src/clock.ts';
-import { successTest } from '../../../../../src/domain/target/success.ts';
 import { createJudge } from '../../../../../src/executors/http/answer/judging.ts';
+import { successTest } from '../../../../../src/executors/http/target/success.ts';
 
 const script = new URL('../../../../../dist/executors/http/answer/judge-worker.js', import.meta.url);
 const rule = successTest({ bodyContains: 'done' });

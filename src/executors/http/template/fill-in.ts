@@ -2,11 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { formatInstant } from '../../domain/input/instant.ts';
-import type { HttpTarget } from '../../domain/target/target.ts';
-import { compileTemplates, type PreviousRun, type TargetTemplates } from '../../domain/target/template.ts';
-import type { Attempt, Executor, Outcome, StartedAttempt } from '../executor.ts';
-import { cancelledOutcome, nothingReceived } from './outcome.ts';
+import { formatInstant } from '../../../domain/input/instant.ts';
+import type { Attempt, Executor, Outcome, StartedAttempt } from '../../executor.ts';
+import { failedOutcome } from '../../outcomes.ts';
+import { cancelledOutcome, nothingReceived } from '../outcome.ts';
+import type { HttpTarget } from '../target/target.ts';
+import { compileTemplates, type PreviousRun, type TargetTemplates } from './template.ts';
 import type { Trials } from './trials.ts';
 
 /** The templates of so many tasks are known as harmless. */
@@ -19,21 +20,25 @@ const mostProven = 10_000;
  * those that come with another copy of the target, as runs by hand do.
  */
 export function fillInTemplates(
-  execute: Executor,
+  execute: Executor<HttpTarget>,
   previousOf: (runId: string) => Promise<PreviousRun | null>,
   trials: Trials,
-): Executor {
+): Executor<HttpTarget> {
   const known = new WeakMap<HttpTarget, TargetTemplates>();
   /** By the task: the hash of its templates, which may be large. */
   const proven = new LRUCache<string, string>({ max: mostProven });
 
-  function call(attempt: Attempt, templates: TargetTemplates, previous: PreviousRun | null): StartedAttempt {
+  function call(
+    attempt: Attempt<HttpTarget>,
+    templates: TargetTemplates,
+    previous: PreviousRun | null,
+  ): StartedAttempt {
     const target = templates.render(variablesOf(attempt, previous));
     return target.ok ? execute({ ...attempt, target: target.value }) : ended(notFilledIn(target.errors));
   }
 
   /** Templates were checked when the task was written, but perhaps by another version, or not by us. */
-  function firstCall(attempt: Attempt, previous: PreviousRun | null): StartedAttempt {
+  function firstCall(attempt: Attempt<HttpTarget>, previous: PreviousRun | null): StartedAttempt {
     const compiled = compileTemplates(attempt.target, '#/target');
     if (!compiled.ok) return ended(notFilledIn(compiled.errors.map(({ detail }) => detail).join('; ')));
     known.set(attempt.target, compiled.value);
@@ -66,7 +71,7 @@ export function fillInTemplates(
       if (!text.includes('previous')) return fill(null);
       previousOf(runId).then(fill, ({ message }: Error) => {
         const error = { kind: 'internal', message: `the previous run could not be read: ${message}` } as const;
-        start(() => ended(failed(error, false)));
+        start(() => ended(failedOutcome(error)));
       });
     });
   };
@@ -118,10 +123,5 @@ function ended(outcome: Outcome): StartedAttempt {
 }
 
 function notFilledIn(detail: string): Outcome {
-  return failed({ kind: 'internal', message: `the template cannot be filled in: ${detail}` }, true);
-}
-
-function failed(error: Outcome['error'], isFinal: boolean): Outcome {
-  const nothing = { httpStatus: null, output: null, truncated: false, retryAfterMs: null, deferred: null };
-  return { status: 'failed', error, isFinal, viaFallback: false, ...nothing };
+  return failedOutcome({ kind: 'internal', message: `the template cannot be filled in: ${detail}` }, true);
 }

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { maskCredentials } from '../../../../src/domain/target/credentials.ts';
+import { redactDefinition } from '../../../../../src/domain/task/credentials.ts';
+import { redactCall } from '../../../../../src/executors/http/target/credentials.ts';
+import { httpTargets } from '../../../../http-targets.ts';
 
-const masked = (headers: Record<string, string>) =>
-  maskCredentials({ target: { headers }, fallback: null, hooks: null, signing: null }).target.headers;
+const masked = (headers: Record<string, string>) => redactCall({ headers }).headers;
 
 test.each([
   ['authorization', 'x'],
@@ -51,20 +52,19 @@ test.each([
   ['http:///user:secret@proxy:3128', 'http:///user:••••••@proxy:3128'],
   ['http:////secret@proxy', 'http:////••••••@proxy'],
 ])('the proxy %s is shown as %s', (proxy, shown) => {
-  const target = { headers: {}, proxy };
-  expect(maskCredentials({ target, fallback: null, hooks: null, signing: null }).target.proxy).toBe(shown);
+  expect(redactCall({ headers: {}, proxy }).proxy).toBe(shown);
 });
 
 test('a definition is not changed by being masked', () => {
   const definition = {
-    target: { headers: { authorization: 'a' }, tls: { ca: 'c', key: 'k' } },
+    target: { type: 'http', headers: { authorization: 'a' }, tls: { ca: 'c', key: 'k' } },
     fallback: null,
     hooks: { onSuccess: { headers: { cookie: 'b' } }, onFailure: null },
     signing: { secret: 's' },
   };
   const before = structuredClone(definition);
-  expect(maskCredentials(definition)).toEqual({
-    target: { headers: { authorization: '••••••' }, tls: { ca: 'c', key: '••••••' } },
+  expect(redactDefinition(definition, httpTargets)).toEqual({
+    target: { type: 'http', headers: { authorization: '••••••' }, tls: { ca: 'c', key: '••••••' } },
     fallback: null,
     hooks: { onSuccess: { headers: { cookie: '••••••' } }, onFailure: null },
     signing: { secret: '••••••' },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTrials, type TrialsOptions } from '../../../../src/executors/http/trials.ts';
+import { createTrials, type TrialsOptions } from '../../../../../src/executors/http/template/trials.ts';
 
 /** Trials of tasks that so many processes died of, and what was done in its order. */
 function create(died: Record<string, number>, more: Partial<TrialsOptions> = {}) {

@@ -1,7 +1,7 @@
 /** What a run calls: the shape of a target as it is stored and echoed, and what a client may ask for. */
 
-import { type FieldError, fault, ok, type Result } from '../../errors.ts';
-import { faultInJson, isRecord, pointerPart, type Refuse } from '../input/field.ts';
+import { faultInJson, isRecord, pointerPart, type Refuse } from '../../../domain/input/field.ts';
+import { type FieldError, fault, ok, type Result } from '../../../errors.ts';
 import { type BodyType, bodyTypes, checkBody } from './body.ts';
 import { faultInProxy } from './proxy.ts';
 import { storedBody } from './stored-body.ts';

@@ -1,8 +1,8 @@
 /** The part of Liquid that templates may use: one value, filters that compute with it, and limits on all of it. */
 
 import { Context, Liquid, Output } from 'liquidjs';
-import { ok, type Result } from '../../errors.ts';
-import { parseInstant } from '../input/instant.ts';
+import { parseInstant } from '../../../domain/input/instant.ts';
+import { ok, type Result } from '../../../errors.ts';
 import { namesIn } from './liquid-grammar.ts';
 
 /** A text with `{{ … }}` in it, understood. */

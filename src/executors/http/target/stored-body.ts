@@ -1,7 +1,7 @@
 /** How the body of a target is kept: as a plain value, with its text where that says more. */
 
-import { holdsExactNumber, parseExactJson, writeExactJson } from '../input/exact-json.ts';
-import { deepestJson } from '../input/field.ts';
+import { holdsExactNumber, parseExactJson, writeExactJson } from '../../../domain/input/exact-json.ts';
+import { deepestJson } from '../../../domain/input/field.ts';
 
 /** The members of a target that hold it. */
 type Stored = { body?: unknown; bodyText?: string };

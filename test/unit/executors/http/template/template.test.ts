@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { HttpTarget } from '../../../../src/domain/target/target.ts';
+import type { HttpTarget } from '../../../../../src/executors/http/target/target.ts';
 import {
   compileTemplates,
   readTemplatedTarget,
   type TemplateVariables,
-} from '../../../../src/domain/target/template.ts';
+} from '../../../../../src/executors/http/template/template.ts';
 
 const variables: TemplateVariables = {
   scheduledFor: '2026-12-01T01:00:00.000Z',

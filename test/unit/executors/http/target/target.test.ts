@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readTarget } from '../../../../src/domain/target/target.ts';
+import { readTarget } from '../../../../../src/executors/http/target/target.ts';
 
 const url = 'https://example.com/hook';
 

@@ -1,7 +1,7 @@
 /** What TLS with one target needs beyond the usual: whom to trust, and who the caller is. */
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { pointerPart, type Refuse } from '../input/field.ts';
+import { pointerPart, type Refuse } from '../../../domain/input/field.ts';
 
 /** PEM text. `cert` and `key` come together, and `insecure` without `ca`. */
 export type TargetTls = {

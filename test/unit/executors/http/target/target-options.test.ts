@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { compilePattern } from '../../../../src/domain/input/pattern.ts';
-import { readTarget } from '../../../../src/domain/target/target.ts';
-import { readTemplatedTarget } from '../../../../src/domain/target/template.ts';
-import { selfSigned } from '../../executors/http/self-signed.ts';
+import { compilePattern } from '../../../../../src/executors/http/target/pattern.ts';
+import { readTarget } from '../../../../../src/executors/http/target/target.ts';
+import { readTemplatedTarget } from '../../../../../src/executors/http/template/template.ts';
+import { selfSigned } from '../self-signed.ts';
 
 const url = 'https://billing.test/report';
 const own = selfSigned('billing.test');

@@ -1,11 +1,10 @@
 /** Templates in a target: `{{ … }}` in its url, headers and body, filled in for each attempt. */
 
-import { type FieldError, ok, type Result } from '../../errors.ts';
-import { ExactNumber } from '../input/exact-json.ts';
-import { pointerPart } from '../input/field.ts';
-import { faultInEncoded } from './body.ts';
-import { compileLiquid, type LiquidEncoding, liquidBudget, liquidMessage, liquidValues } from './liquid.ts';
-import { exactBody, storedBody } from './stored-body.ts';
+import { ExactNumber } from '../../../domain/input/exact-json.ts';
+import { pointerPart } from '../../../domain/input/field.ts';
+import { type FieldError, ok, type Result } from '../../../errors.ts';
+import { faultInEncoded } from '../target/body.ts';
+import { exactBody, storedBody } from '../target/stored-body.ts';
 import {
   faultInHeaderValue,
   faultInUrl,
@@ -14,7 +13,8 @@ import {
   largestHeaders,
   readTarget,
   withoutTemplates,
-} from './target.ts';
+} from '../target/target.ts';
+import { compileLiquid, type LiquidEncoding, liquidBudget, liquidMessage, liquidValues } from './liquid.ts';
 
 /** What a template may name. Instants are RFC 3339. */
 export type TemplateVariables = {

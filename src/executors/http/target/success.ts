@@ -1,8 +1,8 @@
 /** What the body of an answer must be like for a run to succeed, besides the answer's status. */
 
-import { faultInJson, isRecord, pointerPart, type Refuse } from '../input/field.ts';
-import { isJsonPointer, isSameJson, valueAt } from '../input/json-pointer.ts';
-import { compilePattern, longestPattern, type Pattern } from '../input/pattern.ts';
+import { faultInJson, isRecord, pointerPart, type Refuse } from '../../../domain/input/field.ts';
+import { isJsonPointer, isSameJson, valueAt } from '../../../domain/input/json-pointer.ts';
+import { compilePattern, longestPattern, type Pattern } from './pattern.ts';
 
 /** One rule about the first MiB of an answer's body, as text. */
 export type SuccessRule =

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import type { PreviousRun } from '../../../../src/domain/target/template.ts';
-import type { Attempt, StartedAttempt } from '../../../../src/executors/executor.ts';
-import { fillInTemplates } from '../../../../src/executors/http/templates.ts';
-import type { Trials } from '../../../../src/executors/http/trials.ts';
-import { startTarget } from '../../../target.ts';
-import { attemptOn, startExecutor } from './harness.ts';
+import type { Attempt, StartedAttempt } from '../../../../../src/executors/executor.ts';
+import type { HttpTarget } from '../../../../../src/executors/http/target/target.ts';
+import { fillInTemplates } from '../../../../../src/executors/http/template/fill-in.ts';
+import type { PreviousRun } from '../../../../../src/executors/http/template/template.ts';
+import type { Trials } from '../../../../../src/executors/http/template/trials.ts';
+import { startTarget } from '../../../../target.ts';
+import { attemptOn, startExecutor } from '../harness.ts';
 
 const previous: PreviousRun = {
   id: 'p',
@@ -18,7 +19,7 @@ const atOnce: Trials = { run: (_, fill) => fill() };
 
 /** An executor that only notes what it is asked, behind one that fills in. */
 function create(previousOf: (runId: string) => Promise<PreviousRun | null> = async () => previous) {
-  const calls: Attempt[] = [];
+  const calls: Attempt<HttpTarget>[] = [];
   const asked: string[] = [];
   const started: StartedAttempt = { outcome: new Promise(() => {}), cancel: () => void asked.push('cancel') };
   const execute = fillInTemplates(

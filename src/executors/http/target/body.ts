@@ -1,7 +1,7 @@
 /** How the body of a target becomes bytes: `bodyType`, what it asks of the body and of the content type. */
 
-import { ExactNumber } from '../input/exact-json.ts';
-import { isRecord, pointerPart, type Refuse } from '../input/field.ts';
+import { ExactNumber } from '../../../domain/input/exact-json.ts';
+import { isRecord, pointerPart, type Refuse } from '../../../domain/input/field.ts';
 import { exactBody } from './stored-body.ts';
 
 export const bodyTypes = ['json', 'text', 'form', 'base64'] as const;

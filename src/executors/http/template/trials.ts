@@ -4,7 +4,7 @@
  * two died of is not filled in any more.
  */
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../../clock.ts';
 
 export type Trials = {
   /** Calls `fill`, which must not throw, or `refuse` for what two processes died of. */

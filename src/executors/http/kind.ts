@@ -1,0 +1,34 @@
+/** HTTP targets as a kind of target: all of this folder behind one value. */
+
+import type { ExecutorKind } from '../kind.ts';
+import type { HttpExecutor } from './executor.ts';
+import { httpTargetDefinition } from './target/definition.ts';
+import type { HttpTarget } from './target/target.ts';
+import { fillInTemplates } from './template/fill-in.ts';
+import type { PreviousRun } from './template/template.ts';
+import type { Trials } from './template/trials.ts';
+
+export type HttpKindOptions = {
+  executor: HttpExecutor;
+  /** Why settings refuse this address, or null. */
+  refusesUrl: (url: string) => string | null;
+  /** The last run of a run's task that is over, for templates that name it. */
+  previousOf: (runId: string) => Promise<PreviousRun | null>;
+  /** How a template is filled in for the first time. */
+  trials: Trials;
+};
+
+export function createHttpKind({
+  executor,
+  refusesUrl,
+  previousOf,
+  trials,
+}: HttpKindOptions): ExecutorKind<HttpTarget> {
+  return {
+    ...httpTargetDefinition(refusesUrl),
+    groupOf: executor.originOf,
+    prepare: executor.prepare,
+    start: fillInTemplates(executor.execute, previousOf, trials),
+    close: executor.close,
+  };
+}

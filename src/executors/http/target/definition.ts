@@ -1,0 +1,97 @@
+/** HTTP targets and hooks in the definition of a task: read, shown, and without their credentials. */
+
+import { isDeepStrictEqual } from 'node:util';
+import { alreadyJson } from '../../../domain/input/json-text.ts';
+import type { HookCall } from '../../../domain/task/target.ts';
+import { ok, type Result } from '../../../errors.ts';
+import type { ExecutorKind, HookKind } from '../../kind.ts';
+import { readTemplatedTarget } from '../template/template.ts';
+import { type Call, matchHeaderNames, redactCall, restoreCall } from './credentials.ts';
+import { httpHookSchema, httpTargetSchema } from './schema.ts';
+import { exactBody } from './stored-body.ts';
+import { type HttpTarget, refusedAddresses } from './target.ts';
+
+/** Why settings refuse this address, or null. */
+type RefusesUrl = (url: string) => string | null;
+
+/** What of a kind of target is known without anything being called. */
+export type HttpTargetDefinition = Omit<ExecutorKind<HttpTarget>, 'groupOf' | 'prepare' | 'start' | 'close'>;
+
+export function httpTargetDefinition(refusesUrl: RefusesUrl): HttpTargetDefinition {
+  return {
+    type: 'http',
+    schema: httpTargetSchema,
+    read(given, { pointer, stored, template }) {
+      const wanted = withTemplate(given, template);
+      if (isDeepStrictEqual(wanted, stored)) return ok(stored as HttpTarget);
+      return accepted(readTemplatedTarget(wanted, pointer), stored as HttpTarget | null, pointer, refusesUrl);
+    },
+    redact: redactCall,
+    restore: restoreCall,
+    alignPatch: matchHeaderNames,
+    asInput: ({ bodyText, ...target }) =>
+      bodyText === undefined ? target : { ...target, body: exactBody({ body: target.body, bodyText }) },
+    asShown(target) {
+      const { bodyText, ...shown } = target;
+      return bodyText === undefined ? target : { ...shown, body: alreadyJson(bodyText) };
+    },
+  };
+}
+
+/** A hook as it is stored. */
+type HttpHook = HookCall & { url: string; headers: Record<string, string> };
+
+/** Hooks are called by a POST whose answer must be of the class 2xx. */
+export function httpHooks(refusesUrl: RefusesUrl): HookKind {
+  return {
+    schema: httpHookSchema,
+    read(given, { pointer, stored }) {
+      const read = accepted(
+        readTemplatedTarget(asTarget(given), pointer),
+        stored as HttpHook | null,
+        pointer,
+        refusesUrl,
+      );
+      return read.ok ? ok({ url: read.value.url, headers: read.value.headers }) : read;
+    },
+    redact: (hook) => redactCall(hook as HookCall & Call),
+    restore: (given, stored, refuse) => restoreCall(given, stored as (HookCall & Call) | null, refuse),
+    alignPatch: (patch, stored) => matchHeaderNames(patch, stored as HookCall & Call),
+    targetOf(hook, { contentType, body }): HttpTarget {
+      const { url, headers } = hook as HttpHook;
+      return {
+        type: 'http',
+        method: 'POST',
+        url,
+        headers: { ...headers, 'content-type': contentType },
+        body,
+        successStatus: ['2xx'],
+      };
+    },
+  };
+}
+
+/** A hook that a client sent, as a target; what its schema does not know has been refused. */
+function asTarget(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null) return given;
+  const { url, headers } = given as { url?: unknown; headers?: unknown };
+  return { url: url ?? '', headers: headers ?? {} };
+}
+
+/** A target that settings accept too. What `stored` names is not judged again: settings may have changed since. */
+function accepted(
+  read: Result<HttpTarget>,
+  stored: Pick<HttpTarget, 'url' | 'proxy'> | null,
+  pointer: string,
+  refusesUrl: RefusesUrl,
+): Result<HttpTarget> {
+  if (!read.ok) return read;
+  const errors = refusedAddresses(read.value, stored, pointer, refusesUrl);
+  return errors.length > 0 ? { ok: false, errors } : read;
+}
+
+/** A target with the task's own `template` in it, where that is said. */
+function withTemplate(target: unknown, template: boolean | null | undefined): unknown {
+  if (template === null || template === undefined) return target;
+  return typeof target === 'object' ? { ...target, template } : { url: target, template };
+}

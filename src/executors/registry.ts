@@ -1,0 +1,88 @@
+/** The kinds of target that a replica knows, behind one value: each call goes to the kind that the type names. */
+
+import type { HookCall, Target, TargetSchemas, Targets } from '../domain/task/target.ts';
+import { fault } from '../errors.ts';
+import type { Executor } from './executor.ts';
+import type { ExecutorKind, HookKind, HookMessage } from './kind.ts';
+import { failedOutcome } from './outcomes.ts';
+
+export type Registry = {
+  /** For those who read, show and redact targets. */
+  targets: Targets & { schemas: TargetSchemas };
+  /** What calls of this target share slots and a circuit with, apart from those of other kinds. */
+  groupOf(target: Target): string;
+  /** Does ahead what is the same for every attempt on this target. */
+  prepare(target: Target): void;
+  start: Executor;
+  /** The target of a hook's call. */
+  hookTarget(hook: HookCall, message: HookMessage): Target;
+  close(): void;
+};
+
+/**
+ * `kinds` have distinct types; the first is that of a target that names none, or an unknown one, which it refuses. A
+ * stored target may be of an unknown type while replicas of several versions run: it is shown by its type alone, and
+ * its attempts fail.
+ */
+export function createRegistry(kinds: readonly [ExecutorKind, ...ExecutorKind[]], hooks: HookKind): Registry {
+  const [first] = kinds;
+  const byType = new Map(kinds.map((kind) => [kind.type, kind]));
+  const kindOf = ({ type }: Target) => byType.get(type) ?? unknownKind(type);
+
+  /** The kind that what a client sent is meant for. */
+  function kindFor(given: unknown): ExecutorKind {
+    const type = typeof given === 'object' && given !== null && 'type' in given ? given.type : null;
+    return (typeof type === 'string' ? byType.get(type) : null) ?? first;
+  }
+
+  /** A stored target in the place of one of another kind has nothing to give to it. */
+  const ofKind = ({ type }: ExecutorKind, stored: Target | null) => (stored?.type === type ? stored : null);
+
+  return {
+    targets: {
+      read(given, place) {
+        const kind = kindFor(given);
+        return kind.read(given, { ...place, stored: ofKind(kind, place.stored) });
+      },
+      restore(given, stored, refuse) {
+        const kind = kindFor(given);
+        return kind.restore(given, ofKind(kind, stored), refuse);
+      },
+      redact: (target) => kindOf(target).redact(target),
+      alignPatch: (patch, stored) => kindOf(stored).alignPatch(patch, stored),
+      asInput: (target) => kindOf(target).asInput(target),
+      asShown: (target) => kindOf(target).asShown(target),
+      hooks,
+      schemas: { targets: new Map(kinds.map(({ type, schema }) => [type, schema])), hooks: hooks.schema },
+    },
+    groupOf(target) {
+      const group = kindOf(target).groupOf(target);
+      return target.type === first.type ? group : `${target.type}:${group}`;
+    },
+    prepare: (target) => kindOf(target).prepare(target),
+    start: (attempt) => kindOf(attempt.target).start(attempt),
+    hookTarget: hooks.targetOf,
+    close() {
+      for (const kind of kinds) kind.close();
+    },
+  };
+}
+
+/** Stands for a kind that this version does not have. */
+function unknownKind(type: string): ExecutorKind {
+  const message = `this replica has no executor for targets of type "${type}"`;
+  return {
+    type,
+    schema: { input: { named: 'UnknownTarget', properties: {} }, shown: {}, misplaced: [] },
+    read: (_given, { pointer }) => fault(pointer, message),
+    restore: (given) => given,
+    redact: () => ({ type }),
+    alignPatch: (patch) => patch,
+    asInput: () => ({ type }),
+    asShown: () => ({ type }),
+    groupOf: () => type,
+    prepare() {},
+    start: () => ({ outcome: Promise.resolve(failedOutcome({ kind: 'internal', message })), cancel() {} }),
+    close() {},
+  };
+}
