@@ -24,16 +24,21 @@ const small = ['shared_buffers=16MB', 'wal_buffers=512kB', 'max_connections=8'].
 const { folder, socket } = workerData as WorkerInput;
 const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
-async function serve(db: PGlite, path: string): Promise<void> {
-  // After a throw the server's queue never goes on, and every statement would wait for ever: end the thread instead.
-  const run = db.execProtocolRawStream.bind(db);
-  db.execProtocolRawStream = (message, options) =>
-    run(message, options).catch((error: Error) => {
+/** After a throw the queue of the socket server never goes on, and every statement would wait for ever: the thread ends. */
+class EndingPGlite extends PGlite {
+  override async execProtocolRawStream(...call: Parameters<PGlite['execProtocolRawStream']>): Promise<void> {
+    try {
+      return await super.execProtocolRawStream(...call);
+    } catch (error) {
       setImmediate(() => {
         throw error;
       });
       throw error;
-    });
+    }
+  }
+}
+
+async function serve(db: PGlite, path: string): Promise<void> {
   const server = new PGLiteSocketServer({ db, path, maxConnections: 4 });
   await server.start();
   say({ kind: 'ready' });
@@ -48,7 +53,8 @@ function reasonOf(error: unknown): string {
 }
 
 try {
-  const db = await PGlite.create({ dataDir: folder, startParams: [...PGlite.defaultStartParams, ...small] });
+  const db = new EndingPGlite({ dataDir: folder, startParams: [...PGlite.defaultStartParams, ...small] });
+  await db.waitReady;
   if (socket !== null) await serve(db, socket);
   await db.close();
   say({ kind: 'stopped' });

@@ -5,7 +5,7 @@ import type pg from 'pg';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
 import { isRolledBack, spoilsConnections } from './failure.ts';
-import { createPool } from './pool.ts';
+import { createPool, type Pool } from './pool.ts';
 import { type Connection, createRoute } from './route.ts';
 import { prepareEmbedded, prepareSession } from './session.ts';
 
@@ -30,7 +30,8 @@ export type DatabaseOptions = {
 type Retry = <T>(work: () => Promise<T>) => Promise<T>;
 
 export type Database = {
-  pool: pg.Pool;
+  /** Statements on it are tried again where Postgres rolled them back to let others go on. */
+  pool: Pool;
   orm: NodePgDatabase;
   /** Does work again that Postgres rolled back to let others go on. */
   retry: Retry;
@@ -38,34 +39,50 @@ export type Database = {
   close(): Promise<void>;
 };
 
+/** How long a pool waits for what, and how it finds out that the other side is gone. */
+export function poolSettings(
+  {
+    purpose,
+    maxConnections,
+    timeoutMs,
+    connectTimeoutMs = timeoutMs,
+  }: Omit<DatabaseOptions, 'log' | 'clock' | 'random'>,
+  applicationName: string,
+): pg.PoolConfig {
+  return {
+    application_name: `${applicationName} ${purpose}`.trim(),
+    max: maxConnections,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: timeoutMs + 250,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    // By itself the first probe comes after two hours.
+    keepAliveInitialDelayMillis: 10_000,
+  };
+}
+
 export function openDatabase(options: DatabaseOptions): Database {
   const { connection, timeoutMs, connectTimeoutMs = timeoutMs, indexScansOnly = false } = options;
   const route = createRoute(connection);
-  const pool = createPool({
+  const connections = createPool({
     route,
     clock: options.clock,
     timeoutMs: connectTimeoutMs,
-    settings: {
-      application_name: `${route.applicationName} ${options.purpose}`.trim(),
-      max: options.maxConnections,
-      connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: timeoutMs + 250,
-      idleTimeoutMillis: 60_000,
-      keepAlive: true,
-      // By itself the first probe comes after two hours.
-      keepAliveInitialDelayMillis: 10_000,
-    },
+    settings: poolSettings(options, route.applicationName),
     prepare: (client) =>
       'host' in connection ? prepareEmbedded(client) : prepareSession(client, { timeoutMs, indexScansOnly }),
+    onLost: (error) => options.log.warn({ err: error }, 'an idle Postgres connection was lost'),
   });
-  // Without listeners the loss of a connection, idle or in a transaction, would end the process; a statement under way
-  // rejects besides.
-  pool.on('connect', (client) => client.on('error', () => {}));
-  pool.on('error', (error) => options.log.warn({ err: error }, 'an idle Postgres connection was lost'));
   const retry = createRetry(options);
-  const query = pool.query.bind(pool) as (...statement: unknown[]) => Promise<unknown>;
-  pool.query = ((...statement: unknown[]) => retry(() => query(...statement))) as typeof pool.query;
-  return { pool, orm: drizzle(pool), retry, close: () => pool.end() };
+  const query = (...statement: Parameters<pg.ClientBase['query']>) =>
+    retry(async () => connections.query(...statement));
+  const pool = { ...connections, query: query as Pool['query'] };
+  return { pool, orm: ormOn(pool), retry, close: pool.end };
+}
+
+/** drizzle on a pool. It calls `query` of it and nothing else, though its type asks for a pool of `pg`. */
+export function ormOn(pool: Pool): NodePgDatabase {
+  return drizzle(pool as unknown as pg.Pool);
 }
 
 const mostTries = 5;
@@ -124,4 +141,4 @@ async function transact<T>(database: Database, work: (client: pg.PoolClient) => 
 }
 
 /** What can run a statement: the pool, or the connection of a transaction. */
-export type Queryable = Pick<pg.Pool, 'query'>;
+export type Queryable = Pick<Pool, 'query'>;

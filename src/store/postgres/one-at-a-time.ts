@@ -2,10 +2,10 @@
  * Lets some callers of a pool through one at a time, so that they never fill the queue in front of others who share it.
  */
 
-import { drizzle } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
 import type { Clock } from '../../clock.ts';
-import type { Database } from './database.ts';
+import { type Database, ormOn } from './database.ts';
+import type { Pool } from './pool.ts';
 
 /**
  * The same database for callers that take turns: one statement or transaction of theirs is in the pool at a time.
@@ -15,36 +15,29 @@ import type { Database } from './database.ts';
 export function oneAtATime(database: Database, waitMs: number, clock: Clock): Database {
   const { pool } = database;
   const takeTurn = createTurns(waitMs, clock);
-  const own = Object.create(pool) as pg.Pool;
 
-  const query = pool.query.bind(pool) as (...statement: unknown[]) => Promise<unknown>;
-  own.query = (async (...statement: unknown[]) => {
+  async function query(...statement: Parameters<Pool['query']>): Promise<unknown> {
     const endTurn = await takeTurn();
     try {
-      return await query(...statement);
+      return await pool.query(...statement);
     } finally {
       endTurn();
     }
-  }) as typeof pool.query;
+  }
 
-  own.connect = (async () => {
+  async function connect(): Promise<pg.PoolClient> {
     const endTurn = await takeTurn();
     try {
-      const client = await pool.connect();
-      const release = client.release.bind(client);
-      client.release = (error?: Error | boolean) => {
-        endTurn();
-        release(error);
-      };
-      return client;
+      return await pool.connect(endTurn);
     } catch (error) {
       endTurn();
       throw error;
     }
-  }) as typeof pool.connect;
+  }
 
-  // The pool is closed by whoever shares it.
-  return { ...database, pool: own, orm: drizzle(own), close: async () => {} };
+  const own: Pool = { ...pool, query: query as Pool['query'], connect };
+  // The pool is closed by its other users.
+  return { ...database, pool: own, orm: ormOn(own), close: async () => {} };
 }
 
 /** One turn at a time, in the order of asking. What is answered ends the turn; calling it again does nothing. */

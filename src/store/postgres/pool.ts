@@ -15,90 +15,131 @@ export type PoolOptions = {
   settings: pg.PoolConfig;
   /** Sets a new connection up; rejects where it cannot be used. */
   prepare: (client: pg.ClientBase) => Promise<void>;
+  /** An idle connection was lost. */
+  onLost: (error: Error) => void;
+};
+
+/** The connections of one purpose. */
+export type Pool = {
+  /** Runs one statement on a connection of its own. A connection whose statement failed is closed. */
+  query: pg.Pool['query'];
+  /** A connection for a transaction; its `release` gives it back and calls `released`. Rejects with a `ConnectFailure`. */
+  connect(released?: () => void): Promise<pg.PoolClient>;
+  /** How many connections are open, and how many of them are idle. */
+  counts(): { total: number; idle: number };
+  /** Waits for what runs and closes every connection. */
+  end(): Promise<void>;
 };
 
 /**
- * A pool of `pg`. A connection that cannot be had rejects with a `ConnectFailure`. Where a statement shows that
- * connections must not be used again (see `spoilsConnections`), all that were open then are closed before their next
- * use.
+ * A pool of `pg`. Where a statement shows that connections must not be used again (see `spoilsConnections`), all that
+ * were open then are closed before their next use.
  */
-export function createPool({ route, clock, timeoutMs, settings, prepare }: PoolOptions): pg.Pool {
+export function createPool({ route, clock, timeoutMs, settings, prepare, onLost }: PoolOptions): Pool {
   /** By which configuration each client was made, and how often connections had been spoilt by then. */
   const origins = new WeakMap<object, { config: pg.ClientConfig; spoilt: number }>();
   let spoilt = 0;
+  let ended: Promise<void> | null = null;
+  /** Who wants to know when a client is given back. */
+  const releases = new WeakMap<object, () => void>();
 
-  function makeClient(given: pg.ClientConfig): pg.Client {
-    const config = route.config();
-    const client = new pg.Client({ ...given, ...config });
-    origins.set(client, { config, spoilt });
-    const connect = client.connect.bind(client) as (done: (error?: Error) => void) => void;
-    client.connect = ((done: (error?: Error) => void) =>
-      connect((error) => {
-        if (error) route.failed(config, error);
-        done(error);
-      })) as typeof client.connect;
-    return client;
+  /** The pool of `pg` makes its clients with `new`. This one goes where the route leads, and tells the route of failures. */
+  class RoutedClient extends pg.Client {
+    constructor(given?: pg.ClientConfig) {
+      const config = route.config();
+      super({ ...given, ...config });
+      origins.set(this, { config, spoilt });
+    }
+
+    override connect(): Promise<pg.Client>;
+    override connect(done: (error: Error) => void): void;
+    override connect(done?: (error: Error) => void): unknown {
+      const connecting = super.connect().catch((error: Error) => {
+        tellRoute(this, error);
+        throw error;
+      });
+      if (done === undefined) return connecting;
+      connecting.then(() => (done as () => void)(), done);
+    }
+  }
+
+  function tellRoute(client: object, error: unknown): void {
+    const origin = origins.get(client);
+    if (origin) route.failed(origin.config, error);
   }
 
   const pool = new pg.Pool({
     ...settings,
-    // Called with `new`, which hands over what a function returns.
-    Client: function Client(given: pg.ClientConfig) {
-      return makeClient(given);
-    } as unknown as NonNullable<pg.PoolConfig['Client']>,
+    Client: RoutedClient,
     async onConnect(client) {
       try {
         await prepare(client);
       } catch (error) {
-        const config = origins.get(client)?.config;
-        if (config) route.failed(config, error);
+        tellRoute(client, error);
         throw error;
       }
     },
   });
+  // Without listeners the loss of a connection, idle or in a transaction, would end the process; a statement under way
+  // rejects besides.
+  pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('error', onLost);
 
-  const connectOnce = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
   const isFit = (client: pg.PoolClient) => origins.get(client)?.spoilt === spoilt;
 
   pool.on('release', (error, client) => {
+    releases.get(client)?.();
+    releases.delete(client);
     if (!error || !spoilsConnections(error) || !isFit(client)) return;
     spoilt++;
     for (let idle = pool.idleCount; idle > 0; idle--)
-      connectOnce().then(
+      pool.connect().then(
         (other) => other.release(!isFit(other)),
         () => {},
       );
   });
 
-  async function connect(): Promise<pg.PoolClient> {
+  async function connect(released?: () => void): Promise<pg.PoolClient> {
     const startedAt = clock.monotonic();
     for (let tries = 1; ; tries++) {
       const turns = route.turns();
       let client: pg.PoolClient;
       try {
-        client = await connectOnce();
+        client = await pool.connect();
       } catch (error) {
         const isWorthIt = route.turns() !== turns && tries <= route.size();
         if (isWorthIt && clock.monotonic() - startedAt < timeoutMs) continue;
         throw new ConnectFailure((error as Error).message, { cause: error });
       }
-      if (isFit(client)) return client;
+      if (isFit(client)) {
+        if (released) releases.set(client, released);
+        return client;
+      }
       client.release(true);
       tries--;
     }
   }
 
-  type Done = (
-    error: Error | undefined,
-    client: pg.PoolClient | undefined,
-    release: (error?: Error | boolean) => void,
-  ) => void;
-  pool.connect = ((done?: Done) => {
-    if (done === undefined) return connect();
-    connect().then(
-      (client) => done(undefined, client, client.release),
-      (error: Error) => done(error, undefined, () => {}),
-    );
-  }) as typeof pool.connect;
-  return pool;
+  async function query(...statement: Parameters<pg.ClientBase['query']>): Promise<unknown> {
+    const client = await connect();
+    let failure: Error | undefined;
+    try {
+      return await client.query(...statement);
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    } finally {
+      client.release(failure);
+    }
+  }
+
+  return {
+    query: query as pg.Pool['query'],
+    connect,
+    counts: () => ({ total: pool.totalCount, idle: pool.idleCount }),
+    end() {
+      ended ??= pool.end();
+      return ended;
+    },
+  };
 }

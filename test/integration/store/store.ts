@@ -37,7 +37,7 @@ export async function openStore(): Promise<Store> {
 /** One more pool on the same database. */
 export function openPool(url: string, purpose = 'tests', timeoutMs = 20_000): Database {
   const database = openDatabase({
-    connection: { connectionString: url },
+    connection: noPostgres ? embeddedConnection(url) : { connectionString: url },
     purpose,
     // All connections to the embedded store share one session.
     maxConnections: noPostgres ? 1 : 12,
@@ -46,10 +46,14 @@ export function openPool(url: string, purpose = 'tests', timeoutMs = 20_000): Da
     clock: systemClock,
     random: Math.random,
   });
-  // That session also remembers the prepared statements of a connection that is gone.
-  if (noPostgres) database.pool.on('connect', (client) => void client.query('deallocate all'));
   atFileEnd(() => database.close());
   return database;
+}
+
+/** The session of the embedded store outlives connections: this form of the address has its prepared statements dropped. */
+function embeddedConnection(url: string) {
+  const { hostname, port, username, pathname } = new URL(url);
+  return { host: hostname, port: Number(port), user: username, database: pathname.slice(1) };
 }
 
 const calendar = createCalendar();

@@ -1,8 +1,8 @@
-import type pg from 'pg';
 import { expect, test } from 'vitest';
 import type { Database } from '../../../../src/store/postgres/database.ts';
 import { isUnavailable } from '../../../../src/store/postgres/failure.ts';
 import { oneAtATime } from '../../../../src/store/postgres/one-at-a-time.ts';
+import type { Pool } from '../../../../src/store/postgres/pool.ts';
 import { complete, createClock } from '../../../clock.ts';
 
 /** A pool that shows what is asked of it and answers when told to. */
@@ -15,9 +15,9 @@ function database() {
         asked.push(text);
         answers.push((error) => (error ? reject(error) : resolve({ rows: [] })));
       }),
-    connect: async () => ({ release() {} }),
+    connect: async (released: () => void) => ({ release: released }),
   };
-  return { asked, answers, own: { pool: pool as unknown as pg.Pool } as Database };
+  return { asked, answers, own: { pool: pool as unknown as Pool } as Database };
 }
 
 test('lets one statement of its callers into the pool, and those who share the pool past them', async () => {
