@@ -30,7 +30,8 @@ import { invalidField, ProblemError, problemOf, problemTable } from './problems.
 import { backfillRoutes } from './routes/backfill.ts';
 import { createTaskRoutes } from './routes/create-tasks.ts';
 import { longWorkRoutes } from './routes/long-work.ts';
-import { runRoutes } from './routes/runs.ts';
+import { runActionRoutes } from './routes/runs/run-actions.ts';
+import { runRoutes } from './routes/runs/runs.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { taskActionRoutes } from './routes/task-actions.ts';
@@ -205,6 +206,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   taskLogRoutes(app, context);
   backfillRoutes(app, context);
   runRoutes(app, context);
+  runActionRoutes(app, context);
   longWorkRoutes(app, context);
   scheduleRoutes(app, context);
   app.get('/', { config: { role: 'public' }, schema: { hide: true } }, async (_request, reply) =>

@@ -7,9 +7,10 @@ import { restoreCredentials } from '../domain/task/credentials.ts';
 import { activeFromFor, checkOccurs, readTask, type TaskInput } from '../domain/task/task.ts';
 import type { Task } from '../store/tasks/row.ts';
 import type { NewTask } from '../store/tasks/tasks.ts';
-import { authorOf, type HttpContext, taskContext } from './context.ts';
+import { taskContext } from '../usecases/context.ts';
+import { warnOfOldZones } from '../usecases/zones.ts';
+import { authorOf, type HttpContext } from './context.ts';
 import { etagOf } from './input/preconditions.ts';
-import { warnOfOldZones } from './old-zones.ts';
 import { taskView } from './output/views.ts';
 import { ProblemError, unprocessable } from './problems.ts';
 

@@ -33,9 +33,10 @@ import {
 import type { Task } from '../store/tasks/row.ts';
 import { type TaskChange, updateTask } from '../store/tasks/tasks.ts';
 import { resultOf } from '../turns.ts';
-import { authorOf, type HttpContext, taskContext } from './context.ts';
+import { taskContext } from '../usecases/context.ts';
+import { warnOfOldZones } from '../usecases/zones.ts';
+import { authorOf, type HttpContext } from './context.ts';
 import type { Validation } from './input/validation.ts';
-import { warnOfOldZones } from './old-zones.ts';
 import { invalidField, ProblemError, unprocessable } from './problems.ts';
 
 const taskInput = Type.Ref('TaskInput#');

@@ -9,6 +9,7 @@ const edges: Record<string, readonly string[]> = {
   cli: ['replica', 'settings', 'executors', 'store', 'errors', 'clock', 'observability'],
   replica: [
     'http',
+    'usecases',
     'engine',
     'store',
     'redis',
@@ -20,7 +21,8 @@ const edges: Record<string, readonly string[]> = {
     'observability',
     'turns',
   ],
-  http: ['domain', 'store', 'turns', 'errors', 'clock', 'observability', 'settings (types)'],
+  usecases: ['domain', 'store', 'turns', 'errors', 'observability (types)'],
+  http: ['usecases', 'domain', 'store', 'turns', 'errors', 'clock', 'observability', 'settings (types)'],
   engine: ['domain', 'store', 'turns', 'redis', 'executors', 'errors', 'clock', 'observability', 'settings (types)'],
   store: ['domain', 'errors', 'clock', 'observability', 'settings (types)'],
   redis: ['domain', 'errors', 'clock', 'observability', 'settings (types)'],

@@ -21,11 +21,6 @@ export function isPlainName(text: string): boolean {
   );
 }
 
-/** Whether an actor of one role may do what needs another. */
-export function roleAllows(actual: Role, needed: Role): boolean {
-  return roles.indexOf(actual) >= roles.indexOf(needed);
-}
-
 /** Why there is no actor, ready to be answered. */
 export type Refusal = {
   /** `missing` and `invalid` credentials: 401. `no_role`: valid ones that name no role, 403. `unavailable`: 503. */

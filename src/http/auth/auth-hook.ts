@@ -2,9 +2,11 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
+import { refusalOf } from '../../usecases/use-case.ts';
 import type { HttpContext } from '../context.ts';
+import { problemFor } from '../outcome.ts';
 import { ProblemError } from '../problems.ts';
-import { type Refusal, roleAllows } from './actor.ts';
+import type { Refusal } from './actor.ts';
 import type { FailedLogins } from './failed-logins.ts';
 
 export type AuthHookOptions = Pick<HttpContext, 'authenticate'> & {
@@ -40,10 +42,8 @@ export function authHook({ authenticate, failedLogins, onRefused, leave, isPubli
     }
     request.actor = answer.value;
     // A path that is no route asks for credentials like the rest, and then is a 404.
-    if (role !== undefined && !roleAllows(answer.value.role, role))
-      throw new ProblemError(
-        'forbidden',
-        `this needs the role ${role}; "${answer.value.name}" is ${answer.value.role}`,
-      );
+    // The use case looks at the role again: here a stranger learns nothing from what happens to its body.
+    const refused = role === undefined ? null : refusalOf(answer.value, role);
+    if (refused !== null) throw problemFor(refused.errors);
   };
 }

@@ -71,6 +71,6 @@ export function readTrigger(request: FastifyRequest, now: number) {
 }
 
 /** What is kept of the request that asks for a run. */
-export function originOf(request: FastifyRequest, source: string | null): RunOrigin {
+function originOf(request: FastifyRequest, source: string | null): RunOrigin {
   return { source, requestId: request.id, trace: readTraceparent(request.headers.traceparent) };
 }

@@ -3,11 +3,10 @@
  */
 
 import { LRUCache } from 'lru-cache';
-import type { Role } from '../../domain/role.ts';
+import { type Role, roleAllows } from '../../domain/role.ts';
 import { nextOccurrence, type Timing } from '../../domain/schedule/occurrence.ts';
 import type { ListedTask } from '../../store/tasks/pages.ts';
 import type { Task } from '../../store/tasks/row.ts';
-import { roleAllows } from '../auth/actor.ts';
 import type { HttpContext } from '../context.ts';
 import { changingView, definitionView, timingOfActive } from './views.ts';
 import { writeAnswer } from './write-answer.ts';

@@ -2,7 +2,7 @@
 
 import { formatInstant } from '../../domain/input/instant.ts';
 import { alreadyJson } from '../../domain/input/json-text.ts';
-import type { Role } from '../../domain/role.ts';
+import { type Role, roleAllows } from '../../domain/role.ts';
 import { nextOccurrence, occurrencesAfter, type Timing } from '../../domain/schedule/occurrence.ts';
 import type { Calendar } from '../../domain/schedule/zones/calendar.ts';
 import { hideSigning, redactDefinition } from '../../domain/task/credentials.ts';
@@ -13,7 +13,6 @@ import type { LastRun, Run } from '../../store/runs/history.ts';
 import type { ListedTask } from '../../store/tasks/pages.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import { inTurns } from '../../turns.ts';
-import { roleAllows } from '../auth/actor.ts';
 import type { HttpContext } from '../context.ts';
 
 /** When a task fires next after `now` (epoch milliseconds); null when it does not. */

@@ -6,10 +6,11 @@ import { occurrencesUpTo } from '../../domain/schedule/occurrence-count.ts';
 import { timingOf } from '../../domain/task/task.ts';
 import { insertBackfill } from '../../store/runs/backfill.ts';
 import { inTurns } from '../../turns.ts';
+import { refusalOfOldZones } from '../../usecases/zones.ts';
 import { type App, authorOf, type HttpContext } from '../context.ts';
 import { instantParameter } from '../input/parameters.ts';
 import { liveTask } from '../live-task.ts';
-import { refuseOldZones } from '../old-zones.ts';
+import { problemFor } from '../outcome.ts';
 import { notFound, unprocessable } from '../problems.ts';
 import { closed, taskIdParams } from '../schemas/schemas.ts';
 
@@ -58,7 +59,8 @@ export function backfillRoutes(app: App, context: HttpContext): void {
       if (end <= start) throw unprocessable([{ pointer: '#/to', detail: 'must lie after from' }]);
       if (end > now()) throw unprocessable([{ pointer: '#/to', detail: 'must not lie in the future' }]);
       const { uid, id, definition } = await liveTask(context, request);
-      refuseOldZones(context, definition.schedule);
+      const outdated = refusalOfOldZones(context, definition.schedule);
+      if (outdated) throw problemFor(outdated.errors);
       const timing = timingOf(uid, definition, start - 1, calendar);
       if (timing === null || 'manual' in definition.schedule)
         throw unprocessable([{ pointer: '#/from', detail: 'the task has no schedule that could give occurrences' }]);

@@ -13,8 +13,8 @@ import {
   openAttempt,
   takeHeartbeat,
 } from '../../store/runs/long-work.ts';
+import { isRunId } from '../../usecases/runs/read-run.ts';
 import type { App, HttpContext } from '../context.ts';
-import { uuidText } from '../output/paging.ts';
 import { runView } from '../output/views.ts';
 import { invalidField, notFound, ProblemError } from '../problems.ts';
 import { choice, closed } from '../schemas/schemas.ts';
@@ -48,7 +48,7 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
         'send the token of the run, as the call of its target had it in x-run-token',
         { headers: { 'www-authenticate': 'Bearer realm="punctual"' } },
       );
-    const attempt = uuidText.test(id) ? context.attemptOf(id, token) : null;
+    const attempt = isRunId(id) ? context.attemptOf(id, token) : null;
     if (attempt === null) throw new ProblemError('forbidden', 'this is no token of this run');
     return attempt;
   }

@@ -8,17 +8,17 @@ import { type Misfire, misfirePolicies } from '../../domain/task/task.ts';
 import { oncePerKey } from '../../store/cluster/idempotency.ts';
 import { findRun, lastRuns } from '../../store/runs/history.ts';
 import type { Task } from '../../store/tasks/row.ts';
+import { announceRun, type MadeRun, makeRun, makeRunIn, retryOnConflict } from '../../usecases/runs/make-run.ts';
+import { refusalOfOldZones } from '../../usecases/zones.ts';
 import { type App, authorOf, type HttpContext, isAwaited } from '../context.ts';
 import { keyedRequest } from '../input/idempotency.ts';
 import { instantParameter } from '../input/parameters.ts';
 import { etagOf } from '../input/preconditions.ts';
 import { readTrigger, triggerSource } from '../input/trigger-input.ts';
 import { liveTask } from '../live-task.ts';
-import { type ManualRun, makeManualRun, makeManualRunIn, tellManualRun } from '../manual-run.ts';
-import { refuseOldZones } from '../old-zones.ts';
+import { problemFor } from '../outcome.ts';
 import { nextRuns, runView, taskView } from '../output/views.ts';
 import { notFound, ProblemError } from '../problems.ts';
-import { retryOnConflict } from '../retry-on-conflict.ts';
 import { startTask, stopTask, triesOf } from '../revisions.ts';
 import { optional } from '../schemas/parts.ts';
 import { choice, closed, countQuery, instantQuery, taskIdParams } from '../schemas/schemas.ts';
@@ -74,7 +74,8 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
       const { catchUp = 'skip', triggerSource = null } = (request.body ?? {}) as StartBody;
       for await (const _ of triesOf(context)) {
         const stopped = await liveTask(context, request);
-        if (catchUp !== 'skip') refuseOldZones(context, stopped.definition.schedule);
+        const outdated = catchUp === 'skip' ? null : refusalOfOldZones(context, stopped.definition.schedule);
+        if (outdated) throw problemFor(outdated.errors);
         const task = await startTask(context, request, stopped, catchUp, triggerSource);
         if (task) return view(task, reply);
       }
@@ -144,23 +145,23 @@ export function taskActionRoutes(app: App, context: HttpContext, leave: (request
       const task = await liveTask(context, request);
       const keyed = keyedRequest(request, `trigger ${task.uid}`);
       const asked = { uid: task.uid, overlap: task.definition.overlap, ...readTrigger(request, now()) };
-      let made: ManualRun | null = null;
-      const answer = (run: ManualRun | null) => {
+      let made: MadeRun | null = null;
+      const answer = (run: MadeRun | null) => {
         if (run === null) throw notFound(`task "${task.id}"`);
         made = run;
         return { answer: { runId: run.runId }, remember: true };
       };
       const outcome = await retryOnConflict(async () =>
         keyed === null
-          ? { kind: 'done' as const, ...answer(await makeManualRun(context, asked, authorOf(request))) }
+          ? { kind: 'done' as const, ...answer(await makeRun(context, asked, authorOf(request))) }
           : oncePerKey(database, keyed, now(), async (client) =>
-              answer(await makeManualRunIn(context, client, asked, authorOf(request))),
+              answer(await makeRunIn(context, client, asked, authorOf(request))),
             ),
       );
       if (outcome.kind === 'mismatch')
         throw new ProblemError('idempotency_mismatch', 'this Idempotency-Key came with another body before');
       if (outcome.kind === 'replayed') reply.header('idempotency-replayed', 'true');
-      if (made !== null) tellManualRun(context, made, task.definition.hooks?.before != null);
+      if (made !== null) announceRun(context, made, task.definition.hooks?.before != null);
       const { runId } = outcome.answer;
       const wait = waitAsked(request.headers.prefer);
       const waiting = wait > 0 ? waitForEnd(runId, wait * 1_000, request, reply) : null;

@@ -34,7 +34,7 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
     const { limit, cursor } = request.query as { limit: number; cursor?: string };
     const [uid] = await uidsOf(database, id);
     if (uid === undefined) throw notFound(`task "${id}"`);
-    const before = decodeCursor(cursor, /^\d{1,15}$/);
+    const before = decodeCursor(cursor, (text) => /^\d{1,15}$/.test(text));
     const found = await listEvents(database.pool, {
       uid,
       type,

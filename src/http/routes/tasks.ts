@@ -90,7 +90,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         statuses: query.status ?? [],
         labels: (query.label ?? []).map(readLabel),
         q: query.q || null,
-        after: decodeCursor(query.cursor, /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
+        after: decodeCursor(query.cursor, (text) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(text)),
         limit: query.limit,
       });
       const { role } = request.actor;

@@ -249,6 +249,7 @@ export const choices = (values: readonly string[]) =>
   Type.Optional(Type.Array(choice(values), { maxItems: values.length }));
 
 export const taskIdParams = closed({ id: shown(taskId) });
+export const runIdParams = Type.Object({ id: Type.String({ maxLength: 128 }) });
 export const limitQuery = Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 }));
 export const cursorQuery = Type.Optional(Type.String({ maxLength: 512 }));
 export const instantQuery = Type.Optional(Type.String({ maxLength: 40 }));

@@ -15,8 +15,7 @@ import {
 } from 'jose';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../../../src/clock.ts';
-import { roles } from '../../../../src/domain/role.ts';
-import { roleAllows } from '../../../../src/http/auth/actor.ts';
+import { roleAllows, roles } from '../../../../src/domain/role.ts';
 import { type AuthSettings, createAuth, type Headers } from '../../../../src/http/auth/auth.ts';
 import { createLogger } from '../../../../src/observability/log.ts';
 

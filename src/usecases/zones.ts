@@ -1,15 +1,19 @@
-/** What a replica does, and does not, whose time zone data is older than another one's. */
+/** What a replica does, and does not, when its time zone data is older than another one's. */
 
 import type { Warning } from '../domain/input/warning.ts';
 import type { Schedule } from '../domain/schedule/schedule.ts';
 import { isFixedOffset } from '../domain/schedule/zones/zone.ts';
-import type { HttpContext } from './context.ts';
-import { ProblemError } from './problems.ts';
+import type { UseCaseContext } from './context.ts';
+import { type Refused, refuse } from './refusal.ts';
 
 const isZoned = (schedule: Schedule) => 'cron' in schedule && !isFixedOffset(schedule.timezone);
 
-/** Warns that the instants this answer tells are not those at which the task fires, if they are others. */
-export function warnOfOldZones({ olderZones }: HttpContext, schedule: Schedule, warnings: Warning[]): void {
+/** Warns where the task may fire at other instants than those that this replica computes. */
+export function warnOfOldZones(
+  { olderZones }: Pick<UseCaseContext, 'olderZones'>,
+  schedule: Schedule,
+  warnings: Warning[],
+): void {
   const older = olderZones();
   if (older === null) return;
   const isLocal = warnings.some(({ code }) => code === 'local_time_resolved');
@@ -21,13 +25,15 @@ export function warnOfOldZones({ olderZones }: HttpContext, schedule: Schedule, 
   });
 }
 
-/** Throws a 503 where occurrences of the past would be decided by old data: another replica can do it. */
-export function refuseOldZones({ olderZones }: HttpContext, schedule: Schedule): void {
+/** A refusal where old data would decide about occurrences of the past: another replica can do it. Null otherwise. */
+export function refusalOfOldZones(
+  { olderZones }: Pick<UseCaseContext, 'olderZones'>,
+  schedule: Schedule,
+): Refused | null {
   const older = olderZones();
-  if (older === null || !isZoned(schedule)) return;
-  throw new ProblemError(
+  if (older === null || !isZoned(schedule)) return null;
+  return refuse(
     'unavailable',
     `this replica has time zone data ${older.own}, another one has ${older.newest}: ask again, so that one with the newest answers`,
-    { headers: { 'retry-after': '1' } },
   );
 }

@@ -1,0 +1,31 @@
+/** From the outcome of a use case to its value, or to the problem that its refusal is for a client. */
+
+import type { Outcome, Refusal } from '../usecases/refusal.ts';
+import { invalidField, ProblemError, unprocessable } from './problems.ts';
+
+/** The value of an outcome; throws the problem of a refusal. */
+export function valueOrThrow<T>(outcome: Outcome<T>): T {
+  if (outcome.ok) return outcome.value;
+  throw problemFor(outcome.errors);
+}
+
+/** What a client is told of a refusal. */
+export function problemFor(refusal: Refusal): ProblemError {
+  switch (refusal.kind) {
+    case 'invalid_field':
+      return invalidField(refusal.errors);
+    case 'unprocessable':
+      return unprocessable(refusal.errors);
+    case 'other_version':
+      return new ProblemError(
+        'precondition_failed',
+        `the task is at version ${refusal.version}, not at the one in If-Match`,
+      );
+    case 'idempotency_mismatch':
+      return new ProblemError(refusal.kind, 'this Idempotency-Key came with another body before');
+    case 'unavailable':
+      return new ProblemError(refusal.kind, refusal.detail, { headers: { 'retry-after': '1' } });
+    default:
+      return new ProblemError(refusal.kind, refusal.detail);
+  }
+}

@@ -1,0 +1,51 @@
+/** What use cases are given to work with. */
+
+import type { Warning } from '../domain/input/warning.ts';
+import type { RunIds } from '../domain/run/ids.ts';
+import type { EndedRun } from '../domain/run/run.ts';
+import type { Calendar } from '../domain/schedule/zones/calendar.ts';
+import type { Targets } from '../domain/task/target.ts';
+import type { TaskContext } from '../domain/task/task.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Database } from '../store/postgres/database.ts';
+import type { Turns } from '../turns.ts';
+
+export type UseCaseContext = {
+  database: Database;
+  metrics: Pick<Metrics, 'cancelled' | 'skipped'>;
+  calendar: Calendar;
+  /** Epoch milliseconds by the database's clock. */
+  now: () => number;
+  /** The kinds of target that are registered. */
+  targets: Targets;
+  /** Tells every replica, this one first: definitions changed, a run waits, or a running run is to be aborted. */
+  signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over') => void;
+  /** The versions of time zone data here and of a replica that has newer data; null where none has. */
+  olderZones: () => { own: string | null; newest: string | null } | null;
+  /** The attempt that a token of this run was made for; null when it is none. */
+  attemptOf: (runId: string, token: string) => number | null;
+  /** How runs of occurrences are called in this cluster; known once it has started. */
+  runIds: () => RunIds;
+  /** Counts and logs the end of an attempt. */
+  runEnded: (run: EndedRun) => void;
+  /** A random number in [0, 1). */
+  random01: () => number;
+  /** Fills a buffer with random bytes. */
+  random: (bytes: Uint8Array) => void;
+  /** Resolves after so many milliseconds. */
+  pause: (ms: number) => Promise<void>;
+  /** Shares the event loop between long computations and all else. */
+  turns: Turns;
+  /** The same for work that holds a row or a connection of the store: it does not queue behind other requests. */
+  holdingTurns: Turns;
+};
+
+/** What reading a task needs, as of now; `warnings` takes what the reader is to be told. */
+export function taskContext({ now, calendar, targets }: UseCaseContext, warnings: Warning[]): TaskContext {
+  return {
+    now: now(),
+    calendar,
+    targets,
+    warn: (code, pointer, detail) => warnings.push({ code, pointer, detail }),
+  };
+}

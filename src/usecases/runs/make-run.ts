@@ -1,0 +1,70 @@
+/** Makes a run that somebody asked for: it waits to be taken by whichever replica has a free slot. */
+
+import { timeOrderedId } from '../../domain/schedule/occurrence.ts';
+import type { Overlap } from '../../domain/task/task.ts';
+import type { Author } from '../../store/events/events.ts';
+import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
+import { violatedConstraint } from '../../store/postgres/failure.ts';
+import { type AskedRun, insertManualRun } from '../../store/runs/dispatch.ts';
+import { holdReplacing, makeWay, type Replaced } from '../../store/runs/overlaps.ts';
+import type { UseCaseContext } from '../context.ts';
+
+export type MadeRun = { runId: string; status: 'pending' | 'skipped'; replaced: Replaced | null };
+
+/** `scheduledFor` (epoch milliseconds) is the instant that the run is for; null for now. */
+export type WantedRun = Omit<AskedRun, 'runId' | 'taskUid'> & {
+  uid: number;
+  overlap: Overlap;
+  scheduledFor: number | null;
+};
+
+/** The new run, or null when the task is gone. `announceRun` is to be called once it is committed. */
+export function makeRun(context: UseCaseContext, wanted: WantedRun, author: Author): Promise<MadeRun | null> {
+  const { database } = context;
+  const make = (db: Queryable) => makeRunIn(context, db, wanted, author);
+  return wanted.overlap === 'replace' ? inTransaction(database, make) : make(database.pool);
+}
+
+/** The same within a transaction. A task with `replace` needs one: of two runs made at once, one has to be the later. */
+export async function makeRunIn(
+  { now, random }: UseCaseContext,
+  db: Queryable,
+  { uid, overlap, scheduledFor, ...wanted }: WantedRun,
+  author: Author,
+): Promise<MadeRun | null> {
+  if (overlap === 'replace') await holdReplacing(db, [uid]);
+  const at = now();
+  const runId = timeOrderedId(scheduledFor ?? at, random);
+  const replaced = overlap === 'replace' ? await makeWay(db, [{ runId, uid }], at, true) : null;
+  const run = await insertManualRun(db, { ...wanted, runId, taskUid: uid }, author, at);
+  return run && { runId, status: run.status, replaced };
+}
+
+/** Counts what a new run has led to, and wakes whoever has to act. `checked`: the run waits for its check first. */
+export function announceRun(
+  { metrics, signal }: UseCaseContext,
+  { status, replaced }: MadeRun,
+  checked: boolean,
+): void {
+  if (status === 'skipped') metrics.skipped('overlap', 1);
+  if (replaced) {
+    metrics.skipped('replaced', replaced.skipped);
+    metrics.cancelled('replace', replaced.cancelled + replaced.aborting);
+    if (replaced.aborting > 0) signal('cancel');
+  }
+  signal(checked ? 'checks' : 'waiting');
+}
+
+/**
+ * Repeats work that lost a race for a task's overlap slot: two triggers may both find the task free, the database lets
+ * one in, and the other looks again.
+ */
+export async function retryOnConflict<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === 5 || violatedConstraint(error) !== 'runs_overlap_slot') throw error;
+    }
+  }
+}

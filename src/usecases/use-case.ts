@@ -1,0 +1,30 @@
+/** Who calls a use case, and the check of their role that no use case can be called without. */
+
+import { type Role, roleAllows } from '../domain/role.ts';
+import type { Author } from '../store/events/events.ts';
+import type { UseCaseContext } from './context.ts';
+import { type Outcome, type Refused, refuse } from './refusal.ts';
+
+/** On whose behalf something is done. `requestId` stands in the events of the change; null when there is no request. */
+export type Caller = { name: string; role: Role; requestId: string | null };
+
+/** The refusal of a caller whose role is below `needs`; null when the caller may go on. */
+export function refusalOf({ name, role }: Pick<Caller, 'name' | 'role'>, needs: Role): Refused | null {
+  return roleAllows(role, needs) ? null : refuse('forbidden', `this needs the role ${needs}; "${name}" is ${role}`);
+}
+
+type Work = (context: UseCaseContext, caller: Caller, input: never) => Promise<Outcome<unknown>>;
+
+/**
+ * A use case: `work` for callers whose role covers `needs`, a refusal for all others. Whoever offers it to clients
+ * reads `needs` from it.
+ */
+export function useCase<W extends Work>(needs: Role, work: W): W & { readonly needs: Role } {
+  const checked: Work = async (context, caller, input) => refusalOf(caller, needs) ?? work(context, caller, input);
+  return Object.assign(checked as W, { needs });
+}
+
+/** Whom the events of a change name. `source` is what made the caller ask, in its own words. */
+export function authorOf({ name, requestId }: Caller, source: string | null = null): Author {
+  return { actor: name, requestId, source };
+}
