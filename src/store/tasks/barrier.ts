@@ -13,6 +13,8 @@ import type { Database } from '../postgres/database.ts';
  * task holds both tables now: `runs` for writing and `tasks` for any purpose. Whoever takes them later sees the change.
  * These locks are in `pg_locks` whatever the connection calls itself, whoever its role is, and through whatever pooler
  * it came; every role may read it. Claims pay nothing for this.
+ *
+ * Rejects when they are not over after some five seconds, as where a replica was frozen in the middle of a transaction.
  */
 export async function claimsAreOver({ pool }: Database, pause: () => Promise<void>): Promise<void> {
   const { rows } = await pool.query<{ id: string }>({
@@ -25,7 +27,8 @@ export async function claimsAreOver({ pool }: Database, pause: () => Promise<voi
       having bool_or(relation = 'runs'::regclass and mode = 'RowExclusiveLock') and bool_or(relation = 'tasks'::regclass)`,
   });
   const claims = rows.map(({ id }) => id);
-  for (let look = 0; look < mostLooks && claims.length > 0; look++) {
+  if (claims.length === 0) return;
+  for (let look = 0; look < mostLooks; look++) {
     // Every transaction holds a lock on its own number, which no later one gets.
     const { rows: answer } = await pool.query<{ busy: boolean }>({
       name: 'claims-are-over',
@@ -35,6 +38,8 @@ export async function claimsAreOver({ pool }: Database, pause: () => Promise<voi
     if (!answer[0]?.busy) return;
     await pause();
   }
+  // The change is committed, but must not be answered: its caller asks again. The word makes it a 503.
+  throw new Error('timeout: claims that began before the change are still under way');
 }
 
 /** With the pauses between them some five seconds: longer than any statement may take. */

@@ -138,8 +138,8 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/store/tasks/barrier.js',
-        find: 'look < mostLooks && claims.length > 0',
-        put: 'look < 0 && claims.length > 0',
+        find: 'claims.length === 0',
+        put: 'claims.length >= 0',
       },
     ],
     plan: 'stop-storm',

@@ -1,5 +1,8 @@
 import pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createRunIds } from '../../../src/domain/run/ids.ts';
+import { claimOccurrences } from '../../../src/store/runs/claims.ts';
+import { openPool } from '../../integration/store/store.ts';
 import { pgbouncer, startPgBouncer } from '../../services/pgbouncer.ts';
 import { poll } from '../../services/poll.ts';
 import { createPostgres, noOwnPostgres } from '../../services/postgres.ts';
@@ -23,6 +26,50 @@ describe.skipIf(noOwnPostgres || pgbouncer === null)('behind a PgBouncer', () =>
     const { rows } = await client.query(`select from pg_locks where locktype = 'advisory'`);
     await client.end();
     expect(rows).toEqual([]);
+    expect(await replica.stop()).toBe(0);
+  });
+
+  test('a stop waits for the claim that another replica has under way there', { timeout: 60_000 }, async () => {
+    const { url } = await createPostgres();
+    const through = await startPgBouncer(url, { default_pool_size: '60' });
+    const target = await startTarget();
+    const replica = await startReady({ env: { DATABASE_URL: through, TARGET_DENY: 'none' } });
+    const { http } = replica;
+    await http.put('/tasks/held').send({ schedule: '@every 1h', target: target.url }).expect(201);
+    const direct = new pg.Client({ connectionString: url });
+    await direct.connect();
+    onTestFinished(() => direct.end());
+    const { rows } = await direct.query('select uid::float8 as uid, run_salt as salt from tasks, cluster');
+    const { uid, salt } = rows[0];
+    const scheduledFor = Date.now();
+    const due = {
+      runId: createRunIds(salt).of(uid, scheduledFor),
+      uid,
+      scheduleVersion: 1,
+      scheduledFor,
+      knownVersion: 0,
+    };
+    const other = await openPool(through, 'claims').pool.connect();
+    onTestFinished(() => other.release(true));
+    await other.query('begin');
+    const claims = await claimOccurrences(other, [due], { owner: null, trigger: 'schedule', now: scheduledFor }, false);
+    expect(claims).toMatchObject([{ won: true }]);
+    let answered = false;
+    const stopping = http.post('/tasks/held/stop').then((answer) => {
+      answered = true;
+      return answer.status;
+    });
+    await poll(async () => (await direct.query(`select from tasks where status = 'stopped'`)).rowCount === 1, {
+      what: 'the stop to be committed',
+    });
+    for (let look = 0; look < 20; look++) await http.get('/tasks/held').expect(200);
+    expect(answered).toBe(false);
+    await other.query('commit');
+    expect(await stopping).toBe(200);
+    // What the claim made is seen by the stop.
+    const { body: run } = await http.get(`/runs/${due.runId}`).expect(200);
+    expect(run).toMatchObject({ status: 'cancelled', reason: 'task stopped' });
+    expect(target.requests).toEqual([]);
     expect(await replica.stop()).toBe(0);
   });
 

@@ -166,4 +166,12 @@ describe.skipIf(noPostgres)('a change is answered when no claim can still see th
     });
     expect(looks).toBe(3);
   });
+
+  test('and never while one is still under way: it gives up instead', async () => {
+    const task = await makeTask(store.db, 'frozen');
+    const frozen = await session(humble);
+    await claim(frozen, task);
+    await stop(humble.pool, task);
+    await expect(claimsAreOver(humble, async () => {})).rejects.toThrow('timeout');
+  });
 });
