@@ -20,6 +20,7 @@ CREATE TYPE error_kind AS ENUM ('timeout', 'unavailable', 'rejected', 'internal'
 
 CREATE TABLE tasks (
   uid bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  namespace text NOT NULL DEFAULT 'default',
   -- Ids are compared byte by byte: the same order on every server, and in every cursor.
   id text COLLATE "C" NOT NULL,
   name text NOT NULL,
@@ -50,14 +51,15 @@ CREATE TABLE tasks (
 );
 
 -- An id is free again once its task is deleted.
-CREATE UNIQUE INDEX tasks_id ON tasks (id) WHERE deleted_at IS NULL;
-CREATE INDEX tasks_tombstones ON tasks (id) WHERE deleted_at IS NOT NULL;
+CREATE UNIQUE INDEX tasks_id ON tasks (namespace, id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_tombstones ON tasks (namespace, id) WHERE deleted_at IS NOT NULL;
 -- For the change feed, and for lists by label.
 CREATE INDEX tasks_changed_in ON tasks (changed_in);
 CREATE INDEX tasks_labels ON tasks USING gin (labels jsonb_path_ops);
 
 CREATE TABLE task_events (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  namespace text NOT NULL DEFAULT 'default',
   task_uid bigint NOT NULL,
   type text NOT NULL,
   at timestamptz(3) NOT NULL,
@@ -190,12 +192,13 @@ CREATE TABLE replicas (
 );
 
 CREATE TABLE idempotency_keys (
+  namespace text NOT NULL DEFAULT 'default',
   scope text NOT NULL,
   key text NOT NULL,
   request_hash text NOT NULL,
   answer json NOT NULL,
   created_at timestamptz(3) NOT NULL,
-  CONSTRAINT idempotency_keys_scope_key_pk PRIMARY KEY (scope, key)
+  CONSTRAINT idempotency_keys_namespace_scope_key_pk PRIMARY KEY (namespace, scope, key)
 );
 
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);

@@ -134,12 +134,13 @@ CREATE TABLE gates (
 );
 
 CREATE TABLE idempotency_keys (
+  namespace text DEFAULT 'default'::text NOT NULL,
   scope text NOT NULL,
   key text NOT NULL,
   request_hash text NOT NULL,
   answer json NOT NULL,
   created_at timestamp(3) with time zone NOT NULL,
-  CONSTRAINT idempotency_keys_scope_key_pk PRIMARY KEY (scope, key)
+  CONSTRAINT idempotency_keys_namespace_scope_key_pk PRIMARY KEY (namespace, scope, key)
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
 
@@ -208,6 +209,7 @@ CREATE TRIGGER runs_steps BEFORE UPDATE OF status ON runs FOR EACH ROW WHEN (((o
 
 CREATE TABLE task_events (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  namespace text DEFAULT 'default'::text NOT NULL,
   task_uid bigint NOT NULL,
   type text NOT NULL,
   at timestamp(3) with time zone NOT NULL,
@@ -220,6 +222,7 @@ CREATE INDEX task_events_task ON task_events USING btree (task_uid, id);
 
 CREATE TABLE tasks (
   uid bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  namespace text DEFAULT 'default'::text NOT NULL,
   id text COLLATE "C" NOT NULL,
   name text NOT NULL,
   description text,
@@ -249,9 +252,9 @@ CREATE TABLE tasks (
   CONSTRAINT tasks_pkey PRIMARY KEY (uid)
 );
 CREATE INDEX tasks_changed_in ON tasks USING btree (changed_in);
-CREATE UNIQUE INDEX tasks_id ON tasks USING btree (id) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX tasks_id ON tasks USING btree (namespace, id) WHERE (deleted_at IS NULL);
 CREATE INDEX tasks_labels ON tasks USING gin (labels jsonb_path_ops);
-CREATE INDEX tasks_tombstones ON tasks USING btree (id) WHERE (deleted_at IS NOT NULL);
+CREATE INDEX tasks_tombstones ON tasks USING btree (namespace, id) WHERE (deleted_at IS NOT NULL);
 CREATE TRIGGER tasks_steps BEFORE UPDATE OF status ON tasks FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (NOT task_step_allowed(old.status, new.status)))) EXECUTE FUNCTION refuse_step();
 
 CREATE TABLE template_trials (

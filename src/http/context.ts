@@ -2,6 +2,7 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.ts';
+import { defaultNamespace } from '../domain/namespace.ts';
 import type { Role } from '../domain/role.ts';
 import type { TargetSchemas, Targets } from '../domain/task/target.ts';
 import type { Logger } from '../observability/log.ts';
@@ -53,7 +54,7 @@ declare module 'fastify' {
 
 /** On whose behalf a request is made. */
 export function callerOf({ actor, id }: FastifyRequest): Caller {
-  return { ...actor, requestId: id };
+  return { ...actor, namespace: defaultNamespace, requestId: id };
 }
 
 export function authorOf(request: FastifyRequest): Author {

@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Warning } from '../domain/input/warning.ts';
+import { defaultNamespace } from '../domain/namespace.ts';
 import { timeOrderedId } from '../domain/schedule/occurrence.ts';
 import { restoreCredentials } from '../domain/task/credentials.ts';
 import { activeFromFor, checkOccurs, readTask, type TaskInput } from '../domain/task/task.ts';
@@ -32,7 +33,7 @@ export function newTask(
   const activeFrom = activeFromFor(definition.schedule, now());
   const occurs = definition.status === 'active' ? checkOccurs(definition, activeFrom, calendar) : null;
   if (occurs?.ok === false) throw unprocessable(occurs.errors);
-  return { id: taskId, definition, activeFrom, author: authorOf(request) };
+  return { namespace: defaultNamespace, id: taskId, definition, activeFrom, author: authorOf(request) };
 }
 
 export function taskExists(id: string): ProblemError {

@@ -1,6 +1,7 @@
 /** Keeps this process from dying of a template again and again: stops the task that two processes have died of. */
 
 import type { Clock } from '../clock.ts';
+import { defaultNamespace } from '../domain/namespace.ts';
 import type { RunIds } from '../domain/run/ids.ts';
 import { atOnce } from '../domain/schedule/steps.ts';
 import type { Calendar } from '../domain/schedule/zones/calendar.ts';
@@ -38,8 +39,8 @@ export function templateTrials(options: QuarantineOptions): Trials {
   const { database, clock, log, process } = options;
   return createTrials({
     clock,
-    begin: (taskIds, atMost) => beginTrials(database.pool, taskIds, process, atMost),
-    end: (taskIds) => endTrials(database.pool, taskIds, process),
+    begin: (taskIds, atMost) => beginTrials(database.pool, defaultNamespace, taskIds, process, atMost),
+    end: (taskIds) => endTrials(database.pool, defaultNamespace, taskIds, process),
     async quarantine(taskId) {
       log.error({ taskId }, `task stopped: ${reason}`);
       await stopTask(taskId, options);
@@ -53,7 +54,7 @@ async function stopTask(
   taskId: string,
   { database, runIds, calendar, clock, redact, onChange }: QuarantineOptions,
 ): Promise<void> {
-  const task = await findTask(database.pool, taskId);
+  const task = await findTask(database.pool, defaultNamespace, taskId);
   if (task?.definition.status !== 'active') return;
   const wish = { definition: task.definition, status: 'stopped', catchUp: 'skip' } as const;
   const decide = async (held: Task, moment: Moment) => revise(held, wish, moment, calendar);

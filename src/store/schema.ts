@@ -18,6 +18,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { defaultNamespace } from '../domain/namespace.ts';
 import { errorKinds, type RunOrigin, runStatuses, triggers } from '../domain/run/run.ts';
 import type { Schedule } from '../domain/schedule/schedule.ts';
 import type { EventHook, Policies } from '../domain/task/policies.ts';
@@ -28,6 +29,8 @@ import { overlaps } from '../domain/task/task.ts';
 
 /** A 64-bit transaction id, kept as text: it is only handed back to Postgres. */
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
+
+const namespace = () => text('namespace').notNull().default(defaultNamespace);
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
 
@@ -42,6 +45,8 @@ export const tasks = pgTable(
   {
     /** Never reused, so that a task deleted and created again under the same id is another task. */
     uid: bigint('uid', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    namespace: namespace(),
+    /** Unique inside the namespace while the task is not deleted. */
     id: text('id').notNull(),
     name: text('name').notNull(),
     description: text('description'),
@@ -78,13 +83,17 @@ export const tasks = pgTable(
     changedIn: xid8('changed_in').notNull().default(sql`pg_current_xact_id()`),
   },
   (t) => [
-    uniqueIndex('tasks_id').on(t.id).where(sql`${t.deletedAt} is null`),
+    uniqueIndex('tasks_id').on(t.namespace, t.id).where(sql`${t.deletedAt} is null`),
     index('tasks_changed_in').on(t.changedIn),
     index('tasks_labels').using('gin', sql`${t.labels} jsonb_path_ops`),
-    index('tasks_tombstones').on(t.id).where(sql`${t.deletedAt} is not null`),
+    index('tasks_tombstones').on(t.namespace, t.id).where(sql`${t.deletedAt} is not null`),
   ],
 );
 
+/**
+ * Runs have no namespace of their own: a task keeps its namespace for life and its row as long as it has runs. The row
+ * that is written most often stays as narrow as it was.
+ */
 export const runs = pgTable(
   'runs',
   {
@@ -175,6 +184,8 @@ export const taskEvents = pgTable(
   'task_events',
   {
     id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    /** That of the task. */
+    namespace: namespace(),
     taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
     type: text('type').notNull(),
     at: instant('at').notNull(),
@@ -251,6 +262,7 @@ export const replicas = pgTable('replicas', {
 export const idempotencyKeys = pgTable(
   'idempotency_keys',
   {
+    namespace: namespace(),
     /** Who asked for what: the caller's name and the operation. */
     scope: text('scope').notNull(),
     key: text('key').notNull(),
@@ -259,7 +271,7 @@ export const idempotencyKeys = pgTable(
     answer: json('answer').$type<unknown>().notNull(),
     createdAt: instant('created_at').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.scope, t.key] }), index('idempotency_keys_age').on(t.createdAt)],
+  (t) => [primaryKey({ columns: [t.namespace, t.scope, t.key] }), index('idempotency_keys_age').on(t.createdAt)],
 );
 
 /** One row: what the replicas of one database have in common. */

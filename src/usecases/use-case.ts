@@ -5,8 +5,11 @@ import type { Author } from '../store/events/events.ts';
 import type { UseCaseContext } from './context.ts';
 import { type Outcome, type Refused, refuse } from './refusal.ts';
 
-/** On whose behalf something is done. `requestId` stands in the events of the change; null when there is no request. */
-export type Caller = { name: string; role: Role; requestId: string | null };
+/**
+ * On whose behalf something is done, and in which namespace. `requestId` stands in the events of the change; null when
+ * there is no request.
+ */
+export type Caller = { name: string; role: Role; namespace: string; requestId: string | null };
 
 /** The refusal of a caller whose role is below `needs`; null when the caller may go on. */
 export function refusalOf({ name, role }: Pick<Caller, 'name' | 'role'>, needs: Role): Refused | null {

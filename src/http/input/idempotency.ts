@@ -1,6 +1,7 @@
 /** The `Idempotency-Key` header. */
 
 import type { FastifyRequest } from 'fastify';
+import { defaultNamespace } from '../../domain/namespace.ts';
 import type { KeyedRequest } from '../../store/cluster/idempotency.ts';
 import { invalidField } from '../problems.ts';
 
@@ -12,5 +13,5 @@ export function keyedRequest(request: FastifyRequest, operation: string): KeyedR
     throw invalidField([
       { pointer: '#/headers/idempotency-key', detail: 'must be 1 to 255 printable ASCII characters' },
     ]);
-  return { scope: `${request.actor.name} ${operation}`, key, body: request.body };
+  return { namespace: defaultNamespace, scope: `${request.actor.name} ${operation}`, key, body: request.body };
 }

@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
+import { defaultNamespace } from '../../domain/namespace.ts';
 import type { CutReason } from '../../domain/task/change.ts';
 import type { Misfire } from '../../domain/task/task.ts';
 import { listEvents, type TaskEvent } from '../../store/events/events.ts';
@@ -32,7 +33,7 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
   ) {
     const { id } = request.params as { id: string };
     const { limit, cursor } = request.query as { limit: number; cursor?: string };
-    const [uid] = await uidsOf(database, id);
+    const [uid] = await uidsOf(database, defaultNamespace, id);
     if (uid === undefined) throw notFound(`task "${id}"`);
     const before = decodeCursor(cursor, (text) => /^\d{1,15}$/.test(text));
     const found = await listEvents(database.pool, {

@@ -3,6 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Warning } from '../../domain/input/warning.ts';
+import { defaultNamespace } from '../../domain/namespace.ts';
 import { cutByDeletion } from '../../domain/task/change.ts';
 import type { Unaccounted } from '../../domain/task/cut.ts';
 import { type TaskStatus, taskStatuses } from '../../domain/task/states.ts';
@@ -87,6 +88,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
         q?: string;
       };
       const found = await listTasks(db, {
+        namespace: defaultNamespace,
         statuses: query.status ?? [],
         labels: (query.label ?? []).map(readLabel),
         q: query.q || null,
@@ -163,7 +165,7 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
       const createOnly = request.headers['if-none-match'] === '*';
       for await (const _ of triesOf(context)) {
         const warnings: Warning[] = [];
-        const current = await findTask(db, id);
+        const current = await findTask(db, defaultNamespace, id);
         if (!current) {
           if (request.headers['if-match'] !== undefined)
             throw new ProblemError('precondition_failed', 'the task does not exist');
@@ -225,17 +227,17 @@ export function taskRoutes(app: App, context: HttpContext, validation: Validatio
     },
     async (request, reply) => {
       const { id } = request.params as { id: string };
-      const current = await findTask(db, id);
+      const current = await findTask(db, defaultNamespace, id);
       if (!current) {
         // It may repeat a deletion that was committed and then failed.
-        await endRunsOf(await uidsOf(database, id));
+        await endRunsOf(await uidsOf(database, defaultNamespace, id));
         throw notFound(`task "${id}"`);
       }
       checkIfMatch(request, current);
       const version = request.headers['if-match'] === undefined ? null : current.version;
       const cut = async (task: Task, open: Unaccounted) =>
         (await resultOf(cutByDeletion(task, open, calendar), context.holdingTurns)).miss;
-      const gone = await removeTask(database, id, version, cut, authorOf(request));
+      const gone = await removeTask(database, current.namespace, id, version, cut, authorOf(request));
       if (!gone)
         throw version === null
           ? notFound(`task "${id}"`)

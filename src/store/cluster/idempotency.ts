@@ -5,10 +5,12 @@ import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 
 /** One keyed request. `scope` names the caller and the operation, `body` is what was asked for. */
-export type KeyedRequest = { scope: string; key: string; body: unknown };
+export type KeyedRequest = { namespace: string; scope: string; key: string; body: unknown };
 
 /** The answer of the work, or of the first request with that key; `mismatch` when that one asked for something else. */
 export type KeyedAnswer<T> = { kind: 'done' | 'replayed'; answer: T } | { kind: 'mismatch' };
+
+const isRow = 'namespace = $1 and scope = $2 and key = $3';
 
 /**
  * Runs `work` once per key: whoever comes second, even at the same moment, waits and gets the first answer. Work that
@@ -23,16 +25,17 @@ export async function oncePerKey<T>(
   const hash = createHash('sha256')
     .update(writeExactJson(request.body ?? null))
     .digest('hex');
+  const row = [request.namespace, request.scope, request.key];
   return inTransaction(database, async (client) => {
     const { rowCount } = await client.query(
-      `insert into idempotency_keys (scope, key, request_hash, answer, created_at) values ($1, $2, $3, 'null', $4)
-       on conflict do nothing`,
-      [request.scope, request.key, hash, new Date(now).toISOString()],
+      `insert into idempotency_keys (namespace, scope, key, request_hash, answer, created_at)
+       values ($1, $2, $3, $4, 'null', $5) on conflict do nothing`,
+      [...row, hash, new Date(now).toISOString()],
     );
     if (rowCount === 0) {
       const { rows } = await client.query<{ request_hash: string; answer: T }>(
-        'select request_hash, answer from idempotency_keys where scope = $1 and key = $2',
-        [request.scope, request.key],
+        `select request_hash, answer from idempotency_keys where ${isRow}`,
+        row,
       );
       const first = rows[0];
       if (first?.request_hash !== hash) return { kind: 'mismatch' };
@@ -40,12 +43,8 @@ export async function oncePerKey<T>(
     }
     const { answer, remember } = await work(client);
     if (remember)
-      await client.query('update idempotency_keys set answer = $3 where scope = $1 and key = $2', [
-        request.scope,
-        request.key,
-        JSON.stringify(answer),
-      ]);
-    else await client.query('delete from idempotency_keys where scope = $1 and key = $2', [request.scope, request.key]);
+      await client.query(`update idempotency_keys set answer = $4 where ${isRow}`, [...row, JSON.stringify(answer)]);
+    else await client.query(`delete from idempotency_keys where ${isRow}`, row);
     return { kind: 'done', answer };
   });
 }

@@ -100,8 +100,9 @@ export async function endDeliveries(db: Queryable, ends: readonly DeliveryEnd[],
         where d.id = g.id and g.next_at is null and (g.failure is null or d.due_at = g.until)
         returning d.task_uid, g.failure
       )
-      insert into task_events (task_uid, type, at, actor, changes)
-      select task_uid, 'hook_failed', $6, 'scheduler', failure from gone where failure is not null`,
+      insert into task_events (namespace, task_uid, type, at, actor, changes)
+      select t.namespace, t.uid, 'hook_failed', $6, 'scheduler', failure
+      from gone join tasks t on t.uid = gone.task_uid where failure is not null`,
     values: [
       sorted.map((end) => end.id),
       sorted.map((end) => new Date(end.until).toISOString()),

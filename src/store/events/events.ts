@@ -83,7 +83,9 @@ export async function noteEvent(
 ): Promise<void> {
   await db.query({
     name: 'note-event',
-    text: 'insert into task_events (task_uid, type, at, actor, request_id, changes) values ($1, $2, $3, $4, $5, $6)',
+    text: `
+      insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
+      select namespace, uid, $2, $3, $4, $5, $6 from tasks where uid = $1`,
     values: [uid, type, new Date(at).toISOString(), actor, requestId, JSON.stringify(changes)],
   });
 }

@@ -26,13 +26,13 @@ export async function insertBackfill(
       name: 'insert-backfill',
       text: `
         with live as (
-          select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry, ${policyColumns}
+          select d.run_id, d.scheduled_for, t.namespace, t.uid, t.overlap, t.priority, t.retry, ${policyColumns}
           from unnest($2::uuid[], $3::timestamptz[]) as d(run_id, scheduled_for)
           join tasks t on t.uid = $1 and t.deleted_at is null
         ), made as (${insertRuns('null', `'catch_up'`, '$4')}), noted as (
-          insert into task_events (task_uid, type, at, actor, request_id, changes)
-          select $1, 'backfilled', $4, $5, $6, jsonb_build_object('from', $7::text, 'to', $8::text, 'runs', count(*)) from made
-          having count(*) > 0
+          insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
+          select t.namespace, t.uid, 'backfilled', $4, $5, $6, jsonb_build_object('from', $7::text, 'to', $8::text, 'runs', m.runs)
+          from (select count(*) as runs from made) m join tasks t on t.uid = $1 where m.runs > 0
         )
         select exists (select from live) as known, (select count(*)::integer from made) as made`,
       values: [

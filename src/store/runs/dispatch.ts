@@ -158,7 +158,7 @@ export async function insertManualRun(
     name: 'insert-manual-run',
     text: `
       with task as (
-        select t.uid, t.overlap, coalesce($7::smallint, t.priority) as priority, (t.retry->>'maxAttempts')::smallint as max_attempts, ${policyColumns}
+        select t.namespace, t.uid, t.overlap, coalesce($7::smallint, t.priority) as priority, (t.retry->>'maxAttempts')::smallint as max_attempts, ${policyColumns}
         from tasks t where t.uid = $2 and t.deleted_at is null
       ), place as (
         select task.*, case
@@ -168,8 +168,8 @@ export async function insertManualRun(
           else 2 end as overlap_slot
         from task
       ), noted as (
-        insert into task_events (task_uid, type, at, actor, request_id, changes)
-        select uid, 'triggered', $10, $5, $6, jsonb_strip_nulls(jsonb_build_object('runId', $1::uuid, 'trigger', $3::text,
+        insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
+        select namespace, uid, 'triggered', $10, $5, $6, jsonb_strip_nulls(jsonb_build_object('runId', $1::uuid, 'trigger', $3::text,
           'triggerSource', $8::jsonb -> 'source')) from task
       )
       insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, attempt, max_attempts, created_at,

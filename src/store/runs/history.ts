@@ -7,11 +7,13 @@ import { leastRunId } from '../../domain/schedule/occurrence.ts';
 import type { Database, Queryable } from '../postgres/database.ts';
 import { runs, tasks } from '../schema.ts';
 
-/** A stored run with the id of its task. */
-export type Run = typeof runs.$inferSelect & { taskId: string };
+/** A stored run with the name of its task. */
+export type Run = typeof runs.$inferSelect & { namespace: string; taskId: string };
 
 /** Which runs a list shows: all conditions hold. Instants are epoch milliseconds. */
 export type RunFilter = {
+  /** In which `taskId` is looked for. */
+  namespace: string;
   taskId: string | null;
   /** Any of these; none for all. */
   statuses: readonly RunStatus[];
@@ -25,7 +27,7 @@ export type RunFilter = {
   limit: number;
 };
 
-const selection = { run: runs, taskId: tasks.id };
+const selection = { run: runs, namespace: tasks.namespace, taskId: tasks.id };
 
 /** Which of these runs are over. */
 export async function runsOver(db: Queryable, ids: readonly string[]): Promise<string[]> {
@@ -42,14 +44,14 @@ export async function findRun(db: Database, id: string): Promise<Run | null> {
     .from(runs)
     .innerJoin(tasks, eq(tasks.uid, runs.taskUid))
     .where(eq(runs.id, id));
-  return row ? { ...row.run, taskId: row.taskId } : null;
+  return row ? { ...row.run, namespace: row.namespace, taskId: row.taskId } : null;
 }
 
 /** Newest first: by scheduled instant. A deleted task's runs are found by the id it had. */
 export async function listRuns(db: Database, filter: RunFilter): Promise<Run[]> {
   const conditions: SQL[] = [];
   if (filter.taskId !== null) {
-    const uids = await uidsOf(db, filter.taskId);
+    const uids = await uidsOf(db, filter.namespace, filter.taskId);
     if (uids.length === 0) return [];
     conditions.push(uids.length === 1 ? eq(runs.taskUid, uids[0] as number) : inArray(runs.taskUid, uids));
   }
@@ -80,7 +82,7 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Run[]> 
     .innerJoin(runs, eq(runs.id, page.id))
     .innerJoin(tasks, eq(tasks.uid, runs.taskUid))
     .orderBy(desc(runs.id));
-  return rows.map((row) => ({ ...row.run, taskId: row.taskId }));
+  return rows.map((row) => ({ ...row.run, namespace: row.namespace, taskId: row.taskId }));
 }
 
 /** The conditions of each pair of a status and a trigger that the filter names. */
@@ -91,9 +93,13 @@ function kindsOf({ statuses, triggers }: RunFilter): SQL[][] {
   return literals(runs.status, statuses).flatMap((status) => byTrigger.map((trigger) => [...status, ...trigger]));
 }
 
-/** The numbers of every task, live or deleted, that has or had this id. */
-export async function uidsOf(db: Database, taskId: string): Promise<number[]> {
-  const rows = await db.orm.select({ uid: tasks.uid }).from(tasks).where(eq(tasks.id, taskId)).orderBy(desc(tasks.uid));
+/** The numbers of every task, live or deleted, that has or had this id in the namespace. */
+export async function uidsOf(db: Database, namespace: string, taskId: string): Promise<number[]> {
+  const rows = await db.orm
+    .select({ uid: tasks.uid })
+    .from(tasks)
+    .where(and(eq(tasks.namespace, namespace), eq(tasks.id, taskId)))
+    .orderBy(desc(tasks.uid));
   return rows.map((row) => row.uid);
 }
 

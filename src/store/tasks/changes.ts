@@ -56,7 +56,7 @@ export function changeTask<F>(
   redact: Redact,
 ): Promise<{ ok: true; changed: Changed } | { ok: false; why: Unchanged<F> }> {
   return inTransaction(database, async (db) => {
-    const held = await holdTask(db, current.id, current.version);
+    const held = await holdTask(db, current.namespace, current.id, current.version);
     if (held === null || held.task.uid !== current.uid) return { ok: false, why: { stale: true } };
     const { task, at } = held;
     const open = await readOpen(db, held);
@@ -86,17 +86,18 @@ export function changeTask<F>(
  */
 export function removeTask(
   database: Database,
+  namespace: string,
   id: string,
   version: number | null,
   cut: (task: Task, open: Unaccounted) => Promise<Stretch | null>,
   author: Author,
 ): Promise<{ uid: number; at: number; missed: RecordedMiss | null } | null> {
   return inTransaction(database, async (db) => {
-    const held = await holdTask(db, id, version);
+    const held = await holdTask(db, namespace, id, version);
     if (held === null) return null;
     const { task, at } = held;
     const open = await readOpen(db, held);
-    const gone = await deleteTask(db, id, version, author, at);
+    const gone = await deleteTask(db, namespace, id, version, author, at);
     if (gone === null) return null;
     const miss = await cut(task, open);
     const why = { reason: 'deleted' as const, policy: task.definition.misfire.policy };
@@ -107,13 +108,14 @@ export function removeTask(
 type Held = { task: Task; at: number; watermark: number };
 
 /** Locks a live task's row; only what is read afterwards is as new as the lock. */
-async function holdTask(db: Queryable, id: string, version: number | null): Promise<Held | null> {
+async function holdTask(db: Queryable, namespace: string, id: string, version: number | null): Promise<Held | null> {
   const { rows } = await db.query<TaskRow>({
     name: 'hold-task',
     text: `
       select ${taskColumns('tasks')} from tasks
-      where id = $1 and deleted_at is null and ($2::integer is null or version = $2) for no key update`,
-    values: [id, version],
+      where namespace = $1 and id = $2 and deleted_at is null and ($3::integer is null or version = $3)
+      for no key update`,
+    values: [namespace, id, version],
   });
   if (!rows[0]) return null;
   const { rows: told } = await db.query<{ at: number; watermark: Date }>({
@@ -234,7 +236,8 @@ async function recordCut(
         insert into deliveries (task_uid, hook, data, due_at, created_at)
         select $1, 'onMissed', $2::jsonb, $4, $3 where $5 returning id
       )
-      insert into task_events (task_uid, type, at, actor, changes) values ($1, 'missed', $3, 'scheduler', $2::jsonb)
+      insert into task_events (namespace, task_uid, type, at, actor, changes)
+      values ($6, $1, 'missed', $3, 'scheduler', $2::jsonb)
       returning id, (select id from told) as delivery`,
     values: [
       before.uid,
@@ -242,6 +245,7 @@ async function recordCut(
       new Date(at).toISOString(),
       new Date(at + tellAfterMs).toISOString(),
       before.definition.hooks?.onMissed != null,
+      before.namespace,
     ],
   });
   const { id, delivery } = rows[0] as { id: string; delivery: string | null };

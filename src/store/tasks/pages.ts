@@ -7,6 +7,7 @@ import { type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
 
 /** Which tasks a list shows: all conditions hold. */
 export type TaskFilter = {
+  namespace: string;
   /** Any of these; none for all. */
   statuses: readonly TaskStatus[];
   /** Names and values. A task has one of the values of each name. */
@@ -56,7 +57,7 @@ export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ it
         (extract(epoch from r.scheduled_for) * 1000)::float8, (extract(epoch from r.finished_at) * 1000)::float8
       from (
         select uid, id, version, case when max_runs is not null then greatest(max_runs - claimed, 0) end as runs_left from tasks
-        where deleted_at is null
+        where namespace = $7 and deleted_at is null
           and (cardinality($1::task_status[]) = 0 or status = any($1))
           and ($2::jsonb = '{}' or labels @> $2)
           and ($6::jsonb = '{}' or not exists (
@@ -76,6 +77,7 @@ export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ it
       filter.after,
       filter.limit + 1,
       JSON.stringify(Object.fromEntries(several)),
+      filter.namespace,
     ],
   });
   const items = (rows as unknown as Row[]).slice(0, filter.limit).map(listedTask);

@@ -9,6 +9,8 @@ import type { TaskDefinition } from '../../domain/task/task.ts';
 /** A stored task. Instants are epoch milliseconds. */
 export type Task = {
   uid: number;
+  namespace: string;
+  /** Unique inside the namespace. */
   id: string;
   definition: TaskDefinition;
   version: number;
@@ -26,6 +28,7 @@ type StoredPolicies = Partial<Omit<Policies, 'hooks'> & { hooks: Partial<Hooks> 
 /** A row as the driver gives it: bigints come as text, timestamps as Date. */
 export type TaskRow = {
   uid: string;
+  namespace: string;
   id: string;
   name: string;
   description: string | null;
@@ -53,6 +56,7 @@ export type TaskRow = {
 
 const names = [
   'uid',
+  'namespace',
   'id',
   'name',
   'description',
@@ -92,6 +96,7 @@ export function taskColumns(from: string): string {
 export function taskOf(row: TaskRow): Task {
   return {
     uid: Number(row.uid),
+    namespace: row.namespace,
     id: row.id,
     definition: {
       name: row.name,

@@ -6,7 +6,7 @@ import { type Author, describeChange, type Redact } from '../events/events.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
 
-export type NewTask = { id: string; definition: TaskDefinition; activeFrom: number; author: Author };
+export type NewTask = { namespace: string; id: string; definition: TaskDefinition; activeFrom: number; author: Author };
 
 /**
  * Stores new tasks with one statement; the answer has one entry per item, in order: the task, or null where the id is
@@ -16,6 +16,7 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
   const at = new Date(now).toISOString();
   const records = items.map((item, position) => ({
     position,
+    namespace: item.namespace,
     ...definitionColumns(item.id, item.definition),
     active_from: new Date(item.activeFrom).toISOString(),
     actor: item.author.actor,
@@ -25,24 +26,25 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
     name: 'insert-tasks',
     text: `
       with given as (
-        select distinct on (id) x.* from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, request_id text,
-          id text, name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
+        select distinct on (namespace, id) x.* from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, request_id text,
+          namespace text, id text, name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
           overlap overlap, misfire jsonb, starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_ms bigint,
           priority smallint, policies jsonb, gate text, status task_status, active_from timestamptz)
-        order by id, position
+        order by namespace, id, position
       ), made as (
-        insert into tasks (id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
+        insert into tasks (namespace, id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
           ends_at, max_runs, jitter_ms, priority, policies, gate, status, active_from, created_at, updated_at)
-        select id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
+        select namespace, id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
           ends_at, max_runs, jitter_ms, priority, policies, gate, status, active_from, $2, $2
-        from given order by id
-        on conflict (id) where deleted_at is null do nothing
+        from given order by namespace, id
+        on conflict (namespace, id) where deleted_at is null do nothing
         returning *
       ), noted as (
-        insert into task_events (task_uid, type, at, actor, request_id)
-        select made.uid, 'created', $2, given.actor, given.request_id from made join given using (id)
+        insert into task_events (namespace, task_uid, type, at, actor, request_id)
+        select namespace, made.uid, 'created', $2, given.actor, given.request_id
+        from made join given using (namespace, id)
       )
-      select given.position, ${taskColumns('made')} from made join given using (id)`,
+      select given.position, ${taskColumns('made')} from made join given using (namespace, id)`,
     values: [JSON.stringify(records), at],
   });
   const answers: (Task | null)[] = items.map(() => null);
@@ -50,12 +52,12 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
   return answers;
 }
 
-/** The live task of this id, or null. */
-export async function findTask(db: Queryable, id: string): Promise<Task | null> {
+/** The live task of this id in the namespace, or null. */
+export async function findTask(db: Queryable, namespace: string, id: string): Promise<Task | null> {
   const { rows } = await db.query<TaskRow>({
     name: 'find-task',
-    text: `select ${taskColumns('tasks')} from tasks where id = $1 and deleted_at is null`,
-    values: [id],
+    text: `select ${taskColumns('tasks')} from tasks where namespace = $1 and id = $2 and deleted_at is null`,
+    values: [namespace, id],
   });
   return rows[0] ? taskOf(rows[0]) : null;
 }
@@ -106,8 +108,8 @@ export async function updateTask(
         update runs r set gate = replace(made.gate, '${ownTask}', made.uid::text) from made
         where $10 and r.task_uid = made.uid and r.status in ('pending', 'retrying')
       ), noted as (
-        insert into task_events (task_uid, type, at, actor, request_id, changes)
-        select uid, $6, $4, $7, $8, $9 from made
+        insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
+        select namespace, uid, $6, $4, $7, $8, $9 from made
       )
       select ${taskColumns('made')} from made`,
     values: [
@@ -131,9 +133,10 @@ export async function updateTask(
   return row ? taskOf(row) : null;
 }
 
-/** Turns the live task of this id into a tombstone; null when there is none, or it is no longer at `version`. */
+/** Turns the live task of this id in the namespace into a tombstone; null when there is none, or it is no longer at `version`. */
 export async function deleteTask(
   db: Queryable,
+  namespace: string,
   id: string,
   version: number | null,
   author: Author,
@@ -144,13 +147,14 @@ export async function deleteTask(
     text: `
       with gone as (
         update tasks set deleted_at = $3, version = version + 1, changed_in = pg_current_xact_id()
-        where id = $1 and deleted_at is null and ($2::integer is null or version = $2)
-        returning uid
+        where namespace = $6 and id = $1 and deleted_at is null and ($2::integer is null or version = $2)
+        returning namespace, uid
       ), noted as (
-        insert into task_events (task_uid, type, at, actor, request_id) select uid, 'deleted', $3, $4, $5 from gone
+        insert into task_events (namespace, task_uid, type, at, actor, request_id)
+        select namespace, uid, 'deleted', $3, $4, $5 from gone
       )
       select uid from gone`,
-    values: [id, version, new Date(now).toISOString(), author.actor, author.requestId],
+    values: [id, version, new Date(now).toISOString(), author.actor, author.requestId, namespace],
   });
   const row = rows[0];
   return row ? { uid: Number(row.uid) } : null;
@@ -172,9 +176,10 @@ export async function completeTasks(db: Queryable, items: readonly ExhaustedTask
         from (select * from unnest($1::bigint[], $2::integer[], $4::boolean[]) as g(uid, schedule_version, spent) order by uid) g
         where t.uid = g.uid and t.schedule_version = g.schedule_version and t.status = 'active' and ${isNotDeleted}
           and (not g.spent or t.claimed >= t.max_runs)
-        returning t.uid
+        returning t.namespace, t.uid
       )
-      insert into task_events (task_uid, type, at, actor) select uid, 'completed', $3, 'scheduler' from made`,
+      insert into task_events (namespace, task_uid, type, at, actor)
+      select namespace, uid, 'completed', $3, 'scheduler' from made`,
     values: [
       items.map((item) => item.uid),
       items.map((item) => item.scheduleVersion),

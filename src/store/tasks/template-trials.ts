@@ -17,6 +17,7 @@ const keptDays = 30;
  */
 export async function beginTrials(
   db: Queryable,
+  namespace: string,
   taskIds: readonly string[],
   process: string,
   atMost: number,
@@ -26,7 +27,7 @@ export async function beginTrials(
     text: `
       with asked as (
         select uid, id, md5(concat(schedule_version, target, policies)) as definition from tasks
-        where id = any($1::text[]) and deleted_at is null
+        where namespace = $4 and id = any($1::text[]) and deleted_at is null
       ), known as (
         select a.*, (
           select count(*)::integer from template_trials x
@@ -38,7 +39,7 @@ export async function beginTrials(
         on conflict (task_uid, process) do update set definition = excluded.definition, at = now()
       )
       select id, died from known`,
-    values: [taskIds, process, atMost],
+    values: [taskIds, process, atMost, namespace],
   });
   return new Map(rows.map(({ id, died }) => [id, died]));
 }
@@ -47,16 +48,21 @@ export async function beginTrials(
  * Notes that the templates of these tasks were filled in. What other processes left of the same definition goes, too:
  * it did not end them. Forgets what is too old as well.
  */
-export async function endTrials(db: Queryable, taskIds: readonly string[], process: string): Promise<void> {
+export async function endTrials(
+  db: Queryable,
+  namespace: string,
+  taskIds: readonly string[],
+  process: string,
+): Promise<void> {
   await db.query({
     name: 'end-template-trials',
     text: `
       with ended as (
         select x.task_uid, x.definition from template_trials x join tasks t on t.uid = x.task_uid
-        where x.process = $2 and t.id = any($1::text[])
+        where x.process = $2 and t.namespace = $3 and t.id = any($1::text[])
       )
       delete from template_trials x
       where (x.task_uid, x.definition) in (select * from ended) or x.at < now() - interval '${keptDays} days'`,
-    values: [taskIds, process],
+    values: [taskIds, process, namespace],
   });
 }

@@ -19,7 +19,7 @@ export const retryRun = useCase('operator', async (context, caller, { id, trace 
   if (!found.ok) return found;
   const run = found.value;
   if (!isOver(run.status)) return refuse('illegal_transition', `the run is still ${run.status}`);
-  const task = await findTask(context.database.pool, run.taskId);
+  const task = await findTask(context.database.pool, run.namespace, run.taskId);
   // Another task may have got the same id meanwhile.
   if (task?.uid !== run.taskUid) return deleted;
   const wanted = {

@@ -1,6 +1,7 @@
 /** A store for tests: a database of one's own, and short ways to fill it. */
 
 import { systemClock } from '../../../src/clock.ts';
+import { defaultNamespace } from '../../../src/domain/namespace.ts';
 import { createRunIds } from '../../../src/domain/run/ids.ts';
 import type { RunStatus } from '../../../src/domain/run/run.ts';
 import { createCalendar } from '../../../src/domain/schedule/zones/calendar.ts';
@@ -68,7 +69,13 @@ export async function makeTask(db: Queryable, id: string, input: Partial<TaskInp
 }
 
 export async function makeTasks(db: Queryable, ids: string[], input: Partial<TaskInput> = {}): Promise<Task[]> {
-  const items = ids.map((id) => ({ id, definition: define(id, input), activeFrom: t0 - 1, author }));
+  const items = ids.map((id) => ({
+    namespace: defaultNamespace,
+    id,
+    definition: define(id, input),
+    activeFrom: t0 - 1,
+    author,
+  }));
   return (await insertTasks(db, items, t0)) as Task[];
 }
 

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import { forgetKeys, type KeyedRequest, oncePerKey } from '../../../../src/store/cluster/idempotency.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { noPostgres } from '../../../services/provided.ts';
@@ -12,12 +13,24 @@ beforeAll(async () => {
 const ask = (
   request: Partial<KeyedRequest> & { key: string },
   work: (db: Queryable) => Promise<{ answer: unknown; remember: boolean }>,
-) => oncePerKey(store.database, { scope: 'alice create', body: { n: 1 }, ...request }, t0, work);
+) =>
+  oncePerKey(
+    store.database,
+    { namespace: defaultNamespace, scope: 'alice create', body: { n: 1 }, ...request },
+    t0,
+    work,
+  );
 const answers = (answer: unknown) => async () => ({ answer, remember: true });
 const keys = async (key: string) =>
   (await store.db.query('select from idempotency_keys where key = $1', [key])).rowCount;
 
 describe('a keyed request', () => {
+  test('of one namespace knows nothing of the same key in another', async () => {
+    expect(await ask({ key: 'near', namespace: 'one' }, answers(1))).toEqual({ kind: 'done', answer: 1 });
+    expect(await ask({ key: 'near', namespace: 'two' }, answers(2))).toEqual({ kind: 'done', answer: 2 });
+    expect(await ask({ key: 'near', namespace: 'one' }, answers(3))).toEqual({ kind: 'replayed', answer: 1 });
+  });
+
   test('is done once, and answered the same to the letter afterwards', async () => {
     const answer = { b: 1, a: [null, 'x'], ü: 1.5 };
     expect(await ask({ key: 'same' }, answers(answer))).toEqual({ kind: 'done', answer });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import type { RunStatus } from '../../../../src/domain/run/run.ts';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import type { EventHook } from '../../../../src/domain/task/policies.ts';
@@ -161,7 +162,7 @@ describe('taking calls', () => {
   test('still knows a deleted task, and says what is there no more', async () => {
     const task = await makeTask(store.db, 'gone', { hooks: { onSuccess: url, onFailure: url } });
     const runId = await endedRun(task, 'succeeded');
-    await deleteTask(store.db, 'gone', null, author, t0);
+    await deleteTask(store.db, defaultNamespace, 'gone', null, author, t0);
     await store.db.query('update deliveries set due_at = $1', [new Date(t0)]);
     expect(await takeDeliveries(store.db, 1, t0)).toMatchObject([
       { taskId: 'gone', call: { url }, run: { id: runId } },
@@ -290,7 +291,7 @@ test('what a forgotten task had still to tell is forgotten with it', async () =>
   const live = await makeTask(store.db, 'not-forgotten', { hooks: all });
   await plant(task.uid, {});
   const kept = await plant(live.uid, {});
-  await deleteTask(store.db, 'forgotten', null, author, t0);
+  await deleteTask(store.db, defaultNamespace, 'forgotten', null, author, t0);
   await forgetTombstones(store.db, t0, 10);
   expect(await rest()).toHaveLength(2);
   await forgetTombstones(store.db, t0 + 1, 10);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import { cancelRunsOf } from '../../../../src/store/runs/cancelling.ts';
 import { endChecks, takeChecks } from '../../../../src/store/runs/checks.ts';
@@ -185,7 +186,7 @@ describe('runs that wait for their check', () => {
     // Of one that is deleted the row is still there.
     const other = await makeTask(store.db, 'deleted', before);
     const left = await waitingRun(other);
-    await deleteTask(store.db, 'deleted', null, author, t0);
+    await deleteTask(store.db, defaultNamespace, 'deleted', null, author, t0);
     expect(await takeChecks(store.db, 10, t0)).toMatchObject([{ runId: left, hook: { timeout: '30s' } }]);
   });
 

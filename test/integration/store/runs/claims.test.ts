@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import { type Claimer, claimOccurrences } from '../../../../src/store/runs/claims.ts';
 import { insertDue } from '../../../../src/store/runs/insert-due.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
@@ -159,7 +160,7 @@ describe('claiming', () => {
       author,
       t0,
     );
-    await deleteTask(store.db, deleted.id, null, author, t0);
+    await deleteTask(store.db, defaultNamespace, deleted.id, null, author, t0);
     const batch = [stopped, changed, limited, deleted, live].map((task) => dueOf(task, 1));
     const claims = await claimOccurrences(store.db, batch, claimer(), false);
     expect(claims.map(({ runId }) => runId)).toEqual([dueOf(live, 1).runId]);
@@ -376,8 +377,8 @@ describe('inserting what nobody claimed', () => {
     expect(await statuses(limited)).toEqual(['pending', 'pending']);
     expect(await insertDue(store.db, due, 'schedule', t0 + 9)).toBe(0);
     // Its last run is written down: the task is at its end.
-    expect((await findTask(store.db, limited.id))?.definition.status).toBe('completed');
-    expect((await findTask(store.db, free.id))?.definition.status).toBe('active');
+    expect((await findTask(store.db, defaultNamespace, limited.id))?.definition.status).toBe('completed');
+    expect((await findTask(store.db, defaultNamespace, free.id))?.definition.status).toBe('active');
   });
 
   test('puts what is made up for in line, where the task forbids overlap', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import { type Claimer, claimOccurrences, type Due } from '../../../../src/store/runs/claims.ts';
 import { insertManualRun, takeWaiting as take, takeUnconfirmed } from '../../../../src/store/runs/dispatch.ts';
@@ -249,7 +250,7 @@ describe('a run asked for by hand', () => {
   test('works for a stopped task, but not for a deleted one or none', async () => {
     const task = await makeTask(store.db, 'manual-stopped', { status: 'stopped' });
     expect(await trigger(task)).toEqual({ status: 'pending' });
-    await deleteTask(store.db, task.id, null, author, t0);
+    await deleteTask(store.db, defaultNamespace, task.id, null, author, t0);
     expect(await trigger(task)).toBeNull();
     expect(await trigger({ uid: 999_999 })).toBeNull();
     const { rows } = await store.db.query('select from task_events where task_uid = 999999');

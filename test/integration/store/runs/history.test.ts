@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import { isOver, type RunStatus, runStatuses, triggers } from '../../../../src/domain/run/run.ts';
 import { instantOfRunId, timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import { cancelRequests, cancelRun, cancelRunsOf } from '../../../../src/store/runs/cancelling.ts';
@@ -24,7 +25,16 @@ beforeAll(async () => {
 });
 beforeEach(() => store.db.query('truncate runs'));
 
-const all: RunFilter = { taskId: null, statuses: [], triggers: [], from: null, to: null, before: null, limit: 100 };
+const all: RunFilter = {
+  namespace: defaultNamespace,
+  taskId: null,
+  statuses: [],
+  triggers: [],
+  from: null,
+  to: null,
+  before: null,
+  limit: 100,
+};
 const list = async (filter: Partial<RunFilter> = {}) =>
   (await listRuns(store.database, { ...all, ...filter })).map(({ id }) => id);
 
@@ -196,12 +206,12 @@ describe('the list of runs', () => {
 
   test('finds the runs of every task that had the id, deleted or not', async () => {
     const first = await makeTask(store.db, 'reborn');
-    await deleteTask(store.db, 'reborn', null, author, t0);
+    await deleteTask(store.db, defaultNamespace, 'reborn', null, author, t0);
     const old = await plant(first, 0);
     const second = await makeTask(store.db, 'reborn');
     const young = await plant(second, 1);
     expect(await list({ taskId: 'reborn' })).toEqual([young, old]);
-    expect(await uidsOf(store.database, 'reborn')).toEqual([second.uid, first.uid]);
+    expect(await uidsOf(store.database, defaultNamespace, 'reborn')).toEqual([second.uid, first.uid]);
     expect(await list({ taskId: 'never-was' })).toEqual([]);
     expect(await findRun(store.database, old)).toMatchObject({ id: old, taskId: 'reborn', taskUid: first.uid });
     expect(await findRun(store.database, randomUUID())).toBeNull();

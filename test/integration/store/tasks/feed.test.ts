@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type pg from 'pg';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { formatInstant } from '../../../../src/domain/input/instant.ts';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import {
   feedPosition,
@@ -147,7 +148,7 @@ describe.skipIf(noPostgres)('the feed', () => {
             const task = state.tasks.at(-1);
             if (!task || what === 0) state.tasks.push(await makeTask(client, `round-${round}-${who}-${state.made++}`));
             else if (what === 1) {
-              await deleteTask(client, task.id, null, author, t0);
+              await deleteTask(client, defaultNamespace, task.id, null, author, t0);
               state.tasks.pop();
             } else if (what === 2) {
               await completeTasks(client, [{ uid: task.uid, scheduleVersion: task.scheduleVersion }], t0);
@@ -180,7 +181,7 @@ describe('a change in the feed', () => {
       Task,
       Task,
     ];
-    await deleteTask(store.db, gone.id, null, author, t0);
+    await deleteTask(store.db, defaultNamespace, gone.id, null, author, t0);
     const definition = { ...stopped.definition, status: 'stopped' as const };
     await updateTask(store.db, stopped, { redact, type: 'stopped', definition, activeFrom: t0 }, author, t0);
     await completeTasks(store.db, [completed], t0);
@@ -200,6 +201,7 @@ describe('a change in the feed', () => {
     const instant = fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) });
     const sample = fc.sample(fc.tuple(instant, instant, fc.integer({ min: 0, max: 86_400_000 })), 50);
     const items = sample.map(([one, two, jitter], place) => ({
+      namespace: defaultNamespace,
       id: `exact-${place}`,
       definition: define('exact', {
         startsAt: formatInstant(Math.min(one, two)),

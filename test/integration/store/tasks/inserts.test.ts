@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { createTaskInserts } from '../../../../src/store/tasks/inserts.ts';
 import type { NewTask } from '../../../../src/store/tasks/tasks.ts';
@@ -21,6 +22,7 @@ function counting(fail: (given: string) => void = () => {}) {
 }
 
 const item = (id: string, name = id): NewTask => ({
+  namespace: defaultNamespace,
   id,
   definition: { ...define(id), name },
   activeFrom: t0,

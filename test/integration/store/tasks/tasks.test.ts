@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { noteEvent } from '../../../../src/store/events/events.ts';
+import { uidsOf } from '../../../../src/store/runs/history.ts';
 import { listTasks, type TaskFilter } from '../../../../src/store/tasks/pages.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { completeTasks, deleteTask, findTask, insertTasks, updateTask } from '../../../../src/store/tasks/tasks.ts';
@@ -12,7 +15,14 @@ beforeAll(async () => {
   store = await openStore();
 });
 
-const everything: TaskFilter = { statuses: [], labels: [], q: null, after: null, limit: 1_000 };
+const everything: TaskFilter = {
+  namespace: defaultNamespace,
+  statuses: [],
+  labels: [],
+  q: null,
+  after: null,
+  limit: 1_000,
+};
 const list = async (filter: Partial<TaskFilter>) =>
   (await listTasks(store.db, { ...everything, ...filter })).items.map(({ id }) => id);
 const eventsOf = async ({ uid }: Pick<Task, 'uid'>) =>
@@ -40,7 +50,11 @@ describe('new tasks', () => {
       jitter: '250ms',
       priority: 2,
     });
-    const [task] = await insertTasks(store.db, [{ id: 'full', definition, activeFrom: t0 - 77, author }], t0);
+    const [task] = await insertTasks(
+      store.db,
+      [{ namespace: defaultNamespace, id: 'full', definition, activeFrom: t0 - 77, author }],
+      t0,
+    );
     expect(task).toMatchObject({
       id: 'full',
       definition,
@@ -50,14 +64,40 @@ describe('new tasks', () => {
       claimed: 0,
       createdAt: t0,
     });
-    expect(await findTask(store.db, 'full')).toEqual(task);
+    expect(await findTask(store.db, defaultNamespace, 'full')).toEqual(task);
     expect(await eventsOf(task as Task)).toEqual([{ type: 'created', actor: 'tester' }]);
+  });
+
+  test('have their ids to themselves inside a namespace: found, listed, changed and deleted in it alone', async () => {
+    const items = ['one', 'two', 'one'].map((namespace) => ({
+      ...{ namespace, id: 'same', definition: define('same', { name: `in ${namespace}` }), activeFrom: t0, author },
+    }));
+    const [one, two, again] = await insertTasks(store.db, items, t0);
+    expect(one).toMatchObject({ namespace: 'one', definition: { name: 'in one' } });
+    expect(two).toMatchObject({ namespace: 'two', definition: { name: 'in two' } });
+    expect(again).toBeNull();
+    expect(await findTask(store.db, 'two', 'same')).toEqual(two);
+    expect(await findTask(store.db, defaultNamespace, 'same')).toBeNull();
+    expect(await list({ namespace: 'one' })).toEqual(['same']);
+    expect(await list({ q: 'same' })).toEqual([]);
+    expect(await uidsOf(store.database, 'two', 'same')).toEqual([two?.uid]);
+    expect(await deleteTask(store.db, 'one', 'same', null, author, t0)).toEqual({ uid: one?.uid });
+    expect(await findTask(store.db, 'one', 'same')).toBeNull();
+    expect(await findTask(store.db, 'two', 'same')).toEqual(two);
+    await noteEvent(store.db, (two as Task).uid, 'noted', author, {}, t0);
+    const { rows } = await store.db.query(
+      `select namespace, type from task_events where namespace <> 'default' order by id`,
+    );
+    expect(rows.map(({ namespace, type }) => `${type} in ${namespace}`).sort()).toEqual([
+      ...['created in one', 'created in two', 'deleted in one', 'noted in two'],
+    ]);
   });
 
   test('come back in order, with null where the id is taken, also by an earlier one of the same batch', async () => {
     await makeTask(store.db, 'taken');
     const ids = ['fresh-2', 'taken', 'fresh-1', 'fresh-2', 'fresh-1'];
     const items = ids.map((id, place) => ({
+      namespace: defaultNamespace,
       id,
       definition: define(id, { name: `name ${place}` }),
       activeFrom: t0,
@@ -86,10 +126,10 @@ describe('new tasks', () => {
 
   test('may have the id of a deleted one, and are other tasks', async () => {
     const first = await makeTask(store.db, 'phoenix');
-    await deleteTask(store.db, 'phoenix', null, author, t0);
+    await deleteTask(store.db, defaultNamespace, 'phoenix', null, author, t0);
     const second = await makeTask(store.db, 'phoenix');
     expect(second.uid).not.toBe(first.uid);
-    expect(await findTask(store.db, 'phoenix')).toEqual(second);
+    expect(await findTask(store.db, defaultNamespace, 'phoenix')).toEqual(second);
   });
 });
 
@@ -119,9 +159,9 @@ describe('changing a task', () => {
     await update(task);
     expect(await update(task)).toBeNull();
     const gone = await makeTask(store.db, 'stale-gone');
-    await deleteTask(store.db, gone.id, null, author, t0);
+    await deleteTask(store.db, defaultNamespace, gone.id, null, author, t0);
     expect(await update(gone)).toBeNull();
-    expect((await findTask(store.db, 'stale'))?.version).toBe(2);
+    expect((await findTask(store.db, defaultNamespace, 'stale'))?.version).toBe(2);
     expect(await eventsOf(task)).toHaveLength(2);
   });
 
@@ -129,15 +169,15 @@ describe('changing a task', () => {
     const task = await makeTask(store.db, 'contended');
     const answers = await Promise.all(Array.from({ length: 10 }, () => update(task)));
     expect(answers.filter((answer) => answer !== null)).toHaveLength(1);
-    expect(await findTask(store.db, 'contended')).toMatchObject({ version: 2 });
+    expect(await findTask(store.db, defaultNamespace, 'contended')).toMatchObject({ version: 2 });
   });
 
   test('deletes it once, at the version that was meant', async () => {
     const task = await makeTask(store.db, 'deleted');
-    expect(await deleteTask(store.db, 'deleted', 2, author, t0)).toBeNull();
-    expect(await deleteTask(store.db, 'deleted', 1, author, t0)).toMatchObject({ uid: task.uid });
-    expect(await deleteTask(store.db, 'deleted', null, author, t0)).toBeNull();
-    expect(await findTask(store.db, 'deleted')).toBeNull();
+    expect(await deleteTask(store.db, defaultNamespace, 'deleted', 2, author, t0)).toBeNull();
+    expect(await deleteTask(store.db, defaultNamespace, 'deleted', 1, author, t0)).toMatchObject({ uid: task.uid });
+    expect(await deleteTask(store.db, defaultNamespace, 'deleted', null, author, t0)).toBeNull();
+    expect(await findTask(store.db, defaultNamespace, 'deleted')).toBeNull();
     expect((await eventsOf(task)).map(({ type }) => type)).toEqual(['created', 'deleted']);
   });
 
@@ -156,11 +196,11 @@ describe('changing a task', () => {
       author,
       t0,
     );
-    await deleteTask(store.db, gone.id, null, author, t0);
+    await deleteTask(store.db, defaultNamespace, gone.id, null, author, t0);
     const items = [task, changed, stopped, gone].map(({ uid }) => ({ uid, scheduleVersion: 1 }));
     await completeTasks(store.db, items, t0);
     await completeTasks(store.db, items, t0);
-    const status = async (id: string) => (await findTask(store.db, id))?.definition.status;
+    const status = async (id: string) => (await findTask(store.db, defaultNamespace, id))?.definition.status;
     expect([await status('done'), await status('done-changed'), await status('done-stopped')]).toEqual([
       'completed',
       'active',
@@ -220,7 +260,7 @@ describe('the list of tasks', () => {
     await makeTask(store.db, 'f-2', { labels: { team: 'x', tier: '2' }, status: 'stopped' });
     await makeTask(store.db, 'f-3', { labels: { team: 'x' } });
     await makeTask(store.db, 'f-4', { labels: { team: 'x' } });
-    await deleteTask(store.db, 'f-4', null, author, t0);
+    await deleteTask(store.db, defaultNamespace, 'f-4', null, author, t0);
     const team = ['team', 'x'] as const;
     expect(await list({ labels: [team] })).toEqual(['f-1', 'f-2', 'f-3']);
     expect(await list({ labels: [team, ['tier', '2']] })).toEqual(['f-2']);
@@ -253,7 +293,7 @@ describe('a deleted task', () => {
       [used, t0],
       [young, t0 + 10_000],
     ] as const)
-      await deleteTask(store.db, id, null, author, at);
+      await deleteTask(store.db, defaultNamespace, id, null, author, at);
     await plantRun(store.db, { id: runIds.of(used.uid, t0), uid: used.uid, status: 'succeeded' });
     await forgetTombstones(store.db, t0 + 5_000, 1_000);
     const { rows } = await store.db.query<{ id: string }>(`select id from tasks where id like 't-%' order by id`);
@@ -266,7 +306,7 @@ describe('a deleted task', () => {
   test('waits its turn when many are to be forgotten', async () => {
     const ids = Array.from({ length: 5 }, (_, place) => `turn-${place}`);
     await makeTasks(store.db, ids);
-    for (const id of ids) await deleteTask(store.db, id, null, author, t0 - 100_000);
+    for (const id of ids) await deleteTask(store.db, defaultNamespace, id, null, author, t0 - 100_000);
     const left = async () => (await store.db.query(`select from tasks where id like 'turn-%'`)).rowCount;
     await forgetTombstones(store.db, t0 - 50_000, 3);
     expect(await left()).toBe(2);

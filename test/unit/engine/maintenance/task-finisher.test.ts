@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import type { DatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import { createTaskFinisher } from '../../../../src/engine/maintenance/task-finisher.ts';
 import { findTask } from '../../../../src/store/tasks/tasks.ts';
@@ -21,7 +22,8 @@ describe('completing tasks', () => {
       () => busy,
       () => void woken++,
     );
-    const statuses = () => Promise.all(tasks.map(async ({ id }) => (await findTask(store.db, id))?.definition.status));
+    const statuses = () =>
+      Promise.all(tasks.map(async ({ id }) => (await findTask(store.db, defaultNamespace, id))?.definition.status));
     taskFinisher.add(tasks.slice(0, 1));
     await taskFinisher.step();
     expect(await statuses()).toEqual(['completed', 'active']);

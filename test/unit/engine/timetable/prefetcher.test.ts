@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import { createPrefetchStep } from '../../../../src/engine/timetable/prefetcher.ts';
 import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
@@ -18,7 +19,7 @@ describe('what is due in a moment', () => {
     const ids = Array.from({ length: 1_203 }, (_, place) => `soon-${place}`);
     const tasks = await makeTasks(store.db, ids, { target: 'http://127.0.0.1:9/soon' });
     const [foreign, gone, some] = tasks as [Task, Task, Task];
-    await deleteTask(store.db, gone.id, null, author, t0);
+    await deleteTask(store.db, defaultNamespace, gone.id, null, author, t0);
     const snapshots = new LRUCache<number, TaskSnapshot>({ max: 5_000 });
     const asked: number[] = [];
     const prepared: string[] = [];
