@@ -1,19 +1,30 @@
-/** The scheduler: one timer for the earliest instant, all that is due taken as batches, as many as there are slots. */
+/**
+ * The scheduler: one timer for the earliest instant, and claims for as much of what is due as there are slots.
+ *
+ *                       due, slots are free            few slots, more become free
+ *     waiting ──────────────────────────────> claiming ───────────────────────────> gathering
+ *        ▲                                     │   ▲                                   │
+ *        └── nothing is due, or no slot ───────┘   └──── 8 ms have passed ─────────────┘
+ *
+ *     each of them ── stop ──> stopping ── no claim is under way ──> stopped
+ *
+ * While it is waiting, anything may make it claim: the timer, a free slot, a change of the timetable, the lease. While it
+ * is gathering, free slots do not: a burst frees ten of them a millisecond, and each alone is not worth a statement.
+ */
 
 import type { Clock, Timer } from '../../clock.ts';
 import { isZoned } from '../../domain/schedule/schedule.ts';
 import type { Logger } from '../../observability/log.ts';
-import type { TakenRun } from '../../store/runs/dispatch.ts';
 import type { ExhaustedTask } from '../../store/tasks/tasks.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 import type { DueLog } from '../timetable/due-log.ts';
-import { effectiveDueTime } from '../timetable/effective-due-time.ts';
 import type { Partition } from '../timetable/partition.ts';
 import type { DueOccurrence, Timetable } from '../timetable/timetable.ts';
 import { createBacklog, type Waiting } from './backlog.ts';
-import type { Begin, ClaimBatch, Slots } from './claiming.ts';
+import type { ClaimBatch } from './claiming.ts';
+import { createClaimsUnderWay } from './claims-under-way.ts';
 import { createDueQueue } from './due-queue.ts';
 import type { PreClaimedBatch, PreClaimer } from './pre-claimer.ts';
 
@@ -52,86 +63,77 @@ export type SchedulerOptions = {
   onExhausted: (tasks: readonly ExhaustedTask[]) => void;
 };
 
-/** Never sleep longer than this: clock jumps and the limit of timers do no harm then. */
+/** The timer never sleeps longer, in milliseconds: clock jumps and the limit of timers do no harm then. */
 const longestSleepMs = 1_000;
 const batchSize = 500;
-const claimsInFlight = 2;
+const usualClaims = 2;
 const urgentBatchSize = 32;
-/** A bound on what is claimed beyond the free slots. */
+/** The most occurrences that are claimed beyond the free slots. */
 const mostAhead = 1_000;
-/**
- * While a burst drains, slots free one by one: wait for this many, or this long, to keep the batches worth a statement.
- */
+/** As many free slots are worth a claim of their own; fewer are gathered for so many milliseconds while runs go on. */
 const worthwhile = 256;
 const gatherMs = 8;
-const retryMs = 250;
 
-const effectiveDueTimeOf = ({ entry, instant }: Waiting) => effectiveDueTime(instant, entry.priority);
+type State = { name: 'running' } | { name: 'gathering'; timer: Timer } | { name: 'stopping'; stopped: () => void };
 
 export function startScheduler(options: SchedulerOptions): Scheduler {
-  const { clock, time, log, timetable, attempts, lease, preClaimer, isOwn, dueLog } = options;
+  const { clock, time, timetable, attempts, lease, preClaimer, isOwn, dueLog } = options;
   const backlog = createBacklog();
-  const { callsWait } = attempts;
-  const { monotonic } = clock;
-  const dueQueue = createDueQueue({ timetable, dueLog, backlog, isOwn, preClaimed: preClaimer, callsWait, monotonic });
+  const dueQueue = createDueQueue({
+    ...{ timetable, dueLog, backlog, isOwn, preClaimed: preClaimer },
+    callsWait: attempts.callsWait,
+    monotonic: clock.monotonic,
+  });
+  const claims = createClaimsUnderWay({
+    ...{ clock, log: options.log, attempts, lease },
+    onUnconfirmed: (waiting) => backlog.add({ ...waiting, unconfirmed: true }),
+    onFailed: (count) => options.onClaims('failed', count),
+    onOver,
+  });
+  let state: State = { name: 'running' };
   let timer: Timer | null = null;
-  let gathering: Timer | null = null;
-  let inFlight = 0;
-  let urgentUnderWay = false;
-  let failures = 0;
-  /** How long a claim takes, as a moving average. */
+  /** How long a claim takes, in milliseconds, as a moving average. */
   let claimMs = 5;
-  let open: (readonly Waiting[])[] = [];
-  let stopped = false;
-  let stoppedResolve: (() => void) | null = null;
+
+  const mayClaim = () => state.name !== 'stopping' && lease.held();
 
   function tick(): void {
     timer?.cancel();
     timer = null;
-    if (stopped) return;
+    if (state.name === 'stopping') return;
     if (lease.held()) {
       const now = time.now();
       // What is pre-claimed is on its way to Postgres while the rest is looked through.
       dueQueue.takePreClaimed(now);
-      pump();
+      claimAll();
       dueQueue.takeIn(now);
-      pump();
+      claimAll();
     }
     const wait = lease.held() ? dueQueue.next() - time.now() : longestSleepMs;
     timer = clock.after(Math.min(Math.max(wait, 1), longestSleepMs), tick);
   }
 
-  function pump(): void {
-    while (lease.held() && !stopped && (claimUrgent() || claimUsual()));
+  function claimAll(): void {
+    while (mayClaim() && (claimUrgent() || claimUsual()));
   }
 
-  /**
-   * What comes before all that is being claimed does not wait for that: it is claimed besides, and for the next slot.
-   * Says whether there was any.
-   */
+  /** Claims, besides, what comes before everything that is being claimed. Says whether there was any. */
   function claimUrgent(): boolean {
-    if (urgentUnderWay || inFlight === 0) return false;
-    const effectiveDueAt = Math.max(...open.map((batch) => effectiveDueTimeOf(batch[batch.length - 1] as Waiting)));
+    if (claims.count('urgent') > 0 || claims.count('usual') === 0) return false;
+    const effectiveDueAt = claims.lastEffectiveDueAt();
     if (backlog.firstEffectiveDueAt() >= effectiveDueAt) return false;
     const batch = inGrace(backlog.take(urgentBatchSize, effectiveDueAt));
-    if (batch.length === 0) return true;
-    urgentUnderWay = true;
-    launch(batch, async (owner, slots, begin) => {
-      try {
-        await options.claim(batch, owner, slots, begin, dueQueue.defer);
-      } finally {
-        urgentUnderWay = false;
-      }
-    });
+    if (batch.length > 0)
+      claims.launch('urgent', batch, (owner, slots, begin) =>
+        options.claim(batch, owner, slots, begin, dueQueue.defer),
+      );
     return true;
   }
 
-  /**
-   * Claims or commits as much as there are slots for, unless enough is under way; says whether there may be more to do.
-   */
+  /** Claims or commits as much as there are slots for. Says whether there may be more to do. */
   function claimUsual(): boolean {
-    if (inFlight - Number(urgentUnderWay) >= claimsInFlight) return false;
-    const free = attempts.free() + ahead();
+    if (claims.count('usual') >= usualClaims) return false;
+    const free = freeSlots();
     if (free <= 0) return false;
     const preClaimed = preClaimer.first();
     if (preClaimed && preClaimed.effectiveDueAt <= backlog.firstEffectiveDueAt()) {
@@ -142,37 +144,36 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
     if (backlog.size() === 0) return false;
     if (free < Math.min(worthwhile, backlog.size()) && attempts.running() > 0) {
-      gathering ??= clock.after(gatherMs, () => {
-        gathering = null;
-        claimNext();
-        pump();
-      });
+      if (state.name === 'running') state = { name: 'gathering', timer: clock.after(gatherMs, gathered) };
       return false;
     }
     claimNext();
     return true;
   }
 
-  /**
-   * How many slots will have become free by the time that the next claim is answered: they may be claimed for already.
-   */
-  function ahead(): number {
-    return Math.min(Math.floor(attempts.endedPerMs() * (claimMs + gatherMs)), mostAhead);
+  function gathered(): void {
+    state = { name: 'running' };
+    if (mayClaim()) claimNext();
+    claimAll();
+  }
+
+  /** The free slots, and those that will have become free by the time that the next claim is answered. */
+  function freeSlots(): number {
+    return attempts.free() + Math.min(Math.floor(attempts.endedPerMs() * (claimMs + gatherMs)), mostAhead);
   }
 
   function claimNext(): void {
-    const free = attempts.free() + ahead();
-    if (free <= 0 || stopped || !lease.held()) return;
-    const batch = inGrace(backlog.take(Math.min(free, batchSize)));
+    const free = freeSlots();
+    const batch = free <= 0 ? [] : inGrace(backlog.take(Math.min(free, batchSize)));
     if (batch.length === 0) return;
     const askedAt = clock.monotonic();
-    launch(batch, async (owner, slots, begin) => {
+    claims.launch('usual', batch, async (owner, slots, begin) => {
       await options.claim(batch, owner, slots, begin, dueQueue.defer);
       claimMs += (clock.monotonic() - askedAt - claimMs) / 8;
     });
   }
 
-  /** What has waited beyond its grace is left to the sweep, which knows what is to become of it. */
+  /** An occurrence that has waited beyond its grace is left to the sweep, which decides what becomes of it. */
   function inGrace(batch: Waiting[]): Waiting[] {
     const now = time.now();
     return batch.filter(
@@ -182,80 +183,40 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   function commit({ due, commit }: PreClaimedBatch): void {
-    launch(due, async (_owner, slots, begin) => {
+    claims.launch('usual', due, async (_owner, slots, begin) => {
       const runs = await commit();
       slots.release();
       for (const [place, run] of runs.entries()) begin(run, due[place] as Waiting);
       options.onClaims('pre_claimed', runs.length);
-      options.onExhausted(
-        due
-          .filter(({ nextAt }) => nextAt === Infinity)
-          .map(({ entry: { uid, scheduleVersion } }) => ({ uid, scheduleVersion })),
-      );
+      const last = due.filter(({ nextAt }) => nextAt === Infinity);
+      options.onExhausted(last.map(({ entry: { uid, scheduleVersion } }) => ({ uid, scheduleVersion })));
     });
   }
 
-  /**
-   * Carries out `work` with a slot kept for each of the batch; what it has not begun when it fails is claimed once
-   * more.
-   */
-  function launch(batch: readonly Waiting[], work: (owner: string, slots: Slots, begin: Begin) => Promise<void>): void {
-    open.push(batch);
-    inFlight++;
-    const owner = lease.id();
-    const slots = attempts.reserve(batch.length);
-    const begun = new Set<Waiting>();
-    const begin = (run: TakenRun, waiting: Waiting) => {
-      begun.add(waiting);
-      attempts.start(run, owner, { effectiveDueAt: effectiveDueTimeOf(waiting), nextAt: waiting.nextAt });
-    };
-    work(owner, slots, begin)
-      .then(() => {
-        failures = 0;
-      })
-      .catch((error) => {
-        failures++;
-        // An outage is told when it begins, and now and then: not four times a second.
-        if (failures === 1 || failures % 100 === 0)
-          log.error(
-            { err: error, failures, occurrences: batch.length },
-            'a claim failed; its occurrences are tried again',
-          );
-        options.onClaims('failed', batch.length);
-        // What has begun is completed by its attempt. Of the rest the commit may have gone through all the same: next
-        // time it is looked up by key first.
-        for (const waiting of batch) if (!begun.has(waiting)) backlog.add({ ...waiting, unconfirmed: true });
-        return new Promise<void>((resume) => clock.after(retryMs, resume));
-      })
-      .finally(() => {
-        inFlight--;
-        open = open.filter((each) => each !== batch);
-        slots.release();
-        if (!stopped) tick();
-        else if (inFlight === 0) stoppedResolve?.();
-      });
+  function onOver(): void {
+    if (state.name !== 'stopping') tick();
+    else if (claims.count('usual') + claims.count('urgent') === 0) state.stopped();
   }
 
   tick();
   return {
     wake: tick,
-    // While slots are gathered none of them is looked at by itself: a burst frees ten of them a millisecond.
     slotFree() {
-      if (gathering === null) pump();
+      if (state.name !== 'gathering') claimAll();
     },
     release(due) {
       for (const each of due) backlog.add(each);
-      pump();
+      claimAll();
     },
-    claiming: () => (backlog.size() > 0 ? null : new Set(open.flat().map(({ entry }) => entry.uid))),
-    oldestOpen: () => Math.min(backlog.oldest(), preClaimer.oldest(), ...open.flat().map(({ instant }) => instant)),
+    claiming: () => (backlog.size() > 0 ? null : new Set(claims.occurrences().map(({ entry }) => entry.uid))),
+    oldestOpen: () =>
+      Math.min(backlog.oldest(), preClaimer.oldest(), ...claims.occurrences().map(({ instant }) => instant)),
     stop() {
-      stopped = true;
       timer?.cancel();
-      gathering?.cancel();
-      if (inFlight === 0) return Promise.resolve();
+      if (state.name === 'gathering') state.timer.cancel();
       return new Promise((resolve) => {
-        stoppedResolve = resolve;
+        state = { name: 'stopping', stopped: resolve };
+        if (claims.count('usual') + claims.count('urgent') === 0) resolve();
       });
     },
   };

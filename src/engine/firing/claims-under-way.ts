@@ -1,0 +1,85 @@
+/** The claims of one replica that are under way: each holds slots for its batch, and brings back what it did not begin. */
+
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../observability/log.ts';
+import type { TakenRun } from '../../store/runs/dispatch.ts';
+import type { Attempts } from '../attempts/attempts.ts';
+import type { Lease } from '../cluster/lease.ts';
+import { effectiveDueTime } from '../timetable/effective-due-time.ts';
+import type { Waiting } from './backlog.ts';
+import type { Begin, Slots } from './claiming.ts';
+
+/** `urgent`: the one claim besides the usual ones, for what comes before all of them. */
+export type ClaimKind = 'usual' | 'urgent';
+
+export type ClaimsUnderWay = {
+  count(kind: ClaimKind): number;
+  /** The occurrences of all of them. */
+  occurrences(): Waiting[];
+  /** The latest effective due time in any of them; -Infinity where there is none. */
+  lastEffectiveDueAt(): number;
+  /** Carries out `work` with a slot kept for each occurrence of the batch. */
+  launch(kind: ClaimKind, batch: readonly Waiting[], work: ClaimWork): void;
+};
+
+/** Claims a batch for `owner` and calls `begin` for each run that was won. */
+export type ClaimWork = (owner: string, slots: Slots, begin: Begin) => Promise<void>;
+
+export type ClaimsUnderWayOptions = {
+  clock: Clock;
+  log: Logger;
+  attempts: Pick<Attempts, 'reserve' | 'start'>;
+  lease: Pick<Lease, 'id'>;
+  /** Takes an occurrence back whose claim failed: it may have been written down all the same. */
+  onUnconfirmed: (waiting: Waiting) => void;
+  onFailed: (occurrences: number) => void;
+  /** A claim is over, and its slots are free again. */
+  onOver: () => void;
+};
+
+const retryMs = 250;
+
+export const effectiveDueTimeOf = ({ entry, instant }: Waiting) => effectiveDueTime(instant, entry.priority);
+
+export function createClaimsUnderWay(options: ClaimsUnderWayOptions): ClaimsUnderWay {
+  const { clock, log, attempts, lease } = options;
+  const claims = new Set<{ kind: ClaimKind; batch: readonly Waiting[] }>();
+  let failures = 0;
+
+  function tellOfFailure(error: unknown, occurrences: number): void {
+    failures++;
+    // An outage is told when it begins, and now and then: not four times a second.
+    if (failures === 1 || failures % 100 === 0)
+      log.error({ err: error, failures, occurrences }, 'a claim failed; its occurrences are tried again');
+    options.onFailed(occurrences);
+  }
+
+  return {
+    count: (kind) => [...claims].filter((claim) => claim.kind === kind).length,
+    occurrences: () => [...claims].flatMap(({ batch }) => batch),
+    lastEffectiveDueAt: () =>
+      Math.max(-Infinity, ...[...claims].map(({ batch }) => effectiveDueTimeOf(batch[batch.length - 1] as Waiting))),
+    async launch(kind, batch, work) {
+      const claim = { kind, batch };
+      claims.add(claim);
+      const owner = lease.id();
+      const slots = attempts.reserve(batch.length);
+      const begun = new Set<Waiting>();
+      const begin = (run: TakenRun, waiting: Waiting) => {
+        begun.add(waiting);
+        attempts.start(run, owner, { effectiveDueAt: effectiveDueTimeOf(waiting), nextAt: waiting.nextAt });
+      };
+      try {
+        await work(owner, slots, begin);
+        failures = 0;
+      } catch (error) {
+        tellOfFailure(error, batch.length);
+        for (const waiting of batch) if (!begun.has(waiting)) options.onUnconfirmed(waiting);
+        await new Promise<void>((resume) => clock.after(retryMs, resume));
+      }
+      claims.delete(claim);
+      slots.release();
+      options.onOver();
+    },
+  };
+}
