@@ -1,4 +1,6 @@
-/** The claims of one replica that are under way: each holds slots for its batch, and brings back what it did not begin. */
+/**
+ * The claims of one replica that are under way: each holds slots for its batch, and brings back what it did not begin.
+ */
 
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';

@@ -8,8 +8,8 @@
  *
  *     each of them ── stop ──> stopping ── no claim is under way ──> stopped
  *
- * While it is waiting, anything may make it claim: the timer, a free slot, a change of the timetable, the lease. While it
- * is gathering, free slots do not: a burst frees ten of them a millisecond, and each alone is not worth a statement.
+ * While it is waiting, anything may make it claim: the timer, a free slot, a change of the timetable, the lease. While
+ * it is gathering, free slots do not: a burst frees ten of them a millisecond, and each alone is not worth a statement.
  */
 
 import type { Clock, Timer } from '../../clock.ts';

@@ -23,7 +23,9 @@ export type PoolOptions = {
 export type Pool = {
   /** Runs one statement on a connection of its own. A connection whose statement failed is closed. */
   query: pg.Pool['query'];
-  /** A connection for a transaction; its `release` gives it back and calls `released`. Rejects with a `ConnectFailure`. */
+  /**
+   * A connection for a transaction; its `release` gives it back and calls `released`. Rejects with a `ConnectFailure`.
+   */
   connect(released?: () => void): Promise<pg.PoolClient>;
   /** How many connections are open, and how many of them are idle. */
   counts(): { total: number; idle: number };
@@ -43,7 +45,10 @@ export function createPool({ route, clock, timeoutMs, settings, prepare, onLost 
   /** Who wants to know when a client is given back. */
   const releases = new WeakMap<object, () => void>();
 
-  /** The pool of `pg` makes its clients with `new`. This one goes where the route leads, and tells the route of failures. */
+  /**
+   * The pool of `pg` makes its clients with `new`. This one goes where the route leads, and tells the route of
+   * failures.
+   */
   class RoutedClient extends pg.Client {
     constructor(given?: pg.ClientConfig) {
       const config = route.config();

@@ -51,7 +51,9 @@ export function openPool(url: string, purpose = 'tests', timeoutMs = 20_000): Da
   return database;
 }
 
-/** The session of the embedded store outlives connections: this form of the address has its prepared statements dropped. */
+/**
+ * The session of the embedded store outlives connections: this form of the address has its prepared statements dropped.
+ */
 function embeddedConnection(url: string) {
   const { hostname, port, username, pathname } = new URL(url);
   return { host: hostname, port: Number(port), user: username, database: pathname.slice(1) };

@@ -42,7 +42,9 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
   }
 }
 
-/** The lines of a dump that drizzle's schema says something about, in any order: a migration adds columns at the end. */
+/**
+ * The lines of a dump that drizzle's schema says something about, in any order: a migration adds columns at the end.
+ */
 function declarable(dump: string): string[] {
   return dump
     .replace(/^CREATE OR REPLACE FUNCTION[\s\S]*?^\$function\$;$/gm, '')
