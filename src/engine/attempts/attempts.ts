@@ -3,9 +3,7 @@
 import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
 import { parseDuration } from '../../domain/input/duration.ts';
 import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
-import { timeoutOf } from '../../domain/run/verdict.ts';
-import type { Executor, Outcome, StartedAttempt } from '../../executors/executor.ts';
-import { failedOutcome } from '../../executors/outcomes.ts';
+import type { Outcome, StartedAttempt } from '../../executors/executor.ts';
 import type { TakenRun } from '../../store/runs/dispatch.ts';
 import type { OutcomeWrite } from '../../store/runs/outcome-writes.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
@@ -13,6 +11,7 @@ import { createRate } from '../firing/rate.ts';
 import type { Completer } from './completer.ts';
 import { handOverOf, outcomeWriteOf } from './outcomes.ts';
 import type { RunObserver } from './run-log.ts';
+import { type StartAttemptOptions, startAttempt } from './start-attempt.ts';
 
 /** Why an attempt is aborted: somebody cancelled the run, the lease was lost, or the replica is shutting down. */
 export type AbortCause = { kind: 'cancel'; reason: string } | { kind: 'lease' } | { kind: 'shutdown' };
@@ -53,10 +52,7 @@ export type Attempts = {
   idle(withinMs: number): Promise<boolean>;
 };
 
-export type AttemptsOptions = {
-  execute: Executor;
-  /** The token with which the target speaks about its attempt. */
-  tokenOf: (runId: string, attempt: number) => string;
+export type AttemptsOptions = StartAttemptOptions & {
   completer: Completer;
   time: DatabaseTime;
   /** Milliseconds from now, for waiting. */
@@ -83,7 +79,7 @@ const quickEndsPerMs = 1;
  * How long an outcome may wait while calls do, in milliseconds: what a crash would make a second attempt of. Writing
  * 10,000 costs as much as 2,000 calls.
  */
-const putOffMs = 500;
+const mostDeferMs = 500;
 /** Its outcome is asked to be written so long before the task's next occurrence, which asks whether it still runs. */
 const beforeNextMs = 250;
 const unscheduled: Scheduled = { effectiveDueAt: -Infinity, nextAt: -Infinity };
@@ -99,9 +95,10 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   const rate = createRate();
 
   function begin(run: TakenRun, owner: string, { effectiveDueAt, nextAt }: Scheduled): void {
-    const entry: Running = { place: -1, runId: run.runId, attempt: execute(run, effectiveDueAt), cause: null };
-    running.add(entry);
     const startedAt = time.now();
+    const attempt = startAttempt(options, run, effectiveDueAt, startedAt);
+    const entry: Running = { place: -1, runId: run.runId, attempt, cause: null };
+    running.add(entry);
     if (!entry.attempt.isDeferred) options.onStarted?.(startedRun(run, startedAt));
     void entry.attempt.outcome.then((outcome) => {
       const { cause } = entry;
@@ -127,40 +124,10 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     entry.attempt.cancel();
   }
 
-  function execute(
-    { runId, attempt, scheduledFor, trigger, snapshot, firstStartedAt, origin, input }: TakenRun,
-    effectiveDueAt: number,
-  ): StartedAttempt {
-    const { taskId, target, policies } = snapshot;
-    let { timeoutMs } = snapshot;
-    if (snapshot.retry.maxDuration !== null) {
-      const spent = firstStartedAt === null ? 0 : time.now() - firstStartedAt;
-      timeoutMs = timeoutOf(timeoutMs, parseDuration(snapshot.retry.maxDuration), spent);
-      if (timeoutMs <= 0) return { outcome: Promise.resolve(tooLate(snapshot.retry.maxDuration)), cancel() {} };
-    }
-    const acceptsLater = policies?.heartbeatTimeout != null;
-    return options.execute({
-      taskId,
-      runId,
-      attempt,
-      scheduledFor,
-      trigger,
-      target,
-      timeoutMs,
-      fallback: policies?.fallback ?? null,
-      ...{ about: snapshot.about, origin, input },
-      acceptsLater,
-      atMostOnce: snapshot.retry.maxAttempts === 1,
-      signing: policies?.signing?.secret ?? null,
-      token: acceptsLater ? options.tokenOf(runId, attempt) : null,
-      effectiveDueAt,
-    });
-  }
-
   /** For how long from now an outcome that nobody waits for may be deferred, in milliseconds. */
   function mayWaitMs({ status }: OutcomeWrite, { snapshot, trigger }: TakenRun, nextAt: number): number {
     const isPlain = status === 'succeeded' && trigger === 'schedule' && snapshot.policies === null && !snapshot.queues;
-    return isPlain ? Math.min(putOffMs, nextAt - beforeNextMs - time.now()) : 0;
+    return isPlain ? Math.min(mostDeferMs, nextAt - beforeNextMs - time.now()) : 0;
   }
 
   /** Writes down that the target works on, or was not called. */
@@ -171,7 +138,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const takesPlace = hasPlace(run);
     completer.add({
       owner,
-      putOffUntil: 0,
+      deferUntil: 0,
       handOver,
       // The target may have completed the run before its 202 was read: then there is nothing to write.
       done(written) {
@@ -214,7 +181,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const checked = outcomeWrite.retryAt === null && snapshot.policies?.hooks?.before != null;
     completer.add({
       owner,
-      putOffUntil: options.monotonic() + mayWaitMs(outcomeWrite, run, nextAt),
+      deferUntil: options.monotonic() + mayWaitMs(outcomeWrite, run, nextAt),
       outcomeWrite,
       // Of a run whose outcome waits nothing else is kept: there may be thousands.
       done(written) {
@@ -283,8 +250,4 @@ function startedRun(run: TakenRun, startedAt: number): StartedRun {
 /** Whether a limit keeps count of the run while it is under way. */
 function hasPlace({ snapshot }: TakenRun): boolean {
   return snapshot.policies?.maxConcurrency != null || snapshot.policies?.concurrency != null;
-}
-
-function tooLate(maxDuration: string): Outcome {
-  return failedOutcome({ kind: 'timeout', message: `the run's maxDuration of ${maxDuration} is over` }, true);
 }

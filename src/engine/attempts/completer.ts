@@ -1,6 +1,10 @@
 /**
- * Writes down how attempts ended: one statement at a time, with everything that came in meanwhile; later while calls
- * wait.
+ * The completer writes down how attempts ended, a batch to a statement, one statement at a time.
+ *
+ *     added ── somebody waits for it ───────────────────────> ready ──> being written ──> written, or fenced off
+ *       │                                                       ▲             │
+ *       └── a plain success, while calls wait ──> deferred ─────┘             └── failed: ready again after 250 ms
+ *                                                 until its instant, or until calls no longer wait
  */
 
 import type { Clock } from '../../clock.ts';
@@ -14,7 +18,7 @@ type PendingWrite = {
   /** Whose attempt it was. */
   owner: string;
   /** While calls wait to be made this may wait as well: until this instant of the monotonic clock, in milliseconds. */
-  putOffUntil: number;
+  deferUntil: number;
   /** Told whether it was written (true) or fenced off. */
   done: (written: boolean) => void;
 };
@@ -63,7 +67,7 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
   /** Deferred, in the order of their instants; what stands before `laterFrom` is due. */
   let later: (Pending | null)[] = [];
   let laterFrom = 0;
-  let lastPutOff = -Infinity;
+  let lastDeferred = -Infinity;
   let writing = false;
   const stripped = new WeakSet<Pending>();
   const drained: (() => void)[] = [];
@@ -72,10 +76,10 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
 
   const size = () => ready.length + later.length - laterFrom;
 
-  function putOff(item: Pending): boolean {
+  function defer(item: Pending): boolean {
     // One that would have to come before others is not worth finding its place.
-    if (item.putOffUntil <= clock.monotonic() || item.putOffUntil < lastPutOff) return false;
-    lastPutOff = item.putOffUntil;
+    if (item.deferUntil <= clock.monotonic() || item.deferUntil < lastDeferred) return false;
+    lastDeferred = item.deferUntil;
     later.push(item);
     return true;
   }
@@ -84,14 +88,14 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
   function bringIn(): void {
     const isOver = drained.length > 0 || !callsWait();
     const now = clock.monotonic();
-    for (let item = later[laterFrom]; item && (isOver || item.putOffUntil <= now); item = later[laterFrom]) {
+    for (let item = later[laterFrom]; item && (isOver || item.deferUntil <= now); item = later[laterFrom]) {
       ready.push(item);
       later[laterFrom++] = null;
     }
     if (laterFrom * 2 < later.length) return;
     later = later.slice(laterFrom);
     laterFrom = 0;
-    if (later.length === 0) lastPutOff = -Infinity;
+    if (later.length === 0) lastDeferred = -Infinity;
   }
 
   /** The first, and those like it: all of one kind, and of one incarnation, for the fence names one owner. */
@@ -164,7 +168,7 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
 
   return {
     add(item) {
-      if (!putOff(item)) ready.push(item);
+      if (!defer(item)) ready.push(item);
       // What ends in the same turn of the event loop shares the statement.
       if (!writing) {
         writing = true;

@@ -1,5 +1,12 @@
 /**
- * This replica's lease: renewed in Postgres, believed for less than its length, counted from before it was asked for.
+ * This replica's lease. It is renewed in Postgres, and believed for less than its length, counted from before it was
+ * asked for.
+ *
+ *     asking ──> held ── renewed in time ──> held
+ *                 │
+ *                 └── no answer for 70 % of the length, or Postgres says it is over ──> lost ──> asking, under a new id
+ *
+ * Who loses the lease stops claiming and aborts its attempts at once: others take its runs over when the length is over.
  */
 
 import { randomUUID } from 'node:crypto';

@@ -1,4 +1,13 @@
-/** One claim: asks the lock, writes the runs down, begins those that were won, and records what overlaps. */
+/**
+ * One claim of a batch of occurrences.
+ *
+ *     unconfirmed ── the run is ours already ─────────────────────────────────────> begin
+ *     the rest ──> lock ── granted ──> insert ── won ─────────────────────────────> begin
+ *                   │                    ├────── the key exists ──> somebody else has it
+ *                   │                    ├────── overlaps ────────> recorded: skipped, queued, or the other is replaced
+ *                   │                    └────── the task changed ─> stale: the timetable follows the feed
+ *                   └── refused ──> set aside, and asked of Postgres half a second later
+ */
 
 import type { LRUCache } from 'lru-cache';
 import type { RunIds } from '../../domain/run/ids.ts';

@@ -1,4 +1,13 @@
-/** The sweep: finds what was due and has no row, decides what was missed, and moves the watermark on. */
+/**
+ * The sweep finds occurrences that were due and have no run, and decides what becomes of them.
+ *
+ *     watermark ─────────── looked at, in one transaction ───────────> new watermark ─── still open ───> now
+ *                 has a run              nothing to do
+ *                 no run, within grace   a waiting run is inserted
+ *                 no run, later          the misfire policy: a run, or a recorded miss
+ *
+ * One replica sweeps at a time: the transaction holds the row of the watermark.
+ */
 
 import type { RunIds } from '../../domain/run/ids.ts';
 import { decideMisfires, type MisfireDecision } from '../../domain/schedule/misfire.ts';

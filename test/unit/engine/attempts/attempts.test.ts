@@ -110,7 +110,7 @@ test.each<[string, number, Scheduled | undefined, Partial<TakenRun>, Outcome]>([
   const { completed, begin, endAll } = start(1, outcome);
   begin('run', scheduled, change);
   await endAll();
-  expect(completed.map(({ putOffUntil }) => putOffUntil)).toEqual([until]);
+  expect(completed.map(({ deferUntil }) => deferUntil)).toEqual([until]);
 });
 
 test('calls wait while many are under way and end quickly', async () => {

@@ -36,7 +36,7 @@ function start(fail: () => Error | null = () => null) {
   };
   const completer = createCompleter({ query } as unknown as Queryable, clock, silent, () => waits.calls);
   const done = new Map<string, boolean>();
-  const add = (runId: string, change: Partial<OutcomeWrite> = {}, by = owner, putOffUntil = 0) => {
+  const add = (runId: string, change: Partial<OutcomeWrite> = {}, by = owner, deferUntil = 0) => {
     const outcomeWrite: OutcomeWrite = {
       runId,
       attempt: 1,
@@ -54,7 +54,7 @@ function start(fail: () => Error | null = () => null) {
     };
     const item: PendingOutcomeWrite = {
       owner: by,
-      putOffUntil,
+      deferUntil,
       outcomeWrite,
       done: (written) => done.set(runId, written),
     };

@@ -1,0 +1,54 @@
+/** Hands one attempt of a run to the executor of its kind of target. */
+
+import { parseDuration } from '../../domain/input/duration.ts';
+import { timeoutOf } from '../../domain/run/verdict.ts';
+import type { Executor, StartedAttempt } from '../../executors/executor.ts';
+import { failedOutcome } from '../../executors/outcomes.ts';
+import type { TakenRun } from '../../store/runs/dispatch.ts';
+
+export type StartAttemptOptions = {
+  execute: Executor;
+  /** The token with which the target speaks about its attempt. */
+  tokenOf: (runId: string, attempt: number) => string;
+};
+
+/**
+ * Starts an attempt at `now` (epoch milliseconds). Its timeout is cut at the end of the run's `maxDuration`; where that
+ * is over already, the attempt ends at once with a timeout. `effectiveDueAt` says where it stands among those that wait
+ * for a connection.
+ */
+export function startAttempt(
+  { execute, tokenOf }: StartAttemptOptions,
+  { runId, attempt, scheduledFor, trigger, snapshot, firstStartedAt, origin, input }: TakenRun,
+  effectiveDueAt: number,
+  now: number,
+): StartedAttempt {
+  const { taskId, target, policies, retry } = snapshot;
+  let { timeoutMs } = snapshot;
+  if (retry.maxDuration !== null) {
+    const spent = firstStartedAt === null ? 0 : now - firstStartedAt;
+    timeoutMs = timeoutOf(timeoutMs, parseDuration(retry.maxDuration), spent);
+    if (timeoutMs <= 0) return { outcome: Promise.resolve(tooLate(retry.maxDuration)), cancel() {} };
+  }
+  const acceptsLater = policies?.heartbeatTimeout != null;
+  return execute({
+    taskId,
+    runId,
+    attempt,
+    scheduledFor,
+    trigger,
+    target,
+    timeoutMs,
+    fallback: policies?.fallback ?? null,
+    ...{ about: snapshot.about, origin, input },
+    acceptsLater,
+    atMostOnce: retry.maxAttempts === 1,
+    signing: policies?.signing?.secret ?? null,
+    token: acceptsLater ? tokenOf(runId, attempt) : null,
+    effectiveDueAt,
+  });
+}
+
+function tooLate(maxDuration: string) {
+  return failedOutcome({ kind: 'timeout', message: `the run's maxDuration of ${maxDuration} is over` }, true);
+}
