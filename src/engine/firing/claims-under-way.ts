@@ -41,7 +41,7 @@ export type ClaimsUnderWayOptions = {
 
 const retryMs = 250;
 
-export const effectiveDueTimeOf = ({ entry, instant }: Waiting) => effectiveDueTime(instant, entry.priority);
+const effectiveDueTimeOf = ({ entry, instant }: Waiting) => effectiveDueTime(instant, entry.priority);
 
 export function createClaimsUnderWay(options: ClaimsUnderWayOptions): ClaimsUnderWay {
   const { clock, log, attempts, lease } = options;
