@@ -2,6 +2,8 @@
 
 import { randomFillSync, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import type { Executor } from '../executors/executor.ts';
+import { type BreakerState, createGovernors } from '../executors/governor/governors.ts';
 import { createHttpExecutor } from '../executors/http/executor.ts';
 import { createTargetFilter } from '../executors/http/filter/target-filter.ts';
 import { createHttpKind, type HttpKindOptions } from '../executors/http/kind.ts';
@@ -14,6 +16,7 @@ import { createRegistry, type Registry } from '../executors/registry.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Settings } from '../settings/settings.ts';
+import { createTargetGovernors } from './governors.ts';
 import type { Secrets } from './secrets.ts';
 
 export type ExecutorsOptions = Pick<HttpKindOptions, 'previousOf' | 'trials'> & {
@@ -30,6 +33,10 @@ export type ExecutorsOptions = Pick<HttpKindOptions, 'previousOf' | 'trials'> & 
 };
 
 export type Executors = Registry & {
+  /** Starts an attempt behind the governor of its group; `start` does so without. */
+  execute: Executor;
+  /** The groups that are open. */
+  breakers(): BreakerState[];
   /** Makes calls to this process itself, so that their way is compiled; resolves with how many were answered. */
   warmUp(): Promise<number>;
 };
@@ -45,24 +52,22 @@ export function createExecutors(options: ExecutorsOptions): Executors {
     version: options.version,
     signerFor: options.signerFor,
     randomBytes: (size: number) => randomFillSync(Buffer.alloc(size)),
-    random: options.random,
-    maxConnectionsPerOrigin: settings.maxConcurrentPerOrigin ?? Math.max(1, settings.maxConcurrentRuns >> 1),
   };
+  const most = settings.maxConcurrentPerOrigin ?? Math.max(1, settings.maxConcurrentRuns >> 1);
+  const governing = { clock, random: options.random, most };
+  const governors = createTargetGovernors({ ...governing, settings, log, metrics });
   const executor = createHttpExecutor({
     ...calling,
     filter,
     proxyOf: settings.proxies && createProxyChoice(settings.proxies),
+    governors,
     onDeferred: () => metrics.deferred('origin_full'),
-    onSaturated(origin, isSaturated) {
-      if (isSaturated) log.warn({ origin }, 'calls to this origin do not end: more are made only as they do');
-      else log.info({ origin }, 'calls to an origin that took too long end again');
-    },
   });
   const rehearsing = createHttpExecutor({
     ...calling,
     filter: createTargetFilter({ deny: [], allow: [] }),
+    governors: createGovernors({ ...governing, circuit: null, onDeferred() {}, onChange() {} }),
     onDeferred() {},
-    onSaturated() {},
   });
   const { refusesUrl } = filter;
   const { previousOf, trials } = options;
@@ -70,6 +75,8 @@ export function createExecutors(options: ExecutorsOptions): Executors {
   const registry = createRegistry([http, ...options.otherKinds], httpHooks(refusesUrl));
   return {
     ...registry,
+    execute: governors.guard(registry.start, registry.groupOf),
+    breakers: governors.states,
     warmUp: () => warmUp({ clock, executor: rehearsing, newId: randomUUID }),
     close() {
       registry.close();

@@ -33,7 +33,6 @@ import { migrate } from '../store/postgres/migrate.ts';
 import { previousRun, runsOver } from '../store/runs/history.ts';
 import { createTurns } from '../turns.ts';
 import { createExecutors } from './executors.ts';
-import { createOriginBreakers } from './origin-breakers.ts';
 import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
 import { createPreparation } from './prepare-database.ts';
 import { templateTrials } from './quarantine.ts';
@@ -116,8 +115,6 @@ export async function startService({
     previousOf: (runId) => previousRun(other.pool, runId),
     otherKinds,
   });
-  const { groupOf, start } = executors;
-  const breakers = createOriginBreakers({ settings, clock, log, metrics, random, originOf: groupOf });
   const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
   const receive = (signal: Signal) => (signal === 'over' ? runWaiters.look() : engine?.receive(signal));
   const redis = secrets.redis === null ? null : connectRedis(secrets.redis, log, clock);
@@ -189,8 +186,8 @@ export async function startService({
         db: pools,
         lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
         executors,
-        execute: breakers?.guard(start) ?? start,
-        breakers: () => breakers?.states() ?? [],
+        execute: executors.execute,
+        breakers: executors.breakers,
         tokens,
         runIds,
         runs,

@@ -47,7 +47,6 @@ const packages: Record<string, readonly string[]> = {
   croner: ['domain'],
   liquidjs: ['executors'],
   re2js: ['executors'],
-  cockatiel: ['executors'],
   ioredis: ['redis'],
   'drizzle-orm': ['store'],
   pg: ['store'],

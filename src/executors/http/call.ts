@@ -4,12 +4,12 @@ import type { Dispatcher } from 'undici';
 import type { Clock, Timer } from '../../clock.ts';
 import { deferredOutcome } from '../deferred.ts';
 import type { Attempt, Outcome } from '../executor.ts';
+import type { Governor } from '../governor/governor.ts';
 import { judgeLimit, keepLimit, takeChunk } from './answer/answer.ts';
 import { encodingsOf } from './answer/decoding.ts';
 import { judgeAnswer } from './answer/judged-answer.ts';
 import type { Judge } from './answer/judging.ts';
 import type { ConnectionSlot } from './connections/connection-slot.ts';
-import type { ConnectionSlots } from './connections/connection-slots.ts';
 import {
   answeredOutcome,
   brokenOutcome,
@@ -26,7 +26,10 @@ const ended = new Error('the attempt is over');
 
 export type CallOptions = {
   clock: Clock;
-  slots: ConnectionSlots;
+  /** Of the calls to the same origin. */
+  governor: Governor<ConnectionSlot>;
+  /** Makes a connection to it. */
+  open(): ConnectionSlot;
   judge: Judge;
   attempt: Attempt;
   target: PreparedTarget;
@@ -50,7 +53,8 @@ export type CallOptions = {
  */
 export function startCall({
   clock,
-  slots,
+  governor,
+  open,
   judge,
   attempt,
   target,
@@ -97,14 +101,14 @@ export function startCall({
     // Timers may fire up to a millisecond before their time.
     if (left > 0) timer = clock.after(Math.ceil(left), checkDeadline);
     else if (hasEntered) stop(timedOutOutcome(received, attempt.timeoutMs));
-    else stop(deferredOutcome(slots.pauseMs(), 'origin_full'));
+    else stop(deferredOutcome(governor.pauseMs(), 'origin_full'));
   }
 
   function leave(reusable: boolean): void {
     if (slot === null) return;
     const used = slot;
     slot = null;
-    slots.leave(used, reusable);
+    governor.leave(used, reusable);
   }
 
   const handler: Dispatcher.DispatchHandler = {
@@ -164,14 +168,18 @@ export function startCall({
     }
   }
 
-  function begin(given: ConnectionSlot): void {
+  function start(given: ConnectionSlot): void {
     slot = given;
     hasEntered = true;
     if (isOver) leave(true);
     else send();
   }
 
-  withdraw = slots.enter(begin, (pauseMs) => end(deferredOutcome(pauseMs, 'origin_full')), attempt.effectiveDueAt);
+  function refuse(pauseMs: number): void {
+    end(deferredOutcome(pauseMs, 'origin_full'));
+  }
+
+  withdraw = governor.enter({ open, start, refuse }, attempt.effectiveDueAt);
 
   return (message) => stop(cancelledOutcome(received, message));
 }

@@ -1,14 +1,16 @@
 /** The executor that calls HTTP targets. */
 
 import { createHmac } from 'node:crypto';
-import type { Clock, Timer } from '../../clock.ts';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../clock.ts';
 import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
 import { createInstantFormat } from '../../domain/input/instant.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from '../executor.ts';
+import type { Governors } from '../governor/governors.ts';
 import { createJudge } from './answer/judging.ts';
 import { startCall } from './call.ts';
-import { type ConnectionSlots, createConnectionSlots } from './connections/connection-slots.ts';
-import { createConnector, type ResolveHost } from './connections/connector.ts';
+import { type ConnectionSlot, openConnectionSlot } from './connections/connection-slot.ts';
+import { type Connector, createConnector, type ResolveHost } from './connections/connector.ts';
 import { createSecured } from './connections/secured.ts';
 import { createTunnel } from './connections/tunnel.ts';
 import type { TargetFilter } from './filter/target-filter.ts';
@@ -30,16 +32,10 @@ export type HttpExecutorOptions = {
   filter: TargetFilter;
   signerFor: Sender['signerFor'];
   randomBytes(size: number): Buffer;
-  /** A random number in [0, 1). */
-  random(): number;
-  /**
-   * Sockets in use at once to one origin. More calls than that wait while others end, and are deferred when none does.
-   */
-  maxConnectionsPerOrigin: number;
+  /** Of the calls to each origin: how many connections there are, and who waits for them. Closed with the executor. */
+  governors: Governors<ConnectionSlot>;
   /** A call was not made because no socket became free for it. */
   onDeferred(): void;
-  /** All of an origin's sockets are taken by calls that do not end; or that is over. */
-  onSaturated(origin: string, isSaturated: boolean): void;
   resolve: ResolveHost;
   /** The proxy of targets that name none; absent = they are called directly. */
   proxyOf?: ProxyChoice | null;
@@ -66,17 +62,15 @@ export type HttpExecutor = {
 
 type Call = IndexedItem & { cancel: (message: string) => void };
 
-/** Routes kept with nothing to do: how long in milliseconds, and how many. */
-const idleRouteMs = 60_000;
-const idleRoutes = 1024;
+/** For so many routes it is kept how to connect, with what was learnt of it: TLS sessions, addresses that answered. */
+const mostConnectors = 1_024;
 
 const givenUp = 'the attempt was cancelled';
 const shutDown = 'the replica is shutting down';
-const closing = new Error('the executor is closed');
 
 /** Makes an executor with connections of its own. A target gets an attempt twice only as `startCall` says. */
 export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
-  const { clock, filter, version, random, maxConnectionsPerOrigin } = options;
+  const { clock, filter, version, governors } = options;
   const connecting = { clock, filter, resolve: options.resolve };
   const sender = {
     signerFor: options.signerFor,
@@ -92,9 +86,8 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   );
   const judge = createJudge(clock, options.judgeScript ?? new URL('./answer/judge-worker.js', import.meta.url));
   const preparedTargets = new WeakMap<HttpTarget, PreparedTarget>();
-  const routes = new Map<string, ConnectionSlots>();
+  const connectors = new LRUCache<string, Connector>({ max: mostConnectors });
   const calls = createIndexedList<Call>();
-  let sweeper: Timer | null = null;
   let isClosed = false;
   /** Whoever asks where a target is calls it next. */
   let lastTarget: HttpTarget | null = null;
@@ -108,35 +101,15 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     return lastPrepared;
   }
 
-  function slotsTo({ key, origin, proxy, tls }: Route): ConnectionSlots {
-    let slots = routes.get(key);
-    if (slots === undefined) {
-      if (routes.size >= idleRoutes) forgetIdle(0);
-      slots = createConnectionSlots(origin, maxConnectionsPerOrigin, {
-        clock,
-        random,
-        connector: createSecured(proxy === null ? createConnector(connecting) : createTunnel(proxy, connecting), tls),
-        onSaturated: (isSaturated) => options.onSaturated(key, isSaturated),
-      });
-      routes.set(key, slots);
-      sweeper ??= clock.after(idleRouteMs, sweep);
-    }
-    return slots;
-  }
-
-  function forgetIdle(longerThanMs: number): void {
-    const now = clock.monotonic();
-    for (const [key, slots] of routes) {
-      const since = slots.idleSince();
-      if (since === null || now - since < longerThanMs) continue;
-      routes.delete(key);
-      slots.destroy(closing);
-    }
-  }
-
-  function sweep(): void {
-    forgetIdle(idleRouteMs);
-    sweeper = routes.size > 0 ? clock.after(idleRouteMs, sweep) : null;
+  function connectorTo({ key, proxy, tls }: Route): Connector {
+    const known = connectors.get(key);
+    if (known !== undefined) return known;
+    const connector = createSecured(
+      proxy === null ? createConnector(connecting) : createTunnel(proxy, connecting),
+      tls,
+    );
+    connectors.set(key, connector);
+    return connector;
   }
 
   function start(
@@ -146,14 +119,15 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     deadline: number,
     report: (outcome: Outcome, received: Received) => void,
   ): (message: string) => void {
-    const request = (leftMs: number) => buildRequest(target, attempt, from, leftMs);
+    const { route } = target;
     return startCall({
       clock,
-      slots: slotsTo(target.route),
+      governor: governors.of(route.key),
+      open: () => openConnectionSlot(route.origin, connectorTo(route)),
       judge,
       attempt,
       target,
-      buildRequest: request,
+      buildRequest: (leftMs) => buildRequest(target, attempt, from, leftMs),
       deadline,
       report,
     });
@@ -213,12 +187,10 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     },
     close() {
       isClosed = true;
-      sweeper?.cancel();
       judge.close();
       // Each takes itself out.
       for (const { cancel } of [...calls.items()]) cancel(shutDown);
-      for (const slots of routes.values()) slots.destroy(closing);
-      routes.clear();
+      governors.close();
     },
   };
 }

@@ -5,11 +5,12 @@
 
 import type { Socket } from 'node:net';
 import { Client, type Dispatcher } from 'undici';
+import type { Slot } from '../../governor/governor.ts';
 import type { Connector } from './connector.ts';
 import { type AnswerWatch, skipInterimAnswers } from './interim-answers.ts';
 
 /** What a call is sent with. */
-export type ConnectionSlot = {
+export type ConnectionSlot = Slot & {
   /** Sends a call; `atMostOnce` keeps it off a connection that the target may be about to close. */
   send(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, atMostOnce: boolean): void;
   /** To be called as the request is written, by its handler. */
@@ -22,9 +23,6 @@ export type ConnectionSlot = {
   /** Cuts the connection, established or not; the handler of a call under way hears of it. */
   destroy(reason: Error): void;
 };
-
-/** A slot as its owner sees it. Times are monotonic milliseconds. */
-export type OwnedConnectionSlot = ConnectionSlot & { takenAt: number; leftAt: number };
 
 /** A name that moved is followed within this time, in milliseconds, however busy its connections are. */
 const longestLifeMs = 60_000;
@@ -44,7 +42,7 @@ const lost = new Error('no connection was made');
 /**
  * A slot to `origin` (`http://host:port`). It connects with its first call, and again whenever its connection is gone.
  */
-export function openConnectionSlot(origin: string, connector: Connector): OwnedConnectionSlot {
+export function openConnectionSlot(origin: string, connector: Connector): ConnectionSlot {
   let giveUp = () => {};
   let socket: Socket | null = null;
   let answer: AnswerWatch | null = null;
@@ -71,7 +69,7 @@ export function openConnectionSlot(origin: string, connector: Connector): OwnedC
       });
     },
   });
-  const slot: OwnedConnectionSlot = {
+  const slot: ConnectionSlot = {
     takenAt: 0,
     leftAt: 0,
     send(request, handler, atMostOnce) {

@@ -284,17 +284,17 @@ test('calls to an origin that hangs are put off after a second, and others are m
   target.setBehaviour(hang());
   const other = await startTarget();
   onTestFinished(() => other.close());
-  const saturated: [string, boolean][] = [];
+  const changes: string[] = [];
   const { execute } = startExecutor({
     maxConnectionsPerOrigin: 2,
-    onSaturated: (origin, isSaturated) => saturated.push([origin, isSaturated]),
+    onChange: (origin, from, to) => changes.push(`${origin} ${from} ${to}`),
   });
   const calls = Array.from({ length: 5 }, () => execute(attemptOn({ url: target.url }, { timeoutMs: 300_000 })));
   for (const { outcome } of calls.slice(2))
     expect(await outcome).toMatchObject({ status: 'deferred', httpStatus: null, error: null, isFinal: false });
   expect(await execute(attemptOn({ url: target.url })).outcome).toMatchObject({ status: 'deferred' });
   expect(await execute(attemptOn({ url: other.url })).outcome).toMatchObject({ status: 'succeeded' });
-  expect(saturated).toEqual([[target.url, true]]);
+  expect(changes).toEqual([`${target.url} closed saturated`]);
   expect(target.requests).toHaveLength(2);
 });
 

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { afterEach } from 'vitest';
 import { systemClock } from '../../../../src/clock.ts';
 import type { Attempt, Outcome } from '../../../../src/executors/executor.ts';
+import { createGovernors, type GovernorsOptions } from '../../../../src/executors/governor/governors.ts';
 import type { ResolveHost } from '../../../../src/executors/http/connections/connector.ts';
 import {
   createHttpExecutor,
@@ -23,7 +24,16 @@ afterEach(() => {
   for (const executor of open.splice(0)) executor.close();
 });
 
-export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpExecutor {
+type HarnessOptions = Partial<HttpExecutorOptions> & {
+  maxConnectionsPerOrigin?: number;
+  onChange?: GovernorsOptions['onChange'];
+};
+
+export function startExecutor({
+  maxConnectionsPerOrigin: most = 512,
+  onChange = () => {},
+  ...options
+}: HarnessOptions = {}): HttpExecutor {
   const filter = createTargetFilter({ deny: [], allow: [] });
   const executor = createHttpExecutor({
     clock: systemClock,
@@ -33,10 +43,12 @@ export function startExecutor(options: Partial<HttpExecutorOptions> = {}): HttpE
     filter,
     signerFor: () => null,
     randomBytes,
-    random: () => 0,
-    maxConnectionsPerOrigin: 512,
+    governors: createGovernors({
+      ...{ clock: options.clock ?? systemClock, random: () => 0, most, circuit: null },
+      onDeferred: () => {},
+      onChange,
+    }),
     onDeferred: () => {},
-    onSaturated: () => {},
     ...options,
   });
   open.push(executor);
@@ -73,7 +85,7 @@ export function attemptOn(
 export function call(
   target: Partial<HttpTarget> & { url: string },
   attempt: Partial<Attempt<HttpTarget>> = {},
-  options: Partial<HttpExecutorOptions> = {},
+  options: HarnessOptions = {},
 ): Promise<Outcome> {
   return startExecutor(options).execute(attemptOn(target, attempt)).outcome;
 }

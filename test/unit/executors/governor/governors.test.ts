@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createBreakers } from '../../../src/executors/breakers.ts';
-import type { Attempt, Executor, Outcome } from '../../../src/executors/executor.ts';
-import { urlOf } from '../../http-targets.ts';
-import { attemptOn } from './http/harness.ts';
+import type { Attempt, Executor, Outcome } from '../../../../src/executors/executor.ts';
+import { createGovernors } from '../../../../src/executors/governor/governors.ts';
+import { createClock } from '../../../clock.ts';
+import { urlOf } from '../../../http-targets.ts';
+import { attemptOn } from '../http/harness.ts';
 
 const ended = (change: Partial<Outcome>): Outcome => ({
   ...{ status: 'succeeded', httpStatus: 200, output: '', truncated: false, error: null, retryAfterMs: null },
@@ -34,24 +35,21 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 function create(random = 0) {
-  const breakers = createBreakers({
-    originOf: (target) => new URL(urlOf(target)).origin,
-    monotonic: () => now,
+  const governors = createGovernors({
+    clock: { ...createClock(), monotonic: () => now },
     random: () => random,
-    threshold: 0.8,
-    windowMs: 10_000,
-    minimumCalls: 10,
-    cooldownMs: 5_000,
+    most: 64,
+    circuit: { threshold: 0.8, windowMs: 10_000, minimumCalls: 10, cooldownMs: 5_000 },
     onDeferred: () => {},
-    onChange: (origin, state) => changes.push(`${origin} ${state}`),
+    onChange: (group, from, to) => changes.push(`${group} ${from} ${to}`),
   });
   const execute: Executor = (attempt) => {
     calls.push(attempt);
     const answer = answers.get(new URL(urlOf(attempt.target)).origin) ?? fine;
     return { outcome: Promise.resolve(answer), cancel() {} };
   };
-  const guarded = breakers.guard(execute);
-  return { ...breakers, call: (attempt: Attempt) => guarded(attempt).outcome };
+  const guarded = governors.guard(execute, (target) => new URL(urlOf(target)).origin);
+  return { ...governors, call: (attempt: Attempt) => guarded(attempt).outcome };
 }
 
 async function opened(answer = dead) {
@@ -72,7 +70,7 @@ describe('a circuit', () => {
     expect(await call(alsoOne)).toMatchObject({ status: 'deferred', deferred: { ms: 5_000 } });
     expect(await call(two)).toEqual(fine);
     expect(calls).toEqual([two]);
-    expect(changes).toEqual(['http://one.example open']);
+    expect(changes).toEqual(['http://one.example closed open']);
   });
 
   test('stays closed to a target that answers, however rudely, and counts nothing that was withdrawn', async () => {
@@ -139,7 +137,11 @@ describe('a circuit', () => {
     answers.set('http://one.example', fine);
     expect(await call(one)).toEqual(fine);
     expect(calls).toHaveLength(2);
-    expect(changes).toEqual(['http://one.example open', 'http://one.example half_open', 'http://one.example closed']);
+    expect(changes).toEqual([
+      'http://one.example closed open',
+      'http://one.example open open',
+      'http://one.example open closed',
+    ]);
   });
 
   test('opens again when the call that tries fails, and tries again when it was withdrawn', async () => {
@@ -285,4 +287,29 @@ test('a thousand origins are remembered, not more, and those that are open longe
   }
   expect(states().length).toBeLessThanOrEqual(1_024);
   expect(states().at(-1)?.origin).toBe('http://dead-2999.example');
+});
+
+test('a group that nobody calls for a minute is forgotten with its slots, an open one keeps its state', async () => {
+  const clock = createClock();
+  const destroyed: string[] = [];
+  const governors = createGovernors({
+    ...{ clock, random: () => 0, most: 64, onDeferred: () => {}, onChange: () => {} },
+    circuit: { threshold: 0.8, windowMs: 10_000, minimumCalls: 1, cooldownMs: 5_000 },
+  });
+  for (const group of ['one', 'two', 'busy'])
+    governors.of(group).enter({
+      open: () => ({ takenAt: 0, leftAt: 0, destroy: () => destroyed.push(group) }),
+      start: (slot) => group === 'busy' || governors.of(group).leave(slot, true),
+      refuse: () => {},
+    });
+  const [one, two, busy] = ['one', 'two', 'busy'].map(governors.of);
+  two?.learn(null, true);
+  await clock.advance(59_999);
+  expect(destroyed).toEqual([]);
+  await clock.advance(1);
+  expect(destroyed).toEqual(['one', 'two']);
+  expect([governors.of('one') === one, governors.of('two') === two, governors.of('busy') === busy]).toEqual([
+    ...[false, true, true],
+  ]);
+  expect(governors.states()).toEqual([{ origin: 'two', state: 'open', openedMsAgo: 60_000 }]);
 });

@@ -1,0 +1,296 @@
+/**
+ * Governs the calls of one group, such as those to one HTTP origin: which are made, which wait for a slot, and which are
+ * deferred, so that a target that is down or hangs costs the others nothing.
+ *
+ *     closed ──1──▶ saturated        1  A caller has waited for a second, and calls end so seldom that the next would
+ *       │ ◀──2──      │                 wait longer still.
+ *       3             3              2  In a second as many quick calls end as there are slots, or half of the slots
+ *       ▼             │                 are free, or nothing was under way for ten seconds.
+ *      open ◀─────────┘              3  More than `threshold` of the calls in a window timed out or found the target
+ *       └──4──▶ closed                  unavailable.
+ *                                    4  A probe was answered. One that fails begins the cooldown anew.
+ *
+ *     closed:    calls are made; without a free slot they wait for one.
+ *     saturated: calls are made; without a free slot they are deferred.
+ *     open:      calls are deferred, but for a probe after each cooldown. Calls that do not ask `waitMs`, such as hooks,
+ *                are made; without a free slot they are deferred.
+ *
+ * Callers that wait when the state stops being closed are deferred. All times are monotonic milliseconds.
+ */
+
+import type { Clock, Timer } from '../../clock.ts';
+
+export type GovernorState = 'closed' | 'saturated' | 'open';
+
+/** What a call holds while it is under way, such as a connection. */
+export type Slot = { takenAt: number; leftAt: number; destroy(reason: Error): void };
+
+/** `open` makes a slot where none is left over. `start` makes the call; `refuse` defers it by `pauseMs`. */
+export type Caller<S> = { open(): S; start(slot: S): void; refuse(pauseMs: number): void };
+
+type Waiting<S> = { caller: Caller<S>; effectiveDueAt: number; since: number };
+
+/** The one call that tries whether the target of an open group answers again. */
+export type Probe = { startedAt: number };
+
+export type Governor<S extends Slot> = {
+  /** In how many milliseconds it is worth asking again; 0 when a call may be made now. */
+  waitMs(): number;
+  /** Notes a call that is made because `waitMs` was 0. Tells the probe that it is, or null. */
+  begin(): Probe | null;
+  /**
+   * Notes how a call ended that `begin` noted: `hasFailed` when it timed out or found the target unavailable, null when
+   * its end tells nothing of the target.
+   */
+  learn(probe: Probe | null, hasFailed: boolean | null): void;
+  /**
+   * Calls `start` once a slot is free, or `refuse`. Of the callers that wait the least effective due time comes first,
+   * without one before all others. The returned function withdraws a caller that still waits.
+   */
+  enter(caller: Caller<S>, effectiveDueAt?: number): () => void;
+  /** In how many milliseconds a caller that cannot wait any longer may come back. */
+  pauseMs(): number;
+  /** Gives a slot back, exactly once per start; `reusable` only when the call on it ended whole. */
+  leave(slot: S, reusable: boolean): void;
+  /** For how long it is open, and whether a probe is under way; null in other states. */
+  opened(): { msAgo: number; isProbed: boolean } | null;
+  /** Since when nothing happens here; null while calls run or wait. */
+  idleSince(): number | null;
+  /** Destroys the slots that are not in use. */
+  release(reason: Error): void;
+};
+
+/** When a group opens, and when it is probed. */
+export type CircuitOptions = {
+  /** A group opens when more than this share of the calls in a window failed, of at least `minimumCalls`. */
+  threshold: number;
+  minimumCalls: number;
+  /** How long a window is. It begins with the first call after the one before. */
+  windowMs: number;
+  /** How long an open group waits before one call may try. */
+  cooldownMs: number;
+};
+
+export type GovernorOptions = {
+  clock: Pick<Clock, 'monotonic' | 'after'>;
+  /** A random number in [0, 1). */
+  random: () => number;
+  /** The most slots in use at once. */
+  most: number;
+  circuit: CircuitOptions;
+  /** `from` and `to` are the same when a probe begins. */
+  onChange: (from: GovernorState, to: GovernorState) => void;
+};
+
+/**
+ * Measured: 64 sockets serve a quick target best (512 cost 15 % more CPU a call, and each one a connect).
+ * A target whose answers take longer than `slowAnswerMs` gets twice as many, again and again, up to `most`.
+ */
+const initialSlots = 64;
+const slowAnswerMs = 20;
+/** A group left alone for so long starts small again. */
+const forgetSlownessMs = 10_000;
+/**
+ * A caller waits this long. Whoever waits holds a slot of the replica, so a second is what a target that hangs may cost
+ * the others; one that answers within a second on average frees slots quickly enough to wait for.
+ */
+const mostWaitMs = 1_000;
+/** When deferred callers come back: soon enough for a target that recovers, seldom enough to cost little. */
+const leastPauseMs = 2_000;
+const longestPauseMs = 30_000;
+/** After this another call may probe too: a target that never ends an attempt of a day must not stop the others. */
+const probeTimeoutMs = 30_000;
+
+const surplus = new Error('the connection is of no further use');
+
+export function createGovernor<S extends Slot>(options: GovernorOptions): Governor<S> {
+  const { clock, random, most, circuit, onChange } = options;
+  const { monotonic } = clock;
+  const fewest = Math.min(initialSlots, most);
+  const free: S[] = [];
+  /** In the order of their turns. */
+  const queue: Waiting<S>[] = [];
+  let state: GovernorState = 'closed';
+  let busy = 0;
+  let limit = fewest;
+  let quietSince = monotonic();
+  let askedAt = quietSince;
+  let comeBackAt = 0;
+  /** Runs while callers wait. */
+  let watch: Timer | null = null;
+  /** Calls that ended in the second from `from` on, and of them those after `lookedAt`. */
+  let second = { from: 0, ended: 0 };
+  let lookedAt = 0;
+  let endedSince = 0;
+  let slowLooks = 0;
+  let sample = { from: quietSince, calls: 0, failures: 0 };
+  let probe: Probe | null = null;
+  let openedAt = 0;
+
+  /** The only place where the state changes. */
+  function go(to: GovernorState): void {
+    if (state === to) return;
+    const from = state;
+    state = to;
+    second = { from: monotonic(), ended: 0 };
+    probe = null;
+    // An open group may use every slot: calls that hang on some must not keep a probe from being made.
+    if (to === 'open') limit = most;
+    if (from === 'open') resize(fewest);
+    if (to !== 'closed') for (const { caller } of queue.splice(0)) caller.refuse(pauseMs());
+    onChange(from, to);
+  }
+
+  function admit(caller: Caller<S>): void {
+    busy++;
+    const slot = free.pop() ?? caller.open();
+    slot.takenAt = monotonic();
+    caller.start(slot);
+  }
+
+  function fill(): void {
+    while (busy < limit) {
+      const next = queue.shift();
+      if (next === undefined) return;
+      admit(next.caller);
+    }
+  }
+
+  function resize(to: number): void {
+    limit = to;
+    slowLooks = 0;
+    for (const slot of free.splice(to)) slot.destroy(surplus);
+  }
+
+  /** Gives a slow target more slots; once it has all, and calls end too seldom to wait for them, it is saturated. */
+  function look(): void {
+    watch = null;
+    const first = queue[0];
+    if (first === undefined) return;
+    const now = monotonic();
+    // By Little's law.
+    const meanMs = (ended: number, elapsed: number) => (limit * elapsed) / ended;
+    // A timer that comes late tells that this process is the slow one: more slots would only add to its work.
+    const isLate = now - lookedAt > 2 * slowAnswerMs;
+    slowLooks = !isLate && meanMs(endedSince, now - lookedAt) > slowAnswerMs ? slowLooks + 1 : 0;
+    // Twice in a row, because once may be a pause.
+    if (slowLooks > 1) limit = Math.min(most, limit * 2);
+    const elapsed = now - second.from;
+    if (elapsed >= mostWaitMs) {
+      // After more than two seconds this process was halted: then nobody had the chance to end a call.
+      const isJudged = now - first.since >= mostWaitMs && elapsed <= 2 * mostWaitMs;
+      if (isJudged && meanMs(second.ended, elapsed) > mostWaitMs) {
+        if (limit === most) {
+          go('saturated');
+          return;
+        }
+        // So slow a target may have all slots, even where this process was too busy to give it more.
+        limit = most;
+      }
+      second = { from: now, ended: 0 };
+    }
+    lookAgain(now);
+    fill();
+  }
+
+  function lookAgain(now: number): void {
+    lookedAt = now;
+    endedSince = 0;
+    watch = clock.after(limit < most ? slowAnswerMs : second.from + mostWaitMs - now, look);
+  }
+
+  function noteEnd(tookMs: number, now: number): void {
+    endedSince++;
+    // While nobody waits, calls that ran into their timeouts do not tell that the target answers again.
+    if (state === 'saturated' && tookMs >= mostWaitMs) return;
+    if (state === 'saturated' && now - second.from > mostWaitMs) second = { from: now, ended: 0 };
+    second.ended++;
+    if (state === 'saturated' && (second.ended >= limit || busy * 2 < limit)) go('closed');
+  }
+
+  function pauseMs(): number {
+    const now = monotonic();
+    // One after the other: calls that take more than a second free fewer than `most` slots a second, so that as many
+    // coming back leave none of them idle, and thousands that wait do not all ask in vain every few seconds.
+    const next = Math.max(comeBackAt, now + leastPauseMs) + 1_000 / most;
+    comeBackAt = Math.min(next, now + longestPauseMs);
+    return Math.ceil((comeBackAt - now) * (1 + random() / 2));
+  }
+
+  return {
+    waitMs() {
+      askedAt = monotonic();
+      if (state !== 'open') return 0;
+      const left = openedAt + circuit.cooldownMs - askedAt;
+      if (left > 0) return left;
+      return probe === null || askedAt - probe.startedAt >= probeTimeoutMs ? 0 : circuit.cooldownMs / 10;
+    },
+    begin() {
+      if (state !== 'open') return null;
+      probe = { startedAt: monotonic() };
+      onChange(state, state);
+      return probe;
+    },
+    learn(ended, hasFailed) {
+      const isLatest = probe === ended;
+      if (isLatest) probe = null;
+      if (hasFailed === null) return;
+      // Calls under way when the group opened tell nothing new, nor does a failed probe before the latest one.
+      if (state === 'open' && (ended === null || (hasFailed && !isLatest))) return;
+      const now = monotonic();
+      const isAnswered = state === 'open' && !hasFailed;
+      if (isAnswered || now - sample.from >= circuit.windowMs) sample = { from: now, calls: 0, failures: 0 };
+      sample.calls++;
+      if (hasFailed) sample.failures++;
+      if (isAnswered) return go('closed');
+      const isDown = sample.calls >= circuit.minimumCalls && sample.failures > circuit.threshold * sample.calls;
+      if (!hasFailed || (state !== 'open' && !isDown)) return;
+      openedAt = now;
+      go('open');
+    },
+    enter(caller, effectiveDueAt = -Infinity) {
+      if (busy === 0 && queue.length === 0 && state !== 'open' && monotonic() - quietSince >= forgetSlownessMs) {
+        go('closed');
+        if (limit !== fewest) resize(fewest);
+      }
+      // Whoever waits already comes first.
+      if (busy < limit && queue.length === 0) {
+        admit(caller);
+        return () => {};
+      }
+      if (state !== 'closed') {
+        caller.refuse(pauseMs());
+        return () => {};
+      }
+      const waiting = { caller, effectiveDueAt, since: monotonic() };
+      // Nearly always its place is at the end.
+      queue.splice(queue.findLastIndex((each) => each.effectiveDueAt <= effectiveDueAt) + 1, 0, waiting);
+      if (watch === null) {
+        second = { from: waiting.since, ended: 0 };
+        lookAgain(waiting.since);
+      }
+      return () => {
+        const place = queue.indexOf(waiting);
+        if (place >= 0) queue.splice(place, 1);
+      };
+    },
+    pauseMs,
+    leave(slot, reusable) {
+      busy--;
+      slot.leftAt = monotonic();
+      noteEnd(slot.leftAt - slot.takenAt, slot.leftAt);
+      if (reusable) free.push(slot);
+      else slot.destroy(surplus);
+      // Whoever made the call may still be amid its own bookkeeping for it.
+      if (queue.length > 0) queueMicrotask(fill);
+      else if (busy === 0) quietSince = slot.leftAt;
+    },
+    opened: () => (state === 'open' ? { msAgo: Math.round(monotonic() - openedAt), isProbed: probe !== null } : null),
+    idleSince: () => (busy === 0 && queue.length === 0 ? Math.max(quietSince, askedAt) : null),
+    release(reason) {
+      watch?.cancel();
+      watch = null;
+      for (const slot of free.splice(0)) slot.destroy(reason);
+    },
+  };
+}
