@@ -171,7 +171,6 @@ CREATE TABLE cluster (
   singleton boolean NOT NULL DEFAULT true,
   watermark timestamptz(3) NOT NULL,
   swept_by uuid,
-  run_salt uuid NOT NULL DEFAULT gen_random_uuid(),
   secret text NOT NULL DEFAULT gen_random_uuid()::text || gen_random_uuid()::text,
   CONSTRAINT cluster_singleton_unique UNIQUE (singleton)
 );

@@ -107,7 +107,6 @@ CREATE TABLE cluster (
   singleton boolean DEFAULT true NOT NULL,
   watermark timestamp(3) with time zone NOT NULL,
   swept_by uuid,
-  run_salt uuid DEFAULT gen_random_uuid() NOT NULL,
   secret text DEFAULT ((gen_random_uuid())::text || (gen_random_uuid())::text) NOT NULL,
   CONSTRAINT cluster_pkey PRIMARY KEY (id),
   CONSTRAINT cluster_singleton_unique UNIQUE (singleton)

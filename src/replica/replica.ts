@@ -174,7 +174,7 @@ export async function startService({
       if (secrets.redis && redis)
         signals = createRedisSignals(secrets.redis, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
       tokens = createRunTokens(cluster.secret);
-      runIds = createRunIds(cluster.runSalt);
+      runIds = createRunIds(cluster.id);
       engine = startEngine({
         clock,
         time,

@@ -276,18 +276,13 @@ export const idempotencyKeys = pgTable(
 
 /** One row: what the replicas of one database have in common. */
 export const cluster = pgTable('cluster', {
-  /** Keeps the Redis keys of two databases apart. */
+  /** Keeps the Redis keys of two databases apart, and makes the ids of their runs different. */
   id: uuid('id').primaryKey().default(sql`gen_random_uuid()`),
   singleton: boolean('singleton').notNull().default(true).unique(),
   /** Every occurrence up to here has its row or its recorded miss. */
   watermark: instant('watermark').notNull(),
   /** Which incarnation moved it last. */
   sweptBy: uuid('swept_by'),
-  /**
-   * Makes the ids of runs others than those of every other cluster. Zeros where there were runs before there was a
-   * salt.
-   */
-  runSalt: uuid('run_salt').notNull().default(sql`gen_random_uuid()`),
   /** What the tokens of runs are made with. */
   secret: text('secret').notNull().default(sql`gen_random_uuid()::text || gen_random_uuid()::text`),
 });

@@ -133,10 +133,10 @@ async function everySecond(id: string, env: Record<string, string>, client: Clie
     .expect(201);
   const next = Date.parse(body.nextRunAt) + 2_000;
   const instants = Array.from({ length: 10 }, (_, place) => next + place * 1_000);
-  const [{ uid, salt }] = (await client.query('select uid, run_salt as salt from tasks, cluster')) as [
-    { uid: string; salt: string },
+  const [{ uid, cluster }] = (await client.query('select uid, cluster.id as cluster from tasks, cluster')) as [
+    { uid: string; cluster: string },
   ];
-  const runIds = createRunIds(salt);
+  const runIds = createRunIds(cluster);
   return {
     replica,
     instants,

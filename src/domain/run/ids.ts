@@ -12,12 +12,12 @@ const half = 2 ** 32;
 
 /**
  * The ids of a cluster: UUIDv8 (RFC 9562 §5.8) of 48 bits of instant, so that they sort by it like the UUIDv7 of manual
- * runs, 12 bits of `salt`, and 60 bits of the uid, mixed with the salt. Two clusters number their tasks alike: without
- * a salt of their own their targets would get the same idempotency keys and traces. `salt` is a UUID; that of zeros
- * changes nothing, for databases with runs from before there was a salt.
+ * runs, 12 bits of the cluster's id, and 60 bits of the uid combined (XOR) with as many bits of the cluster's id. Two
+ * clusters number their tasks alike: without that their targets would get the same idempotency keys and traces.
+ * `clusterId` is a random UUID.
  */
-export function createRunIds(salt: string): RunIds {
-  const digits = salt.replaceAll('-', '');
+export function createRunIds(clusterId: string): RunIds {
+  const digits = clusterId.replaceAll('-', '');
   const middle = `8${digits.slice(0, 3)}`;
   const highMask = Number.parseInt(digits.slice(16, 23), 16);
   const lowMask = Number.parseInt(digits.slice(24, 32), 16);

@@ -3,15 +3,15 @@
 import type { Queryable } from '../postgres/database.ts';
 
 /**
- * `id` keeps the Redis keys of two databases apart; with `secret` the tokens of runs are made, with `runSalt` their
- * ids.
+ * `id` keeps the Redis keys of two databases apart, and makes the ids of their runs different; the tokens of runs are
+ * made with `secret`.
  */
-export type Cluster = { id: string; secret: string; runSalt: string };
+export type Cluster = { id: string; secret: string };
 
 /** This database's cluster, made by whoever asks first. */
 export async function readCluster(db: Queryable): Promise<Cluster> {
   await db.query('insert into cluster (watermark) values (clock_timestamp()) on conflict (singleton) do nothing');
-  const { rows } = await db.query<Cluster>('select id, secret, run_salt as "runSalt" from cluster');
+  const { rows } = await db.query<Cluster>('select id, secret from cluster');
   if (!rows[0]) throw new Error('the row of the cluster is missing');
   return rows[0];
 }

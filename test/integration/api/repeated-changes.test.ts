@@ -18,9 +18,12 @@ afterAll(() => db.end());
 /** A task with an occurrence of a past minute that waits to be taken, in a way that nobody takes it. */
 async function withWaitingRun(id: string): Promise<string> {
   await api.http.put(`/tasks/${id}`).send({ schedule: '0 3 1 1 *', target: 'http://127.0.0.1:9/' }).expect(201);
-  const { rows } = await db.query('select uid::integer, run_salt from tasks, cluster where tasks.id = $1', [id]);
+  const { rows } = await db.query(
+    'select uid::integer, cluster.id as cluster from tasks, cluster where tasks.id = $1',
+    [id],
+  );
   const at = Math.floor(Date.now() / 60_000) * 60_000;
-  const runId = createRunIds(rows[0].run_salt).of(rows[0].uid, at);
+  const runId = createRunIds(rows[0].cluster).of(rows[0].uid, at);
   // Checked by somebody who never comes back: it is not taken meanwhile.
   await db.query(
     `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, check_due)
