@@ -1,7 +1,6 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-const chaos = 'test/chaos/short.test.ts';
-
+/** The tiers of the tests, quickest first; CONTRIBUTING.md says what belongs into which. */
 export default defineConfig({
   test: {
     globalSetup: 'test/services/global-setup.ts',
@@ -11,13 +10,24 @@ export default defineConfig({
     // Starting Postgres apart, everything is torn down by its guard; do not wait long for what hangs.
     teardownTimeout: 20_000,
     projects: [
-      { test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['**/node_modules/**', chaos], ...common() } },
+      { test: { name: 'unit', include: ['test/{unit,architecture}/**/*.test.ts'], testTimeout: 30_000 } },
+      withServices('integration', 1),
+      withServices('replicas', 2),
       // By itself, after everything else: it judges how late runs are.
-      { test: { name: 'chaos', include: [chaos], ...common(), sequence: { groupOrder: 1 } } },
+      withServices('chaos', 3),
     ],
   },
 });
 
-function common() {
-  return { setupFiles: 'test/services/file-end.ts', testTimeout: 30_000, hookTimeout: 60_000 };
+function withServices(name: string, groupOrder: number): TestProjectInlineConfiguration {
+  return {
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      sequence: { groupOrder },
+      setupFiles: 'test/services/file-end.ts',
+      testTimeout: 30_000,
+      hookTimeout: 60_000,
+    },
+  };
 }

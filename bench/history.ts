@@ -3,7 +3,7 @@
  */
 
 import { Client } from 'undici';
-import { poll } from '../test/services/poll.ts';
+import { poll } from '../test/poll.ts';
 import { readArguments } from './apparatus/arguments.ts';
 import { runBench } from './apparatus/cleanup.ts';
 import { quantile, round } from './apparatus/lateness.ts';

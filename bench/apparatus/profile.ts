@@ -5,7 +5,7 @@ import { SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { poll } from '../../test/services/poll.ts';
+import { poll } from '../../test/poll.ts';
 
 type Frame = { functionName: string; url: string; lineNumber: number; columnNumber: number };
 type Profile = {

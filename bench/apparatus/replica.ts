@@ -1,8 +1,8 @@
 /** A replica of the service from `dist`, as a process. */
 
 import { createInterface } from 'node:readline';
+import { poll } from '../../test/poll.ts';
 import { createGuard } from '../../test/services/guard.ts';
-import { poll } from '../../test/services/poll.ts';
 import { nodeArguments } from '../../test/services/program.ts';
 import { createScratchFolder } from '../../test/services/scratch.ts';
 import type { Later } from './cleanup.ts';

@@ -1,6 +1,6 @@
 /** The service itself as a contender: replicas from `dist`, tasks in the database, everything else through the API. */
 
-import { poll } from '../../test/services/poll.ts';
+import { poll } from '../../test/poll.ts';
 import type { Later } from '../apparatus/cleanup.ts';
 import { benchMark } from '../apparatus/cost.ts';
 import { plant } from '../apparatus/plant.ts';

@@ -1,6 +1,6 @@
 /** Runs a plan against a real cluster and gives back the history of it. */
 
-import { poll } from '../services/poll.ts';
+import { poll } from '../poll.ts';
 import { startChurn } from './churn.ts';
 import { type Client, createClient, sendInTurn } from './client.ts';
 import { installAudit, readAudit, readTables } from './cluster/audit.ts';

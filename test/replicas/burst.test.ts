@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { instantOfRunId } from '../../src/domain/schedule/occurrence.ts';
 import { startApi } from '../integration/api/client.ts';
-import { poll } from '../services/poll.ts';
+import { poll } from '../poll.ts';
 import { noPostgres } from '../services/provided.ts';
 import { startTarget, type Target } from '../target.ts';
 

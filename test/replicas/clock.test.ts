@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { poll } from '../poll.ts';
 import { createDatabase } from '../services/database.ts';
-import { poll } from '../services/poll.ts';
 import { startReplica } from '../services/process.ts';
 import { noPostgres } from '../services/provided.ts';
 import { delay, hang, startTarget, type Target } from '../target.ts';

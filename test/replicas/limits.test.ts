@@ -1,8 +1,8 @@
 import pg from 'pg';
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { poll } from '../poll.ts';
 import { createDatabase } from '../services/database.ts';
-import { poll } from '../services/poll.ts';
 import { startReplica } from '../services/process.ts';
 import { noPostgres, noRedis } from '../services/provided.ts';
 import { createRedis } from '../services/redis.ts';

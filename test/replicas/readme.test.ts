@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
-import { poll } from '../services/poll.ts';
+import { poll } from '../poll.ts';
 import { type Replica, startReplica } from '../services/process.ts';
 
 const run = promisify(execFile);

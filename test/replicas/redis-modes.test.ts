@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { poll } from '../poll.ts';
 import { createDatabase } from '../services/database.ts';
-import { poll } from '../services/poll.ts';
 import { noPostgres } from '../services/provided.ts';
 import { noOwnRedis } from '../services/redis.ts';
 import { createRedisCluster } from '../services/redis-cluster.ts';

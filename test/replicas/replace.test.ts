@@ -1,7 +1,7 @@
 import supertest from 'supertest';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Api, type Body, startApi } from '../integration/api/client.ts';
-import { poll } from '../services/poll.ts';
+import { poll } from '../poll.ts';
 import { startReplica } from '../services/process.ts';
 import { noPostgres } from '../services/provided.ts';
 import { startTarget, status, type Target } from '../target.ts';

@@ -4,8 +4,8 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { poll } from '../poll.ts';
 import { createGuard } from './guard.ts';
-import { poll } from './poll.ts';
 import { askRedis } from './redis-command.ts';
 import { randomPassword } from './scratch.ts';
 

@@ -1,4 +1,7 @@
-/** Runs once before all tests: builds the program, provides Postgres and Redis, makes the template database. */
+/**
+ * Runs once before all tests but those of the project `unit`: builds the program, provides Postgres and Redis, makes the
+ * template database.
+ */
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -11,6 +14,7 @@ const run = promisify(execFile);
 
 /** With `REQUIRE_SERVICES=1` whatever is missing is a failure; without, what needs it is skipped and that is said. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  if (project.vitest.projects.every(({ name }) => name === 'unit')) return async () => {};
   const required = process.env.REQUIRE_SERVICES === '1';
   const [found, build] = await Promise.all([provision(machineWays), buildProgram()]);
   const closers = [found.postgres.close, found.redis.close];

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { access, chown, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import { poll } from '../poll.ts';
 import { atFileEnd } from './file-end.ts';
 import { pathFolders } from './find-binaries.ts';
 import { createGuard } from './guard.ts';
-import { poll } from './poll.ts';
 import { freePort } from './port.ts';
 import { createScratchFolder, serverOwner } from './scratch.ts';
 

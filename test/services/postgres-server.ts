@@ -6,8 +6,8 @@ import { chown, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { poll } from '../poll.ts';
 import { createGuard } from './guard.ts';
-import { poll } from './poll.ts';
 import { freePort } from './port.ts';
 import { createScratchFolder, randomPassword, serverOwner } from './scratch.ts';
 

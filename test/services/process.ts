@@ -1,9 +1,9 @@
 /** Starts the built program as a real process, as an operator would. */
 
 import { once } from 'node:events';
+import { poll } from '../poll.ts';
 import { atFileEnd } from './file-end.ts';
 import { createGuard } from './guard.ts';
-import { poll } from './poll.ts';
 import { nodeArguments } from './program.ts';
 import { createScratchFolder } from './scratch.ts';
 

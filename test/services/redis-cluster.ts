@@ -1,7 +1,7 @@
 /** Gives a test file a Redis Cluster of three masters. */
 
+import { poll } from '../poll.ts';
 import { atFileEnd } from './file-end.ts';
-import { poll } from './poll.ts';
 import { redisProgram } from './redis.ts';
 import { askRedis } from './redis-command.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';

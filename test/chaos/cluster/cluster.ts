@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { freePort } from '../../services/port.ts';
 import { type PostgresServer, startPostgres } from '../../services/postgres-server.ts';
 import { type RedisServer, startRedis } from '../../services/redis-server.ts';

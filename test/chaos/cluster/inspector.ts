@@ -1,7 +1,7 @@
 /** Blocks the event loop of a Node process from outside, through its inspector. */
 
 import { WebSocket } from 'undici';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import type { ReplicaProcess } from './replica.ts';
 
 /**

@@ -2,8 +2,8 @@
 
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { poll } from '../../poll.ts';
 import { createGuard } from '../../services/guard.ts';
-import { poll } from '../../services/poll.ts';
 import { createScratchFolder } from '../../services/scratch.ts';
 import { type ProcessRecord, recorderNow } from '../history.ts';
 

@@ -1,6 +1,6 @@
 /** Kills a replica at one exact step in the life of a run. */
 
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import type { Gate, Moment } from '../cluster/gate.ts';
 import type { ReplicaProcess } from '../cluster/replica.ts';
 import type { KillPoint } from '../plan.ts';

@@ -1,6 +1,6 @@
 /** Faults of replicas: killed, frozen, blocked, asked to leave. */
 
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { sendInTurn } from '../client.ts';
 import { blockEventLoop } from '../cluster/inspector.ts';
 import type { ReplicaProcess } from '../cluster/replica.ts';

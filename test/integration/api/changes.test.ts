@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { startTarget, status, type Target } from '../../target.ts';
 import { type Api, type Body, startApi } from './client.ts';
 

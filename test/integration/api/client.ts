@@ -1,8 +1,8 @@
 /** What the tests of the API share: a replica of their own, and short ways to talk to it. */
 
 import supertest from 'supertest';
+import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
-import { poll } from '../../services/poll.ts';
 import { startReplica } from '../../services/process.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what the API answers with is exactly what the tests look into.

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
+import { ask, connectTo, exchange } from '../../raw-http.ts';
 import { startTarget } from '../../target.ts';
 import { type Api, type Body, startApi } from './client.ts';
-import { ask, connectTo, exchange } from './raw.ts';
 
 let api: Api;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { type Behaviour, delay, hang, type RecordedRequest, startTarget, status, type Target } from '../../target.ts';
 import { type Api, type Body, startApi } from './client.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { runOver, startReady } from '../../replicas/process/ready.ts';
-import { poll } from '../../services/poll.ts';
 import { type Behaviour, startTarget, status, type Target } from '../../target.ts';
 import { type Api, type Body, startApi } from './client.ts';
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { problemTable } from '../../../src/http/problems.ts';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
+import { ask, connectTo, exchange } from '../../raw-http.ts';
 import { startTarget } from '../../target.ts';
 import { type Api, startApi } from './client.ts';
-import { ask, connectTo, exchange } from './raw.ts';
 
 const task = JSON.stringify({ schedule: { manual: true }, target: 'http://127.0.0.1:9/' });
 

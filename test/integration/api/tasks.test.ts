@@ -1,6 +1,6 @@
 import type { Response } from 'supertest';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { type Api, startApi } from './client.ts';
 
 let api: Api;

@@ -1,7 +1,7 @@
 /** What a trigger may say of the run that it asks for, and where it turns up. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { startTarget, type Target } from '../../target.ts';
 import { type Api, startApi } from './client.ts';
 

@@ -9,14 +9,14 @@ import type { OccurrenceLock } from '../../../src/redis/lock.ts';
 import { createRedisLock } from '../../../src/redis/redis-lock.ts';
 import { createRedisSignals } from '../../../src/redis/signals.ts';
 import { redisAddress } from '../../../src/settings/redis.ts';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { noRedis } from '../../services/provided.ts';
 import { createProxy } from '../../services/proxy.ts';
 import { createRedis, noOwnRedis } from '../../services/redis.ts';
 import { createRedisCluster } from '../../services/redis-cluster.ts';
 import { askRedis } from '../../services/redis-command.ts';
 import { createRedisSentinel } from '../../services/redis-sentinel.ts';
-import { silent } from '../store/store.ts';
+import { silent } from '../../silent-log.ts';
 
 /** Everything that one replica has of Redis. */
 function join(url: string, namespace = 'test') {

@@ -7,24 +7,22 @@ import type { RunStatus } from '../../../src/domain/run/run.ts';
 import { createCalendar } from '../../../src/domain/schedule/zones/calendar.ts';
 import { redactDefinition } from '../../../src/domain/task/credentials.ts';
 import { readTask, type TaskDefinition, type TaskInput } from '../../../src/domain/task/task.ts';
-import { createLogger } from '../../../src/observability/log.ts';
 import type { Author } from '../../../src/store/events/events.ts';
 import { type Database, openDatabase, type Queryable } from '../../../src/store/postgres/database.ts';
 import type { Due } from '../../../src/store/runs/claims.ts';
 import type { Task } from '../../../src/store/tasks/row.ts';
 import { insertTasks } from '../../../src/store/tasks/tasks.ts';
 import { httpTargets } from '../../http-targets.ts';
+import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
 import { atFileEnd } from '../../services/file-end.ts';
-import { poll } from '../../services/poll.ts';
 import { noPostgres } from '../../services/provided.ts';
+import { silent } from '../../silent-log.ts';
 
 /** An instant far from now, so that nothing depends on when the tests run. */
 export const t0 = Date.parse('2031-03-04T05:06:07.000Z');
 
 export const author: Author = { actor: 'tester', requestId: null };
-
-export const silent = createLogger({ level: 'silent', format: 'json', version: '0' });
 
 export type Store = { url: string; database: Database; db: Queryable };
 

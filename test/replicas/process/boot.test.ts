@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
-import { poll } from '../../services/poll.ts';
 import { createPostgres, noOwnPostgres } from '../../services/postgres.ts';
 import { startReplica } from '../../services/process.ts';
 import { noPostgres } from '../../services/provided.ts';

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
-import { poll } from '../../services/poll.ts';
 import { startTarget, type Target } from '../../target.ts';
 import { type DnsServer, startDns } from '../../unit/executors/http/names/dns-server.ts';
 import { type Body, isOver, startReady } from './ready.ts';

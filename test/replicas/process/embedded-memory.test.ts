@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { newFolder, startReady } from './ready.ts';
 
 const residentMb = async (pid: number) =>

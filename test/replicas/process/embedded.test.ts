@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { type Started, startProgram } from '../../services/process.ts';
 import { hang, startTarget, type Target } from '../../target.ts';
 import { allTasks, type Body, isOver, newFolder, runOver, said, startReady } from './ready.ts';

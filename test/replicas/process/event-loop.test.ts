@@ -1,8 +1,8 @@
 import pg from 'pg';
 import supertest from 'supertest';
 import { beforeAll, expect, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { createDatabase, type TestDatabase } from '../../services/database.ts';
-import { poll } from '../../services/poll.ts';
 import { type Replica, startReplica } from '../../services/process.ts';
 import { untilReady } from './ready.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
-import { poll } from '../../services/poll.ts';
 import { createPostgres, noOwnPostgres } from '../../services/postgres.ts';
 import { startReplica } from '../../services/process.ts';
 import { noPostgres } from '../../services/provided.ts';

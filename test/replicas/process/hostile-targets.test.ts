@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
-import { poll } from '../../services/poll.ts';
 import {
   closedPortUrl,
   drip,

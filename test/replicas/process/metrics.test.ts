@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
-import { poll } from '../../services/poll.ts';
 import { delay, startTarget, status, type Target } from '../../target.ts';
 import { type Body, type Http, isOver, startReady } from './ready.ts';
 

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import supertest from 'supertest';
 import { expect, onTestFinished, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
-import { poll } from '../../services/poll.ts';
 import { noPostgres } from '../../services/provided.ts';
 import { startTarget, status } from '../../target.ts';
 import { type Body, startReady } from './ready.ts';

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
+import { poll } from '../../poll.ts';
 import { atFileEnd } from '../../services/file-end.ts';
-import { poll } from '../../services/poll.ts';
 import { type Replica, type ReplicaOptions, type Started, startReplica } from '../../services/process.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what the API answers with is exactly what the tests look into.

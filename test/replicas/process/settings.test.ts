@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { poll } from '../../services/poll.ts';
+import { poll } from '../../poll.ts';
 import { createPostgres, noOwnPostgres } from '../../services/postgres.ts';
 import { startProgram } from '../../services/process.ts';
 import { closedPortUrl } from '../../target.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
-import { poll } from '../../services/poll.ts';
 import { noPostgres } from '../../services/provided.ts';
 import { delay, hang, startTarget, status, type Target } from '../../target.ts';
 import { type Http, runOver, startReady } from './ready.ts';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Loop, startLoop } from '../../../src/engine/loop.ts';
 import { complete, createClock } from '../../clock.ts';
-import { silent } from '../../integration/store/store.ts';
+import { silent } from '../../silent-log.ts';
 
 /** A loop whose passes are ended by hand. */
 function start(retryMs = 500) {

@@ -1,14 +1,13 @@
 import { expect, test } from 'vitest';
 import { createRunWaiters } from '../../../src/http/run-waiters.ts';
-import { createLogger } from '../../../src/observability/log.ts';
 import { complete, createClock } from '../../clock.ts';
+import { silent } from '../../silent-log.ts';
 
 function waiters() {
   const clock = createClock();
   const over = new Set<string>();
   const questions: string[][] = [];
   const state = { fails: false };
-  const log = createLogger({ level: 'silent', format: 'json' } as Parameters<typeof createLogger>[0]);
   const all = createRunWaiters(
     async (ids) => {
       questions.push([...ids]);
@@ -16,7 +15,7 @@ function waiters() {
       return ids.filter((id) => over.has(id));
     },
     clock,
-    log,
+    silent,
   );
   const ended: string[] = [];
   /** Notes when it is over; answers with what to call when the client goes, or null. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../../src/clock.ts';
-import { poll } from '../../../services/poll.ts';
+import { poll } from '../../../poll.ts';
 import { newFolder, type Said, startHolder } from './processes.ts';
 
 const isRoot = process.getuid?.() === 0;

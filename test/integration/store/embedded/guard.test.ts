@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../../../src/clock.ts';
 import { guardFolder } from '../../../../src/store/embedded/folder-guard.ts';
-import { poll } from '../../../services/poll.ts';
+import { poll } from '../../../poll.ts';
 import { newFolder } from './processes.ts';
 
 const note = (folder: string) => join(folder, 'holder.json');

@@ -6,9 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { poll } from '../../../poll.ts';
 import { atFileEnd } from '../../../services/file-end.ts';
 import { createGuard } from '../../../services/guard.ts';
-import { poll } from '../../../services/poll.ts';
 
 const program = fileURLToPath(new URL('fixtures/embedded-holder.mjs', import.meta.url));
 

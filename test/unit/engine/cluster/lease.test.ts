@@ -3,7 +3,7 @@ import { createDatabaseTime } from '../../../../src/engine/cluster/database-time
 import { holdLease } from '../../../../src/engine/cluster/lease.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { complete, createClock } from '../../../clock.ts';
-import { silent } from '../../../integration/store/store.ts';
+import { silent } from '../../../silent-log.ts';
 
 const ttlMs = 10_000;
 

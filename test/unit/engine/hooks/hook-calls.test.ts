@@ -6,12 +6,12 @@ import { hookDeliveries } from '../../../../src/engine/hooks/deliverer.ts';
 import { hookAttempt } from '../../../../src/engine/hooks/hook-attempt.ts';
 import { type HookWork, startHookCalls } from '../../../../src/engine/hooks/hook-calls.ts';
 import type { Outcome } from '../../../../src/executors/executor.ts';
-import { createLogger } from '../../../../src/observability/log.ts';
 import type { DueDelivery } from '../../../../src/store/events/deliveries.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import type { DueCheck } from '../../../../src/store/runs/checks.ts';
 import { complete, createClock, type HandClock } from '../../../clock.ts';
 import { httpRegistry, urlOf } from '../../../http-targets.ts';
+import { silent } from '../../../silent-log.ts';
 
 describe('the slots of calls', () => {
   const bounds = { total: 10, perOrigin: 4, perSlowOrigin: 2, slowMs: 1_000 };
@@ -97,7 +97,7 @@ function setUp() {
   const loop = startHookCalls(work, {
     clock,
     time: { now: clock.now } as DatabaseTime,
-    log: createLogger({ level: 'silent', format: 'json', version: '0' }),
+    log: silent,
     lease: { held: () => held },
     executors: {
       ...httpRegistry,
@@ -253,7 +253,7 @@ test('a hook that was not called is told later, and neither a delivery nor a che
   const db = {} as Queryable;
   const noted: unknown[] = [];
   const note = (...what: unknown[]) => void noted.push(what);
-  const log = createLogger({ level: 'silent', format: 'json', version: '0' });
+  const log = silent;
   const { hookTarget } = httpRegistry;
   const deliveries = hookDeliveries({ db, log, hookTarget, random: () => 0, onCalled: note });
   expect(

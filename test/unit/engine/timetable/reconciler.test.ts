@@ -3,9 +3,10 @@ import type { Calendar } from '../../../../src/domain/schedule/zones/calendar.ts
 import { createReconcilerStep } from '../../../../src/engine/timetable/reconciler.ts';
 import { createTimetable } from '../../../../src/engine/timetable/timetable.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
-import { silent, t0 } from '../../../integration/store/store.ts';
+import { silent } from '../../../silent-log.ts';
 import { watchedTurns } from '../../../turns-watch.ts';
 
+const t0 = Date.parse('2031-03-04T05:06:07.000Z');
 const misfire = { policy: 'skip', grace: '1m', limit: 1 };
 const rows = (count: number, from: number) =>
   Array.from({ length: count }, (_, place) => {

@@ -17,13 +17,13 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../../../src/clock.ts';
 import { roleAllows, roles } from '../../../../src/domain/role.ts';
 import { type AuthSettings, createAuth, type Headers } from '../../../../src/http/auth/auth.ts';
-import { createLogger } from '../../../../src/observability/log.ts';
+import { silent } from '../../../silent-log.ts';
 
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
 const nowSeconds = 1_800_000_000;
 const clock: Clock = { ...systemClock, now: () => nowSeconds * 1_000 };
-const quiet = createLogger({ level: 'silent', format: 'json', version: '0' });
-const createAuthenticator = (settings: AuthSettings, by: Clock) => createAuth(settings, by, quiet).authenticate;
+
+const createAuthenticator = (settings: AuthSettings, by: Clock) => createAuth(settings, by, silent).authenticate;
 const nothing: AuthSettings = {
   open: false,
   apiKeys: [],

@@ -4,8 +4,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { bodyBytes, createBodyBudget } from '../../../../src/http/door/body-budget.ts';
 import { createDoor } from '../../../../src/http/door/door.ts';
 import { createClock } from '../../../clock.ts';
-import { ask, connectTo } from '../../../integration/api/raw.ts';
-import { poll } from '../../../services/poll.ts';
+import { poll } from '../../../poll.ts';
+import { ask, connectTo } from '../../../raw-http.ts';
 
 const mib = 1024 * 1024;
 

@@ -19,7 +19,7 @@ const answer =
 
 async function outcomeOf(behaviour: Behaviour, more: object = {}, attempt: object = {}) {
   target.setBehaviour(behaviour);
-  const judgeScript = new URL('../../../../../dist/executors/http/answer/judge-worker.js', import.meta.url);
+  const judgeScript = new URL('./judge-worker.mjs', import.meta.url);
   return call({ url: target.url, ...more }, attempt, { judgeScript });
 }
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../../../../src/executors/executor.ts';
 import { createClock } from '../../../../clock.ts';
-import { poll } from '../../../../services/poll.ts';
+import { poll } from '../../../../poll.ts';
 import { attemptOn, call, startExecutor } from '../harness.ts';
 import { plainAnswer, startRaw } from '../raw-server.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { poll } from '../../../../services/poll.ts';
+import { poll } from '../../../../poll.ts';
 import { attemptOn, resolvedTo, startExecutor } from '../harness.ts';
 import { plainAnswer, startRaw } from '../raw-server.ts';
 

@@ -5,8 +5,9 @@ import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
 import type { OutcomeWrite } from '../../../../src/store/runs/outcome-writes.ts';
 import { complete, createClock, type HandClock } from '../../../clock.ts';
-import { dueOf, makeTask, openStore, readRun, type Store, silent, t0 } from '../../../integration/store/store.ts';
-import { poll } from '../../../services/poll.ts';
+import { poll } from '../../../poll.ts';
+import { silent } from '../../../silent-log.ts';
+import { dueOf, makeTask, openStore, readRun, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
 let ids: string[];

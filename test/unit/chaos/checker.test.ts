@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { check } from './checker.ts';
-import { addRun, addWrite, callOf, forgetRun, healthy, runAt, start, task, uid } from './hand-made.ts';
-import type { History } from './history.ts';
-import { longPace, shortPace } from './plan.ts';
-import { namedPlan, randomPlan, sketches } from './plans.ts';
+import { check } from '../../chaos/checker.ts';
+import { addRun, addWrite, callOf, forgetRun, healthy, runAt, start, task, uid } from '../../chaos/hand-made.ts';
+import type { History } from '../../chaos/history.ts';
+import { longPace, shortPace } from '../../chaos/plan.ts';
+import { namedPlan, randomPlan, sketches } from '../../chaos/plans.ts';
 
 /** The kinds of verdict that a healthy history gets once it is spoilt. */
 function kindsAfter(spoil: (history: History) => void): string[] {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { shortPace } from '../plan.ts';
-import { namedPlan } from '../plans.ts';
-import { defects } from './defects.ts';
-import { seedDefect } from './seed.ts';
+import { defects } from '../../chaos/defects/defects.ts';
+import { seedDefect } from '../../chaos/defects/seed.ts';
+import { shortPace } from '../../chaos/plan.ts';
+import { namedPlan } from '../../chaos/plans.ts';
 
 describe('a defect to be seeded', () => {
   test.each(defects)('$name finds its text in the built program, and its plan', async (defect) => {

@@ -3,7 +3,7 @@ import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import type { DatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import { createTaskFinisher } from '../../../../src/engine/maintenance/task-finisher.ts';
 import { findTask } from '../../../../src/store/tasks/tasks.ts';
-import { makeTask, openStore, type Store, t0 } from '../../../integration/store/store.ts';
+import { makeTask, openStore, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { poll } from '../../services/poll.ts';
+import { poll } from './poll.ts';
 
 export type RawAnswer = { status: number; headers: Record<string, string>; body: string };
 

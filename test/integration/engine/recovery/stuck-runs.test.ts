@@ -3,7 +3,8 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import { createStuckRunStep } from '../../../../src/engine/recovery/stuck-runs.ts';
 import { createClock } from '../../../clock.ts';
-import { makeTask, openStore, plantRun, readRun, type Store, silent, t0 } from '../../../integration/store/store.ts';
+import { silent } from '../../../silent-log.ts';
+import { makeTask, openStore, plantRun, readRun, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
 let uid: number;

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Attempts } from '../../../../src/engine/attempts/attempts.ts';
 import { createDispatcherStep } from '../../../../src/engine/attempts/dispatcher.ts';
 import type { TakenRun } from '../../../../src/store/runs/dispatch.ts';
-import { dueOf, makeTasks, openStore, plantRun, type Store, t0 } from '../../../integration/store/store.ts';
+import { dueOf, makeTasks, openStore, plantRun, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {

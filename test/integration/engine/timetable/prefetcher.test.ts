@@ -7,7 +7,7 @@ import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask } from '../../../../src/store/tasks/tasks.ts';
 import { urlOf } from '../../../http-targets.ts';
-import { author, makeTasks, openStore, type Store, t0 } from '../../../integration/store/store.ts';
+import { author, makeTasks, openStore, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {

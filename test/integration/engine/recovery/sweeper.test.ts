@@ -4,8 +4,9 @@ import { createSweepStep } from '../../../../src/engine/recovery/sweeper.ts';
 import { createDueLog } from '../../../../src/engine/timetable/due-log.ts';
 import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
 import { createTurns } from '../../../../src/turns.ts';
-import { makeTask, openStore, runIds, runsOf, type Store, silent, t0 } from '../../../integration/store/store.ts';
+import { silent } from '../../../silent-log.ts';
 import { watchedTurns } from '../../../turns-watch.ts';
+import { makeTask, openStore, runIds, runsOf, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {

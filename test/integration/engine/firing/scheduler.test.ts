@@ -15,16 +15,8 @@ import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
 import { type TakenRun, takeUnconfirmed } from '../../../../src/store/runs/dispatch.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { createClock } from '../../../clock.ts';
-import {
-  dueOf,
-  makeTask,
-  openStore,
-  runIds,
-  runsOf,
-  type Store,
-  silent,
-  t0,
-} from '../../../integration/store/store.ts';
+import { silent } from '../../../silent-log.ts';
+import { dueOf, makeTask, openStore, runIds, runsOf, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
-import { createTaskTexts } from '../../../../src/http/output/task-texts.ts';
-import { taskView } from '../../../../src/http/output/views.ts';
-import type { ListedTask } from '../../../../src/store/tasks/pages.ts';
-import type { Task } from '../../../../src/store/tasks/row.ts';
-import { httpRegistry } from '../../../http-targets.ts';
-import { makeTask, openStore, t0 } from '../../../integration/store/store.ts';
+import { createCalendar } from '../../../src/domain/schedule/zones/calendar.ts';
+import { createTaskTexts } from '../../../src/http/output/task-texts.ts';
+import { taskView } from '../../../src/http/output/views.ts';
+import type { ListedTask } from '../../../src/store/tasks/pages.ts';
+import type { Task } from '../../../src/store/tasks/row.ts';
+import { httpRegistry } from '../../http-targets.ts';
+import { makeTask, openStore, t0 } from '../store/store.ts';
 
 const context = { calendar: createCalendar(), targets: httpRegistry.targets };
 const run = { id: '01939000-0000-8000-8000-000000000007', status: 'succeeded' as const };

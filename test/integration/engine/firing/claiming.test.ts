@@ -5,7 +5,7 @@ import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
 import { noLock } from '../../../../src/redis/lock.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import { urlOf } from '../../../http-targets.ts';
-import { makeTask, openStore, runIds, t0 } from '../../../integration/store/store.ts';
+import { makeTask, openStore, runIds, t0 } from '../../store/store.ts';
 
 test('keeps the plans of tasks that are due again soon, and of no others', async () => {
   const store = await openStore();

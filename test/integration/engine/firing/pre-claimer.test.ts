@@ -9,9 +9,9 @@ import { noLock, type OccurrenceLock } from '../../../../src/redis/lock.ts';
 import { claimOccurrences, readSnapshots, type TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { createTurns, type Turns } from '../../../../src/turns.ts';
-import { dueOf, makeTasks, openStore, runIds, type Store, t0 } from '../../../integration/store/store.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { watchedTurns } from '../../../turns-watch.ts';
+import { dueOf, makeTasks, openStore, runIds, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {
