@@ -1,4 +1,4 @@
-/** What comes and goes quickly, in no order. */
+/** A list, in no order, that items enter and leave quickly. */
 
 export type IndexedItem = {
   /** Where the item stands; -1 while it is in no indexed list. Written by the indexed list alone. */

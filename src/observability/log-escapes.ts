@@ -10,14 +10,16 @@ const jsonEscape = /\\(?:u([0-9a-f]{4})|([\s\S]))/gi;
 /** How a further line of a stack begins. */
 const stackFrame = '    at ';
 
-/** A finished JSON line with such characters escaped: it means the same, whoever splits it into lines. */
+/**
+ * A finished JSON line with such characters escaped. It means the same to every reader that splits texts into lines.
+ */
 export function escapeInvisible(line: string): string {
   return line.replace(invisible, unicodeEscape);
 }
 
 /**
  * A finished JSON line that is going to be shown to people: they see control characters as they are written in JSON.
- * Line ends stay within stacks alone, where what follows them is indented.
+ * Line ends stay within stacks alone, where the next line is indented.
  */
 export function showControls(line: string): string {
   return line.replace(jsonEscape, (written, code: string | undefined, letter: string | undefined, at: number) => {

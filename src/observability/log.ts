@@ -43,10 +43,13 @@ const list = String.raw`\[(?:[^"\]]|${string})*\]`;
 const object = String.raw`\{(?:[^"{}]|${string})*\}`;
 const names = 'authorization|cookie|passw(?:or)?d|secrets?|api[-_]?keys?|tokens?';
 
-/** Members named like a secret, and all headers: those of targets carry what only their owner knows. */
+/** Members named like a secret, and all headers: those of targets carry secrets of their owner. */
 const secretMember = new RegExp(String.raw`("(?:[\w.-]*(?:${names})|headers)"):(?:${string}|${list}|${object})`, 'gi');
 
-/** What is a secret by its form, wherever it stands. Bounded, for a client's text must not make the search slow. */
+/**
+ * Texts that are secrets by their form, wherever they stand. Bounded, because a client's text must not make the search
+ * slow.
+ */
 const secretForms: readonly [RegExp, string][] = [
   // A database password may hold unescaped slashes; another URL's path may hold an @ that ends no password.
   [/\b((?:postgres(?:ql)?|rediss?(?:\+\w+)?):\/{2,}[^\s:@/"]{0,256}:)[^\s@"]{1,1024}@/gi, '$1[redacted]@'],

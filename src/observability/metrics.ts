@@ -204,7 +204,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
       exemplars.note(task.name, durationMs / 1_000, runId);
       if (latenessMs !== null) lateness.observe(latenessMs / 1_000);
     },
-    /** Drops the series of a deleted task and leaves its place to another. What went to `_other` stays there. */
+    /** Drops the series of a deleted task and leaves its place to another. Counts that went to `_other` stay there. */
     forgetTask(taskId: string): void {
       const task = series.get(taskId);
       if (task === undefined) return;
@@ -233,7 +233,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     deferred(cause: 'circuit_open' | 'origin_full'): void {
       deferrals.inc({ cause });
     },
-    /** How many due runs with limits wait, by what they wait for. */
+    /** How many due runs with limits wait, by the kind of limit. */
     limitedWaiting(counts: Readonly<Record<string, number>>): void {
       for (const [limit, count] of Object.entries(counts)) limited.set({ limit }, count);
     },
@@ -252,12 +252,12 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     stuckRunsFound(count: number): void {
       if (count > 0) stuckRuns.inc(count);
     },
-    /** What one sweep found. */
+    /** The findings of one sweep. */
     sweepFound(repaired: number, missed: number): void {
       if (repaired > 0) swept.inc({ outcome: 'repaired' }, repaired);
       if (missed > 0) swept.inc({ outcome: 'missed' }, missed);
     },
-    /** One call to a hook and what came of it. */
+    /** One call to a hook and its result. */
     hookCalled(hook: string, outcome: string): void {
       hooks.inc({ hook, outcome });
     },
@@ -277,7 +277,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     },
     /** Where the gauges take their values from at each scrape. To be called once. */
     observeState: (state: () => GaugeState): void => registerStateGauges(registry, state),
-    /** What `/metrics` answers with: OpenMetrics with exemplars, or Prometheus' own text. */
+    /** The body of `/metrics`: OpenMetrics with exemplars, or Prometheus' own text. */
     async page(openMetrics: boolean): Promise<{ contentType: string; text: string }> {
       const text = await registry.metrics();
       return openMetrics

@@ -1,8 +1,8 @@
-/** The gauges of how a replica stands, read when somebody scrapes. */
+/** The gauges of a replica's state, read at each scrape. */
 
 import { Gauge, type Registry } from 'prom-client';
 
-/** Values that are read when somebody scrapes. A clock offset is positive where the database is ahead. */
+/** Values that are read at each scrape. A clock offset is positive where the database is ahead. */
 export type GaugeState = {
   running: number;
   tasks: number;

@@ -19,7 +19,7 @@ export function watchLag(monotonic: () => number): LagWatch {
   let before = 0;
   let since = monotonic();
 
-  /** What is measured includes the timer's own period. */
+  /** The measured time includes the timer's own period. */
   const measured = () => (histogram.count > 0 ? Math.max(0, histogram.percentile(99) / 1e9 - resolutionMs / 1_000) : 0);
 
   return {

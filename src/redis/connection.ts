@@ -9,9 +9,9 @@ export type RedisConnection = {
   redis: Redis | Cluster;
   /** Whether keys of one call have to share a slot. */
   clustered: boolean;
-  /** Whether the server can be asked right now, and refuses nothing of what is watched, or of `what` alone. */
+  /** Whether the server can be asked right now, and refuses none of the watched commands, or not the one of `what`. */
   up(what?: string): boolean;
-  /** What stands before every key and channel. */
+  /** The prefix of every key and channel. */
   prefix: string;
   /**
    * Asks, whenever there is a connection and every few seconds, whether something is allowed that is needed: where it
@@ -27,7 +27,7 @@ const commandTimeoutMs = 250;
 const silenceMs = 1_000;
 const connectTimeoutMs = 2_000;
 
-/** Nothing waits for a connection, and nothing is sent again: whoever asked has gone on with the fence alone. */
+/** Nothing waits for a connection, and nothing is sent again: the caller has gone on with the fence alone. */
 const common = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 1,
@@ -38,10 +38,10 @@ const common = {
 
 const pauseBeforeRetry = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000);
 
-/** What the server answered itself, other than by being late or gone. */
+/** An error that the server itself answered, other than by being late or gone. */
 const isRefusal = (error: Error) => error.name === 'ReplyError';
 
-/** How often it is asked whether what is needed is allowed, in milliseconds. */
+/** How often the server is asked whether it allows the needed commands, in milliseconds. */
 const watchEveryMs = 5_000;
 
 /**
@@ -49,7 +49,7 @@ const watchEveryMs = 5_000;
  */
 export type RedisSource = { address: RedisAddress; readAgain: () => RedisAddress };
 
-/** What a server says that does not know a user, or not by this password. */
+/** The answers of a server that does not know the user, or not by this password. */
 const isAboutCredentials = (error: Error) =>
   isRefusal(error) && /^(WRONGPASS|NOAUTH|ERR invalid password)/.test(error.message);
 
@@ -62,10 +62,10 @@ export function connectRedis(source: RedisSource, log: Logger, clock: Pick<Clock
     credentialsRefused = false;
     return pauseBeforeRetry(attempt);
   });
-  /** What is refused, by what it is needed for. */
+  /** The refusals, by the purpose of the refused command. */
   const refusals = new Map<string, string>();
   const watches: { look: () => void; end: () => void }[] = [];
-  /** What was told last; null while it works. */
+  /** The state that was logged last; null while it works. */
   let failing: Error | null = null;
   let closed = false;
 
@@ -89,7 +89,7 @@ export function connectRedis(source: RedisSource, log: Logger, clock: Pick<Clock
     tell(error);
   });
   redis.on('ready', () => {
-    // What was refused may be so still: the answers to what is asked now will tell.
+    // A refusal may hold still: the answers to the questions asked now will tell.
     if (refusals.size === 0) tell(null);
     for (const { look } of watches) look();
   });
@@ -103,7 +103,7 @@ export function connectRedis(source: RedisSource, log: Logger, clock: Pick<Clock
       function look(): void {
         if (closed) return;
         timer?.cancel();
-        // Whatever becomes of this question: a connection that is lost in the middle may leave it open.
+        // Also where this question stays open: a connection that is lost in the middle leaves it so.
         timer = clock.after(watchEveryMs, look);
         if (redis.status !== 'ready') return;
         ask().then(
@@ -163,7 +163,7 @@ function open(address: RedisAddress, retryStrategy: (attempt: number) => number)
   const cluster = new Cluster([...nodes], {
     enableOfflineQueue: false,
     clusterRetryStrategy: retryStrategy,
-    // What a node that is lost has not answered is not sent again.
+    // Commands that a lost node has not answered are not sent again.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     maxRedirections: 3,
@@ -173,7 +173,7 @@ function open(address: RedisAddress, retryStrategy: (attempt: number) => number)
     ...(tls && { dnsLookup: (host, callback) => callback(null, host) }),
     redisOptions: { ...common, ...credentials, ...(tls && { tls: {} }) },
   });
-  // By itself a connection to a node is opened by the first call, and what is called until it stands is refused.
+  // By itself the first call opens a connection to a node, and calls are refused until it stands.
   cluster.on('+node', (node: Redis) => node.connect().catch(() => {}));
   return cluster;
 }

@@ -15,7 +15,7 @@ export type Signals = {
   close(): void;
 };
 
-/** The signals of a replica that is alone: what it sends comes straight back. */
+/** The signals of a replica that is alone: each that it sends comes straight back. */
 export function createLocalSignals(receive: (signal: Signal) => void): Signals {
   return { send: receive, close() {} };
 }
@@ -56,7 +56,7 @@ export function createRedisSignals(
   }
 
   /**
-   * Who only listens does not notice that nobody is there any more, and a Cluster's client gives up when the node that
+   * A mere listener does not notice that the server is gone, and a Cluster's client gives up when the node that
    * it wanted to listen to is away: subscribing once more is the question that shows both, and the cure.
    */
   function check(): void {
@@ -87,7 +87,7 @@ export function createRedisSignals(
   return {
     send(signal) {
       receive(signal);
-      // Once for all who say the same in one turn of the event loop.
+      // Equal signals of one turn of the event loop are sent once.
       if (unsent.size === 0) setImmediate(publish);
       unsent.add(signal);
     },

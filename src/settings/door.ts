@@ -1,4 +1,4 @@
-/** Reads the settings of who may reach the API and where: host names, the base path, origins. */
+/** Reads the settings that say where the API may be reached, and from which pages: host names, base path, origins. */
 
 import { isIP } from 'node:net';
 import { ok } from '../errors.ts';
@@ -29,7 +29,7 @@ export const basePath: Parse<string> = (input) => {
 export const origins: Parse<readonly string[]> = (input) => {
   const entries = listOf(input);
   const read = entries.map((entry) => (/^https?:\/\//i.test(entry) && URL.canParse(entry) ? new URL(entry) : null));
-  // What a browser sends is the origin as URL writes it; a slash at the end is what people paste.
+  // A browser sends the origin as URL writes it. People paste it with a slash at the end.
   const good = read.every((url, index) => url !== null && isBare(url, entries[index] as string));
   if (entries.length > 0 && good) return ok(Object.freeze([...new Set(read.map((url) => (url as URL).origin))]));
   return refuse(
@@ -48,7 +48,7 @@ function hostName(entry: string): HostName | null {
   const name = bare?.toLowerCase().replace(/\.$/, '') ?? '';
   const labels = (name.startsWith('*.') ? name.slice(2) : name).split('.');
   const isName = name.length <= 253 && labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
-  // What looks like an address and is none would never be asked for.
+  // No request asks for a name that looks like an address and is none.
   return isName && (isIP(name) === 4 || !/^\d+$/.test(labels.at(-1) ?? '')) ? { name, port } : null;
 }
 

@@ -10,7 +10,7 @@ import { isLoopback } from './values.ts';
 export type Settings = Readonly<SettingValues> & {
   /** The proxies that targets are called through; null = none. */
   readonly proxies: Readonly<{ http: string | null; https: string | null; none: string }> | null;
-  /** No auth is configured: everyone who gets through is admin. */
+  /** No auth is configured: every caller is admin. */
   readonly open: boolean;
   /** Sentences to be logged at start. */
   readonly warnings: readonly string[];
@@ -111,7 +111,7 @@ function present(value: string | undefined): string | null {
   return value === undefined || value.trim() === '' ? null : value;
 }
 
-/** What is wrong between settings. */
+/** The faults of settings that contradict each other. */
 function contradictions(settings: Partial<SettingValues>, isSet: (name: string) => boolean, open: boolean): string[] {
   const faults: string[] = [];
   const configured = ['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'].filter(isSet);
@@ -141,7 +141,7 @@ function contradictions(settings: Partial<SettingValues>, isSet: (name: string) 
   return faults;
 }
 
-/** What is allowed but worth knowing. */
+/** Combinations that are allowed but worth a warning. */
 function warnings(settings: SettingValues, open: boolean): string[] {
   const found: string[] = [];
   if (open)

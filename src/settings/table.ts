@@ -32,7 +32,7 @@ export type SettingParsers = {
 /** Makes a value of a text, or phrases that follow the name of the setting. */
 export type Reader<T> = (text: string, parsers: SettingParsers) => Result<T, string[]>;
 
-/** What stands in the schema of each setting beside the keywords of JSON Schema. */
+/** The members of each setting's schema beside the keywords of JSON Schema. */
 type Notes = {
   /** The name of the variable in the environment. */
   env: string;
@@ -49,7 +49,7 @@ type Notes = {
 export type Definition = TSchema &
   Notes & { type: string; reads?: Reader<unknown>; enum?: string[]; minimum?: number; maximum?: number };
 
-/** What JSON Schema says of a setting, under the type of the value that is made of its text. */
+/** The schema of a setting. Its static type is the type of the value that is made of the text. */
 const define = <T>(schema: Definition) => Type.Unsafe<T>(schema) as TUnsafe<T> & Definition;
 /** A setting whose text `reads` makes a value of; `default` is written as people write it. */
 const setting = <T>(env: string, fallback: string, description: string, reads: Reader<T>) =>
@@ -71,7 +71,7 @@ const count = (env: string, fallback: number, minimum: number, maximum: number, 
 const metadataTargets =
   '169.254.0.0/16,fe80::/10,fd00:ec2::/32,fd20:ce::254,100.100.100.200,168.63.129.16,192.0.0.192,' +
   'metadata.google.internal,metadata.goog';
-/** `private` adds to the default what is not public, and takes nothing away from it. */
+/** `private` adds all addresses that are not public to the default, and takes nothing away from it. */
 const isPrivate = /(^|[\s,])private([\s,]|$)/i;
 
 const noKeys: readonly ApiKey[] = [];
@@ -277,5 +277,5 @@ export const settingTable = {
   metricsAuth: choice('METRICS_AUTH', 'off', '`on` asks for the role `reader` at `/metrics`.', ['off', 'on']),
 };
 
-/** What the table makes of the environment. */
+/** The values of all settings. */
 export type SettingValues = { [Key in keyof typeof settingTable]: Static<(typeof settingTable)[Key]> };

@@ -58,14 +58,14 @@ function createReading(parsers: SettingParsers): SchemaValidateFunction {
   return reading;
 }
 
-/** What is wrong with a value, in phrases that follow the name of its setting. */
+/** The faults of a value, in phrases that follow the name of its setting. */
 function phrasesOf({ keyword, params, parentSchema = {} }: ErrorObject): string[] {
   if (keyword === 'reads') return params.phrases as string[];
   if (keyword === 'enum') return [`must be ${alternatives(params.allowedValues as string[])}`];
   return [`must be a whole number from ${parentSchema.minimum} to ${parentSchema.maximum}`];
 }
 
-/** A phrase such as `must be …` is completed by what was found instead, unless that is a secret. */
+/** A phrase such as `must be …` is completed by the text that was found, unless that is a secret. */
 function sentence({ env, secret = false }: Definition, phrase: string, given: string | number | undefined): string {
   if (!phrase.startsWith('must ')) return `${env}: ${phrase}`;
   return `${env} ${phrase}${secret ? '' : `, not ${JSON.stringify(String(given))}`}`;

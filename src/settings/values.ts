@@ -1,5 +1,5 @@
 /**
- * Reads the text of one setting: each function answers with a value or with what is wrong, never repeating the text.
+ * Reads the text of one setting: each function answers with a value or with the faults, and never repeats the text.
  */
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
@@ -63,7 +63,7 @@ function isAddress(text: string): boolean {
   return isOfFamily && Number(port) > 0 && Number(port) < 65_536;
 }
 
-/** Whether only this machine can reach what listens on this host. */
+/** Whether only this machine can reach a server that listens on this host. */
 export function isLoopback(address: string): boolean {
   if (/^localhost\.?$/i.test(address)) return true;
   const family = isIP(address);

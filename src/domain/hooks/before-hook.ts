@@ -1,4 +1,4 @@
-/** What the answer of `hooks.before` means for the run that waits for it. */
+/** Reads the answer of `hooks.before`: it decides about the run that waits for it. */
 
 import type { BeforeHook } from '../task/policies.ts';
 
@@ -6,18 +6,18 @@ import type { BeforeHook } from '../task/policies.ts';
 export type BeforeAnswer = {
   status: string;
   httpStatus: number | null;
-  /** The beginning of what came back; null where nothing did. */
+  /** The beginning of the answer; null where there was none. */
   output: string | null;
   error: { message: string } | null;
 };
 
 /**
- * `passed` and `skipped` are what the hook said, `failed` is no answer to the question: then `onError` has decided.
+ * The hook said `passed` or `skipped`. After `failed`, which is no usable answer, `onError` has decided.
  * The run goes on where `skipReason` is null.
  */
 export type BeforeVerdict = { outcome: 'passed' | 'skipped' | 'failed'; skipReason: string | null };
 
-/** What a hook answers that wants the run skipped: 409 Conflict or 412 Precondition Failed. */
+/** A hook skips the run with one of these: 409 Conflict or 412 Precondition Failed. */
 const skips: readonly (number | null)[] = [409, 412];
 const longestText = 200;
 

@@ -1,4 +1,4 @@
-/** What hooks are told, as CloudEvents 1.0 in the JSON format (https://github.com/cloudevents/spec). */
+/** Writes the events for hooks as CloudEvents 1.0 in the JSON format (https://github.com/cloudevents/spec). */
 
 import { formatInstant } from '../input/instant.ts';
 import type { ErrorKind, RunStatus, Trigger } from '../run/run.ts';
@@ -16,7 +16,7 @@ export type CloudEvent = {
   data: Record<string, unknown>;
 };
 
-/** What the body of a call is then called. */
+/** The content type of such a body. */
 export const cloudEventType = 'application/cloudevents+json';
 
 /** A run that is over. Instants are epoch milliseconds. */
@@ -72,7 +72,7 @@ export function runEvent(id: string, hook: EventHook, taskId: string, run: Ended
   };
 }
 
-/** The event that tells what was missed: `miss` is its range, count and policy. It is about no single run. */
+/** The event of missed occurrences. `miss` is their range, count and policy. The event is about no single run. */
 export function missEvent(id: string, taskId: string, miss: Record<string, unknown>, at: number): CloudEvent {
   return { ...envelope(id, 'onMissed', taskId, at), data: { taskId, ...miss } };
 }

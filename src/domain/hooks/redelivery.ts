@@ -9,7 +9,7 @@ export type TriedDelivery = {
   /** Answered with 2xx. */
   succeeded: boolean;
   httpStatus: number | null;
-  /** What the hook asked for with `Retry-After`, in milliseconds; null when it did not. */
+  /** The pause that the hook asked for with `Retry-After`, in milliseconds; null when it asked for none. */
   retryAfterMs: number | null;
 };
 

@@ -1,9 +1,9 @@
-/** What a signing secret looks like: `whsec_` and its bytes in base64 (Standard Webhooks). */
+/** The form of a signing secret: `whsec_` and its bytes in base64 (Standard Webhooks). */
 
 /** More secrets than a rotation needs would only make signatures long. */
 const mostSecrets = 4;
 
-/** What is wrong with the secrets of one task, as phrases that repeat nothing of them. */
+/** The faults of one task's secrets, as phrases that repeat nothing of them. */
 export function signingSecretFaults(secrets: readonly string[]): string[] {
   if (secrets.length === 0 || secrets.length > mostSecrets) return [`must be 1 to ${mostSecrets} signing secrets`];
   return secrets.flatMap((secret, index) => {
@@ -12,7 +12,7 @@ export function signingSecretFaults(secrets: readonly string[]): string[] {
   });
 }
 
-/** What is wrong with one secret, or null. The length is that of the specification: 24 to 64 bytes. */
+/** The fault of one secret, or null. The specification asks for 24 to 64 bytes. */
 export function signingSecretFault(text: string): string | null {
   if (!text.startsWith('whsec_')) return 'does not begin with "whsec_"';
   const encoded = text.slice('whsec_'.length);

@@ -10,7 +10,7 @@ const units = [
   ['ms', 1],
 ] as const;
 
-/** What the groups of the pattern count, in milliseconds: weeks, days, hours, minutes, seconds, milliseconds. */
+/** The units of the groups of the pattern, in milliseconds: weeks, days, hours, minutes, seconds, milliseconds. */
 const sizes = [7 * 86_400_000, ...units.map(([, size]) => size)];
 
 /** The longest duration accepted, in milliseconds: ten years of 365 days. */
@@ -24,12 +24,12 @@ const iso =
   `P(?=[\\dT])(?:${isoNumber}W)?(?:${isoNumber}D)?` +
   `(?:T(?=\\d)(?:${isoNumber}H)?(?:${isoNumber}M)?(?:${isoNumber}S)?)?`;
 
-/** A regular expression for the form of what `readDuration` reads. */
+/** A regular expression for the texts that `readDuration` reads. */
 export const durationPattern = `^(?:${plain}|${iso})$`;
 
 const pattern = new RegExp(durationPattern);
 
-/** Milliseconds, or a sentence that says what is wrong with the text, and what to write where that is evident. */
+/** Milliseconds, or a sentence that names the fault of the text, and the text to write instead where it is evident. */
 export function readDuration(text: string): Result<number, string> {
   const match = pattern.exec(text);
   const shown = `"${text.slice(0, 40)}"`;

@@ -13,7 +13,7 @@ export class ExactNumber {
     this.text = text;
   }
 
-  /** The nearest double: for whoever does not ask for more. */
+  /** The nearest double, for callers that need no more. */
   toJSON(): number {
     return Number(this.text);
   }
@@ -29,7 +29,7 @@ const blanks = /[ \t\n\r]*/y;
 const plainText = /[^"\\]*/y;
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const word = /true|false|null/y;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for what JSON does not allow.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for characters that JSON does not allow.
 const control = /[\u0000-\u001f]/;
 /** After so many tokens, or escapes within texts, a reader is asked whether it wants to go on. */
 const tokensPerStep = 5_000;

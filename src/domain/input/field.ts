@@ -1,10 +1,10 @@
-/** What reading the members of an input has in common: JSON values, names in pointers, and how faults are noted. */
+/** Shared steps of reading the members of an input: JSON values, names in pointers, and noting faults. */
 
 import { ExactNumber } from './exact-json.ts';
 
 export const deepestJson = 64;
 
-/** Notes what is wrong with the member of a target at `path`. */
+/** Notes a fault of the member of a target at `path`. */
 export type Refuse = (path: string, detail: string) => undefined;
 
 /**

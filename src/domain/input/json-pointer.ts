@@ -1,4 +1,4 @@
-/** JSON pointers (RFC 6901) as plain text: checking them, and finding what they point to. */
+/** JSON pointers (RFC 6901) as plain text: checks them, and finds the values that they point to. */
 
 /**
  * Whether a text is a JSON pointer: empty, or steps that each begin with `/`, where `~` stands in `~0` and `~1` only.
@@ -7,13 +7,13 @@ export function isJsonPointer(text: string): boolean {
   return /^(\/([^~/]|~[01])*)*$/u.test(text);
 }
 
-/** What `pointer` points to in a parsed document; undefined where there is nothing. */
+/** The value that `pointer` points to in a parsed document; undefined where there is none. */
 export function valueAt(document: unknown, pointer: string): unknown {
   let value = document;
   for (const step of pointer.split('/').slice(1)) {
     const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-    // Only what stands in the document: an array has a length besides.
+    // Only members of the document: an array has a length besides.
     if (Array.isArray(value) && !/^(0|[1-9]\d*)$/.test(name)) return undefined;
     value = (value as Record<string, unknown>)[name];
   }

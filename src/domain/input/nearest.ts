@@ -1,4 +1,4 @@
-/** Finds what somebody evidently meant by a word that is not known. */
+/** Finds the known word that somebody evidently meant by an unknown one. */
 
 const longest = 64;
 
@@ -21,7 +21,7 @@ export function nearest(word: string, words: readonly string[], values: readonly
   return found;
 }
 
-/** What to say of a field that does not exist: the one that was evidently meant, if there is one. */
+/** The message about a field that does not exist: it names the field that was evidently meant, if there is one. */
 export function unknownField(name: string, known: readonly string[]): string {
   const meant = nearest(name, known);
   return `is not a known field${meant === null ? '' : `; did you mean "${meant}"?`}`;

@@ -5,7 +5,7 @@ import { ok, type Result } from '../../errors.ts';
 export type PostgresUrl = {
   /** One URL for each host, in the order in which they are tried. */
   hosts: readonly string[];
-  /** What the connections call themselves; null where the URL does not say. */
+  /** The name of the connections; null where the URL gives none. */
   applicationName: string | null;
   /** A `sslmode` that is read in another way than libpq does; null where there is none. */
   strictMode: string | null;
@@ -15,7 +15,10 @@ const example = 'must be a URL such as postgres://user:password@host:5432/databa
 const tlsModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
 /** As libpq names them. The others ask for servers that cannot be written to. */
 const sessions = ['any', 'read-write', 'primary'];
-/** What is read here. Whatever else stands in a URL is not passed on: it must not touch what we rely on. */
+/**
+ * The parameters that are read here. All others of a URL are not passed on, because they could change settings that we
+ * rely on.
+ */
 const passedOn = [
   'user',
   'password',

@@ -1,9 +1,9 @@
-/** Warnings: what was written another way than it came, and what is valid but probably not meant. */
+/** Warnings about inputs that were rewritten, and about inputs that are valid but probably not meant. */
 
-/** Stable: clients may act by them. docs/schedules.md says what each one means. */
+/** The codes are stable: clients may act by them. docs/schedules.md explains each. */
 export type WarningCode = keyof typeof warningCodes;
 
-/** Every code with what it stands for. */
+/** Every code with its meaning. */
 export const warningCodes = {
   blanks_removed: 'Blanks, tabs, line ends or non-breaking spaces around or between the parts are gone.',
   step_written_out: 'A step from one value (0/15) is written with its range (0-59/15).',

@@ -50,7 +50,8 @@ export function limitsOf(gate: string): Limit[] {
 }
 
 /**
- * How things stand at `now` (epoch milliseconds, like all starts). What is not in the maps has neither runs nor starts.
+ * How things stand at `now` (epoch milliseconds, like all starts). A key that is not in the maps has neither runs nor
+ * starts.
  */
 export type LimitState = {
   now: number;
@@ -60,10 +61,10 @@ export type LimitState = {
   starts: ReadonlyMap<string, readonly number[]>;
 };
 
-/** A start that lies further ahead was noted by a clock that has been set back since: nobody knows when it was. */
+/** A start that lies further ahead was noted by a clock that has been set back since. Its true time is unknown. */
 const mostAheadMs = 60_000;
 
-/** How many more runs a limit lets through now. Negative where it was lower when what runs was let through. */
+/** How many more runs a limit lets through now. Negative where the limit has been lowered since. */
 function roomAt({ kind, key, limit, periodMs }: Limit, { now, running, starts }: LimitState): number {
   if (kind !== 'rate') return limit - (running.get(key) ?? 0);
   return limit - (starts.get(key) ?? []).filter((at) => at > now - periodMs && at <= now + mostAheadMs).length;

@@ -22,7 +22,7 @@ export type FailedAttempt = {
  */
 export function pauseBeforeRetry(retry: Retry, failed: FailedAttempt, random01: number): number | null {
   if (failed.attempt >= failed.maxAttempts) return null;
-  // A dead replica is nobody's policy: what it left is taken up while attempts are left.
+  // The retry rule does not count a dead replica as a failure of the target: its runs go on while attempts are left.
   if (failed.kind !== 'lost' && !(retry.retryOn as readonly string[]).includes(failed.kind)) return null;
   const least = parseDuration(retry.minBackoff) ?? 0;
   const most = parseDuration(retry.maxBackoff) ?? 0;

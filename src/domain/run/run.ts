@@ -5,9 +5,9 @@ import type { Trace } from './trace.ts';
 export const triggers = ['schedule', 'manual', 'catch_up', 'retry'] as const;
 export type Trigger = (typeof triggers)[number];
 
-/** What the request that asked for a run said of it. */
+/** The details that a request gave of the run that it asked for. */
 export type RunOrigin = {
-  /** The caller's word for what made it ask; null where it gave none. */
+  /** The caller's name for the source of the request; null where it gave none. */
   source: string | null;
   requestId: string | null;
   /** The trace that the request belongs to; null where it named none. */

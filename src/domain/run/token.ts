@@ -1,5 +1,5 @@
 /**
- * The token with which a target speaks about its own attempt: shown to nobody else, and to be made again at any time.
+ * The token with which a target speaks about its own attempt. Only that target gets it, and it is computed, not stored.
  */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';

@@ -13,7 +13,7 @@ export function traceOfRun(runId: string, asked: Trace | null | undefined): Trac
   return /^[0-9a-f]{32}$/.test(traceId) ? { traceId, flags: recorded } : null;
 }
 
-/** The trace of a run that nobody's request began. */
+/** The trace of a run that no request began. */
 export function traceIdOf(runId: string): string {
   return runId.replaceAll('-', '');
 }

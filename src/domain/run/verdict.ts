@@ -1,4 +1,4 @@
-/** What becomes of a run when one of its attempts ends. */
+/** Decides how a run goes on when one of its attempts ends. */
 
 import type { Retry } from '../task/task.ts';
 import { pauseBeforeRetry } from './retry.ts';
@@ -15,13 +15,13 @@ export type EndedAttempt = {
   status: 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
   /** Null when it succeeded. */
   error: { kind: ErrorKind; message: string } | null;
-  /** What the target asked for, in milliseconds; null when it did not. */
+  /** The pause that the target asked for, in milliseconds; null when it asked for none. */
   retryAfterMs: number | null;
   /** The target does not want to be asked again. */
   isFinal: boolean;
 };
 
-/** Who ended it before its time: somebody cancelled the run, or its replica was shut down. Null when nobody did. */
+/** Why it ended before its time: the run was cancelled, or the replica was shut down. Null otherwise. */
 export type EarlyEnd = { kind: 'cancel'; reason: string } | { kind: 'shutdown' } | null;
 
 export type Verdict = {

@@ -1,4 +1,4 @@
-/** Says in English what a schedule means. */
+/** Describes a schedule in English. */
 
 import { describeCron } from './cron/describe.ts';
 import type { Schedule } from './schedule.ts';

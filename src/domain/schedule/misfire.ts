@@ -1,4 +1,4 @@
-/** What becomes of occurrences that were found later than their grace. */
+/** Decides about occurrences that were found later than their grace. */
 
 import { parseDuration } from '../input/duration.ts';
 import type { Misfire } from '../task/task.ts';
@@ -9,14 +9,17 @@ import type { Steps } from './steps.ts';
 /** A task's misfire policy, ready to decide with. */
 export type MisfireRule = { policy: Misfire['policy']; graceMs: number; limit: number };
 
-/** No occurrence is missed for being this late: timers and claims take their time, even when nobody asked for grace. */
+/**
+ * An occurrence that is only this late is not missed: timers and claims take their time, even where a task has no
+ * grace.
+ */
 const leastGraceMs = 1_000;
 
 export function misfireRule({ policy, grace, limit }: Misfire): MisfireRule {
   return { policy, graceMs: Math.max(parseDuration(grace) ?? 0, leastGraceMs), limit };
 }
 
-/** What is done about missed occurrences. Instants are epoch milliseconds. */
+/** How missed occurrences are treated. Instants are epoch milliseconds. */
 export type MisfireDecision = {
   /** Those that are fired all the same, oldest first. */
   fire: number[];

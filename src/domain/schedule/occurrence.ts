@@ -1,8 +1,8 @@
-/** Occurrences: the instants at which one task is due, and what run ids tell of instants. */
+/** Occurrences: the instants at which one task is due, and the instants that run ids hold. */
 
 import { type CompiledSchedule, nextInstant } from './schedule.ts';
 
-/** What decides when one task is due. Instants are epoch milliseconds. */
+/** Everything that decides when one task is due. Instants are epoch milliseconds. */
 export type Timing = {
   /** The task's internal number: seeds its jitter and is part of its run ids. */
   uid: number;
@@ -113,7 +113,7 @@ export function leastRunId(instant: number): string {
 }
 
 /**
- * A UUIDv7 (RFC 9562 §5.7) for what happens at `instant` (epoch milliseconds): manual runs, generated task ids.
+ * A UUIDv7 (RFC 9562 §5.7) of `instant` (epoch milliseconds): for manual runs and generated task ids.
  * `random` fills ten bytes.
  */
 export function timeOrderedId(instant: number, random: (bytes: Uint8Array) => void): string {

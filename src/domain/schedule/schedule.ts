@@ -12,7 +12,7 @@ import { rewriteCron, withoutBlanks } from './cron/rewrite.ts';
 import type { Calendar, CompiledCron } from './zones/calendar.ts';
 import { unknownZone, zoneNamed } from './zones/zone.ts';
 
-/** The canonical long form: what is stored and echoed. */
+/** The canonical long form, which is stored and echoed. */
 export type Schedule =
   | { cron: string; timezone: string }
   | { every: string; anchor: string }
@@ -33,7 +33,7 @@ export type ScheduleContext = {
   graceMs: number;
   /** The task whose schedule it is, which `H` depends on; null or absent where none is known. */
   taskId?: string | null;
-  /** Told what was written another way than it came, and what is probably not meant. */
+  /** Takes warnings: of inputs that were rewritten, and of inputs that are probably not meant. */
   warn?: Warn;
 };
 
@@ -45,7 +45,7 @@ const members = [...forms, 'timezone', 'anchor'];
 
 type Reading = Required<ScheduleContext> & { calendar: Calendar };
 
-/** The canonical schedule for what a client sent, shorthands included, or its faults. Never throws. */
+/** The canonical schedule of a client's input, shorthands included, or its faults. Never throws. */
 export function readSchedule(input: unknown, context: ScheduleContext, calendar: Calendar): Result<Schedule> {
   const { now, graceMs, taskId = null, warn = () => {} } = context;
   const reading = { now, graceMs, taskId, warn, calendar };
@@ -69,7 +69,7 @@ function longFormOf(text: string, warn: Warn): Record<string, unknown> {
     if (tidy !== text) warn('blanks_removed', '#/schedule', `read as "${tidy}"`);
     return { every: tidy.slice(7) };
   }
-  // No cron field looks like a date: whatever begins like one is meant as an instant.
+  // No cron field looks like a date: a text that begins like one is meant as an instant.
   if (/^\d{4}-\d\d-\d\d/.test(tidy)) return { at: text };
   return { cron: text };
 }

@@ -1,4 +1,4 @@
-/** Computations in steps: whoever carries one out may do something else between two of them. */
+/** Computations in steps: the caller may do something else between two of them. */
 
 /** Yields after each step, none of which takes long; returns the result. */
 export type Steps<T> = Generator<undefined, T, void>;

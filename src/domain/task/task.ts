@@ -79,7 +79,7 @@ export type TaskContext = {
   now: number;
   calendar: Calendar;
   targets: TargetReader;
-  /** Told what was written another way than it came, and what is probably not meant. */
+  /** Takes warnings: of inputs that were rewritten, and of inputs that are probably not meant. */
   warn?: Warn;
 };
 

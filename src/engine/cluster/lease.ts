@@ -6,7 +6,8 @@
  *                 │
  *                 └── no answer for 70 % of the length, or Postgres says it is over ──> lost ──> asking, under a new id
  *
- * Who loses the lease stops claiming and aborts its attempts at once: others take its runs over when the length is over.
+ * Who loses the lease stops claiming and aborts its attempts at once: others take its runs over when the length is
+ * over.
  */
 
 import { randomUUID } from 'node:crypto';

@@ -133,7 +133,10 @@ export async function updateTask(
   return row ? taskOf(row) : null;
 }
 
-/** Turns the live task of this id in the namespace into a tombstone; null when there is none, or it is no longer at `version`. */
+/**
+ * Turns the live task of this id in the namespace into a tombstone; null when there is none, or it is no longer at
+ * `version`.
+ */
 export async function deleteTask(
   db: Queryable,
   namespace: string,

@@ -25,7 +25,9 @@ export function makeRun(context: UseCaseContext, wanted: WantedRun, author: Auth
   return wanted.overlap === 'replace' ? inTransaction(database, make) : make(database.pool);
 }
 
-/** The same within a transaction. A task with `replace` needs one: of two runs made at once, one has to be the later. */
+/**
+ * The same within a transaction. A task with `replace` needs one: of two runs made at once, one has to be the later.
+ */
 export async function makeRunIn(
   { now, random }: UseCaseContext,
   db: Queryable,

@@ -1,4 +1,4 @@
-/** Warns of cron patterns that are valid but probably do not mean what was wanted. */
+/** Warns of cron patterns that are valid but probably not meant. */
 
 import { formatInstant } from '../../input/instant.ts';
 import type { Warn, WarningCode } from '../../input/warning.ts';

@@ -31,7 +31,7 @@ function daysThatMayBe(count: number): string {
 
 const dayMs = 86_400_000;
 
-/** What `next` gives, without the days that do not lie so many before the last of their month. */
+/** The results of `next`, without the days that do not lie so many before the last of their month. */
 export function countedFromLast(next: NextWall, count: number): NextWall {
   return (after) => {
     for (let wall = next(after); wall !== null; ) {
@@ -44,7 +44,7 @@ export function countedFromLast(next: NextWall, count: number): NextWall {
   };
 }
 
-/** The earliest of what several give. */
+/** The earliest result of several. */
 export function earliestOf(searches: readonly NextWall[]): NextWall {
   const [only] = searches;
   if (searches.length === 1 && only) return only;

@@ -95,7 +95,7 @@ function specialDay(special: string): string {
 
 function weekdaysOf(part: CronPart): string {
   const values = valuesOf(part);
-  // A week begins on Monday for whoever reads "Saturday and Sunday".
+  // "Saturday and Sunday" reads as if the week began on Monday.
   const inOrder = values.map((value) => (value + 6) % 7).sort((a, b) => a - b);
   const plain =
     values.length === 0

@@ -5,7 +5,7 @@ export type Field = {
   least: number;
   most: number;
   names?: readonly string[];
-  /** What is neither a value nor a range, in capitals. */
+  /** The words of the field that are neither a value nor a range, in capitals. */
   special?: RegExp;
 };
 

@@ -1,4 +1,4 @@
-/** Says what is wrong with a text that is no cron pattern, and what to write where it is evident what was meant. */
+/** Explains why a text is no cron pattern, and proposes the pattern that was evidently meant. */
 
 import { durationInWords, parseDuration } from '../../input/duration.ts';
 import { parseInstant } from '../../input/instant.ts';
@@ -85,7 +85,7 @@ function meantByCall(text: string): string | null {
   }
 }
 
-/** What six fields of EventBridge mean, which end with the year; null where there are not six. */
+/** The pattern for six fields of EventBridge, which end with the year; null where there are not six. */
 function withYearLast(text: string): string | null {
   const parts = text.split(' ');
   if (parts.length !== 6) return null;
@@ -164,7 +164,7 @@ function hourOf(hour: number, half: string | undefined): number | null {
   return (hour % 12) + (half.toLowerCase() === 'pm' ? 12 : 0);
 }
 
-/** A whole line of a crontab: what follows the five fields is a command, perhaps with a user before it. */
+/** A whole line of a crontab: a command follows the five fields, perhaps with a user before it. */
 function meantByLine(text: string): string | null {
   const parts = text.split(' ');
   if (text.startsWith('#')) return 'this is a comment of a crontab, not a pattern';
@@ -185,7 +185,7 @@ const inFields = (text: string, change: (part: string, place: number, all: numbe
   return parts.map((part, place) => change(part, place, parts.length)).join(' ');
 };
 
-/** Small changes that leave no doubt about what was meant. */
+/** Small changes that leave no doubt about the meaning. */
 const repairs: readonly ((text: string) => string)[] = [
   (text) => text.replace(/\s+/g, ' '),
   (text) => inFields(text, (part) => part.replace(/(^|,)\//g, '$1*/')),

@@ -1,4 +1,4 @@
-/** A valid cron pattern taken apart, for those who speak about it: descriptions and warnings. */
+/** Takes a valid cron pattern apart, for descriptions and warnings. */
 
 import { type Field, fieldOrder, lastOf, nicknames, numberOf, weekday } from './fields.ts';
 
@@ -28,7 +28,7 @@ export type CronParts = {
   withSeconds: boolean;
 };
 
-/** Takes apart what `readCron` accepts. */
+/** Takes apart a pattern that `readCron` accepts. */
 export function partsOf(cron: string): CronParts {
   const texts = (nicknames[cron] ?? cron).split(' ');
   const withSeconds = !cron.startsWith('@') && texts.length > 5;

@@ -8,7 +8,7 @@ import type { WarningCode } from '../../input/warning.ts';
 import { day, dayNames, type Field, fieldsOf, lastOf, numberOf, sizeOf, weekday, year } from './fields.ts';
 
 export type Rewriting = {
-  /** What `H` depends on; null where no task is known. */
+  /** The task's id, which `H` depends on; null where no task is known. */
   taskId: string | null;
   warn: (code: WarningCode, detail: string) => void;
 };
@@ -60,7 +60,7 @@ function rewriteItem(item: string, field: Field, rewriting: Rewriting): string {
   const [from = '', to, ...others] = range.split('-');
   if (step === null || more.length > 0 || others.length > 0 || !isValue(from, field)) return item;
   if (to === undefined) return stepText === undefined ? item : told('step_written_out', fromValue(from, step, field));
-  // SUN is 0 and 7, so what a range up to it means is for the client to say.
+  // SUN is 0 and 7, so the client has to say which of them ends a range.
   if (!isValue(to, field) || field === year || (field === weekday && to.toUpperCase() === 'SUN')) return item;
   if (numberIn(to, field) >= numberIn(from, field)) return item;
   return told('range_wrapped', wrapped(from, to, step, field));

@@ -1,4 +1,4 @@
-/** The cron patterns that are accepted: a strict grammar, and errors that say what to write instead. */
+/** The cron patterns that are accepted: a strict grammar, and errors that propose another pattern. */
 
 import type { Result } from '../../../errors.ts';
 import { ok } from '../../../errors.ts';
@@ -85,7 +85,7 @@ function refuse(sentence: string): { ok: false; errors: string } {
   return { ok: false, errors: sentence };
 }
 
-/** What is wrong with one field, or null. */
+/** The fault of one field, or null. */
 function faultIn(text: string, field: Field): string | null {
   const body = field === weekday && text.startsWith('+') ? text.slice(1) : text;
   if (text.startsWith('+') && field !== weekday) return `${field.name}: "+" may only stand before the day of week`;
@@ -93,7 +93,7 @@ function faultIn(text: string, field: Field): string | null {
   if (body === '') return `${field.name}: nothing stands after "+"`;
   const items = body.split(',');
   if (items.length > 1 && items.includes('')) return `${field.name}: "" is incomplete, an empty place in "${body}"`;
-  // croner takes a day field as unrestricted then, whatever else is in the list.
+  // croner then takes a day field as unrestricted, even if the list holds other values.
   if (items.length > 1 && items.includes('*')) return `${field.name}: "${body}" lists "*", which is every value`;
   if (items.length > 1 && items.includes('LW'))
     return `${field.name}: LW, the last working day, cannot be part of a list`;

@@ -23,7 +23,7 @@ export function nextInYears(
       const wall = next(year === first ? after : Date.UTC(year, 0) - 1);
       if (wall === null) return null;
       if (yearOf(wall) === year) return wall;
-      // What is left of the first year says nothing about whole ones.
+      // The rest of the first year tells nothing about whole years.
       if (year !== first) barren.add(kindOf(year));
       reached = yearOf(wall);
     }

@@ -37,7 +37,8 @@ export function nextByRealTime(nextWall: NextWall, zone: Zone, after: number): n
 }
 
 /**
- * The first instant after `after` that stands for a matching wall-clock time: each time once, whatever the clock does.
+ * The first instant after `after` that stands for a matching wall-clock time: each time once, even where the clock is
+ * changed.
  */
 export function nextByWallClock(nextWall: NextWall, zone: Zone, after: number): number | null {
   let wall = nextWall(after + zone.at(after).offset);
@@ -69,7 +70,9 @@ function placeOf(wall: number, zone: Zone): { instant: number | null; until: num
   }
 }
 
-/** What a wall-clock time is: one instant, the first of two, or the first instant after a gap that it falls into. */
+/**
+ * The instant of a wall-clock time: the only one, the first of two, or the first after a gap that the time falls into.
+ */
 export type LocalTime = { instant: number; kind: 'single' | 'repeated' | 'skipped' };
 
 /** The instant of a wall-clock time (as if it were UTC); in a gap of any length the first instant after it. */
@@ -118,7 +121,7 @@ export function countByRealTime(countWall: CountWall, zone: Zone, after: number,
  */
 export function countByWallClock(countWall: CountWall, zone: Zone, after: number, upTo: number): number {
   let count = 0;
-  // What is read off the clock more than two days earlier lies behind every time that matters.
+  // A wall-clock time that is more than two days earlier lies behind every time that matters.
   let start = after - 2 * dayMs;
   let previous = zone.at(start).offset;
   let reached = Number.NEGATIVE_INFINITY;

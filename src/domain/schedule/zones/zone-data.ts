@@ -1,6 +1,9 @@
 /** Versions of the time zone data (`2025c`), as IANA names them. */
 
-/** Below 0 where `a` is older than `b`, above where it is newer. What is unknown is older than all that is known. */
+/**
+ * Below 0 where `a` is older than `b`, above where it is newer. An unknown version counts as older than every known
+ * one.
+ */
 export function compareZoneData(a: string | null, b: string | null): number {
   const [x, y] = [partsOf(a), partsOf(b)];
   // After the letter z comes za.

@@ -13,7 +13,7 @@ export type Zone = {
 const dayMs = 86_400_000;
 /** Offsets are compared this far apart: no zone changes its offset and changes it back within so short a time. */
 const probeMs = 4 * dayMs;
-/** What is asked of Intl at once: a rare schedule needs to know of one day in a year. */
+/** How much is asked of Intl at once: a rare schedule needs one day of a year. */
 const pieceMs = 24 * probeMs;
 const piecesKept = 256;
 
@@ -31,12 +31,12 @@ export function zoneNamed(name: string): string | null {
   }
 }
 
-/** Whether a canonical or given name stands for UTC or a fixed offset: no zone data can change what it means. */
+/** Whether a canonical or given name stands for UTC or a fixed offset, whose meaning no zone data can change. */
 export function isFixedOffset(name: string): boolean {
   return /^(?:(?:Etc\/)?(?:UTC|UCT|GMT(?:[+-]?0)?|Universal|Zulu|Greenwich)|Etc\/GMT[+-]\d{1,2})$/i.test(name);
 }
 
-/** What to say of a name that is no zone's: a known zone with nearly the same name, or the last part of one. */
+/** The message about a name of no zone: it proposes a known zone with nearly the same name, or the last part of one. */
 export function unknownZone(name: string): string {
   const sentence = `"${name}" is not a time zone that this system knows`;
   const [, sign, hours] = /^(?:UTC|GMT)?([+-])0?(\d{1,2})(?::?00)?$/i.exec(name) ?? [];
