@@ -97,6 +97,7 @@ CREATE TABLE runs (
   started_at timestamptz(3),
   finished_at timestamptz(3),
   http_status smallint,
+  detail jsonb,
   output text,
   truncated boolean,
   error_kind error_kind,

@@ -175,6 +175,7 @@ CREATE TABLE runs (
   started_at timestamp(3) with time zone,
   finished_at timestamp(3) with time zone,
   http_status smallint,
+  detail jsonb,
   output text,
   truncated boolean,
   error_kind error_kind,

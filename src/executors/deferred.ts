@@ -6,7 +6,7 @@ import type { Deferral, Outcome } from './executor.ts';
 export function deferredOutcome(ms: number, cause: Deferral['cause']): Outcome {
   return {
     status: 'deferred',
-    httpStatus: null,
+    detail: null,
     output: null,
     truncated: false,
     error: null,
@@ -14,5 +14,6 @@ export function deferredOutcome(ms: number, cause: Deferral['cause']): Outcome {
     isFinal: false,
     viaFallback: false,
     deferred: { ms, cause },
+    held: null,
   };
 }

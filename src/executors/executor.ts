@@ -1,5 +1,6 @@
 /** The contract between the engine and the code that calls one kind of target. */
 
+import type { Detail } from '../domain/run/detail.ts';
 import type { ErrorKind, RunOrigin, Trigger } from '../domain/run/run.ts';
 import type { Target } from '../domain/task/target.ts';
 
@@ -19,8 +20,11 @@ export type Attempt<T extends Target = Target> = {
   timeoutMs: number;
   /** Called instead of the target while the circuit to that one is open; null when there is none. */
   fallback: Target | null;
-  /** Whether an answer of 202 means that the target works on and tells the end later. */
-  acceptsLater: boolean;
+  /**
+   * For how long somebody else may hold the run without a sign of life, in milliseconds: the outcome may then be `held`,
+   * and the end is told later. Null where the task does not say.
+   */
+  holdMs: number | null;
   /**
    * Whether the target must not get the call twice, whatever happens to the connection; else a call whose reused
    * connection broke before any byte of an answer is sent once more.
@@ -45,11 +49,11 @@ export type Outcome = {
     | 'failed'
     | 'timed_out'
     | 'cancelled'
-    /** The target answered 202 and works on. */
-    | 'accepted'
+    /** The attempt goes on in the hands of somebody else, who tells its end. */
+    | 'held'
     /** The target was not called. */
     | 'deferred';
-  httpStatus: number | null;
+  detail: Detail | null;
   /** The first 16 KiB of the answer's body as text, or null when there was no answer. */
   output: string | null;
   truncated: boolean;
@@ -63,6 +67,8 @@ export type Outcome = {
   viaFallback: boolean;
   /** For `deferred`; else null. */
   deferred: Deferral | null;
+  /** For `held`; else null. */
+  held: Held | null;
 };
 
 /**
@@ -70,6 +76,12 @@ export type Outcome = {
  * connections to its origin are taken by calls that do not end.
  */
 export type Deferral = { ms: number; cause: 'circuit_open' | 'origin_full' };
+
+/**
+ * Until when the attempt may stay in the hands of somebody else unless they are heard of, in epoch milliseconds by the
+ * database's clock, and what is waited for, as a noun for people to read: "no heartbeat within 5m".
+ */
+export type Held = { until: number; waitsFor: string };
 
 /** An attempt under way: `outcome` never rejects, and `cancel` ends it at once as `cancelled`. */
 export type StartedAttempt = {

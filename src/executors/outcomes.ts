@@ -6,7 +6,7 @@ import type { Outcome } from './executor.ts';
 export function failedOutcome(error: NonNullable<Outcome['error']>, isFinal = false): Outcome {
   return {
     status: error.kind === 'timeout' ? 'timed_out' : 'failed',
-    httpStatus: null,
+    detail: null,
     output: null,
     truncated: false,
     error,
@@ -14,5 +14,6 @@ export function failedOutcome(error: NonNullable<Outcome['error']>, isFinal = fa
     isFinal,
     viaFallback: false,
     deferred: null,
+    held: null,
   };
 }

@@ -19,6 +19,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { defaultNamespace } from '../domain/namespace.ts';
+import type { Detail } from '../domain/run/detail.ts';
 import { errorKinds, type RunOrigin, runStatuses, triggers } from '../domain/run/run.ts';
 import type { Schedule } from '../domain/schedule/schedule.ts';
 import type { EventHook, Policies } from '../domain/task/policies.ts';
@@ -119,6 +120,8 @@ export const runs = pgTable(
     startedAt: instant('started_at'),
     finishedAt: instant('finished_at'),
     httpStatus: smallint('http_status'),
+    /** What the executor told of the end besides an HTTP status. */
+    detail: jsonb('detail').$type<Detail>(),
     output: text('output'),
     truncated: boolean('truncated'),
     errorKind: errorKind('error_kind'),
@@ -135,7 +138,7 @@ export const runs = pgTable(
     gate: text('gate'),
     /** Set while `hooks.before` has still to be asked: from when on anybody may ask it. */
     checkDue: instant('check_due'),
-    /** Set while the target, which answered 202, still works: when it must have been heard of again. */
+    /** Set while somebody else holds the run: when they must have been heard of again. */
     heartbeatDue: instant('heartbeat_due'),
     progress: jsonb('progress').$type<unknown>(),
     /** True where the task has hooks that hear of the run's end. */
@@ -167,7 +170,7 @@ export const runs = pgTable(
 );
 
 /**
- * An attempt as kept in `runs.attempts`: finished, or the last one while its target works on. Instants are RFC 3339.
+ * An attempt as kept in `runs.attempts`: finished, or the last one while somebody else holds it. Instants are RFC 3339.
  */
 export type StoredAttempt = {
   attempt: number;
@@ -176,6 +179,10 @@ export type StoredAttempt = {
   finishedAt: string | null;
   error: { kind: string; message: string } | null;
   httpStatus: number | null;
+  /** What the executor told besides; absent where it told nothing. */
+  detail?: Detail;
+  /** What a held attempt waits for, as a noun. */
+  waitsFor?: string;
   /** True where the fallback was called instead of the target. */
   fallback?: true;
 };

@@ -1,7 +1,6 @@
 /** The attempts that this replica is making: started, aborted, and turned into outcome writes when they end. */
 
 import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
-import { parseDuration } from '../../domain/input/duration.ts';
 import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
 import type { Outcome, StartedAttempt } from '../../executors/executor.ts';
 import type { TakenRun } from '../../store/runs/dispatch.ts';
@@ -104,7 +103,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       const { cause } = entry;
       // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
       if (cause?.kind !== 'lease')
-        if (outcome.status === 'accepted' || outcome.status === 'deferred') part(run, owner, outcome, startedAt);
+        if (outcome.status === 'held' || outcome.status === 'deferred') handOver(run, owner, outcome, startedAt);
         else complete(run, owner, outcome, cause, startedAt, nextAt);
       end(entry);
     });
@@ -130,20 +129,19 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     return isPlain ? Math.min(mostDeferMs, nextAt - beforeNextMs - time.now()) : 0;
   }
 
-  /** Writes down that the target works on, or was not called. */
-  function part(run: TakenRun, owner: string, outcome: Outcome, startedAt: number): void {
-    const heartbeatMs = parseDuration(run.snapshot.policies?.heartbeatTimeout ?? '') ?? 0;
+  /** Writes down that somebody else holds the run now, or that the target was not called. */
+  function handOver(run: TakenRun, owner: string, outcome: Outcome, startedAt: number): void {
     const at = { startedAt, finishedAt: time.now(), random01: options.random() };
-    const handOver = handOverOf(run, outcome, heartbeatMs, at);
+    const written = handOverOf(run, outcome, at);
     const takesPlace = hasPlace(run);
     completer.add({
       owner,
       deferUntil: 0,
-      handOver,
-      // The target may have completed the run before its 202 was read: then there is nothing to write.
-      done(written) {
-        if (!written || !handOver.deferred) return;
-        options.onWaiting(handOver.deferred.until, false);
+      handOver: written,
+      // Who holds the run may have completed it before that was known here: then there is nothing to write.
+      done(isWritten) {
+        if (!isWritten || !written.deferred) return;
+        options.onWaiting(written.deferred.until, false);
         if (takesPlace) options.onPlaceFree();
       },
     });

@@ -49,7 +49,7 @@ function bare(outcomeWrite: OutcomeWrite): OutcomeWrite {
 
 function bareItem(item: Pending): void {
   if ('outcomeWrite' in item) item.outcomeWrite = bare(item.outcomeWrite);
-  else if (item.handOver.accepted) item.handOver.accepted.output = null;
+  else if (item.handOver.held) item.handOver.held.output = null;
 }
 
 const isOutcomeWrite = (item: Pending): item is PendingOutcomeWrite => 'outcomeWrite' in item;

@@ -4,6 +4,7 @@ import { formatInstant } from '../../domain/input/instant.ts';
 import type { StoredAttemptStatus } from '../../domain/run/run.ts';
 import { type EarlyEnd, verdictOf } from '../../domain/run/verdict.ts';
 import type { Deferral, Outcome } from '../../executors/executor.ts';
+import { detailRecord } from '../../store/runs/attempt-records.ts';
 import type { TakenRun } from '../../store/runs/dispatch.ts';
 import type { HandOver, OutcomeWrite } from '../../store/runs/outcome-writes.ts';
 
@@ -44,7 +45,7 @@ export function outcomeWriteOf(run: TakenRun, outcome: Outcome, early: EarlyEnd,
     status: verdict.status,
     startedAt: attempt === 1 ? at.startedAt : null,
     finishedAt: at.finishedAt,
-    httpStatus: outcome.httpStatus,
+    detail: outcome.detail,
     output: outcome.output,
     truncated: outcome.output === null ? null : outcome.truncated,
     error: verdict.error,
@@ -54,26 +55,28 @@ export function outcomeWriteOf(run: TakenRun, outcome: Outcome, early: EarlyEnd,
   };
 }
 
-/** What becomes of a run whose target works on (`heartbeatMs` is how long it may be silent), or was not called. */
-export function handOverOf(run: TakenRun, outcome: Outcome, heartbeatMs: number, at: AttemptTimes): HandOver {
+/** What becomes of a run that somebody else holds now, or whose target was not called. */
+export function handOverOf(run: TakenRun, outcome: Outcome, at: AttemptTimes): HandOver {
   const { runId, attempt } = run;
   const base = { runId, attempt, startedAt: attempt === 1 ? at.startedAt : null };
   if (outcome.deferred !== null) {
     const { ms, cause } = outcome.deferred;
     return {
       ...base,
-      accepted: null,
+      held: null,
       deferred: { until: at.finishedAt + ms, reason: deferralReasons[cause] },
     };
   }
+  const { until, waitsFor } = outcome.held ?? { until: at.finishedAt, waitsFor: 'end' };
   return {
     ...base,
     deferred: null,
-    accepted: {
-      record: { ...recordOf(run, outcome, 'running', null, at), finishedAt: null },
+    held: {
+      until,
+      record: { ...recordOf(run, outcome, 'running', null, at), finishedAt: null, waitsFor },
+      detail: outcome.detail,
       output: outcome.output,
       truncated: outcome.truncated,
-      heartbeatDue: at.finishedAt + heartbeatMs,
     },
   };
 }
@@ -91,7 +94,7 @@ function recordOf(
     startedAt: formatInstant(at.startedAt),
     finishedAt: formatInstant(at.finishedAt),
     error,
-    httpStatus: outcome.httpStatus,
+    ...detailRecord(outcome.detail),
     ...(outcome.viaFallback ? { fallback: true as const } : {}),
   };
 }

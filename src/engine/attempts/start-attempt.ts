@@ -30,7 +30,7 @@ export function startAttempt(
     timeoutMs = timeoutOf(timeoutMs, parseDuration(retry.maxDuration), spent);
     if (timeoutMs <= 0) return { outcome: Promise.resolve(tooLate(retry.maxDuration)), cancel() {} };
   }
-  const acceptsLater = policies?.heartbeatTimeout != null;
+  const holdMs = parseDuration(policies?.heartbeatTimeout ?? '');
   return execute({
     taskId,
     runId,
@@ -41,10 +41,10 @@ export function startAttempt(
     timeoutMs,
     fallback: policies?.fallback ?? null,
     ...{ about: snapshot.about, origin, input },
-    acceptsLater,
+    holdMs,
     atMostOnce: retry.maxAttempts === 1,
     signing: policies?.signing?.secret ?? null,
-    token: acceptsLater ? tokenOf(runId, attempt) : null,
+    token: holdMs !== null ? tokenOf(runId, attempt) : null,
     effectiveDueAt,
   });
 }

@@ -2,6 +2,7 @@
 
 import { judgeBefore } from '../../domain/hooks/before-hook.ts';
 import { formatInstant } from '../../domain/input/instant.ts';
+import { httpStatusOf } from '../../domain/run/detail.ts';
 import type { Registry } from '../../executors/registry.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 import { type CheckEnd, type DueCheck, endChecks, takeChecks } from '../../store/runs/checks.ts';
@@ -58,7 +59,10 @@ export function beforeChecks({
     },
     answered({ runId, until, hook }, outcome) {
       if (outcome === null || hook === null) return { runId, until, askAgainAt: null, skipReason: null };
-      const { outcome: kind, skipReason } = judgeBefore(outcome, hook.onError);
+      const { outcome: kind, skipReason } = judgeBefore(
+        { ...outcome, httpStatus: httpStatusOf(outcome.detail) },
+        hook.onError,
+      );
       onChecked(kind);
       return { runId, until, askAgainAt: null, skipReason };
     },

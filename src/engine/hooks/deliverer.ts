@@ -2,6 +2,7 @@
 
 import { cloudEventType, missEvent, runEvent } from '../../domain/hooks/cloud-event.ts';
 import { judgeDelivery, pauseBeforeRedelivery } from '../../domain/hooks/redelivery.ts';
+import { httpStatusOf } from '../../domain/run/detail.ts';
 import type { Registry } from '../../executors/registry.ts';
 import type { Logger } from '../../observability/log.ts';
 import { type DeliveryEnd, type DueDelivery, endDeliveries, takeDeliveries } from '../../store/events/deliveries.ts';
@@ -55,7 +56,8 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
       if (taskId === null || call === null) return { id, until, dueAt: null, attempt: row.attempt, failure: null };
       if (outcome === null) return dropped(row, row.attempt, 'the run is no longer kept');
       const attempt = row.attempt + 1;
-      const { httpStatus, retryAfterMs } = outcome;
+      const httpStatus = httpStatusOf(outcome.detail);
+      const { retryAfterMs } = outcome;
       const succeeded = outcome.status === 'succeeded';
       const verdict = judgeDelivery({ attempt, createdAt, now, succeeded, httpStatus, retryAfterMs }, random());
       if (verdict.outcome === 'dropped') return dropped(row, attempt, outcome.error?.message ?? '');

@@ -19,7 +19,7 @@ export function hookAttempt({ timeout }: Hook, target: Target, about: HookSubjec
     timeoutMs: parseDuration(timeout) ?? 0,
     fallback: null,
     about: null,
-    acceptsLater: false,
+    holdMs: null,
     atMostOnce: false,
     token: null,
   };

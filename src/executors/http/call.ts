@@ -26,6 +26,8 @@ const ended = new Error('the attempt is over');
 
 export type CallOptions = {
   clock: Clock;
+  /** Epoch milliseconds by the database's clock. */
+  now(): number;
   /** Of the calls to the same origin. */
   governor: Governor<ConnectionSlot>;
   /** Makes a connection to it. */
@@ -53,6 +55,7 @@ export type CallOptions = {
  */
 export function startCall({
   clock,
+  now,
   governor,
   open,
   judge,
@@ -77,14 +80,19 @@ export function startCall({
     report(outcome, received);
   }
 
+  /** How long a target that works on may be silent; null where it may not. */
+  function heldUntil(): number | null {
+    return attempt.holdMs === null ? null : now() + attempt.holdMs;
+  }
+
   /** All is there that is read of the answer. */
   function complete(): void {
     received.isWhole = true;
     if (received.encodings === null && target.success === null) {
-      end(answeredOutcome(received, target.isSuccess, attempt.acceptsLater));
+      end(answeredOutcome(received, target.isSuccess, heldUntil()));
       return;
     }
-    judgeAnswer(attempt.taskId, received, target, attempt.acceptsLater, judge, () => !isOver).then(end, (error) =>
+    judgeAnswer(attempt.taskId, received, target, heldUntil(), judge, () => !isOver).then(end, (error) =>
       end(brokenOutcome(received, error)),
     );
   }

@@ -122,6 +122,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     const { route } = target;
     return startCall({
       clock,
+      now: options.now,
       governor: governors.of(route.key),
       open: () => openConnectionSlot(route.origin, connectorTo(route)),
       judge,

@@ -46,14 +46,18 @@ const closedCodes: readonly string[] = ['UND_ERR_SOCKET', wrongLength];
 /** Their answers end with the headers, whatever length those tell (RFC 9110 §8.6). */
 const bodyless: readonly (number | null)[] = [204, 304];
 
-/** The outcome of a whole answer, or of as much of it as anybody should read. */
+/**
+ * The outcome of a whole answer, or of as much of it as anybody should read. `heldUntil`: how long a target that answers
+ * 202 may then be silent, in epoch milliseconds; null where the task has it no other way than to answer for good.
+ */
 export function answeredOutcome(
   received: Received,
   isSuccess: (status: number) => boolean,
-  acceptsLater: boolean,
+  heldUntil: number | null,
 ): Outcome {
   const status = received.status ?? 0;
-  if (status === 202 && acceptsLater) return outcome('accepted', received, true, null);
+  if (status === 202 && heldUntil !== null)
+    return { ...outcome('held', received, true, null), held: { until: heldUntil, waitsFor: 'heartbeat' } };
   if (isSuccess(status)) return outcome('succeeded', received, true, null);
   const hint = isRedirect(status) ? '; redirects are not followed' : '';
   const kind = unavailableStatuses.includes(status) ? 'unavailable' : 'rejected';
@@ -125,6 +129,9 @@ export function parseRetryAfter(value: string, date: string | null, now: number)
   return Math.max(0, until - (Number.isNaN(from) ? now : from));
 }
 
+/** One for each status, made once: there is one for every call. */
+const details = Array.from({ length: 600 }, (_, httpStatus) => Object.freeze({ httpStatus }));
+
 function outcome(
   status: Outcome['status'],
   { status: httpStatus, answer, retryAfterMs, contentType, encodings, hasLongHeaders }: Received,
@@ -133,7 +140,7 @@ function outcome(
 ): Outcome {
   return {
     status,
-    httpStatus,
+    detail: httpStatus === null ? null : (details[httpStatus] ?? { httpStatus }),
     // What is still compressed is no text.
     output: httpStatus === null ? null : encodings !== null ? '' : answerText(answer, isComplete, contentType),
     truncated: hasLongHeaders || isTruncated(answer),
@@ -142,6 +149,7 @@ function outcome(
     isFinal: httpStatus === doNotRetry,
     viaFallback: false,
     deferred: null,
+    held: null,
   };
 }
 

@@ -59,6 +59,6 @@ export async function warmUp({ clock, executor, newId }: WarmUpOptions): Promise
 function attemptOn(target: HttpTarget, id: string, now: number): Attempt<HttpTarget> {
   return {
     ...{ taskId: id, runId: id, attempt: 1, scheduledFor: now, trigger: 'schedule', target, timeoutMs: longestMs },
-    ...{ fallback: null, about: null, acceptsLater: false, atMostOnce: false, token: null, effectiveDueAt: now },
+    ...{ fallback: null, about: null, holdMs: null, atMostOnce: false, token: null, effectiveDueAt: now },
   };
 }

@@ -3,6 +3,7 @@
 import { formatInstant } from '../../domain/input/instant.ts';
 import { alreadyJson } from '../../domain/input/json-text.ts';
 import { type Role, roleAllows } from '../../domain/role.ts';
+import type { Detail } from '../../domain/run/detail.ts';
 import { nextOccurrence, occurrencesAfter, type Timing } from '../../domain/schedule/occurrence.ts';
 import type { Calendar } from '../../domain/schedule/zones/calendar.ts';
 import { hideSigning, redactDefinition } from '../../domain/task/credentials.ts';
@@ -108,9 +109,9 @@ export function runView(run: Run) {
     latenessMs: run.startedAt ? run.startedAt.getTime() - run.scheduledFor.getTime() : null,
     durationMs: duration,
     result:
-      run.httpStatus === null && run.output === null
+      run.httpStatus === null && run.output === null && run.detail === null
         ? null
-        : { httpStatus: run.httpStatus, output: run.output, truncated: run.truncated ?? false },
+        : { httpStatus: run.httpStatus, output: run.output, truncated: run.truncated ?? false, ...detailOf(run) },
     error,
     attempts: attemptsOf(run, error),
     reason: run.reason,
@@ -126,7 +127,7 @@ function priorityOf({ dueAt, effectiveDueAt }: Run): number {
 
 /** The finished attempts, and the one under way. An only attempt is told by the run itself. */
 function attemptsOf(run: Run, error: { kind: string; message: string } | null) {
-  const attempts: object[] = [...(run.attempts ?? [])];
+  const attempts: object[] = (run.attempts ?? []).map(({ waitsFor: _, ...shown }) => shown);
   if (run.status === 'running' && run.heartbeatDue === null)
     attempts.push({
       attempt: run.attempt,
@@ -144,8 +145,14 @@ function attemptsOf(run: Run, error: { kind: string; message: string } | null) {
       finishedAt: shown(run.finishedAt),
       error,
       httpStatus: run.httpStatus,
+      ...detailOf(run),
     });
   return attempts;
+}
+
+/** What an executor told of the end besides an HTTP status, where it did. */
+function detailOf({ detail }: Run): { detail?: Detail } {
+  return detail === null ? {} : { detail };
 }
 
 function shown(instant: Date): string;

@@ -12,7 +12,7 @@ export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: stri
 /** For a task that has been started again meanwhile a stop has nothing to say any more. */
 const isNotActive = `not exists (select from tasks where uid = $1 and status = 'active' and deleted_at is null)`;
 
-/** Where the target works on by itself, no replica has an attempt to abort. */
+/** Where somebody else holds the run, no replica has an attempt to abort. */
 const isAborted = `(r.status = 'running' and r.heartbeat_due is null)`;
 
 /** Cancels a waiting run, or marks a running one for its replica to abort. Null when there is no such run. */

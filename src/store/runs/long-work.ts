@@ -1,12 +1,14 @@
-/** Runs whose target answered 202 and works on by itself: heard of, completed, or given up. */
+/** Runs that somebody else holds until a deadline: heard of, completed, or given up. */
 
 import { formatDuration, parseDuration } from '../../domain/input/duration.ts';
 import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { formatInstant, parseInstant } from '../../domain/input/instant.ts';
+import type { Detail } from '../../domain/run/detail.ts';
 import type { EndedRun, ErrorKind, RunOrigin, Trigger } from '../../domain/run/run.ts';
 import { verdictOf } from '../../domain/run/verdict.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 import type { StoredAttempt } from '../schema.ts';
+import { detailRecord } from './attempt-records.ts';
 import { snapshotColumn, type TaskSnapshot } from './claims.ts';
 import { completeRuns, type OutcomeWrite } from './outcome-writes.ts';
 
@@ -20,16 +22,19 @@ export type OpenAttempt = {
   firstStartedAt: number;
   /** When this attempt started. */
   startedAt: number;
-  httpStatus: number | null;
+  detail: Detail | null;
   output: string | null;
   truncated: boolean | null;
+  /** What is waited for, and for how long at most (milliseconds) without hearing of it. */
+  waitsFor: string;
+  silentMs: number;
   snapshot: TaskSnapshot;
 };
 
-/** How a target says that its work ended. */
+/** How who holds a run says that its work ended. */
 export type Ending = {
   status: 'succeeded' | 'failed' | 'timed_out';
-  /** Null keeps what came with the 202. */
+  /** Null keeps what there was when it was handed over. */
   output: { text: string; truncated: boolean } | null;
   error: { kind: ErrorKind; message: string } | null;
   isFinal: boolean;
@@ -43,16 +48,18 @@ type OpenRow = {
   owner: string;
   started_at: Date;
   http_status: number | null;
+  detail: Detail | null;
   output: string | null;
   truncated: boolean | null;
+  heartbeat_due: Date | null;
   last: StoredAttempt | null;
   snapshot: TaskSnapshot;
 };
 
-const openColumns = `r.id, r.attempt, r.trigger, r.origin, r.owner, r.started_at, r.http_status, r.output, r.truncated,
-  case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${snapshotColumn} as snapshot`;
+const openColumns = `r.id, r.attempt, r.trigger, r.origin, r.owner, r.started_at, r.http_status, r.detail, r.output, r.truncated, r.heartbeat_due,
+    case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${snapshotColumn} as snapshot`;
 
-/** How long the target of a run under way may be silent, in milliseconds; a minute where the task no longer says. */
+/** How long who holds a run may be silent, in milliseconds; a minute where the task no longer says. */
 export function heartbeatMsOf({ policies }: TaskSnapshot): number {
   return parseDuration(policies?.heartbeatTimeout ?? '1m') ?? 60_000;
 }
@@ -82,7 +89,7 @@ export async function endAttempt(
   return (await completeRuns(db, open.owner, [outcomeWrite])).has(open.runId) ? outcomeWrite : null;
 }
 
-/** Takes a sign of life: the target may be silent for another `heartbeatMs`. False when the attempt is over. */
+/** Takes a sign of life: who holds the run may be silent for another `heartbeatMs`. False when the attempt is over. */
 export async function takeHeartbeat(
   db: Queryable,
   run: { runId: string; attempt: number; heartbeatMs: number },
@@ -91,7 +98,7 @@ export async function takeHeartbeat(
 ): Promise<boolean> {
   const { rowCount } = await db.query({
     name: 'take-heartbeat',
-    // Before its 202 is written down there is no deadline to move: the attempt's own timeout holds.
+    // Before it is written down that the run is held there is no deadline to move: the attempt's own timeout holds.
     text: `
       update runs set progress = coalesce($4::jsonb, progress),
         heartbeat_due = case when heartbeat_due is not null then $3::timestamptz end
@@ -137,7 +144,7 @@ export function endSilent(
     });
     const ended: SilentAttempt[] = [];
     for (const open of rows.map(openOf)) {
-      const message = `no heartbeat within ${formatDuration(heartbeatMsOf(open.snapshot))}`;
+      const message = `no ${open.waitsFor} within ${formatDuration(open.silentMs)}`;
       const ending: Ending = { status: 'timed_out', output: null, error: { kind: 'timeout', message }, isFinal: false };
       const outcomeWrite = await endAttempt(db, open, ending, now, random());
       if (outcomeWrite === null) continue;
@@ -149,6 +156,7 @@ export function endSilent(
 
 function openOf(row: OpenRow): OpenAttempt {
   const firstStartedAt = row.started_at.getTime();
+  const startedAt = (row.last && parseInstant(row.last.startedAt)) ?? firstStartedAt;
   return {
     runId: row.id,
     attempt: row.attempt,
@@ -156,16 +164,24 @@ function openOf(row: OpenRow): OpenAttempt {
     origin: row.origin,
     owner: row.owner,
     firstStartedAt,
-    startedAt: (row.last && parseInstant(row.last.startedAt)) ?? firstStartedAt,
-    httpStatus: row.http_status,
+    startedAt,
+    detail: row.http_status === null ? row.detail : { httpStatus: row.http_status, ...row.detail },
     output: row.output,
     truncated: row.truncated,
+    waitsFor: row.last?.waitsFor ?? 'heartbeat',
+    silentMs: silentMsOf(row, startedAt),
     snapshot: row.snapshot,
   };
 }
 
+/** As the task says; where it does not, as long as the executor gave to who holds the run. */
+function silentMsOf({ snapshot, heartbeat_due }: OpenRow, startedAt: number): number {
+  if (snapshot.policies?.heartbeatTimeout != null || heartbeat_due === null) return heartbeatMsOf(snapshot);
+  return heartbeat_due.getTime() - startedAt;
+}
+
 function outcomeWriteOf(open: OpenAttempt, ending: Ending, now: number, random01: number): OutcomeWrite {
-  const { attempt, snapshot, firstStartedAt, httpStatus } = open;
+  const { attempt, snapshot, firstStartedAt, detail } = open;
   const { status, error, isFinal } = ending;
   const ended = { attempt, maxAttempts: snapshot.maxAttempts, finishedAt: now, firstStartedAt, status, error };
   const verdict = verdictOf({ ...ended, retryAfterMs: null, isFinal }, snapshot.retry, null, random01);
@@ -175,7 +191,7 @@ function outcomeWriteOf(open: OpenAttempt, ending: Ending, now: number, random01
     status: verdict.status,
     startedAt: null,
     finishedAt: now,
-    httpStatus,
+    detail,
     output: ending.output?.text ?? open.output,
     truncated: ending.output?.truncated ?? open.truncated,
     error: verdict.error,
@@ -186,7 +202,7 @@ function outcomeWriteOf(open: OpenAttempt, ending: Ending, now: number, random01
       startedAt: formatInstant(open.startedAt),
       finishedAt: formatInstant(now),
       error: verdict.error,
-      httpStatus,
+      ...detailRecord(detail),
     },
     retryAt: verdict.retryAt,
   };

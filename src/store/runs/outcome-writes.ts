@@ -1,6 +1,7 @@
 /** Writing down how attempts ended, each write guarded by the fence (run, owner, attempt). */
 
 import { formatInstant } from '../../domain/input/instant.ts';
+import { type Detail, httpStatusOf, otherDetail } from '../../domain/run/detail.ts';
 import type { ErrorKind } from '../../domain/run/run.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { plainArray, textArray } from '../postgres/plain-array.ts';
@@ -15,7 +16,7 @@ export type OutcomeWrite = {
   /** When the first attempt of the run started, if this is it. */
   startedAt: number | null;
   finishedAt: number;
-  httpStatus: number | null;
+  detail: Detail | null;
   output: string | null;
   truncated: boolean | null;
   error: { kind: ErrorKind; message: string } | null;
@@ -32,8 +33,14 @@ export type HandOver = {
   attempt: number;
   /** When the run's first attempt started, if this is it. */
   startedAt: number | null;
-  /** The target answered 202 and works on: its attempt as it stands, and when it must have been heard of again. */
-  accepted: { record: StoredAttempt; output: string | null; truncated: boolean; heartbeatDue: number } | null;
+  /** Somebody else holds it: the attempt as it stands, and when they must have been heard of again. */
+  held: {
+    until: number;
+    record: StoredAttempt;
+    detail: Detail | null;
+    output: string | null;
+    truncated: boolean;
+  } | null;
   /** The target was not called: the same attempt is due at this instant, for this reason. */
   deferred: { until: number; reason: string } | null;
 };
@@ -64,14 +71,14 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
         finished_at = case when s.status <> 'retrying' or ${isHalted} then s.finished_at end,
         due_at = coalesce(s.retry_at, r.due_at), effective_due_at = coalesce(s.retry_at + (r.effective_due_at - r.due_at), r.effective_due_at),
         overlap_slot = case when s.status = 'retrying' and not ${isHalted} then r.overlap_slot end,
-        http_status = s.http_status, output = s.output, truncated = s.truncated,
+        http_status = s.http_status, detail = s.detail, output = s.output, truncated = s.truncated,
         error_kind = s.error_kind, error_message = s.error_message,
         reason = case when ${isHalted} then r.reason else s.reason end,
         attempts = case when s.record is null then r.attempts else ${closedAttempts} || s.record end, heartbeat_due = null
       from unnest($2::uuid[], $3::smallint[], $4::run_status[], $5::timestamptz[], $6::timestamptz[], $7::smallint[],
-        $8::text[], $9::boolean[], $10::error_kind[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])
+        $8::text[], $9::boolean[], $10::error_kind[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[], $15::jsonb[])
         as s(id, attempt, status, started_at, finished_at, http_status, output, truncated, error_kind, error_message, reason,
-          record, retry_at)
+          record, retry_at, detail)
       where r.id = s.id and ${isFenced}
       returning r.id)
       -- Nearly always it is all of them: to be told so takes less than to be told each.
@@ -83,7 +90,7 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
       plainArray(sorted, (item) => item.status),
       plainArray(sorted, (item) => stamp(item.startedAt)),
       plainArray(sorted, (item) => stamp(item.finishedAt)),
-      plainArray(sorted, (item) => item.httpStatus),
+      plainArray(sorted, (item) => httpStatusOf(item.detail)),
       textArray(sorted, (item) => item.output),
       plainArray(sorted, (item) => item.truncated),
       plainArray(sorted, (item) => item.error?.kind ?? null),
@@ -91,6 +98,7 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
       textArray(sorted, (item) => item.reason),
       textArray(sorted, (item) => (item.record === null ? null : JSON.stringify(item.record))),
       plainArray(sorted, (item) => stamp(item.retryAt)),
+      detailArray(sorted, (item) => item.detail),
     ],
   });
   const [{ some }] = rows as [(typeof rows)[number]];
@@ -98,7 +106,7 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
 }
 
 /**
- * Lets go of runs whose target works on, or was not called. Gives back those that were written, by the same fence as
+ * Lets go of runs that somebody else holds, or whose target was not called. Gives back those that were written, by the same fence as
  * `completeRuns`; where cancelling was asked for meanwhile they are cancelled.
  */
 export async function handOverRuns(db: Queryable, owner: string, batch: readonly HandOver[]): Promise<Set<string>> {
@@ -118,12 +126,14 @@ export async function handOverRuns(db: Queryable, owner: string, batch: readonly
         started_at = case when s.until is not null and r.attempt = 1 then null else coalesce(s.started_at, r.started_at) end,
         due_at = coalesce(s.until, r.due_at), effective_due_at = coalesce(s.until + (r.effective_due_at - r.due_at), r.effective_due_at),
         reason = case when r.cancel_requested then r.reason else s.reason end,
-        http_status = case when s.until is null then 202 else r.http_status end,
+        http_status = case when s.until is null then s.http_status else r.http_status end,
+        detail = case when s.until is null then s.detail else r.detail end,
         output = coalesce(s.output, r.output), truncated = coalesce(s.truncated, r.truncated),
-        heartbeat_due = case when not r.cancel_requested then s.heartbeat_due end,
+        heartbeat_due = case when not r.cancel_requested then s.held_until end,
         attempts = case when s.record is null or r.cancel_requested then r.attempts else coalesce(r.attempts, '[]') || s.record end
       from unnest($2::uuid[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::boolean[],
-        $9::timestamptz[], $10::jsonb[]) as s(id, attempt, started_at, until, reason, output, truncated, heartbeat_due, record)
+        $9::timestamptz[], $10::jsonb[], $11::smallint[], $12::jsonb[])
+        as s(id, attempt, started_at, until, reason, output, truncated, held_until, record, http_status, detail)
       where r.id = s.id and ${isFenced}
       returning r.id`,
     values: [
@@ -133,13 +143,24 @@ export async function handOverRuns(db: Queryable, owner: string, batch: readonly
       plainArray(sorted, (item) => stamp(item.startedAt)),
       plainArray(sorted, (item) => stamp(item.deferred?.until ?? null)),
       textArray(sorted, (item) => item.deferred?.reason ?? null),
-      textArray(sorted, (item) => item.accepted?.output ?? null),
-      plainArray(sorted, (item) => item.accepted?.truncated ?? null),
-      plainArray(sorted, (item) => stamp(item.accepted?.heartbeatDue ?? null)),
-      textArray(sorted, (item) => (item.accepted ? JSON.stringify(item.accepted.record) : null)),
+      textArray(sorted, (item) => item.held?.output ?? null),
+      plainArray(sorted, (item) => item.held?.truncated ?? null),
+      plainArray(sorted, (item) => stamp(item.held?.until ?? null)),
+      textArray(sorted, (item) => (item.held ? JSON.stringify(item.held.record) : null)),
+      plainArray(sorted, (item) => httpStatusOf(item.held?.detail ?? null)),
+      detailArray(sorted, (item) => item.held?.detail ?? null),
     ],
   });
   return new Set(rows.map((row) => row.id));
+}
+
+/** What details hold besides HTTP statuses, which have a column of their own. Null where none of the batch has any. */
+function detailArray<T>(items: readonly T[], detailOf: (item: T) => Detail | null): string | null {
+  if (items.every((item) => otherDetail(detailOf(item)) === null)) return null;
+  return textArray(items, (item) => {
+    const other = otherDetail(detailOf(item));
+    return other && JSON.stringify(other);
+  });
 }
 
 /** Instants as text. Those of a batch are the same ones again and again, and making one of them text takes a while. */

@@ -11,7 +11,7 @@ export type Replaced = { skipped: number; cancelled: number; aborting: number };
 /** Why a run had to make way. */
 const replacedReason = 'replaced by a later run';
 
-/** A running attempt is aborted by whoever makes it; a target that works on by itself has none. */
+/** A running attempt is aborted by whoever makes it; one that somebody else holds has none. */
 const isAborted = `(r.status = 'running' and r.heartbeat_due is null)`;
 
 /**

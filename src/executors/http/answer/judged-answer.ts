@@ -12,7 +12,7 @@ export async function judgeAnswer(
   taskId: string,
   received: Received,
   target: PreparedTarget,
-  acceptsLater: boolean,
+  heldUntil: number | null,
   judge: Judge,
   isWanted: () => boolean,
 ): Promise<Outcome> {
@@ -20,7 +20,7 @@ export async function judgeAnswer(
     received.answer = await decodeAnswer(received.answer, received.encodings, judgeLimit);
     received.encodings = null;
   }
-  const byStatus = answeredOutcome(received, target.isSuccess, acceptsLater);
+  const byStatus = answeredOutcome(received, target.isSuccess, heldUntil);
   // A target that works on is judged by what it tells in the end.
   if (target.success === null || byStatus.status !== 'succeeded') return byStatus;
   const { answer, contentType } = received;

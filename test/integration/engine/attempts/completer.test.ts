@@ -44,7 +44,7 @@ function start(fail: () => Error | null = () => null) {
       status: 'succeeded',
       startedAt: t0,
       finishedAt: t0 + 5,
-      httpStatus: 200,
+      detail: { httpStatus: 200 },
       output: 'ok',
       truncated: false,
       error: null,
@@ -169,7 +169,14 @@ describe('the settler', () => {
   test('finds the outcomes that Postgres refuses, without making the others wait', async () => {
     const { add, batches, allDone, done } = start();
     const failure = { kind: 'internal' as const, message: 'bad \0 byte' };
-    const record = { attempt: 1, status: 'failed', startedAt: 'x', finishedAt: 'y', error: failure, httpStatus: 500 };
+    const record = {
+      attempt: 1,
+      status: 'failed',
+      startedAt: 'x',
+      finishedAt: 'y',
+      error: failure,
+      httpStatus: 500,
+    };
     const poison: Record<number, Partial<OutcomeWrite>> = {
       7: { output: 'a\0b' },
       20: { status: 'failed', error: failure, record },

@@ -62,7 +62,7 @@ describe.skipIf(noPostgres)('statements that wait for each other in a ring', () 
     status: 'succeeded',
     startedAt: t0,
     finishedAt: t0 + 5,
-    httpStatus: 200,
+    detail: { httpStatus: 200 },
     output: 'done',
     truncated: false,
     error: null,

@@ -23,7 +23,7 @@ function ended(runId: string, change: Partial<OutcomeWrite> = {}): OutcomeWrite 
     status: 'succeeded',
     startedAt: t0 + 11,
     finishedAt: t0 + 511,
-    httpStatus: 200,
+    detail: { httpStatus: 200 },
     output: 'ok',
     truncated: false,
     error: null,
@@ -45,7 +45,7 @@ function retrying(runId: string, attempt: number, retryAt: number): OutcomeWrite
     error: failure,
     httpStatus: 500,
   };
-  const outcome = { httpStatus: 500, output: 'no', error: failure } as const;
+  const outcome = { detail: { httpStatus: 500 }, output: 'no', error: failure } as const;
   return ended(runId, {
     ...outcome,
     attempt,

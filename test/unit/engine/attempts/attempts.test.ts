@@ -15,8 +15,15 @@ const snapshot = {
   policies: null,
 } as unknown as TaskSnapshot;
 const fine: Outcome = {
-  ...{ status: 'succeeded', httpStatus: 200, output: '', truncated: false, error: null, retryAfterMs: null },
-  ...{ isFinal: false, viaFallback: false, deferred: null },
+  ...{
+    status: 'succeeded',
+    detail: { httpStatus: 200 },
+    output: '',
+    truncated: false,
+    error: null,
+    retryAfterMs: null,
+  },
+  ...{ isFinal: false, viaFallback: false, deferred: null, held: null },
 };
 
 /** Attempts that end when told to, at time 1,000 of both clocks. */

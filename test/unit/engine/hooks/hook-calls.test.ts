@@ -53,7 +53,7 @@ function setUp() {
   let held = true;
   const outcome: Outcome = {
     status: 'succeeded',
-    httpStatus: 200,
+    detail: { httpStatus: 200 },
     output: '',
     truncated: false,
     error: null,
@@ -61,6 +61,7 @@ function setUp() {
     isFinal: false,
     viaFallback: false,
     deferred: null,
+    held: null,
   };
   const work: HookWork<Row, string> = {
     name: 'calls',
@@ -84,7 +85,7 @@ function setUp() {
               messageId: String(id),
             },
           ),
-    answered: ({ id }, how) => `${id} ${how?.httpStatus ?? 'none'}`,
+    answered: ({ id }, how) => `${id} ${how?.detail?.httpStatus ?? 'none'}`,
     putBack: ({ id }, why, _now, pauseMs) => (pauseMs === 0 ? `${id} ${why}` : `${id} ${why} for ${pauseMs}`),
     async write(ends) {
       if (down) throw down;
@@ -107,7 +108,7 @@ function setUp() {
           end = resolve;
         });
         underWay.push({ url: urlOf(target), end });
-        return { outcome: promise, cancel: () => end({ ...outcome, status: 'cancelled', httpStatus: null }) };
+        return { outcome: promise, cancel: () => end({ ...outcome, status: 'cancelled', detail: null }) };
       },
     },
   });
@@ -120,13 +121,13 @@ function setUp() {
     underWay,
     async answer(url: string, httpStatus = 200) {
       const place = underWay.findIndex((call) => call.url === url);
-      underWay.splice(place, 1)[0]?.end({ ...outcome, httpStatus });
+      underWay.splice(place, 1)[0]?.end({ ...outcome, detail: { httpStatus } });
       await complete();
     },
     async putOff(url: string, ms: number) {
       const place = underWay.findIndex((call) => call.url === url);
       const deferred = { ms, cause: 'origin_full' as const };
-      underWay.splice(place, 1)[0]?.end({ ...outcome, status: 'deferred', httpStatus: null, deferred });
+      underWay.splice(place, 1)[0]?.end({ ...outcome, status: 'deferred', detail: null, deferred });
       await complete();
     },
     fail(error: Error | null) {

@@ -6,8 +6,15 @@ import { urlOf } from '../../../http-targets.ts';
 import { attemptOn } from '../http/harness.ts';
 
 const ended = (change: Partial<Outcome>): Outcome => ({
-  ...{ status: 'succeeded', httpStatus: 200, output: '', truncated: false, error: null, retryAfterMs: null },
-  ...{ isFinal: false, viaFallback: false, deferred: null },
+  ...{
+    status: 'succeeded',
+    detail: { httpStatus: 200 },
+    output: '',
+    truncated: false,
+    error: null,
+    retryAfterMs: null,
+  },
+  ...{ isFinal: false, viaFallback: false, deferred: null, held: null },
   ...change,
 });
 const fine = ended({});

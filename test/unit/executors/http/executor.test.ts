@@ -29,8 +29,9 @@ test('a POST without a body of its own carries the description of the run and th
     isFinal: false,
     viaFallback: false,
     deferred: null,
+    held: null,
     status: 'succeeded',
-    httpStatus: 200,
+    detail: { httpStatus: 200 },
     output: 'done',
     truncated: false,
     error: null,
@@ -143,7 +144,7 @@ test.each([
 ])('an answer %i where %j is a success ends as %s (%s)', async (code, successStatus, ending, kind) => {
   target.setBehaviour(status(code, 'said'));
   const outcome = await call({ url: target.url, successStatus });
-  expect(outcome).toMatchObject({ status: ending, httpStatus: code, output: 'said' });
+  expect(outcome).toMatchObject({ status: ending, detail: { httpStatus: code }, output: 'said' });
   expect(outcome.error).toEqual(kind === null ? null : { kind, message: `the target answered ${code}` });
 });
 
@@ -152,7 +153,7 @@ test('a redirect is an answer like another, and is not followed', async () => {
   const outcome = await call({ url: `${target.url}/from` });
   expect(outcome).toMatchObject({
     status: 'failed',
-    httpStatus: 302,
+    detail: { httpStatus: 302 },
     error: { kind: 'rejected', message: 'the target answered 302; redirects are not followed' },
   });
   expect(target.requests.map(({ path }) => path)).toEqual(['/from']);
@@ -175,8 +176,9 @@ test('a port where nobody listens is unavailable, and the message says where', a
     isFinal: false,
     viaFallback: false,
     deferred: null,
+    held: null,
     status: 'failed',
-    httpStatus: null,
+    detail: null,
     output: null,
     truncated: false,
     error: { kind: 'unavailable', message: `could not connect: ECONNREFUSED ${url.slice('http://'.length)}` },
@@ -202,7 +204,7 @@ test('when every address of a host refuses, the message names each', async () =>
 test('a connection reset before an answer is unavailable, and the call is not repeated', async () => {
   target.setBehaviour(resetAtOnce());
   const outcome = await call({ url: target.url });
-  expect(outcome).toMatchObject({ status: 'failed', httpStatus: null, error: { kind: 'unavailable' } });
+  expect(outcome).toMatchObject({ status: 'failed', detail: null, error: { kind: 'unavailable' } });
   target.setBehaviour(status(200));
   await call({ url: `${target.url}/after` });
   expect(target.requests.map(({ path }) => path)).toEqual(['/', '/after']);
@@ -217,8 +219,9 @@ test('a target that does not answer is timed out, not before its time', async ()
     isFinal: false,
     viaFallback: false,
     deferred: null,
+    held: null,
     status: 'timed_out',
-    httpStatus: null,
+    detail: null,
     output: null,
     truncated: false,
     error: { kind: 'timeout', message: 'no answer within 150ms' },
@@ -291,7 +294,7 @@ test('calls to an origin that hangs are put off after a second, and others are m
   });
   const calls = Array.from({ length: 5 }, () => execute(attemptOn({ url: target.url }, { timeoutMs: 300_000 })));
   for (const { outcome } of calls.slice(2))
-    expect(await outcome).toMatchObject({ status: 'deferred', httpStatus: null, error: null, isFinal: false });
+    expect(await outcome).toMatchObject({ status: 'deferred', detail: null, error: null, isFinal: false });
   expect(await execute(attemptOn({ url: target.url })).outcome).toMatchObject({ status: 'deferred' });
   expect(await execute(attemptOn({ url: other.url })).outcome).toMatchObject({ status: 'succeeded' });
   expect(changes).toEqual([`${target.url} closed saturated`]);
@@ -376,9 +379,9 @@ test('a target that cannot be called at all ends in a failure and not in a throw
 
 test('a 202 is a success, unless the target may finish later', async () => {
   target.setBehaviour(status(202, 'on it'));
-  expect(await call({ url: target.url })).toMatchObject({ status: 'succeeded', httpStatus: 202 });
-  const outcome = await call({ url: target.url }, { acceptsLater: true, token: '1.abc' });
-  expect(outcome).toMatchObject({ status: 'accepted', httpStatus: 202, output: 'on it', error: null });
+  expect(await call({ url: target.url })).toMatchObject({ status: 'succeeded', detail: { httpStatus: 202 } });
+  const outcome = await call({ url: target.url }, { holdMs: 60_000, token: '1.abc' });
+  expect(outcome).toMatchObject({ status: 'held', detail: { httpStatus: 202 }, output: 'on it', error: null });
   expect(target.requests.map(({ headers }) => headers['x-run-token'])).toEqual([undefined, '1.abc']);
 });
 

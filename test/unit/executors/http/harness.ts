@@ -73,7 +73,7 @@ export function attemptOn(
     timeoutMs: 20_000,
     fallback: null,
     about: null,
-    acceptsLater: false,
+    holdMs: null,
     atMostOnce: false,
     token: null,
     target: { type: 'http', method: 'POST', headers: {}, successStatus: ['2xx'], ...target },

@@ -50,12 +50,16 @@ test.each([
   const from = performance.now();
   const { outcome } = await callHostile(behaviour, 1000);
   expect(performance.now() - from).toBeGreaterThanOrEqual(1000);
-  expect(outcome).toMatchObject({ status: 'timed_out', httpStatus, error: { kind: 'timeout', message } });
+  expect(outcome).toMatchObject({
+    status: 'timed_out',
+    detail: httpStatus === null ? null : { httpStatus },
+    error: { kind: 'timeout', message },
+  });
 });
 
 test('of an endless body 16 KiB are kept, about 8 MiB are read and the connection is cut', async () => {
   const { outcome, sent } = await callHostile(endlessBody());
-  expect(outcome).toMatchObject({ status: 'succeeded', httpStatus: 200, truncated: true, error: null });
+  expect(outcome).toMatchObject({ status: 'succeeded', detail: { httpStatus: 200 }, truncated: true, error: null });
   expect(outcome.output).toBe('a'.repeat(16 * 1024));
   // What lay in the buffers of both sides when the connection was cut comes on top.
   expect(sent).toBeGreaterThan(8 * mebibyte);
@@ -64,7 +68,7 @@ test('of an endless body 16 KiB are kept, about 8 MiB are read and the connectio
 
 test('endless headers are refused', async () => {
   const { outcome, sent } = await callHostile(endlessHeaders());
-  expect(outcome).toMatchObject({ status: 'failed', httpStatus: null, error: { kind: 'rejected' } });
+  expect(outcome).toMatchObject({ status: 'failed', detail: null, error: { kind: 'rejected' } });
   expect(sent).toBeLessThan(32 * mebibyte);
 });
 
@@ -72,7 +76,7 @@ test('an answer broken off is unavailable, with what had come', async () => {
   const { outcome } = await callHostile(resetMidBody());
   expect(outcome).toMatchObject({
     status: 'failed',
-    httpStatus: 200,
+    detail: { httpStatus: 200 },
     output: 'only this much',
     error: { kind: 'unavailable' },
   });

@@ -77,7 +77,7 @@ test.each([
 ])('a proxy that answers %i to CONNECT makes the attempt %s', async (code, kind) => {
   proxy.refuseWith(code);
   const outcome = await call({ url: `https://${host}:${securePort}/`, proxy: proxy.url }, {}, { resolve });
-  expect(outcome).toMatchObject({ status: 'failed', httpStatus: null, error: { kind } });
+  expect(outcome).toMatchObject({ status: 'failed', detail: null, error: { kind } });
   expect(outcome.error?.message).toBe(`the proxy answered ${code}`);
 });
 

@@ -42,7 +42,11 @@ test.each([
   target.setBehaviour('/to', status(200, 'here'));
   const body = method === 'POST' || method === 'PUT' ? { body: { a: 1 } } : {};
   const outcome = await follow('/from', { method, ...body });
-  expect(outcome).toMatchObject({ status: 'succeeded', httpStatus: 200, output: next === 'HEAD' ? '' : 'here' });
+  expect(outcome).toMatchObject({
+    status: 'succeeded',
+    detail: { httpStatus: 200 },
+    output: next === 'HEAD' ? '' : 'here',
+  });
   expect(lines(target)).toEqual([`${method} /from`, `${next} /to`]);
   const [first, last] = target.requests;
   const keeps = next === method;
@@ -52,7 +56,10 @@ test.each([
 
 test('without "follow" the answer is final', async () => {
   target.setBehaviour('/from', to('/to'));
-  expect(await follow('/from', { redirect: 'none' })).toMatchObject({ httpStatus: 302, error: { kind: 'rejected' } });
+  expect(await follow('/from', { redirect: 'none' })).toMatchObject({
+    detail: { httpStatus: 302 },
+    error: { kind: 'rejected' },
+  });
   expect(lines(target)).toEqual(['POST /from']);
 });
 
@@ -84,7 +91,7 @@ test('five redirects are followed and a sixth is not, so a loop ends', async () 
   const outcome = await follow('/0');
   expect(outcome).toMatchObject({
     status: 'failed',
-    httpStatus: 302,
+    detail: { httpStatus: 302 },
     output: 'over there',
     error: { kind: 'rejected' },
   });
@@ -104,14 +111,14 @@ test.each([
 ])('an answer that points to %s is a failure that says so', async (_name, location, said) => {
   target.setBehaviour('/from', to(location));
   const outcome = await follow('/from');
-  expect(outcome).toMatchObject({ status: 'failed', httpStatus: 302, error: { kind: 'rejected' } });
+  expect(outcome).toMatchObject({ status: 'failed', detail: { httpStatus: 302 }, error: { kind: 'rejected' } });
   expect(outcome.error?.message).toContain(said);
   expect(outcome.error?.message).not.toContain('secret');
 });
 
 test.each([300, 304, 305, 306, 399])('a %i is no redirect', async (code) => {
   target.setBehaviour('/from', to('/to', code));
-  expect(await follow('/from')).toMatchObject({ httpStatus: code });
+  expect(await follow('/from')).toMatchObject({ detail: { httpStatus: code } });
   expect(lines(target)).toEqual(['POST /from']);
 });
 
@@ -210,6 +217,9 @@ test('the last answer is judged', async () => {
   target.setBehaviour('/from', to('/to'));
   target.setBehaviour('/to', status(200, '{"success":false}'));
   const success = { json: { pointer: '/success', equals: true } };
-  expect(await follow('/from', { success })).toMatchObject({ status: 'failed', httpStatus: 200 });
-  expect(await follow('/from', { successStatus: ['3xx'] })).toMatchObject({ status: 'failed', httpStatus: 200 });
+  expect(await follow('/from', { success })).toMatchObject({ status: 'failed', detail: { httpStatus: 200 } });
+  expect(await follow('/from', { successStatus: ['3xx'] })).toMatchObject({
+    status: 'failed',
+    detail: { httpStatus: 200 },
+  });
 });

@@ -96,7 +96,7 @@ test('https never goes to http', async () => {
   elsewhere.set('/from', plain.url);
   const { execute } = startExecutor({ resolve });
   const outcome = await execute(attemptOn({ url: `${url}/from`, redirect: 'follow', tls: { insecure: true } })).outcome;
-  expect(outcome).toMatchObject({ status: 'failed', httpStatus: 307, error: { kind: 'rejected' } });
+  expect(outcome).toMatchObject({ status: 'failed', detail: { httpStatus: 307 }, error: { kind: 'rejected' } });
   expect(outcome.error?.message).toContain('from https to http');
   expect(plain.requests).toEqual([]);
   await plain.close();

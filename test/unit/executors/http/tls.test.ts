@@ -35,7 +35,7 @@ test('a certificate that nobody vouches for is not accepted', async () => {
   const outcome = await call({ url }, {}, { resolve });
   expect(outcome).toMatchObject({
     status: 'failed',
-    httpStatus: null,
+    detail: null,
     error: { kind: 'unavailable', message: 'could not connect securely: DEPTH_ZERO_SELF_SIGNED_CERT' },
   });
 });

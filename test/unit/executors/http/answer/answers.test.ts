@@ -51,7 +51,10 @@ test('the connection of an encoded answer is used again', async () => {
 
 test('a failure is decoded too, and an empty answer is none the worse for an encoding', async () => {
   const headers = { 'content-encoding': 'gzip' };
-  expect(await outcomeOf(answer(gzipSync('no'), headers, 500))).toMatchObject({ httpStatus: 500, output: 'no' });
+  expect(await outcomeOf(answer(gzipSync('no'), headers, 500))).toMatchObject({
+    detail: { httpStatus: 500 },
+    output: 'no',
+  });
   expect(await outcomeOf(answer('', headers))).toMatchObject({ status: 'succeeded', output: '', truncated: false });
   expect(await outcomeOf(answer('', headers), { method: 'HEAD' })).toMatchObject({ status: 'succeeded', output: '' });
 });
@@ -117,13 +120,13 @@ test('an answer of 5 MB that breaks off is no success', async () => {
   const outcome = await outcomeOf((response, _request, socket) => {
     response.writeHead(200, { 'content-length': 5_000_000 }).write(Buffer.alloc(3_000_000), () => socket.destroy());
   });
-  expect(outcome).toMatchObject({ status: 'failed', httpStatus: 200, error: { kind: 'unavailable' } });
+  expect(outcome).toMatchObject({ status: 'failed', detail: { httpStatus: 200 }, error: { kind: 'unavailable' } });
 });
 
 test.each([17, 40, 100])('headers of %i KiB are a truncated success', async (size) => {
   const lines = Array.from({ length: size }, (_, line) => `x-${line}: ${'b'.repeat(1014)}\r\n`).join('');
   const outcome = await outcomeOf(raw(`HTTP/1.1 200 OK\r\n${lines}content-length: 2\r\n\r\nok`));
-  expect(outcome).toMatchObject({ status: 'succeeded', httpStatus: 200, output: 'ok', truncated: true });
+  expect(outcome).toMatchObject({ status: 'succeeded', detail: { httpStatus: 200 }, output: 'ok', truncated: true });
 });
 
 const ok = { json: { pointer: '/success', equals: true } };
@@ -166,7 +169,7 @@ test.each([
   else
     expect(outcome).toMatchObject({
       status: 'failed',
-      httpStatus: 200,
+      detail: { httpStatus: 200 },
       output: body,
       error: { kind: 'rejected', message: `the target answered 200, but its body ${detail}` },
     });
@@ -183,8 +186,8 @@ test('a rule is not asked where the status is a failure, and successStatus stays
 });
 
 test('a 202 of a target that works on is not judged by its body', async () => {
-  const accepted = await outcomeOf(status(202, 'later'), { success: ok }, { acceptsLater: true });
-  expect(accepted).toMatchObject({ status: 'accepted' });
+  const accepted = await outcomeOf(status(202, 'later'), { success: ok }, { holdMs: 60_000 });
+  expect(accepted).toMatchObject({ status: 'held' });
   expect(await outcomeOf(status(202, 'later'), { success: ok })).toMatchObject({ status: 'failed' });
 });
 

@@ -24,7 +24,7 @@ describe.each(Object.entries(interim))('an interim answer %s', (_, before) => {
     const { execute } = startExecutor();
     for (let calls = 0; calls < 2; calls++) {
       const outcome = await execute(attemptOn({ url: server.url, method })).outcome;
-      expect([outcome.status, outcome.httpStatus, outcome.output]).toEqual(['succeeded', 200, body]);
+      expect([outcome.status, outcome.detail?.httpStatus, outcome.output]).toEqual(['succeeded', 200, body]);
     }
     // After HEAD the client never keeps one.
     expect(server.connections()).toBe(method === 'HEAD' ? 2 : 1);
@@ -61,8 +61,8 @@ test.each(['HTTP/1.1 100 Continue\r\n\r\n', 'HTTP/1.1 1', 'HTTP/1.1 103 Early Hi
   'a connection that ends after %j gave no answer',
   async (bytes) => {
     const server = await startRaw((socket) => socket.end(bytes));
-    const { status, httpStatus, error } = await call({ url: server.url });
-    expect([status, httpStatus, error?.kind]).toEqual(['failed', null, 'unavailable']);
+    const { status, detail, error } = await call({ url: server.url });
+    expect([status, detail, error?.kind]).toEqual(['failed', null, 'unavailable']);
   },
 );
 
@@ -78,7 +78,7 @@ describe.each([204, 304])('an answer of %s', (status) => {
     for (let calls = 0; calls < 2; calls++) {
       const successStatus = [String(status)];
       const outcome = await execute(attemptOn({ url: server.url, method: 'GET', successStatus })).outcome;
-      expect([outcome.status, outcome.httpStatus, outcome.output]).toEqual(['succeeded', status, '']);
+      expect([outcome.status, outcome.detail?.httpStatus, outcome.output]).toEqual(['succeeded', status, '']);
     }
   });
 });

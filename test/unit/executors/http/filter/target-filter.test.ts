@@ -210,7 +210,7 @@ describe('when calling', () => {
     );
     expect(outcome).toMatchObject({
       status: 'failed',
-      httpStatus: null,
+      detail: null,
       error: { kind: 'rejected', message: 'the address 127.0.0.1 is refused by the setting TARGET_DENY' },
     });
     expect(target.connections()).toBe(0);

@@ -156,7 +156,7 @@ test.each([
   expect(await outcome).toMatchObject({
     status: 'failed',
     isFinal: true,
-    httpStatus: null,
+    detail: null,
     error: { kind: 'internal' },
   });
   expect((await outcome).error?.message).toContain(words);
