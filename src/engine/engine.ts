@@ -74,7 +74,7 @@ export type EngineOptions = {
 export type Engine = {
   /** Takes a signal, from here or from another replica. */
   receive(signal: Exclude<Signal, 'over'>): void;
-  /** What keeps it from being ready, by check; empty when it fires tasks. */
+  /** The reasons why it is not ready, by check; empty when it fires tasks. */
   readinessFailures(): Record<string, string>;
   /** Aborts a run's attempt if it is here. */
   abort(runId: string, reason: string): boolean;
@@ -82,7 +82,7 @@ export type Engine = {
    * Stops claiming, lets running attempts finish for `graceMs`, hands back the rest, gives up the lease. Never rejects.
    */
   stop(graceMs: number): Promise<void>;
-  /** What the gauges show. */
+  /** The values of the gauges. */
   state(): Omit<GaugeState, 'dependencies'> & { loaded: boolean };
 };
 
@@ -127,7 +127,7 @@ export function startEngine(options: EngineOptions): Engine {
       if (attempts.free() === 1) wake('dispatcher');
     },
     onWaiting: (at, checked) => wakeAt(checked ? 'checks' : 'dispatcher', at),
-    // Whoever has no slot for the next one tells the others.
+    // A replica without a slot for the next run tells the others.
     onPlaceFree: () => (attempts.free() > 0 && !stopping ? wake('dispatcher') : options.signal('waiting')),
   });
 
@@ -155,7 +155,7 @@ export function startEngine(options: EngineOptions): Engine {
     onJump: (ms) => log.warn({ jumpMs: ms }, "the database's clock jumped"),
   });
 
-  /** What is due, and whose lease is over, can only be told by a clock that is believed. */
+  /** Only a clock that is believed can tell which occurrences are due and which leases are over. */
   const believed = { id: lease.id, held: () => lease.held() && time.doubt() === null };
 
   /** Only a replica with a lease, and so with the database's time, has anything to do. */
@@ -177,7 +177,7 @@ export function startEngine(options: EngineOptions): Engine {
       followedUntil = asOf;
       if (!loaded) {
         loaded = true;
-        // From now on it has a share of what is due.
+        // From now on it has a partition of its own.
         lease.renew();
         options.onLoaded();
       }

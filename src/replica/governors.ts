@@ -1,4 +1,4 @@
-/** The governors of calls to targets, as settings want them, with what the log and the metrics hear of them. */
+/** The governors of calls to targets: made by the settings, and reporting to the log and the metrics. */
 
 import type { GovernorState } from '../executors/governor/governor.ts';
 import { createGovernors, type Governors, type GovernorsOptions } from '../executors/governor/governors.ts';

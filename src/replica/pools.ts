@@ -1,4 +1,4 @@
-/** The connections of one replica to Postgres, apart by what they are for. */
+/** The connections of one replica to Postgres, a pool for each purpose. */
 
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -30,7 +30,7 @@ const apiTimeoutMs = 1_500;
 const engineTimeoutMs = 5_000;
 const leaseTimeoutMs = 2_000;
 
-/** Two claims, one of what is urgent, and the settler or the dispatcher. */
+/** Two usual claims, an urgent one, and the completer or the dispatcher. */
 const otherClaims = 4;
 
 export function separatePools(
@@ -51,12 +51,12 @@ export function separatePools(
 /** The embedded store has one session, which several connections would mix up, and which no transaction may keep. */
 export function onePool(open: OpenPool, clock: Clock): Pools {
   const pool = open('', 1, engineTimeoutMs);
-  // What fires tasks waits for one statement of the API at most, however many requests there are.
+  // The engine waits for one statement of the API at most, however many requests there are.
   const api = oneAtATime(pool, apiTimeoutMs, clock);
   return { api, claims: pool, lease: pool, other: pool, size: 1, preClaimedBatches: 0 };
 }
 
-/** Waits for what runs and closes every connection. */
+/** Waits for the statements under way and closes every connection. */
 export async function closePools({ api, claims, lease, other }: Pools): Promise<void> {
   await Promise.all([...new Set([api, claims, lease, other])].map((pool) => pool.close()));
 }

@@ -23,7 +23,7 @@ export type PreparationOptions = {
   pools: Pools;
   /** The replica's own connection. */
   own: Connection;
-  /** That of the owner of the tables, who alone may change them; null where it is the same. */
+  /** The connection of the owner of the tables, the only role that may change them; null where it is the same. */
   owner: Connection | null;
   clock: Clock;
   log: Logger;

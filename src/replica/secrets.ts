@@ -85,7 +85,7 @@ export function createSecrets({ settings, readSettings, clock, log }: SecretsOpt
   };
 }
 
-/** The names of those that are not what they were. */
+/** The names of those that have changed. */
 function changedSecrets(before: Settings, after: Settings): string[] {
   const keys = ({ apiKeys }: Settings) => apiKeys.map(({ name, role, sha256 }) => `${name}:${role}:${sha256}`).join();
   const changed: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Runs once before all tests but those of the project `unit`: builds the program, provides Postgres and Redis, makes the
- * template database.
+ * Runs once before all tests but those of the project `unit`: builds the program, provides Postgres and Redis, makes
+ * the template database.
  */
 
 import { execFile } from 'node:child_process';

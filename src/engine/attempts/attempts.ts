@@ -15,7 +15,7 @@ import { type StartAttemptOptions, startAttempt } from './start-attempt.ts';
 /** Why an attempt is aborted: somebody cancelled the run, the lease was lost, or the replica is shutting down. */
 export type AbortCause = { kind: 'cancel'; reason: string } | { kind: 'lease' } | { kind: 'shutdown' };
 
-/** An attempt whose end is written down, for those who count and log. Times in milliseconds. */
+/** An attempt whose end is written down, for metrics and logs. Times in milliseconds. */
 export type CompletedAttempt = EndedRun & {
   status: OutcomeWrite['status'];
   /** Whether hooks may have heard of it. */
@@ -35,7 +35,7 @@ export type Attempts = {
   /** Keeps slots for runs that are being claimed; to be released before they are started. */
   reserve(count: number): { release(): void };
   running(): number;
-  /** Whether calls end quickly and others wait for them: what is not a call had better wait. */
+  /** Whether calls end quickly and others wait for them: other work had better wait then. */
   callsWait(): boolean;
   /** The runs in hand here: their attempts wait for a slot, run, or have still to be written down. */
   inHand(): ReadonlySet<string>;
@@ -101,7 +101,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     if (!entry.attempt.isDeferred) options.onStarted?.(startedRun(run, startedAt));
     void entry.attempt.outcome.then((outcome) => {
       const { cause } = entry;
-      // Whoever lost the lease has no say any more; the run is taken over with its next attempt.
+      // After a lost lease the outcome does not count; the run is taken over with its next attempt.
       if (cause?.kind !== 'lease')
         if (outcome.status === 'held' || outcome.status === 'deferred') handOver(run, owner, outcome, startedAt);
         else complete(run, owner, outcome, cause, startedAt, nextAt);
@@ -123,7 +123,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     entry.attempt.cancel();
   }
 
-  /** For how long from now an outcome that nobody waits for may be deferred, in milliseconds. */
+  /** How long from now a plain success may be deferred, in milliseconds; 0 for all other outcomes. */
   function mayWaitMs({ status }: OutcomeWrite, { snapshot, trigger }: TakenRun, nextAt: number): number {
     const isPlain = status === 'succeeded' && trigger === 'schedule' && snapshot.policies === null && !snapshot.queues;
     return isPlain ? Math.min(mostDeferMs, nextAt - beforeNextMs - time.now()) : 0;
@@ -224,7 +224,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       return entry !== undefined;
     },
     abortAll(cause) {
-      // What has not started is nobody's fault: it is taken over like the runs of a replica that died.
+      // Attempts that have not started are left alone: their runs are taken over like those of a dead replica.
       ready = [];
       for (const entry of [...running.items()]) abort(entry, cause);
     },
@@ -238,7 +238,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   };
 }
 
-/** What is told of an attempt that starts at `startedAt` (epoch milliseconds). */
+/** The report of an attempt that starts at `startedAt` (epoch milliseconds). */
 function startedRun(run: TakenRun, startedAt: number): StartedRun {
   const { runId, attempt, trigger, origin, scheduledFor } = run;
   const latenessMs = attempt === 1 ? startedAt - scheduledFor : null;

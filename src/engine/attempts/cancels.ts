@@ -14,7 +14,7 @@ export type CancelOptions = {
 };
 
 const pollMs = 1_000;
-/** What was asked for just before its attempt began here is looked for again. */
+/** A cancellation may come just before its attempt begins here, so this looks once more. */
 const soonMs = 20;
 
 /** The step of its loop, which a signal wakes. */

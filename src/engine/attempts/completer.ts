@@ -13,7 +13,7 @@ import type { Queryable } from '../../store/postgres/database.ts';
 import { isBadData } from '../../store/postgres/failure.ts';
 import { completeRuns, type HandOver, handOverRuns, type OutcomeWrite } from '../../store/runs/outcome-writes.ts';
 
-/** What is to be written. */
+/** One write that is to be made. */
 type PendingWrite = {
   /** Whose attempt it was. */
   owner: string;
@@ -35,7 +35,7 @@ export type Completer = {
   drain(withinMs: number): Promise<void>;
 };
 
-/** Leaves of an outcome only what cannot be refused. */
+/** Leaves of an outcome only the parts that Postgres cannot refuse. */
 function bare(outcomeWrite: OutcomeWrite): OutcomeWrite {
   const { error, record } = outcomeWrite;
   const message = 'the outcome could not be stored as it was';
@@ -64,7 +64,7 @@ const lookAgainMs = 10;
 export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsWait: () => boolean): Completer {
   /** To be written now, in the order in which they came. */
   let ready: Pending[] = [];
-  /** Deferred, in the order of their instants; what stands before `laterFrom` is due. */
+  /** Deferred, in the order of their instants. Those before the index `laterFrom` are in `ready`. */
   let later: (Pending | null)[] = [];
   let laterFrom = 0;
   let lastDeferred = -Infinity;
@@ -84,7 +84,7 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
     return true;
   }
 
-  /** Adds to what is to be written now what has been deferred for long enough. */
+  /** Moves the writes that have been deferred for long enough to `ready`. */
   function bringIn(): void {
     const isOver = drained.length > 0 || !callsWait();
     const now = clock.monotonic();
@@ -169,7 +169,7 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
   return {
     add(item) {
       if (!defer(item)) ready.push(item);
-      // What ends in the same turn of the event loop shares the statement.
+      // Attempts that end in the same turn of the event loop share the statement.
       if (!writing) {
         writing = true;
         setImmediate(flush);

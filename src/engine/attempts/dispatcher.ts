@@ -22,8 +22,9 @@ const countEveryMs = 5_000;
 const soonMs = 16;
 
 /**
- * The step of the dispatcher's loop. Polls for what other replicas left; what happens here wakes it. Where no run has
- * limits it asks one question; the answer tells when some have, and only then are their limits looked at.
+ * The step of the dispatcher's loop. It polls for runs that other replicas left, and is woken for runs of this one.
+ * Where no run has limits it asks one question; the answer tells when some have, and only then are their limits looked
+ * at.
  */
 export function createDispatcherStep(options: DispatcherOptions): () => Promise<number> {
   const { database, time, attempts, lease, metrics } = options;
@@ -32,7 +33,7 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
   let passes = 0;
   let countedAt = -Infinity;
 
-  /** Slots are kept for what is taken while it is being taken. */
+  /** Keeps slots for the runs that are being taken. */
   async function take<T extends { runs: TakenRun[] }>(
     limit: number,
     taking: (owner: string) => Promise<T>,
@@ -42,7 +43,7 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
       const owner = lease.id();
       const taken = await taking(owner);
       slots.release();
-      // Taken in the name of a lease that is over, they are for whoever takes them over.
+      // They were taken in the name of a lease that is over: another replica takes them over.
       if (lease.held() && lease.id() === owner) for (const run of taken.runs) attempts.start(run, owner);
       return taken;
     } finally {
@@ -51,7 +52,7 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
   }
 
   /**
-   * While a burst drains its claims keep ahead of the slots: what waits here gets some of those that are freed soon.
+   * While a burst drains, claims keep ahead of the slots. Runs that wait here get some of the slots that become free.
    */
   function room(): number {
     const soonFree = Math.floor(attempts.endedPerMs() * soonMs);

@@ -1,4 +1,4 @@
-/** Counts the attempts of runs and writes their log lines: which of them, what stands in them, how many a second. */
+/** Counts the attempts of runs and writes their log lines: which lines, their members, and how many a second. */
 
 import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
 import { traceOfRun } from '../../domain/run/trace.ts';
@@ -12,7 +12,7 @@ export type LogRuns = 'none' | 'failures' | 'all';
 
 /** Hears of attempts as they begin and end. */
 export type RunObserver = {
-  /** Null where nobody wants to hear of it: then nothing is made for it. */
+  /** Null where no log line is wanted: then nothing is made for it. */
   started: ((run: StartedRun) => void) | null;
   ended(run: EndedRun): void;
 };
@@ -69,7 +69,7 @@ export function observeRuns({ log, mode, count, after }: RunObserverOptions): Ru
   };
 }
 
-/** What stands in every line of a run. */
+/** The members of every line of a run. */
 function fieldsOf({ taskId, runId, attempt, trigger, latenessMs, origin }: StartedRun) {
   return {
     ...{ taskId, runId, attempt, trigger, latenessMs },

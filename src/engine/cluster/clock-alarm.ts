@@ -30,7 +30,7 @@ export function createClockAlarmStep({ clock, time, log }: ClockAlarmOptions): (
   };
 }
 
-/** One sentence for people: what is wrong, what it means, and how it ends. */
+/** One sentence for people: the fault, its consequence, and how it ends. */
 export function describeDoubt({ jumpMs }: Doubt): string {
   const seconds = Math.round(Math.abs(jumpMs) / 1_000);
   return (

@@ -24,7 +24,7 @@ export type Doubt = { jumpMs: number };
 /** How far two readings may differ before the database's clock counts as having jumped, in milliseconds. */
 const jumpMs = 1_000;
 /**
- * A jump further than this is not followed. It would fire or skip whatever lies between, and move the watermark past
+ * A jump further than this is not followed. It would fire or skip every occurrence between, and move the watermark past
  * it, which no correction of the clock takes back. Time goes on as it was; the jump is believed once the clock has run
  * on evenly for `confirmMs` and this machine's own clock agrees with it, which is what a correction looks like. A clock
  * that is wrong stays alone with its opinion until somebody sets it right, or restarts the replicas and thereby says
@@ -35,7 +35,7 @@ export const confirmMs = 5 * 60_000;
 const remembered = 8;
 
 /**
- * Bounds of what the database's clock is ahead of the monotonic one: it had said that time when the answer came, and
+ * Bounds of how far the database's clock is ahead of the monotonic one: it had said that time when the answer came, and
  * had not when it was asked. The greatest lower bound belongs to the quickest answer.
  */
 type Reading = { least: number; most: number };
@@ -49,7 +49,7 @@ function jumpOf(readings: readonly Reading[], reading: Reading): number {
   return forward > jumpMs ? forward : backward > jumpMs ? -backward : 0;
 }
 
-/** What contradicts the newest reading is from before a jump, or before a step too small to be called one. */
+/** A bound that contradicts the newest reading is from before a jump, or before a step too small to be called one. */
 function withReading(readings: readonly Reading[], reading: Reading): Reading[] {
   const standing = readings.filter((each) => each.least <= reading.most && each.most >= reading.least);
   return [...standing.slice(1 - remembered), reading];
@@ -60,7 +60,7 @@ export function createDatabaseTime(clock: Clock): DatabaseTime {
   /** The greatest of their lower bounds: asked for with every call. */
   let ahead = 0;
   let doubted: { readings: Reading[]; since: number; jumpMs: number } | null = null;
-  /** What this machine's uptime was ahead of the monotonic clock at the last reading that was believed. */
+  /** How far this machine's uptime was ahead of the monotonic clock at the last reading that was believed. */
   let awake = sleptMs();
 
   /** Grows while this machine sleeps: then its monotonic clock stands still, and all others seem to jump. */

@@ -20,7 +20,7 @@ import { startLoop } from '../loop.ts';
 import type { DatabaseTime } from './database-time.ts';
 
 export type Lease = {
-  /** The incarnation that holds the lease; a new one after a lease was lost, so that its old runs are nobody's. */
+  /** The incarnation that holds the lease; a new one after a lost lease, so that its old runs have no live owner. */
   id(): string;
   /** Whether this replica may still believe in its lease. */
   held(): boolean;
@@ -28,7 +28,7 @@ export type Lease = {
   trouble(): string | null;
   /** Milliseconds for which it may. */
   remainingMs(): number;
-  /** Renews it now rather than when it is time: what the replica's row shows has changed. */
+  /** Renews it at once, because the contents of the replica's row have changed. */
   renew(): void;
   /** Gives the lease up; the replica's runs are free for others from then on. */
   stop(): Promise<void>;
@@ -40,12 +40,12 @@ export type LeaseOptions = {
   time: DatabaseTime;
   log: Logger;
   ttlMs: number;
-  /** What the replica's row shows besides its id. */
+  /** The contents of the replica's row besides its id. */
   state: () => Omit<ReplicaState, 'id'>;
   onHeld: (id: string) => void;
   /** These other replicas live too, as of now. */
   onPeers: (own: string, peers: readonly Peer[]) => void;
-  /** The lease is no longer to be believed: whatever runs in its name must stop now. */
+  /** The lease is lost: everything that runs in its name must stop now. */
   onLost: () => void;
   /** The database's clock jumped by so many milliseconds. */
   onJump: (ms: number) => void;

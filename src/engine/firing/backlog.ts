@@ -1,4 +1,4 @@
-/** What is due and not yet claimed, in the order in which it is to start. */
+/** Occurrences that are due and not yet claimed, in the order in which they start. */
 
 import { effectiveDueTime } from '../timetable/effective-due-time.ts';
 import { createHeap, type HeapItem } from '../timetable/heap.ts';
@@ -6,7 +6,7 @@ import type { DueOccurrence } from '../timetable/timetable.ts';
 
 /**
  * `unconfirmed`: a claim of it failed in a way that leaves open whether it was written. `deferred`: it was left to
- * others before; whether one of them has it is asked of Postgres, for a lock may be held by somebody who died, or lie.
+ * others before; Postgres is asked whether one of them has it, because a lock may lie, or be held by a dead replica.
  */
 export type Waiting = DueOccurrence & { unconfirmed?: boolean; deferred?: boolean };
 
@@ -18,7 +18,7 @@ export type Backlog = {
    * Sets one aside until this instant, in epoch milliseconds: it may be taken, behind those of that time, from then on.
    */
   setAside(due: Waiting, until: number): void;
-  /** Lets go of what was set aside until `now`. */
+  /** Makes those available that were set aside until `now` or earlier. */
   release(now: number): void;
   /** When the first that is set aside may be taken, or Infinity. */
   nextRelease(): number;
@@ -26,7 +26,7 @@ export type Backlog = {
   oldest(): number;
   /** The effective due time of the first that may be taken, or Infinity. */
   firstEffectiveDueAt(): number;
-  /** Takes out the first `limit`; with a `effectiveDueAt`, only what comes before it. */
+  /** Takes out the first `limit`; with an `effectiveDueAt`, only those that come before it. */
   take(limit: number, effectiveDueAt?: number): Waiting[];
 };
 

@@ -44,9 +44,9 @@ export type ClaimingOptions = {
    * claim.
    */
   snapshots: LRUCache<number, TaskSnapshot>;
-  /** Does for a target what can be done before it is called again. */
+  /** Prepares the next call of a target. */
   prepare: (target: Target) => void;
-  /** Counts what became of occurrences. */
+  /** Counts the results of claims. */
   onClaims: (outcome: 'won' | 'denied' | 'taken' | 'queued' | 'overlap' | 'stale', count: number) => void;
   /** The last occurrences of these tasks are written down. */
   onExhausted: (tasks: readonly ExhaustedTask[]) => void;

@@ -1,5 +1,6 @@
 /**
- * The claims of one replica that are under way: each holds slots for its batch, and brings back what it did not begin.
+ * The claims of one replica that are under way: each holds slots for its batch, and brings back the occurrences that it
+ * did not begin.
  */
 
 import type { Clock } from '../../clock.ts';
@@ -11,7 +12,7 @@ import { effectiveDueTime } from '../timetable/effective-due-time.ts';
 import type { Waiting } from './backlog.ts';
 import type { Begin, Slots } from './claiming.ts';
 
-/** `urgent`: the one claim besides the usual ones, for what comes before all of them. */
+/** `urgent`: the one claim besides the usual ones, for occurrences that come before all of theirs. */
 export type ClaimKind = 'usual' | 'urgent';
 
 export type ClaimsUnderWay = {

@@ -1,4 +1,4 @@
-/** Moves what is due from the timetable to the backlog, as much as there is room for. */
+/** Moves due occurrences from the timetable to the backlog, as many as there is room for. */
 
 import { isZoned } from '../../domain/schedule/schedule.ts';
 import type { DueLog } from '../timetable/due-log.ts';
@@ -13,9 +13,9 @@ export type DueQueue = {
    * that.
    */
   takePreClaimed(now: number): void;
-  /** Takes in what is due at `now`, in epoch milliseconds. */
+  /** Takes in the occurrences that are due at `now`, in epoch milliseconds. */
   takeIn(now: number): void;
-  /** Leaves an occurrence to whoever else claims it, for a while. */
+  /** Leaves an occurrence to the other replicas for a while. */
   defer(waiting: Waiting): void;
   /** When there will be more to take in; Infinity when not before something leaves the backlog. */
   next(): number;
@@ -27,7 +27,7 @@ export type DueQueueOptions = {
   backlog: Backlog;
   /** Whether this replica is the one to claim a task's occurrences first. */
   isOwn: Partition['isOwn'];
-  /** What need not be claimed. */
+  /** The occurrences that need no claim. */
   preClaimed: Pick<PreClaimer, 'takeIn' | 'first'>;
   /** Whether calls of this replica are waiting to be made. */
   callsWait: () => boolean;
@@ -43,7 +43,7 @@ const roomForUrgent = 32;
 const longestMs = 10;
 /**
  * How long an occurrence is left to the replica whose it is. Long enough for a claim, so that the others find most of
- * them taken, and short enough for the least grace of an occurrence and for what is promised where a replica is killed.
+ * them taken, and short enough for the least grace of an occurrence and for the promise about a killed replica.
  */
 const leftToOwnerMs = 500;
 /**
@@ -65,7 +65,7 @@ export function createDueQueue(options: DueQueueOptions): DueQueue {
     );
   }
 
-  /** Takes at most `limit` of what is due and comes before `effectiveDueAt`; says whether to go on at once. */
+  /** Takes at most `limit` due occurrences that come before `effectiveDueAt`; says whether to go on at once. */
   function take(now: number, limit: number, effectiveDueAt: number): boolean {
     const until = monotonic() + longestMs;
     const { due, missed } = timetable.takeDue(now, limit, effectiveDueAt, () => monotonic() < until);

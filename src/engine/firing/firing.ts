@@ -39,7 +39,7 @@ export type FiringOptions = Pick<ClaimingOptions, 'onExhausted' | 'onReplaced' |
   preClaimedBatches: number;
   maxConcurrent: number;
   turns: Turns;
-  /** Does for a target what can be done before it is called. */
+  /** Prepares the calls of a target. */
   prepare: (target: Target) => void;
   onClaims: ClaimingOptions['onClaims'] & SchedulerOptions['onClaims'];
 };
@@ -48,13 +48,13 @@ export type Firing = {
   scheduler: Scheduler;
   /** The steps of its loops, by their names. */
   steps: Record<'prefetcher' | 'preClaimer', LoopOptions['step']>;
-  /** Lets go of what is pre-claimed, when the loops have ended. */
+  /** Rolls back all pre-claims, when the loops have ended. */
   close(): Promise<void>;
 };
 
 const snapshotsKept = 20_000;
 const lockTtlMs = 10_000;
-/** Small enough for several to find their slots, and for what is urgent to come between them. */
+/** Small enough for several batches to find their slots, and for urgent occurrences to come between them. */
 const preClaimBatchSize = 250;
 
 export function startFiring(options: FiringOptions): Firing {

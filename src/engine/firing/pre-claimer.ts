@@ -40,7 +40,7 @@ export type PreClaimer = {
   takeIn(now: number): readonly DueOccurrence[];
   /** The batch to commit next; null when none is ready. It stays until it is taken. */
   first(): PreClaimedBatch | null;
-  /** Takes the first batch: what becomes of it is up to the caller. */
+  /** Takes the first batch; the caller commits it. */
   take(): void;
   /** The earliest instant that has come and is kept here; Infinity when there is none. */
   oldest(): number;
@@ -79,7 +79,7 @@ type PreClaimed = {
   owner: string;
   /** By the task's number. */
   members: Map<number, Member>;
-  /** What of it is due; null before its instant. */
+  /** Its occurrences that are due; null before its instant. */
   kept: DueOccurrence[] | null;
   /** Null while it is being written or rolled back. */
   claim: PreClaim | null;
@@ -90,7 +90,7 @@ type Ready = PreClaimed & { claim: PreClaim; kept: [DueOccurrence, ...DueOccurre
 const everyMs = 100;
 /** Long enough for all batches to be written; a stop may have to wait for as long. */
 const leadMs = 400;
-/** What is so near is claimed when it is due. */
+/** Occurrences that are so near are claimed when they are due. */
 const leastLeadMs = 5;
 /** How long a batch waits for slots after its instant: others may have its occurrences then. */
 const mostWaitMs = 300;
@@ -189,7 +189,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
 
   const isPromised = ({ won, waits }: Claim) => won && !waits;
 
-  /** What was not won is claimed, or found to be taken, when it is due. */
+  /** Occurrences that were not won are claimed, or found to be taken, when they are due. */
   async function sort(batch: PreClaimed): Promise<void> {
     const { members } = batch;
     const promised = new Map(batch.claim?.claims.filter(isPromised).map((claim) => [claim.runId, claim]));
@@ -244,7 +244,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
         burst.sort((a, b) => b.priority - a.priority);
         for (let start = 0; start < burst.length; start += batchSize) {
           await lookAhead(burst.slice(start, start + batchSize), instant);
-          // Time has passed with every batch: what came due or changed meanwhile is no longer for us.
+          // Time has passed with every batch: occurrences that came due or changed meanwhile are left alone.
           const claiming = options.claiming();
           if (preClaimed.length >= mostBatches || !lease.held() || claiming === null) return everyMs;
           const now = time.now();

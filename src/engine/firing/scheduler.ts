@@ -1,5 +1,5 @@
 /**
- * The scheduler: one timer for the earliest instant, and claims for as much of what is due as there are slots.
+ * The scheduler: one timer for the earliest instant, and claims for as many due occurrences as there are slots.
  *
  *                       due, slots are free            few slots, more become free
  *     waiting ──────────────────────────────> claiming ───────────────────────────> gathering
@@ -31,7 +31,7 @@ import type { PreClaimedBatch, PreClaimer } from './pre-claimer.ts';
 export type Scheduler = {
   /** Looks at the timetable again: it changed, or the lease is held again. */
   wake(): void;
-  /** A slot is free for what waits. */
+  /** A slot is free. */
   slotFree(): void;
   /** Claims these, which have come due, like others. */
   release(due: readonly DueOccurrence[]): void;
@@ -54,10 +54,10 @@ export type SchedulerOptions = {
   preClaimer: Pick<PreClaimer, 'takeIn' | 'first' | 'take' | 'oldest'>;
   /** Whether this replica is the one to claim a task's occurrences first; the others follow when it does not. */
   isOwn: Partition['isOwn'];
-  /** Whether it may claim them at all; what it may not, those sweep that may. */
+  /** Whether it may claim them at all; replicas that may, sweep the others. */
   mayClaim: Partition['mayClaim'];
   dueLog: DueLog;
-  /** Counts what became of occurrences, but for those of `claim`. */
+  /** Counts the results of pre-claims and of failed claims; `claim` counts its own. */
   onClaims: (outcome: 'pre_claimed' | 'failed', count: number) => void;
   /** The last occurrences of these tasks, which were pre-claimed, are written down. */
   onExhausted: (tasks: readonly ExhaustedTask[]) => void;
@@ -103,7 +103,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     if (state.name === 'stopping') return;
     if (lease.held()) {
       const now = time.now();
-      // What is pre-claimed is on its way to Postgres while the rest is looked through.
+      // Pre-claimed batches are on their way to Postgres while the rest is looked through.
       dueQueue.takePreClaimed(now);
       claimAll();
       dueQueue.takeIn(now);
@@ -117,7 +117,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     while (mayClaim() && (claimUrgent() || claimUsual()));
   }
 
-  /** Claims, besides, what comes before everything that is being claimed. Says whether there was any. */
+  /** Claims, besides, occurrences that come before all that are being claimed. Says whether there was any. */
   function claimUrgent(): boolean {
     if (claims.count('urgent') > 0 || claims.count('usual') === 0) return false;
     const effectiveDueAt = claims.lastEffectiveDueAt();
@@ -173,7 +173,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     });
   }
 
-  /** An occurrence that has waited beyond its grace is left to the sweep, which decides what becomes of it. */
+  /** An occurrence that has waited beyond its grace is left to the sweep, which decides about it. */
   function inGrace(batch: Waiting[]): Waiting[] {
     const now = time.now();
     return batch.filter(

@@ -1,4 +1,4 @@
-/** Tells hooks what happened, again and again until each has heard of it or a day is over. */
+/** Delivers events to hooks, again and again until each has taken them or a day is over. */
 
 import { cloudEventType, missEvent, runEvent } from '../../domain/hooks/cloud-event.ts';
 import { judgeDelivery, pauseBeforeRedelivery } from '../../domain/hooks/redelivery.ts';

@@ -5,7 +5,7 @@ import type { Hook } from '../../domain/task/policies.ts';
 import type { Target } from '../../domain/task/target.ts';
 import type { Attempt } from '../../executors/executor.ts';
 
-/** What the call is about. */
+/** The subject of the call. */
 export type HookSubject = Pick<Attempt, 'taskId' | 'runId' | 'scheduledFor' | 'trigger' | 'attempt' | 'signing'> & {
   /** The same at every try. */
   messageId: string;

@@ -1,4 +1,4 @@
-/** Calls hooks: takes what is due, makes the calls within bounds of their own, writes down what came of them. */
+/** Calls hooks: takes the calls that are due, makes them within bounds of their own, and writes down their results. */
 
 import type { Clock } from '../../clock.ts';
 import type { Attempt, Outcome } from '../../executors/executor.ts';
@@ -16,19 +16,19 @@ import { type Loop, startLoop } from '../loop.ts';
  */
 export type PutBackCause = 'busy' | 'slow' | 'deferred' | 'shutdown';
 
-/** One kind of calls. `Row` is what is due, `End` what became of it. */
+/** One kind of calls. `Row` is a call that is due, `End` its result. */
 export type HookWork<Row, End> = {
   name: string;
   bounds: Omit<CallSlotsOptions, 'monotonic'>;
-  /** Takes at most `limit` of what is due, and leaves it to others if it is not written down in time. */
+  /** Takes at most `limit` calls that are due. Other replicas may take those whose result is not written in time. */
   take(limit: number, now: number): Promise<Row[]>;
   /** The call to make; null where there is none to make any more. */
   call(row: Row): Attempt | null;
-  /** What comes of an answer; `outcome` is null where there was no call to make. */
+  /** The result of an answer; `outcome` is null where there was no call to make. */
   answered(row: Row, outcome: Outcome | null, now: number): End;
   /** `pauseMs`: how long the executor asks to wait, for `deferred`; else 0. */
   putBack(row: Row, why: PutBackCause, now: number, pauseMs: number): End;
-  /** Writes it down; called with what gathered since the last time. */
+  /** Writes the results down that came since the last time. */
   write(ends: End[], now: number): Promise<void>;
 };
 
@@ -44,7 +44,7 @@ const pollMs = 1_000;
 /** How long a replica that shuts down lets calls end by themselves. */
 const farewellMs = 1_000;
 
-/** Starts the loop. To be woken when something is due; stopping it puts back what is under way. */
+/** Starts the loop. To be woken when something is due; stopping it puts back the calls under way. */
 export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: HookCallsOptions): Loop {
   const { clock, time, log, lease, executors } = options;
   const slots = createCallSlots({ monotonic: clock.monotonic, ...work.bounds });
@@ -58,7 +58,8 @@ export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: Hook
     try {
       await work.write(batch, time.now());
     } catch (error) {
-      // What cannot be written for now is written with the next pass; what never can must not stand in the way.
+      // A result that cannot be written now is written with the next pass. One that never can must not stand in the
+      // way.
       if (!isBadData(error)) throw error;
       log.error({ err: error, loop: work.name }, 'what came of calls to hooks was refused: they are repeated');
     }

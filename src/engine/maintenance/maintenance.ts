@@ -1,4 +1,4 @@
-/** Lets go of what nobody needs any more: old history, used idempotency keys, dead replicas, starts of rates. */
+/** Deletes rows that are no longer needed: old history, used idempotency keys, dead replicas, starts of rates. */
 
 import { forgetKeys } from '../../store/cluster/idempotency.ts';
 import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';

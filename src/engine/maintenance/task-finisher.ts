@@ -19,7 +19,7 @@ const idleMs = 60_000;
  */
 const mostWaitMs = 10_000;
 
-/** What is lost here by a crash is found again when the timetable is loaded: such a task has no next instant then. */
+/** After a crash the next load of the timetable finds such tasks again: they have no next instant. */
 export function createTaskFinisher(
   db: Queryable,
   time: DatabaseTime,

@@ -27,7 +27,7 @@ export type StuckRunOptions = {
 const pollMs = 5_000;
 /**
  * Longer than any claim takes, its second look included: an attempt that was unknown here for so long is not about to
- * be begun. Nor did it end meanwhile: what waits to be written is known, and what is written is not running.
+ * be begun. Nor did it end meanwhile: writes that wait are known, and a written run is not running.
  */
 const marginMs = 15_000;
 

@@ -1,5 +1,5 @@
 /**
- * The sweep finds occurrences that were due and have no run, and decides what becomes of them.
+ * The sweep finds occurrences that were due and have no run, and decides about them.
  *
  *     watermark ─────────── looked at, in one transaction ───────────> new watermark ─── still open ───> now
  *                 has a run              nothing to do
@@ -30,7 +30,7 @@ export type SweeperOptions = {
   timetable: Pick<Timetable, 'next'>;
   dueLog: DueLog;
   turns: Turns;
-  /** Whether this replica's time zone data is the newest: what was due and missed is decided by that alone. */
+  /** Whether this replica's time zone data is the newest: only such a replica decides about misses. */
   hasNewestZones: () => boolean;
   runIds: RunIds;
   /** Every change committed before this instant is in the timetable. */
@@ -44,7 +44,7 @@ export type SweeperOptions = {
 };
 
 const everyMs = 1_000;
-/** What is younger than this is still the business of whoever claims it. */
+/** Younger occurrences are still left to claims. */
 const marginMs = 2_000;
 
 /** The step of the sweep's loop. Replicas take turns: a row lock lets one of them sweep at a time. */
@@ -61,7 +61,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
   return async () => {
     if (!lease.held()) return everyMs;
     if (!options.hasNewestZones()) {
-      // Others sweep. What it was given stays known until then: they may go.
+      // Other replicas sweep. Entries up to their watermark may be forgotten.
       dueLog.forget(await readWatermark(database.pool));
       return everyMs;
     }

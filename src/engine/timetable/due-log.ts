@@ -1,12 +1,12 @@
-/** The due log: what the timetable gave out since the watermark, for the sweep to look for. */
+/** The due log: the occurrences that the timetable gave out since the watermark. The sweep looks for their runs. */
 
 import type { DueOccurrence, MissedStretch } from './timetable.ts';
 
 export type DueLog = {
   add(due: readonly DueOccurrence[], missed: readonly MissedStretch[]): void;
-  /** What was given out for instants after `watermark` and up to `horizon`. */
+  /** The occurrences given out for instants after `watermark` and up to `horizon`. */
   within(watermark: number, horizon: number): { due: DueOccurrence[]; missed: MissedStretch[] };
-  /** Forgets what lies up to the watermark: it has its rows. */
+  /** Forgets the occurrences up to the watermark: they have their rows. */
   forget(watermark: number): void;
 };
 

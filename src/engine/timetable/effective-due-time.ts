@@ -1,4 +1,4 @@
-/** The order in which what is due starts. */
+/** The order in which due occurrences start. */
 
 import { secondsPerPriority } from '../../store/runs/claims.ts';
 

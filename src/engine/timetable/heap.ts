@@ -1,7 +1,7 @@
 /** A binary min-heap whose items know their place, so that any of them can be moved or taken out in O(log n). */
 
 export type HeapItem = {
-  /** What the heap is ordered by; the least comes first. */
+  /** The key that the heap is ordered by; the least comes first. */
   key: number;
   /** Where the item stands; -1 while it is in no heap. Written by the heap alone. */
   place: number;

@@ -20,7 +20,7 @@ export type Partition = {
 /** The versions of time zone data of the live replicas; null where one is not known. */
 export type ZoneData = {
   own: string | null;
-  /** Of those that claim what is due, this one included. */
+  /** Of the replicas that claim due occurrences, this one included. */
   newest: string | null;
   /** Whether there is a newer one than this replica's. */
   outdated: boolean;

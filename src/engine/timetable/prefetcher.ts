@@ -21,13 +21,13 @@ export type PrefetcherOptions = {
   /** Whether this replica is the one to claim a task's occurrences first. */
   isOwn: Partition['isOwn'];
   lease: Pick<Lease, 'held'>;
-  /** Does for a target what can be done before it is called. */
+  /** Prepares the calls of a target. */
   prepare: (target: Target) => void;
 };
 
 const everyMs = 400;
 const aheadMs = 1_500;
-/** No more than the cache may hold besides what it is needed for. */
+/** No more than the cache may hold besides the snapshots in use. */
 const most = 10_000;
 const batchSize = 500;
 
@@ -39,7 +39,7 @@ export function createPrefetchStep(options: PrefetcherOptions): () => Promise<nu
   const { db, time, timetable, snapshots, isOwn, lease, prepare } = options;
   return async () => {
     const now = time.now();
-    // While a burst drains its claims bring the task snapshots: what is read besides would only push out others.
+    // While a burst drains, its claims bring the task snapshots. Reading more would only push out others.
     if (!lease.held() || timetable.next() <= now) return everyMs;
     const wanted = timetable
       .dueBy(now + aheadMs, most)

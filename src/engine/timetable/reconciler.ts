@@ -25,7 +25,7 @@ export type ReconcilerOptions = {
   watermark: () => Promise<number>;
   /** The timetable changed. */
   onChange: () => void;
-  /** Whether this replica decides what becomes of a task whose instants depend, or do not, on time zone data. */
+  /** Whether this replica decides about tasks whose instants depend, or do not, on time zone data. */
   mayClaim: (zoned: boolean) => boolean;
   /** A task has no occurrence left: all it had are written down. */
   onExhausted: (task: ExhaustedTask) => void;
@@ -36,7 +36,7 @@ const pageSize = 20_000;
 const rulesKept = 1_000;
 const pollMs = 500;
 
-/** The step of the reconciler's loop: loads everything the first time, what changed afterwards. */
+/** The step of the reconciler's loop: loads all tasks the first time, and the changed ones afterwards. */
 export function createReconcilerStep(options: ReconcilerOptions): () => Promise<number> {
   const { db, log, calendar, timetable, turns } = options;
   let position: string | null = null;

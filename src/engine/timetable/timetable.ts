@@ -13,7 +13,7 @@ export type Entry = HeapItem & {
   priority: number;
   limited: boolean;
   timing: Timing;
-  /** What happens to an occurrence found later than its grace. Shared between the tasks that say the same. */
+  /** The rule for an occurrence found later than its grace. Shared between the tasks that say the same. */
   misfire: MisfireRule;
 };
 
@@ -36,7 +36,7 @@ export type Timetable = {
    */
   put(task: Omit<Entry, 'key' | 'place'>, after: number): boolean;
   remove(uid: number): void;
-  /** Changes what does not change when the task is due. */
+  /** Changes members of an entry that do not change when the task is due. */
   adjust(uid: number, to: Pick<Entry, 'priority' | 'misfire' | 'limited'>): void;
   /** The earliest instant of all, or of those that come before `effectiveDueAt` alone; Infinity when there is none. */
   next(effectiveDueAt?: number): number;
@@ -59,7 +59,7 @@ export type Timetable = {
 };
 
 export function createTimetable(): Timetable {
-  /** One for each priority, so that what is urgent is found among any number that are due and less so. */
+  /** One for each priority, so that an urgent occurrence is found among any number of less urgent ones. */
   const heaps = new Map<number, Heap<Entry>>();
   const byUid = new Map<number, Entry>();
 
@@ -74,7 +74,7 @@ export function createTimetable(): Timetable {
 
   function advance(entry: Entry, after: number): void {
     entry.key = nextOccurrence(entry.timing, after) ?? Infinity;
-    // What is never due again needs no place in the order, only in the count.
+    // An entry that is never due again needs no place in the order, only in the count.
     if (entry.key === Infinity) heapOf(entry.priority).remove(entry);
     else heapOf(entry.priority).put(entry);
   }
@@ -88,7 +88,7 @@ export function createTimetable(): Timetable {
     return instant;
   }
 
-  /** Of what is due, the one to start first. */
+  /** The due occurrence that starts first. */
   function firstDue(now: number, before: number): Entry | undefined {
     let first: Entry | undefined;
     let least = before;

@@ -1,6 +1,6 @@
 /**
- * Governs the calls of one group, such as those to one HTTP origin: which are made, which wait for a slot, and which are
- * deferred, so that a target that is down or hangs costs the others nothing.
+ * Governs the calls of one group, such as those to one HTTP origin: which are made, which wait for a slot, and which
+ * are deferred, so that a target that is down or hangs costs the others nothing.
  *
  *     closed ──1──▶ saturated        1  A caller has waited for a second, and calls end so seldom that the next would
  *       │ ◀──2──      │                 wait longer still.

@@ -59,7 +59,7 @@ const taskInputFields = (targets: TargetSchemas) => ({
   misfire: optional(
     closedFields(misfireFields, {
       named: 'MisfireInput',
-      description: 'What happens to an occurrence found later than its grace.',
+      description: 'The rule for an occurrence found later than its grace.',
     }),
   ),
   startsAt: optional({ ...instant, description: 'First instant allowed.' }),

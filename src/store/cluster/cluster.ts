@@ -1,4 +1,4 @@
-/** What the replicas of one database have in common. */
+/** The values that all replicas of one database share. */
 
 import type { Queryable } from '../postgres/database.ts';
 
@@ -8,7 +8,7 @@ import type { Queryable } from '../postgres/database.ts';
  */
 export type Cluster = { id: string; secret: string };
 
-/** This database's cluster, made by whoever asks first. */
+/** This database's cluster; the first caller makes it. */
 export async function readCluster(db: Queryable): Promise<Cluster> {
   await db.query('insert into cluster (watermark) values (clock_timestamp()) on conflict (singleton) do nothing');
   const { rows } = await db.query<Cluster>('select id, secret from cluster');

@@ -1,10 +1,10 @@
-/** Remembers what the first request with an `Idempotency-Key` was answered, in the transaction that did its work. */
+/** Remembers the answer to the first request with an `Idempotency-Key`, in the transaction that did its work. */
 
 import { createHash } from 'node:crypto';
 import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 
-/** One keyed request. `scope` names the caller and the operation, `body` is what was asked for. */
+/** One keyed request. `scope` names the caller and the operation, `body` is the request's body. */
 export type KeyedRequest = { namespace: string; scope: string; key: string; body: unknown };
 
 /** The answer of the work, or of the first request with that key; `mismatch` when that one asked for something else. */
@@ -13,7 +13,7 @@ export type KeyedAnswer<T> = { kind: 'done' | 'replayed'; answer: T } | { kind: 
 const isRow = 'namespace = $1 and scope = $2 and key = $3';
 
 /**
- * Runs `work` once per key: whoever comes second, even at the same moment, waits and gets the first answer. Work that
+ * Runs `work` once per key: a second request, even at the same moment, waits and gets the first answer. Work that
  * answers `null` (nothing was made) is not remembered.
  */
 export async function oncePerKey<T>(

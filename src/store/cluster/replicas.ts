@@ -1,4 +1,4 @@
-/** The replicas' leases: who is alive by the database's clock. */
+/** The replicas' leases: which replicas are alive by the database's clock. */
 
 import type { Queryable } from '../postgres/database.ts';
 
@@ -11,13 +11,13 @@ export type ReplicaState = {
   pid: number;
   running: number;
   tasksLoaded: number;
-  /** Whether it claims what is due. */
+  /** Whether it claims due occurrences. */
   firing: boolean;
   /** The circuits that are not closed there. */
   breakers: readonly object[];
 };
 
-/** Another live replica; only one that fires claims what is due. */
+/** Another live replica; it claims due occurrences only where it fires tasks. */
 export type Peer = Pick<ReplicaState, 'id' | 'tz' | 'firing'>;
 
 /**
@@ -73,7 +73,7 @@ export async function giveUpLease(db: Queryable, id: string): Promise<void> {
   await db.query('delete from replicas where id = $1', [id]);
 }
 
-/** Ends every lease, for a store that only one process can have open: whoever held one is dead. */
+/** Ends every lease, for a store that only one process can have open: each holder is dead. */
 export async function endReplicas(db: Queryable): Promise<void> {
   await db.query('delete from replicas');
 }

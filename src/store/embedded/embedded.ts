@@ -136,7 +136,7 @@ async function isLink(path: string): Promise<boolean> {
   );
 }
 
-/** A symbolic link in what is the store's, however deep; null where there is none. */
+/** A symbolic link in the store's folder, however deep; null where there is none. */
 async function linkBelow(folder: string): Promise<string | null> {
   for (const name of ownNames) {
     const path = join(folder, name);
@@ -169,7 +169,7 @@ async function closeToOthers(folder: string): Promise<void> {
 async function findFault(folder: string, data: string): Promise<string | null> {
   const names = await namesIn(data);
   if (names.length === 0) return null;
-  // PGlite takes a folder without this file for a new one, and would write over what is in it.
+  // PGlite takes a folder without this file for a new one, and would overwrite its contents.
   if (!names.includes('PG_VERSION')) return `the data in ${folder} is not whole: ${data} lacks the file PG_VERSION`;
   const version = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim();
   if (version === postgresVersion) return null;
@@ -191,7 +191,7 @@ async function makeData(folder: string, data: string, onNew: (folder: string) =>
   await thread.end();
   if (reason !== null) {
     const unwritable = await whyUnwritable(folder);
-    // What was made of it would keep the disk full.
+    // The files made so far would keep the disk full.
     await rm(unfinished, { recursive: true, force: true });
     return unwritable ?? `the data cannot be made in ${folder}: ${reason}`;
   }

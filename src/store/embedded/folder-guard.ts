@@ -21,23 +21,23 @@ import {
 export type FolderGuard = { release(): Promise<void> };
 
 const noteName = 'holder.json';
-/** What the guard keeps in the folder. */
+/** The files of the guard in the folder. */
 export const guardNames = [noteName, lockFileName];
 
 const beatMs = 2_000;
 /** A holder beyond the reach of the lock is believed dead when nothing was heard of it for this long. */
 const silenceMs = 10_000;
 const lookMs = 250;
-/** Time for another who took the folder at the same moment to have written over the note. */
+/** Time for another process that took the folder at the same moment to overwrite the note. */
 const quietMs = 500;
 /** Time for the holder of the lock, which it takes first, to have written its note. */
 const noteMs = 1_000;
 
 /**
- * Takes the folder for this process, or says who has it. On one machine a lock of the operating system decides, free
- * again whatever way its holder ended. Where that lock is not shared (another container or machine with the same
- * volume), a note that is touched every two seconds does: to take over from a holder there takes ten seconds of
- * silence, measured by our clock alone. The same is true where the lock is held by somebody who cannot prove to know
+ * Takes the folder for this process, or names the process that has it. On one machine a lock of the operating system
+ * decides, free again whatever way its holder ended. Where that lock is not shared (another container or machine with
+ * the same volume), a note that is touched every two seconds does: to take over from a holder there takes ten seconds
+ * of silence, measured by our clock alone. The same is true where the lock is held by somebody who cannot prove to know
  * the note: any user of the machine may take its name. `onLost` is called when another process has taken the folder all
  * the same, as it may from one that was frozen for longer than that. Rejects when the folder cannot be read or written.
  */
@@ -72,7 +72,7 @@ export async function guardFolder(
   let released = false;
   let timer: Timer;
   const beat = async () => {
-    const heard = await keepNote(note, text, clock).catch(() => text); // What fails once is made up for by the next beat.
+    const heard = await keepNote(note, text, clock).catch(() => text); // The next beat makes up for a failure.
     if (released) return;
     if (heard === text) timer = clock.after(beatMs, beat);
     else onLost(inUse(folder, heard));
@@ -90,7 +90,7 @@ export async function guardFolder(
 
 /**
  * The note of the process that holds the lock, once it has proved that it wrote it, or lives and cannot answer; null
- * where whoever holds the lock does neither.
+ * where the holder of the lock does neither.
  */
 async function provenHolder(
   lock: Extract<FolderLock, { taken: false }>,
@@ -135,7 +135,10 @@ async function takeNote(note: string, text: string, scope: string | null, clock:
   return (await lookAt(note))?.text ?? '';
 }
 
-/** Touches the note, or writes it again when somebody removed it. What it says now: something else when it is lost. */
+/**
+ * Touches the note, or writes it again when somebody removed it. Gives back its text: another one when the folder is
+ * lost.
+ */
 async function keepNote(note: string, text: string, clock: Clock): Promise<string> {
   const seen = await lookAt(note);
   if (seen === null) {
@@ -147,7 +150,7 @@ async function keepNote(note: string, text: string, clock: Clock): Promise<strin
 }
 
 /**
- * What the note says as soon as it is touched; null after ten seconds in which it was not, or when it is taken away.
+ * The text of the note as soon as it is touched; null after ten seconds in which it was not, or when it is taken away.
  */
 async function watch(note: string, first: Look, clock: Clock): Promise<string | null> {
   const start = clock.monotonic();

@@ -72,7 +72,7 @@ function listenAlone(name: string, answer: (question: string) => string, clock: 
   });
 }
 
-/** The answer; null when there is none in time, for example because who listens is stopped, or no longer there. */
+/** The answer; null when there is none in time, for example because the listener is stopped, or gone. */
 function ask(name: string, question: string, clock: Clock): Promise<string | null> {
   return new Promise((resolve) => {
     let text = '';

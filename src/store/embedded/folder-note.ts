@@ -4,7 +4,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { constants, type FileHandle, open, readFile, readlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
-/** Who has the folder. */
+/** The process that has the folder. */
 export type Holder = {
   pid: number;
   host: string;
@@ -20,7 +20,7 @@ export type Holder = {
   secret: string;
 };
 
-/** One look at the note: what it says and when it was last touched. */
+/** One look at the note: its text, and when it was last touched. */
 export type Look = { text: string; touched: number };
 
 const longestNote = 4_096;
@@ -37,7 +37,7 @@ export async function thisHolder(now: number): Promise<Holder> {
   };
 }
 
-/** What the holder with this secret answers to a question. */
+/** The answer of the holder with this secret to a question. */
 export function proofOf(secret: string, question: string): string {
   return createHmac('sha256', secret).update(question).digest('hex');
 }
@@ -82,7 +82,7 @@ export async function touchNote(note: string, now: number): Promise<void> {
   await withNote(note, (file) => file.utimes(at, at));
 }
 
-/** Never by way of a link, and never waiting for what is no file. */
+/** Never by way of a link, and never waiting for something that is no file. */
 async function withNote<T>(note: string, use: (file: FileHandle) => Promise<T>): Promise<T | null> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(note, flags).catch((error: NodeJS.ErrnoException) => {

@@ -1,4 +1,4 @@
-/** What a Postgres server does by itself and the embedded store does not: VACUUM and CHECKPOINT. */
+/** VACUUM and CHECKPOINT, which a Postgres server does by itself and the embedded store does not. */
 
 import type { Database } from '../postgres/database.ts';
 
@@ -6,7 +6,7 @@ import type { Database } from '../postgres/database.ts';
 const mostWaitMs = 10 * 60_000;
 
 /**
- * Clears dead rows away and renews the planner's statistics, then brings the write-ahead log down to what is needed.
+ * Clears dead rows away and renews the planner's statistics, then shortens the write-ahead log.
  */
 export async function maintain(database: Database): Promise<void> {
   await database.pool.query({ text: 'vacuum (analyze)', query_timeout: mostWaitMs } as { text: string });

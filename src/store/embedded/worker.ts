@@ -5,12 +5,12 @@ import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 
 /**
- * What the worker is told: the folder of the data, and the path of the socket to listen on; null only makes the data.
+ * The input of the worker: the folder of the data, and the path of the socket to listen on; null only makes the data.
  */
 export type WorkerInput = { folder: string; socket: string | null };
 
 /**
- * What it says: `ready` when it listens, or why it could not start. It ends with `stopped`, after being told to stop or
+ * Its messages: `ready` when it listens, or why it could not start. It ends with `stopped`, after being told to stop or
  * when all there was to do was to make the data.
  */
 export type WorkerMessage = { kind: 'ready' } | { kind: 'failed'; reason: string } | { kind: 'stopped' };
@@ -48,7 +48,7 @@ async function serve(db: PGlite, path: string): Promise<void> {
   await server.stop();
 }
 
-/** The file system of PGlite throws what has a number and no words. */
+/** The file system of PGlite throws errors with a number and no words. */
 function reasonOf(error: unknown): string {
   const { message, code, errno } = error as NodeJS.ErrnoException;
   return message || String(code ?? errno ?? error);

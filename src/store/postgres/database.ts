@@ -1,4 +1,4 @@
-/** Opens a pool of Postgres connections that can hang nobody: every wait on it is bounded. */
+/** Opens a pool of Postgres connections. Every wait on it is bounded. */
 
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
@@ -11,7 +11,7 @@ import { prepareEmbedded, prepareSession } from './session.ts';
 
 export type DatabaseOptions = {
   connection: Connection;
-  /** What the connections are for: shown in `pg_stat_activity`. */
+  /** The purpose of the connections: shown in `pg_stat_activity`. */
   purpose: string;
   maxConnections: number;
   /** See `SessionLimits`. */
@@ -23,7 +23,7 @@ export type DatabaseOptions = {
   clock: Clock;
   /** Hears of every error of a statement. */
   onError?: (error: unknown) => void;
-  /** An even share in [0, 1): spreads the second tries of those who got in each other's way. */
+  /** A random number in [0, 1): spreads the second tries of statements that got in each other's way. */
   random: () => number;
 };
 
@@ -35,11 +35,11 @@ export type Database = {
   orm: NodePgDatabase;
   /** Does work again that Postgres rolled back to let others go on. */
   retry: Retry;
-  /** Waits for what runs and closes every connection. */
+  /** Waits for the statements under way and closes every connection. */
   close(): Promise<void>;
 };
 
-/** How long a pool waits for what, and how it finds out that the other side is gone. */
+/** The limits of each wait of a pool, and the probes that notice a lost server. */
 export function poolSettings(
   {
     purpose,
@@ -90,7 +90,7 @@ const longestPauseMs = 20;
 
 /**
  * Statements that meet in different orders wait for each other in a ring, and Postgres undoes one of them: that one has
- * changed nothing, whatever it was, and can be tried again. On a pool that is a statement by itself; a statement of a
+ * changed nothing and can be tried again. On a pool that is a statement by itself; a statement of a
  * transaction fails the whole of it, and `inTransaction` begins anew.
  */
 function createRetry({
@@ -140,5 +140,5 @@ async function transact<T>(database: Database, work: (client: pg.PoolClient) => 
   }
 }
 
-/** What can run a statement: the pool, or the connection of a transaction. */
+/** Runs statements: the pool, or the connection of a transaction. */
 export type Queryable = Pick<Pool, 'query'>;

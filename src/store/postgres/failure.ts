@@ -1,8 +1,8 @@
-/** Tells what kind of failure an error of the store is. */
+/** Tells the kinds of failure of the store apart. */
 
 import { DrizzleQueryError } from 'drizzle-orm';
 
-/** No connection could be had that can be used: whatever the reason is, it is none of the request's. */
+/** No usable connection could be had. The request is not at fault. */
 export class ConnectFailure extends Error {}
 
 /**
@@ -46,14 +46,14 @@ export function isRefused(error: unknown): boolean {
   return /^28/.test(codeOf(error) ?? '');
 }
 
-/** Whether the role has no right to what was asked for. */
+/** Whether the role has no right to a statement. */
 export function isForbidden(error: unknown): boolean {
   return codeOf(error) === '42501';
 }
 
 /**
  * Whether no statement may go over this connection again, nor over those that were opened as long ago: the server
- * has become a standby, is ending, or a pooler has mixed up what is prepared.
+ * has become a standby, is ending, or a pooler has mixed up prepared statements.
  */
 export function spoilsConnections(error: unknown): boolean {
   return /^(25006|57P0[1-5]|26000|42P05)$/.test(codeOf(error) ?? '');
@@ -72,7 +72,7 @@ const causes: readonly [RegExp, string][] = [
   [/^(08|E[A-Z]+)/, 'it cannot be reached'],
 ];
 
-/** For people: what is the matter with Postgres. With a code where there is one, and nothing secret. */
+/** A sentence for people about a failure of Postgres. With a code where there is one, and nothing secret. */
 export function describeFailure(error: unknown): string {
   const code = codeOf(error);
   const cause = causes.find(([codes]) => code !== null && codes.test(code))?.[1];

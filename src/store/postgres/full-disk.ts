@@ -1,5 +1,5 @@
 /**
- * A full disk: recognised in errors and on the disk itself, and said in one sentence that harms nobody who follows it.
+ * A full disk: recognised in errors and on the disk itself, and told in one sentence whose advice does no harm.
  */
 
 import { constants, type FileHandle, open, rm, statfs } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import type { Logger } from '../../observability/log.ts';
 import { isDiskFull } from './failure.ts';
 
 const advice = 'make room on it; what was written is not lost, leave it where it is';
-/** What Postgres needs at least to open its data: a segment of its log. */
+/** The least space that Postgres needs to open its data: a segment of its log. */
 const probeBytes = 16 * 1024 * 1024;
 const probeName = 'space.probe';
 /** Less than this free is nothing. */

@@ -13,7 +13,7 @@ const migrationLock = 1_215_472_310;
 
 const migrationsFolder = fileURLToPath(new URL('../../../migrations', import.meta.url));
 
-/** How long a lock is asked for at a time, in milliseconds: who waits for a table keeps everybody else waiting too. */
+/** How long a lock is waited for at a time, in milliseconds: everybody else waits behind that. */
 const lockTimeoutMs = 2_000;
 const pauseMs = 500;
 const sayEveryMs = 10_000;
@@ -60,16 +60,16 @@ export async function missingMigrations(db: Queryable): Promise<readonly Migrati
 }
 
 /**
- * Applies what is missing, all of it or nothing, in the first schema of the connection's `search_path`. Everything
- * happens in one transaction with its locks, so that nothing is left behind, also with a pooler in between. Where
- * others hold what it needs, it says who they are and tries again for a minute; then it rejects with a
+ * Applies the missing migrations, all of them or none, in the first schema of the connection's `search_path`.
+ * Everything happens in one transaction with its locks, so that nothing is left behind, also with a pooler in between.
+ * Where others hold what it needs, it says who they are and tries again for a minute; then it rejects with a
  * `MigrationBlocked`. Rejects also when the database cannot be reached or refuses a statement.
  */
 export async function migrate(connection: Connection, options: MigrateOptions): Promise<void> {
   const isEmbedded = 'host' in connection;
   const database = openDatabase({
     ...{ connection, purpose: 'migrate', clock: options.clock, log: options.log, random: () => 0.5 },
-    // One to migrate, one to look whom it waits for. The embedded store has one session, and nobody to wait for.
+    // One connection migrates, one looks which session it waits for. The embedded store has one session only.
     ...{ maxConnections: isEmbedded ? 1 : 2, connectTimeoutMs, timeoutMs: longestStatementMs },
   });
   try {
@@ -141,7 +141,7 @@ async function applyOnce(database: Database, watching: Watching): Promise<void> 
   }
 }
 
-/** Writes down who holds what the client waits for; gives back how to end that. */
+/** Logs the holders of the locks that the client waits for; gives back a function that ends this. */
 async function watch(
   { pool }: Database,
   client: pg.PoolClient,

@@ -1,5 +1,5 @@
 /**
- * Lets some callers of a pool through one at a time, so that they never fill the queue in front of others who share it.
+ * Lets some callers of a pool through one at a time, so that they never fill the queue in front of its other users.
  */
 
 import type pg from 'pg';
@@ -9,7 +9,7 @@ import type { Pool } from './pool.ts';
 
 /**
  * The same database for callers that take turns: one statement or transaction of theirs is in the pool at a time.
- * Whoever shares the pool with them waits for one of them at most. A turn that does not come within `waitMs` rejects as
+ * The other users of the pool wait for one of them at most. A turn that does not come within `waitMs` rejects as
  * a timeout does.
  */
 export function oneAtATime(database: Database, waitMs: number, clock: Clock): Database {
@@ -40,7 +40,7 @@ export function oneAtATime(database: Database, waitMs: number, clock: Clock): Da
   return { ...database, pool: own, orm: ormOn(own), close: async () => {} };
 }
 
-/** One turn at a time, in the order of asking. What is answered ends the turn; calling it again does nothing. */
+/** One turn at a time, in the order of asking. The returned function ends the turn; calling it again does nothing. */
 function createTurns(waitMs: number, clock: Clock): () => Promise<() => void> {
   let isTaken = false;
   const waiting = new Set<() => void>();

@@ -29,7 +29,7 @@ export type Pool = {
   connect(released?: () => void): Promise<pg.PoolClient>;
   /** How many connections are open, and how many of them are idle. */
   counts(): { total: number; idle: number };
-  /** Waits for what runs and closes every connection. */
+  /** Waits for the statements under way and closes every connection. */
   end(): Promise<void>;
 };
 
@@ -42,7 +42,7 @@ export function createPool({ route, clock, timeoutMs, settings, prepare, onLost 
   const origins = new WeakMap<object, { config: pg.ClientConfig; spoilt: number }>();
   let spoilt = 0;
   let ended: Promise<void> | null = null;
-  /** Who wants to know when a client is given back. */
+  /** The functions to call when a client is given back. */
   const releases = new WeakMap<object, () => void>();
 
   /**

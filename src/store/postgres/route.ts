@@ -15,7 +15,7 @@ export type Connection =
   | { host: string; port: number; user: string; database: string };
 
 export type Route = {
-  /** What the client of the next connection is made with. */
+  /** The configuration of the client of the next connection. */
   config(): pg.ClientConfig;
   /**
    * A connection made with this could not be had, or cannot be written by: the next one takes another way where there
@@ -26,7 +26,7 @@ export type Route = {
   turns(): number;
   /** How many hosts there are. */
   size(): number;
-  /** What the connections are called in `pg_stat_activity`. */
+  /** The name of the connections in `pg_stat_activity`. */
   applicationName: string;
 };
 
@@ -69,7 +69,7 @@ function read(text: string): { configs: pg.ClientConfig[]; applicationName: stri
   if (!url.ok) throw new Error(`the URL of Postgres ${url.errors.join(', and ')}`);
   const configs = url.value.hosts.map((host): pg.ClientConfig => {
     const { user, password, host: name, port, database, ssl, sslnegotiation, options } = parseIntoClientConfig(host);
-    // Only these: whatever else stands in a URL must not touch what the connection is set to.
+    // Only these: other parameters of a URL must not change the settings of the connection.
     const all = { user, password, host: name, port, database, ssl, sslnegotiation, options };
     return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== ''));
   });

@@ -1,4 +1,6 @@
-/** What every connection to Postgres is set to, whatever the URL, the role, the database or the server say. */
+/**
+ * The settings of every connection to Postgres. They win over those of the URL, the role, the database and the server.
+ */
 
 import type pg from 'pg';
 
@@ -19,7 +21,7 @@ const forms = `
   set array_nulls = on; set transform_null_equals = off; set gin_fuzzy_search_limit = 0`;
 
 /**
- * What promises rest on: a stop on READ COMMITTED (see barrier.ts), an acknowledged write on being on the disk. A
+ * Promises rest on these: a stop on READ COMMITTED (see barrier.ts), an acknowledged write on being on the disk. A
  * stronger kind of commit than `on` is left as it is.
  */
 const promises = `
@@ -27,8 +29,8 @@ const promises = `
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
 /**
- * First of all, for what is set so far may be too short for the rest. The server gives up first, so that a statement
- * that was too slow is known to have changed nothing.
+ * They come first, because the limits so far may be too short for the rest. The server gives up first, so that a
+ * statement that was too slow is known to have changed nothing.
  */
 const limits = ({ timeoutMs, indexScansOnly }: SessionLimits) => `
   set statement_timeout = ${timeoutMs}; set lock_timeout = ${timeoutMs};
@@ -47,7 +49,9 @@ export async function prepareSession(client: pg.ClientBase, wanted: SessionLimit
     throw Object.assign(new Error('cannot write: the server or the database is read-only'), { code: '25006' });
 }
 
-/** The same for the one session of the embedded store, which outlives connections: what one prepared is still there. */
+/**
+ * The same for the one session of the embedded store, which outlives connections and keeps their prepared statements.
+ */
 export async function prepareEmbedded(client: pg.ClientBase): Promise<void> {
   await client.query(`deallocate all; ${forms}`);
 }

@@ -1,4 +1,4 @@
-/** Tells whether a database can be used at all, and what to do where it cannot. */
+/** Tells whether a database can be used at all, and how to mend it where it cannot. */
 
 import type pg from 'pg';
 import { ok, type Result } from '../../errors.ts';
