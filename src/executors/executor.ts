@@ -21,8 +21,8 @@ export type Attempt<T extends Target = Target> = {
   /** Called instead of the target while the circuit to that one is open; null when there is none. */
   fallback: Target | null;
   /**
-   * For how long somebody else may hold the run without a sign of life, in milliseconds: the outcome may then be `held`,
-   * and the end is told later. Null where the task does not say.
+   * For how long somebody else may hold the run without a sign of life, in milliseconds: the outcome may then be
+   * `held`, and the end is told later. Null where the task does not say.
    */
   holdMs: number | null;
   /**

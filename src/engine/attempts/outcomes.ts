@@ -1,4 +1,4 @@
-/** Turns the outcome of an attempt into what is written down about its run. */
+/** Turns the outcome of an attempt into the write about its run. */
 
 import { formatInstant } from '../../domain/input/instant.ts';
 import type { StoredAttemptStatus } from '../../domain/run/run.ts';
@@ -14,13 +14,13 @@ import type { HandOver, OutcomeWrite } from '../../store/runs/outcome-writes.ts'
  */
 export type AttemptTimes = { startedAt: number; finishedAt: number; random01: number };
 
-/** What people read about a run that waits because its target was not called. */
+/** The reasons that people read of a run that waits because its target was not called. */
 const deferralReasons: Record<Deferral['cause'], string> = {
   circuit_open: 'the circuit to the target is open',
   origin_full: "calls that do not end take all connections to the target's origin",
 };
 
-/** What becomes of a run whose attempt is over. */
+/** The write about a run whose attempt is over. */
 export function outcomeWriteOf(run: TakenRun, outcome: Outcome, early: EarlyEnd, at: AttemptTimes): OutcomeWrite {
   const { attempt, snapshot } = run;
   const verdict = verdictOf(

@@ -47,8 +47,9 @@ const closedCodes: readonly string[] = ['UND_ERR_SOCKET', wrongLength];
 const bodyless: readonly (number | null)[] = [204, 304];
 
 /**
- * The outcome of a whole answer, or of as much of it as anybody should read. `heldUntil`: how long a target that answers
- * 202 may then be silent, in epoch milliseconds; null where the task has it no other way than to answer for good.
+ * The outcome of a whole answer, or of as much of it as anybody should read. `heldUntil`: how long a target that
+ * answers 202 may then be silent, in epoch milliseconds; null where the task has it no other way than to answer for
+ * good.
  */
 export function answeredOutcome(
   received: Received,

@@ -106,8 +106,8 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
 }
 
 /**
- * Lets go of runs that somebody else holds, or whose target was not called. Gives back those that were written, by the same fence as
- * `completeRuns`; where cancelling was asked for meanwhile they are cancelled.
+ * Lets go of runs that somebody else holds, or whose target was not called. Gives back those that were written, by the
+ * same fence as `completeRuns`; where cancelling was asked for meanwhile they are cancelled.
  */
 export async function handOverRuns(db: Queryable, owner: string, batch: readonly HandOver[]): Promise<Set<string>> {
   const stamp = createStamps();
