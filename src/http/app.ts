@@ -62,7 +62,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: usualBody,
     serverFactory: (handler) => door.serve(handler),
-    // The door answers what is no request.
+    // The door answers bytes that are no request.
     clientErrorHandler() {},
     rewriteUrl: ({ url = '/' }) => withoutBase(readTarget(url).path, basePath),
     genReqId: (request) => requestIdOf(request.headers, context),
@@ -136,7 +136,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     });
   });
   app.addHook('preValidation', async (request) => {
-    // What is made of a large body takes milliseconds: one at a time. Small ones do not wait.
+    // Large bodies take milliseconds: one at a time. Small ones do not wait.
     const length = request.headers['content-length'] ?? (request.body === undefined ? 0 : Infinity);
     if (Number(length) > largeBody) await context.turns.take();
     const { anyText } = request.routeOptions.config;
@@ -180,7 +180,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
       .send(problemOf(problem, request));
   };
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    // Whatever Fastify thinks of its body.
+    // Whether or not Fastify accepts its body.
     if (request.is404 && !(error instanceof ProblemError)) return answerUnknown(request, reply);
     const problem = asProblem(error);
     // The guard of texts should have refused it: this is the net below.

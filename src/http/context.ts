@@ -1,4 +1,4 @@
-/** What the routes are given to work with. */
+/** The context of all routes. */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.ts';
@@ -23,7 +23,7 @@ export type HttpContext = UseCaseContext & {
   targets: Targets & { schemas: TargetSchemas };
   /** Where requests wait for the end of a run. */
   runWaiters: RunWaiters;
-  /** What keeps this replica from being ready, by check; empty when it is. */
+  /** The reasons why this replica is not ready, by check; empty when it is. */
   readinessFailures: () => Promise<Record<string, string>>;
   /** Whether the store has been reached since the start, and has its schema. */
   started: () => boolean;
@@ -31,18 +31,18 @@ export type HttpContext = UseCaseContext & {
   draining: () => boolean;
   version: string;
   clock: Clock;
-  /** What lies before the routes. */
+  /** The door before the routes. */
   door: DoorSettings;
   /** Whether `/metrics` asks for credentials too. */
   metricsNeedAuth: boolean;
 };
 
-/** What routes are added to. */
+/** The Fastify instance that routes are added to. */
 export type App = FastifyInstance;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may call the route; a route that does not say so cannot be registered. */
+    /** The role that may call the route; a route without it cannot be registered. */
     role?: Role | 'public' | 'token';
     /** The body may hold text that Postgres cannot store: the route looks at it itself. */
     anyText?: true;

@@ -62,7 +62,7 @@ export type Problem = {
   errors?: FieldError[];
 };
 
-/** `originalUrl` is what the client sent, where routes know the path by another name. */
+/** `originalUrl` is the client's own, where routes know the path by another name. */
 export function problemOf(error: ProblemError, request: { url: string; originalUrl?: string; id: string }): Problem {
   const { status, title } = problemTable[error.code];
   return {

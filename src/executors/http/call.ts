@@ -42,7 +42,7 @@ export type CallOptions = {
   buildRequest(leftMs: number): HttpRequest;
   /** Monotonic milliseconds. */
   deadline: number;
-  /** Called once, with what came back. */
+  /** Called once, with the answer. */
   report(outcome: Outcome, received: Received): void;
 };
 
@@ -192,7 +192,7 @@ export function startCall({
   return (message) => stop(cancelledOutcome(received, message));
 }
 
-/** Names and values in turn, with what stands between them. */
+/** Names and values in turn, with the text between them. */
 function sizeOf(headers: unknown): number {
   let size = 0;
   if (Array.isArray(headers)) for (const part of headers) size += part.length + 2;

@@ -32,7 +32,7 @@ export type HttpExecutorOptions = {
   filter: TargetFilter;
   signerFor: Sender['signerFor'];
   randomBytes(size: number): Buffer;
-  /** Of the calls to each origin: how many connections there are, and who waits for them. Closed with the executor. */
+  /** The governors of the calls to each origin. They are closed with the executor. */
   governors: Governors<ConnectionSlot>;
   /** A call was not made because no socket became free for it. */
   onDeferred(): void;

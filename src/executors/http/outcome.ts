@@ -5,23 +5,23 @@ import type { ErrorKind } from '../../domain/run/run.ts';
 import type { Outcome } from '../executor.ts';
 import { type Answer, answerText, emptyAnswer, isTruncated } from './answer/answer.ts';
 
-/** What came back so far; `status` is null until the headers were complete. */
+/** The answer so far; `status` is null until the headers are complete. */
 export type Received = {
   status: number | null;
   answer: Answer;
   retryAfterMs: number | null;
   contentType: string | null;
-  /** What is to be undone to read the body, in that order; null for nothing. */
+  /** The encodings to undo before the body can be read, in that order; null for none. */
   encodings: readonly string[] | null;
   /** Where else the answer points. */
   location: string | null;
-  /** Headers beyond 16 KiB are not what anybody reads either. */
+  /** The headers are longer than 16 KiB, and were not read. */
   hasLongHeaders: boolean;
-  /** The answer came to its end, or to where nobody reads on. */
+  /** The answer came to its end, or to the point where reading stops. */
   isWhole: boolean;
 };
 
-/** The code of the error with which a connector refuses what the target filter forbids. */
+/** The code of the error with which a connector refuses an address that the target filter forbids. */
 export const refusedCode = 'TARGET_REFUSED';
 
 const proxyCode = 'PROXY_FAILED';
@@ -38,12 +38,12 @@ const unavailableStatuses: readonly number[] = [502, 503, 504];
 /** 300 leaves a choice, 304 and 305 mean something else, and 306 nothing (RFC 9110 §15.4). */
 const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 
-/** What a target answers that does not want to be asked again: unassigned at IANA, and used so by QStash. */
+/** The status for "do not try this again": unassigned at IANA, and used so by QStash. */
 const doNotRetry = 489;
 
 const wrongLength = 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
 const closedCodes: readonly string[] = ['UND_ERR_SOCKET', wrongLength];
-/** Their answers end with the headers, whatever length those tell (RFC 9110 §8.6). */
+/** Their answers end with the headers, even if those tell a length (RFC 9110 §8.6). */
 const bodyless: readonly (number | null)[] = [204, 304];
 
 /**
@@ -104,7 +104,7 @@ export function isWholeWithoutBody({ status }: Received, error: Error): boolean 
   return bodyless.includes(status) && (error as SystemError).code === wrongLength;
 }
 
-/** What is known of an answer before the first byte of it. */
+/** The state of an answer before its first byte. */
 export function nothingReceived(): Received {
   return {
     status: null,
@@ -142,7 +142,7 @@ function outcome(
   return {
     status,
     detail: httpStatus === null ? null : (details[httpStatus] ?? { httpStatus }),
-    // What is still compressed is no text.
+    // A compressed body is no text.
     output: httpStatus === null ? null : encodings !== null ? '' : answerText(answer, isComplete, contentType),
     truncated: hasLongHeaders || isTruncated(answer),
     error,
@@ -156,7 +156,7 @@ function outcome(
 
 type SystemError = Error & { code?: string; syscall?: string; address?: string; port?: number; hostname?: string };
 
-/** Only these parts of an error are repeated, never its own message, which may hold what was sent. */
+/** Only these parts of an error are repeated, never its own message, which may hold parts of the request. */
 function describeFailure(error: unknown): { kind: ErrorKind; message: string } {
   if (!(error instanceof Error)) return { kind: 'internal', message: 'unexpected failure' };
   const { code = error.name, syscall } = error as SystemError;
@@ -188,7 +188,7 @@ function describeProxy({ status, cause }: Error & { status: number | null }): { 
   return { kind, message: `the proxy answered ${status}` };
 }
 
-/** Each address that was tried, with what happened there. */
+/** Each address that was tried, with its error. */
 function connectFailures(error: Error): string[] {
   const tried: unknown[] = error instanceof AggregateError ? error.errors : [error];
   return tried.slice(0, 4).map((one) => {

@@ -5,13 +5,13 @@ import { ok, type Result } from '../../errors.ts';
 import { type AddressRules, compileAddressRules, parseAddressRules } from './filter/address-rules.ts';
 import { faultInProxy, type ProxyChoice, readProxy } from './target/proxy.ts';
 
-/** The URL of a proxy, or what is wrong with it, which repeats nothing of it. */
+/** The URL of a proxy, or its fault, which repeats nothing of it. */
 export function parseProxy(text: string): Result<string, string[]> {
   const detail = faultInProxy(text);
   return detail === null ? ok(text) : { ok: false, errors: [detail] };
 }
 
-/** URLs of proxies by the scheme of what is called; null = directly. `none` is a list as NO_PROXY has it. */
+/** URLs of proxies by the scheme of the called URL; null = directly. `none` is a list as NO_PROXY has it. */
 export type ProxyRules = { http: string | null; https: string | null; none: string };
 
 /** An entry of NO_PROXY; without a port it is for all. */
@@ -19,7 +19,7 @@ type Exception = { rules: AddressRules; port: string | null };
 
 /**
  * `none` holds names (with all names below them), addresses, networks and `*`, separated by commas or blanks, each with
- * a port or without. What is none of these is passed over, as it is by others who read this variable.
+ * a port or without. Other entries are passed over, as other programs pass them over.
  */
 export function createProxyChoice({ http, https, none }: ProxyRules): ProxyChoice {
   const proxies = { 'http:': http && readProxy(http), 'https:': https && readProxy(https) };

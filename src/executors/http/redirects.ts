@@ -86,7 +86,7 @@ function nextHop(hop: Hop, status: number, location: string, router: Router): Ho
   };
 }
 
-/** Whom to trust goes along, who the caller is does not. */
+/** The trusted certificates go along, the caller's own do not. */
 function trustAlone(tls: PreparedTarget['ownTls']): PreparedTarget['ownTls'] {
   if (tls === undefined) return undefined;
   const { cert: _, key: __, ...trust } = tls;

@@ -1,4 +1,4 @@
-/** What a target is sent: the request line, headers and body of one attempt. */
+/** Makes the request of one attempt: its line, headers and body. */
 
 import { traceOfRun } from '../../domain/run/trace.ts';
 import type { Attempt } from '../executor.ts';
@@ -40,11 +40,11 @@ export type HttpRequest = {
   servername: string;
 };
 
-/** What the headers of a call are made of besides the attempt. */
+/** The parts of a call's headers besides those of the attempt. */
 export type Sender = {
-  /** What signs the calls of a task with these secrets of its own (null: none); null = they are not signed. */
+  /** The signer of a task with these secrets of its own (null: none); null = its calls are not signed. */
   signerFor(ownSecrets: string | null): Signer | null;
-  /** Epoch milliseconds by the database's clock: the signature's timestamp, and what the deadline counts from. */
+  /** Epoch milliseconds by the database's clock: the signature's timestamp, and the start of the deadline. */
   now(): number;
   nextSpanId(): string;
   formatInstant(ms: number): string;
@@ -54,7 +54,7 @@ export type Sender = {
 
 const describingMethods: readonly HttpMethod[] = ['POST', 'PUT', 'PATCH'];
 
-/** Does once per target what need not be done per call. Throws when the URL is none. */
+/** Prepares the parts of a call that are the same for each. Throws when the URL is none. */
 export function prepareTarget(target: HttpTarget, version: string, router: Router): PreparedTarget {
   const route = router.routeTo(new URL(target.url), target.proxy, target.tls);
   const body = encodeBody(target);

@@ -10,8 +10,8 @@ export type Route = {
   /** Scheme, host and port. */
   origin: string;
   /**
-   * What connections are shared by: the origin, with the proxy and a mark of its credentials and of `tls` where there
-   * are any. So a certificate, or trust in anybody, serves no other target.
+   * The key by which connections are shared: the origin, with the proxy and a mark of its credentials and of `tls`
+   * where there are any. So a certificate, or trust in anybody, serves no other target.
    */
   key: string;
   /** As the request line has it: with the origin in it where a proxy has to know that. */
@@ -60,7 +60,8 @@ export function createRouter(proxyOf: ProxyChoice | null, fingerprint: (text: st
 }
 
 /**
- * The headers that a request needs for its way, names and values in turn: a tunnel has told the proxy who asks already.
+ * The headers that a request needs for its way, names and values in turn: in a tunnel the proxy has the credentials
+ * already.
  */
 export function routeHeaders({ url, proxy }: Route): string[] {
   return proxy === null || proxy.authorization === null || url.protocol === 'https:'

@@ -37,9 +37,9 @@ export function createSigner(secrets: readonly KeyObject[]): Signer | null {
       .join(' ');
 }
 
-/** What signs calls; the secrets of the service can be replaced while calls are made. */
+/** The signers of calls; the secrets of the service can be replaced while calls are made. */
 export type Signatures = {
-  /** What signs the calls of a task with these secrets of its own, which come first; null where nothing does. */
+  /** The signer of a task with these secrets of its own, which come first; null where its calls are not signed. */
   signerFor(ownSecrets: string | null): Signer | null;
   /** From now on these secrets of the service are used, newest first. */
   replace(secrets: readonly KeyObject[]): void;

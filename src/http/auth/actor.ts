@@ -1,9 +1,9 @@
-/** Who asks, what they may do, and why somebody is turned away. */
+/** The caller of a request, its rights, and the reasons for refusing it. */
 
 import { type Role, roles } from '../../domain/role.ts';
 
 /**
- * Who a request is made by. `name` begins with how they signed in: `key:ci`, `jwt:alice`; it is `anonymous` in open
+ * The caller of a request. `name` begins with the way it signed in: `key:ci`, `jwt:alice`; it is `anonymous` in open
  * mode.
  */
 export type Actor = { name: string; role: Role };

@@ -22,7 +22,7 @@ export type AuthHookOptions = Pick<HttpContext, 'authenticate'> & {
 export function authHook({ authenticate, failedLogins, onRefused, leave, isPublic }: AuthHookOptions) {
   return async (request: FastifyRequest): Promise<void> => {
     const role = request.routeOptions.config.role;
-    // Whoever has the token of a run speaks for its target: the route looks at it.
+    // A caller with the token of a run speaks for its target: the route checks the token.
     if (role === 'public' || role === 'token') return;
     if (role === undefined && isPublic(request)) return;
     const answer = await authenticate(request.headers);

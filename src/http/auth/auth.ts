@@ -19,7 +19,7 @@ export type Authenticator = (headers: Headers) => Promise<Result<Actor, Refusal>
 
 export type Auth = {
   authenticate: Authenticator;
-  /** From now on these keys and secrets count. What was fetched of a key set stays. */
+  /** Replaces keys and secrets. A key set that was fetched stays. */
   replace(settings: AuthSettings): void;
 };
 

@@ -1,4 +1,4 @@
-/** Slows down whoever sends wrong credentials again and again, by address, and says so in the log. */
+/** Slows down clients that send wrong credentials again and again, by address, and says so in the log. */
 
 import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
@@ -63,7 +63,7 @@ function isTold(count: number): boolean {
   return count < 2 * noticedFrom || Number.isInteger(Math.log2(count));
 }
 
-/** Whoever has one IPv6 address has 2^64 of them. */
+/** An owner of one IPv6 address has 2^64 of them. */
 function networkOf(address: string): string {
   if (!isIPv6(address) || address.includes('.')) return address;
   const [head = '', tail] = address.split('::');

@@ -18,7 +18,7 @@ const clockToleranceSeconds = 5;
 /** No `sub` makes this name: none begins with a blank. */
 const nameless = 'jwt: (no sub)';
 
-/** What checks tokens, or null where neither a secret nor a key set is configured. */
+/** The checker of tokens, or null where neither a secret nor a key set is configured. */
 export function createTokenCheck(settings: JwtSettings, keySet: KeySet | null, clock: Clock): TokenCheck | null {
   const { jwtSecret } = settings;
   const options: JWTVerifyOptions = { requiredClaims: ['exp'], clockTolerance: clockToleranceSeconds };

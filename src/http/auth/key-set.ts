@@ -21,7 +21,7 @@ const freshMs = 10 * 60_000;
  * Older ones are used on while the key set cannot be fetched, so long and no longer: one of them may have been revoked.
  */
 const usableMs = 6 * 3_600_000;
-/** A failure is remembered: until this is over nobody waits for another try. */
+/** A failure is remembered: until this is over no request waits for another try. */
 const failurePauseMs = 5_000;
 /** A token with an unknown `kid` fetches the key set again, but not more often than this. */
 const unknownPauseMs = 30_000;
@@ -42,7 +42,7 @@ export function createKeySet({ url, clock, onFailed, onRecovered }: KeySetOption
 
   const age = () => (keys === null ? Infinity : clock.monotonic() - keys.at);
 
-  /** One fetch for all who ask at the same time. Never rejects. */
+  /** One fetch for all requests at the same time. Never rejects. */
   function load(): Promise<void> {
     pending ??= fetchKeySet(url, clock)
       .then(
@@ -72,7 +72,7 @@ export function createKeySet({ url, clock, onFailed, onRecovered }: KeySetOption
       if (age() >= freshMs && mayTry(0)) {
         const hasFailed = lastTry.failed;
         const loaded = load();
-        // After a failure the keys that are there do meanwhile, and nobody waits for the next try.
+        // After a failure the known keys serve on, and no request waits for the next try.
         if (age() >= usableMs || !hasFailed) await loaded;
       }
       if (keys === null || age() >= usableMs) throw new KeysUnavailable('there are no keys');

@@ -1,22 +1,22 @@
-/** What the bodies that are on their way may take of the memory, together. */
+/** Bounds the memory of all bodies that are being read. */
 
 import type { IncomingMessage } from 'node:http';
 import { readTarget, withoutBase } from '../origin/base-path.ts';
 
-/** What all routes but one read at most, in bytes. */
+/** The longest body of all routes but one, in bytes. */
 export const usualBody = 256 * 1024;
 const batchBody = 4 * 1024 * 1024;
 const batchPath = /^\/tasks\/batch\/?(?:[?#]|$)/;
-/** A body of a told length up to this is let in whatever others send, in bytes: the connections bound them. */
+/** A body of a told length up to this, in bytes, is always let in: the number of connections bounds them. */
 const smallBody = 16 * 1024;
 
 const mostBytes = 128 * 1024 * 1024;
-/** What callers without credentials may take: one part in so many. */
+/** Callers without credentials may take one part in so many. */
 const strangersShare = 4;
 /** Where there is no room, bodies that have taken longer than this are given up, in milliseconds. */
 const slowMs = 2_000;
 
-/** What the body of a request may take, in bytes; 0 where there is none. */
+/** The memory that the body of a request may take, in bytes; 0 where there is none. */
 export function bodyBytes({ method, url = '/', headers }: IncomingMessage, basePath: string): number {
   const isChunked = headers['transfer-encoding'] !== undefined;
   const length = isChunked ? Infinity : Number(headers['content-length'] ?? 0);
@@ -47,7 +47,7 @@ export type BodyBudget<Body> = {
    * for.
    */
   take(body: Body, bytes: number, isStranger: boolean): boolean;
-  /** The body is read, or nobody reads it any more. */
+  /** The body is read, or reading has stopped. */
   giveBack(body: Body): void;
 };
 

@@ -29,7 +29,7 @@ export type Connection = {
   readonly socket: Socket;
   active: Visit | null;
   readonly queue: Visit[];
-  /** What is written before the connection is closed, once all before it is answered; null while it goes on. */
+  /** The bytes to write before the connection is closed, once all before them is answered; null while it goes on. */
   last: Buffer | null;
 };
 
@@ -51,7 +51,7 @@ export type ConnectionsOptions = {
 const mostWaiting = 64;
 /** A connection on which nothing moves for so long while an answer is to be read is given up, in milliseconds. */
 const stalledMs = 10_000;
-/** An answer must be read by then, whatever else the client does meanwhile. */
+/** An answer must be read by then, even if the client does something else meanwhile. */
 const longestReadMs = 30_000;
 const checkMs = 1_000;
 /** Unread answers beyond these are given up sooner, in milliseconds: they are held in memory. */
@@ -89,7 +89,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     }
     all.set(socket, connection);
     silent.add(connection);
-    // Whatever becomes of the answers: no place outlives its connection.
+    // No place outlives its connection, even if answers are lost.
     socket.once('close', () => {
       connection.queue.length = 0;
       if (connection.active) {
@@ -160,7 +160,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
   }
 
   function leave(visit: Visit): void {
-    // It is read, or nobody reads it any more.
+    // It is read, or reading has stopped.
     bodies.giveBack(visit);
     if (!visit.leave) return;
     visit.leave();
@@ -196,7 +196,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     /** A body is on its way. False when there is no room for it: see `createBodyBudget`. */
     awaitBody: bodies.take,
     bodyIsHere: bodies.giveBack,
-    /** What came is no request; `bytes` say so as soon as what came before it is answered. */
+    /** The input is no request; `bytes` say so as soon as the requests before it are answered. */
     broken(socket: Socket, bytes: Buffer): void {
       const connection = all.get(socket);
       if (!connection || !socket.writable) return void socket.destroy();
@@ -204,7 +204,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
       connection.last = bytes;
       onGivenUp('malformed');
       const { active, queue } = connection;
-      // The request under way is the broken one when its body is not whole; whoever works on it will find it gone.
+      // The request under way is the broken one when its body is not whole; its handler will find it gone.
       const isActive = active !== null && queue.length === 0 && !active.request.complete;
       if (active === null || (isActive && !active.response.headersSent)) close(connection, bytes);
       else if (isActive) socket.destroy();

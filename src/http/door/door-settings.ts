@@ -1,4 +1,4 @@
-/** The settings of what lies before the routes, named as in the table of all settings. */
+/** The settings of the door, named as in the table of all settings. */
 
 import type { AllowedHost } from '../origin/own-hosts.ts';
 

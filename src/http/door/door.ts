@@ -31,7 +31,7 @@ export type DoorOptions = Pick<DoorSettings, 'host' | 'maxRequests' | 'open' | '
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export type Door = {
-  /** Makes a server that hands to `handler` what gets in. */
+  /** Makes a server that hands the admitted requests to `handler`. */
   serve(handler: Handler): Server;
   /** Takes a place for a request whose body is whole; false when there is none. One that has a place keeps it. */
   enter(request: IncomingMessage): boolean;
@@ -45,7 +45,7 @@ export type Door = {
   stuckForMs(): number;
 };
 
-/** Asked by whoever watches over the service, who has to tell too much work from death. Each costs little. */
+/** Monitors ask for these, and must be able to tell overload from death. Each costs little. */
 const watched = new Set(['/livez', '/readyz', '/healthz', '/metrics']);
 const headersTimeoutMs = 10_000;
 /** For headers and body together. */
@@ -92,7 +92,7 @@ export function createDoor(options: DoorOptions): Door {
       if (giveBack) connections.entered(visit, giveBack);
       else if (places.full(known) || !connections.awaitBody(visit, bytes, !options.open && !known)) {
         const takeBack = budget(() => shed(visit));
-        // Whoever has gone must not hold up those who still wait for their 503.
+        // Clients that have gone must not hold up those that still wait for their 503.
         if (takeBack) response.once('close', takeBack);
         else request.socket.destroy();
         return;

@@ -1,4 +1,4 @@
-/** What the application asks of every request before its route does, and adds to every answer. */
+/** The checks of every request before its route, and the additions to every answer. */
 
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.ts';
@@ -49,7 +49,7 @@ export function addDoorHooks(app: App, door: Door, methods: AllowedMethods, sett
         'cross_site',
         'a page of another origin must not change anything: CORS_ORIGINS names those that may',
       );
-    // What a path allows is no secret: it stands in the contract.
+    // The methods of a path are no secret: they stand in the contract.
     const known = method === 'OPTIONS' ? methods.of(pathOf(request)) : null;
     if (known) return reply.code(204).header('allow', known.allow).send();
   });

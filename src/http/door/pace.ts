@@ -2,10 +2,13 @@
 
 import type { Clock } from '../../clock.ts';
 
-/** How often what is over the budget gets another, in milliseconds. */
+/** How often waiting work gets a new budget, in milliseconds. */
 const periodMs = 50;
 
-/** Null when too much waits already; otherwise what takes the work back while it waits, and does nothing later. */
+/**
+ * Null when too much waits already; otherwise a function that takes the work back while it waits, and does nothing
+ * later.
+ */
 export type Budget = (work: () => void) => (() => void) | null;
 
 /**

@@ -9,10 +9,10 @@ export type Places = {
   stuckForMs(): number;
 };
 
-/** What callers without credentials may take of all places: enough for 401s, the contract and the docs. */
+/** The part of all places for callers without credentials: enough for 401s, the contract and the docs. */
 const strangersShare = 4;
 
-/** `most` places. In open mode nobody has credentials, and so everybody counts as if they had. */
+/** `most` places. In open mode there are no credentials, so every caller counts as if it had some. */
 export function createPlaces(most: number, open: boolean, monotonic: () => number): Places {
   const mostStrangers = Math.max(1, Math.floor(most / strangersShare));
   let taken = 0;

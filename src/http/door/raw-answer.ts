@@ -1,9 +1,9 @@
-/** Answers to what is no request that could be handed on: bytes for the connection, which is closed after them. */
+/** Answers to input that is no request: bytes for the connection, which is closed after them. */
 
 import { STATUS_CODES } from 'node:http';
 import { ProblemError, problemOf, problemTable } from '../problems.ts';
 
-/** A request line longer than this is what a too long head is blamed on. */
+/** A head that is too long is blamed on its request line where that is longer than this. */
 const longLineBytes = 8 * 1024;
 
 /** The problem that an error of Node's parser is for the client. */

@@ -9,7 +9,7 @@ import { ProblemError } from '../problems.ts';
 
 /** No body that means anything is nested so deeply; recursive code must not meet one that is. */
 const deepest = 100;
-/** What is kept, sent or shown as it was written, to the last digit of its numbers. */
+/** The members that are kept, sent or shown as they were written, to the last digit of their numbers. */
 const keptAsWritten = ['body', 'input', 'output', 'progress'];
 /** Up to here V8's own parser takes a few milliseconds at most. */
 const largestAtOnce = 256 * 1024;
@@ -17,8 +17,8 @@ const largestAtOnce = 256 * 1024;
 const linesPerTurn = 5_000;
 
 /**
- * The value of a body; undefined for an empty one. Throws a 400. In what is kept as it was written, numbers may come as
- * `ExactNumber`.
+ * The value of a body; undefined for an empty one. Throws a 400. In members that are kept as they were written, numbers
+ * may come as `ExactNumber`.
  */
 export async function readJsonBody(bytes: Buffer, turns: Turns): Promise<unknown> {
   const text = decoded(bytes) ?? (await refuseText(bytes, turns));
@@ -47,7 +47,7 @@ export async function readJsonBody(bytes: Buffer, turns: Turns): Promise<unknown
   }
 }
 
-/** Null for what is not UTF-8. */
+/** Null for bytes that are not UTF-8. */
 function decoded(bytes: Buffer): string | null {
   try {
     // A byte order mark is not part of the text.
@@ -58,7 +58,7 @@ function decoded(bytes: Buffer): string | null {
 }
 
 async function refuseText(bytes: Buffer, turns: Turns): Promise<never> {
-  // What is no character is replaced: the first byte that comes back otherwise is the culprit.
+  // Bytes that are no character are replaced: the first one that comes back changed is the culprit.
   const written = Buffer.from(bytes.toString());
   let at = 0;
   while (at < bytes.length && written[at] === bytes[at]) at++;

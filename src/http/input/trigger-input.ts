@@ -1,4 +1,4 @@
-/** The body of a trigger: what its caller says of the run that it asks for. */
+/** The body of a trigger: the caller's details of the run that it asks for. */
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
@@ -10,7 +10,7 @@ import { readTraceparent } from '../../domain/run/trace.ts';
 import { unprocessable } from '../problems.ts';
 import { instant } from '../schemas/parts.ts';
 
-/** The caller's word for what made it ask: printable characters. */
+/** The caller's name for the source of the trigger: printable characters. */
 export const triggerSource = {
   type: 'string',
   minLength: 1,
@@ -46,7 +46,7 @@ type TriggerBody = {
   scheduledFor?: string | null;
 };
 
-/** What a trigger asks for; throws a 422. `now` is in epoch milliseconds, as `scheduledFor`: null for now. */
+/** The details of a trigger; throws a 422. `now` is in epoch milliseconds, as `scheduledFor`: null for now. */
 export function readTrigger(request: FastifyRequest, now: number) {
   const { input, priority = null, scheduledFor, ...body } = (request.body ?? {}) as TriggerBody;
   const at = scheduledFor == null ? null : parseInstant(scheduledFor);
@@ -70,7 +70,7 @@ export function readTrigger(request: FastifyRequest, now: number) {
   };
 }
 
-/** What is kept of the request that asks for a run. */
+/** The parts of a request that are kept with its run. */
 function originOf(request: FastifyRequest, source: string | null): RunOrigin {
   return { source, requestId: request.id, trace: readTraceparent(request.headers.traceparent) };
 }

@@ -1,4 +1,4 @@
-/** Checks the form of what a client sends: closed schemas, no coercion in bodies, every fault with its pointer. */
+/** Checks the form of a client's input: closed schemas, no coercion in bodies, every fault with its pointer. */
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { unknownField } from '../../domain/input/nearest.ts';

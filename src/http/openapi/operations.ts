@@ -1,5 +1,5 @@
 /**
- * What the contract says of each call beyond its schemas: its name, what it means, its errors, headers and an example.
+ * The parts of the contract beyond schemas, for each call: its name, meaning, errors, headers and an example.
  */
 
 import type { HeaderName, ParameterName } from './parts.ts';
@@ -12,7 +12,7 @@ export type Operation = {
   errors?: readonly number[];
   /** Request headers, beyond those of all calls. */
   takes?: readonly ParameterName[];
-  /** What a success means, by status, and the headers that it has. */
+  /** The meaning of a success, by status, and its headers. */
   answers: Readonly<Record<number, { description: string; headers?: readonly HeaderName[] }>>;
   /** Whether the call works without a body. */
   isBodyOptional?: boolean;

@@ -1,4 +1,4 @@
-/** What many calls of the contract share: headers of requests and answers, and answers that are problems. */
+/** The parts that many calls of the contract share: headers of requests and answers, and answers that are problems. */
 
 const text = { type: 'string' };
 

@@ -11,7 +11,7 @@ const keptForText = ['minLength', 'maxLength', 'pattern', 'format', 'x-pattern-h
 /** Patterns that need the flag `u` mean something else, or nothing, to other tools. The hint beside them stays. */
 const isJavaScriptOnly = /\\[pu]/;
 
-/** A rewriter; what is `named` goes into `components`. */
+/** A rewriter; schemas that are `named` go into `components`. */
 export function createPlainSchemas(components: Record<string, Schema>): (schema: Schema) => Schema {
   function plain(given: Schema): Schema {
     const { named, shownAs, misplaced: _, patternHint, $id, default: fallback, description, ...rest } = given;

@@ -1,4 +1,4 @@
-/** Makes the contract that tools read of what the schemas of the routes give. */
+/** Makes the contract that tools read from the schemas of the routes. */
 
 import type { Role } from '../../domain/role.ts';
 import { type Operation, operations } from './operations.ts';
@@ -30,7 +30,7 @@ export function describeRoute(method: string, url: string, role: Role | 'public'
   return { operationId: operation.id, description: operation.description, security };
 }
 
-/** The whole contract; `given` is what @fastify/swagger made of the routes. */
+/** The whole contract; `given` is the document that @fastify/swagger made of the routes. */
 export function publish(given: object): object {
   const document = given as Document;
   const schemas: Record<string, Schema> = {};

@@ -33,6 +33,6 @@ export function plainAddress(address: string): string {
 /** Whether two authorities are the same place for a page of `scheme`: no port is that of the scheme. */
 export function isSamePlace(origin: Authority, scheme: 'http' | 'https', host: Authority): boolean {
   const usual = scheme === 'http' ? 80 : 443;
-  // Behind a proxy that ends TLS nobody here knows the scheme: a Host without a port goes with either.
+  // Behind a proxy that ends TLS the scheme is not known: a Host without a port goes with either.
   return origin.name === host.name && (origin.port ?? usual) === (host.port ?? usual);
 }

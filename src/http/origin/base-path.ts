@@ -2,9 +2,9 @@
  * Where the API stands below a path of its own (BASE_PATH): what comes in loses the prefix, what links back gets it.
  */
 
-/** Answered with and without the prefix: whoever asks them often does not come through the proxy. */
+/** Answered with and without the prefix: their callers often do not come through the proxy. */
 const servicePaths = new Set(['/livez', '/readyz', '/healthz', '/metrics']);
-/** No route: what lies outside the base path goes here, and is a 404. */
+/** No route: requests outside the base path go here, and get a 404. */
 const outside = '/outside/of/the/base/path';
 
 /** A request target taken apart. `authority` is null unless the target was absolute (`http://…`). */

@@ -2,7 +2,7 @@
 
 import { isSamePlace, readAuthority } from './authority.ts';
 
-/** What a browser says about the page that made a request; undefined where it says nothing. */
+/** The headers of a browser about the page that made a request; undefined where there are none. */
 export type Page = {
   method: string;
   /** `Origin`. */

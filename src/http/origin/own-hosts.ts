@@ -9,13 +9,13 @@ import { type Authority, plainAddress, readAuthority } from './authority.ts';
 export type AllowedHost = { readonly name: string; readonly port: number | null };
 
 type HostSettings = {
-  /** What it listens on. */
+  /** The address that it listens on. */
   host: string;
   allowedHosts: readonly AllowedHost[];
   isLoopback: (host: string) => boolean;
 };
 
-/** What a request says about whom it is for, and the address it came in by. */
+/** The names that a request is for, and the address it came in by. */
 export type Addressed = {
   /** Every `Host` header. */
   hosts: readonly string[];

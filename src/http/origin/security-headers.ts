@@ -1,4 +1,4 @@
-/** The headers that tell browsers what they may not do with an answer. */
+/** The headers that restrict browsers in the use of an answer. */
 
 type Headers = readonly (readonly [name: string, value: string])[];
 
@@ -10,7 +10,7 @@ const everywhere: Headers = [
   ['cross-origin-resource-policy', 'same-origin'],
 ];
 
-/** An answer of the API is no page: whatever a browser takes it for, it does nothing. */
+/** An answer of the API is no page: a browser that takes it for one must do nothing with it. */
 const api: Headers = [
   ...everywhere,
   ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],

@@ -5,7 +5,7 @@ import type { Turns } from '../../turns.ts';
 import { invalidField } from '../problems.ts';
 import { writeAnswer } from './write-answer.ts';
 
-/** What stands in the cursor of the page after the one that ends with `last`. */
+/** The contents of the cursor of the page after the one that ends with `last`. */
 function encodeCursor(last: string): string {
   return Buffer.from(last).toString('base64url');
 }
@@ -21,7 +21,7 @@ export function decodeCursor(cursor: string | undefined, isValid: (text: string)
 /** In bytes. What a page holds beyond its first item comes to no more than this; the rest is on the next one. */
 export const largestPage = 2 * 1024 * 1024;
 
-/** What a page is made of: items in their order, and whether more follow them. */
+/** The contents of a page: items in their order, and whether more follow them. */
 export type Found<T> = { items: readonly T[]; more: boolean };
 
 /** At most `limit` of `limit` + 1 found items. */
@@ -30,7 +30,7 @@ export function upTo<T>(found: readonly T[], limit: number): Found<T> {
 }
 
 /**
- * Answers with a page of what was found, as much as fits; `cursorOf` tells what an item is called in the cursor of the
+ * Answers with a page of the found items, as many as fit; `cursorOf` gives the name of an item in the cursor of the
  * page after it. The items are written in turns with all else.
  */
 export async function sendPage<T>(

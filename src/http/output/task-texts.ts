@@ -11,7 +11,7 @@ import type { HttpContext } from '../context.ts';
 import { changingView, definitionView, timingOfActive } from './views.ts';
 import { writeAnswer } from './write-answer.ts';
 
-/** What is kept of one version of a task, as one kind of role sees it. */
+/** The texts of one version of a task, as one kind of role sees it. */
 type Kept = {
   version: number;
   /** The beginning of the task's JSON text, without the members that change by themselves. */
@@ -35,7 +35,7 @@ const mostKept = 8 * 1024 * 1024;
 
 export function createTaskTexts({ calendar, targets }: Pick<HttpContext, 'calendar' | 'targets'>): TaskTexts {
   const kept = new LRUCache<number, Kept>({ maxSize: mostKept, sizeCalculation: ({ text }) => text.length });
-  // Those who may change a task see more of it.
+  // Callers that may change a task see more of it.
   const keyOf = (uid: number, role: Role) => 2 * uid + Number(roleAllows(role, 'admin'));
   const find = ({ uid, version }: ListedTask, role: Role) => {
     const found = kept.get(keyOf(uid, role));

@@ -45,7 +45,7 @@ function runsLeft({ definition, claimed }: Task): number {
   return definition.maxRuns === null ? Number.POSITIVE_INFINITY : Math.max(0, definition.maxRuns - claimed);
 }
 
-/** A task as somebody of this role may see it: only those who may change it see the credentials in its headers. */
+/** A task as a caller of this role may see it: only a caller that may change it sees the credentials in its headers. */
 export function taskView(
   task: Task,
   lastRun: LastRun | undefined,
@@ -60,7 +60,7 @@ export function taskView(
   return { ...definitionView(task, role, targets), ...changingView(nextRunAt(task, now, calendar), last ?? null) };
 }
 
-/** What changes with the version of a task alone. */
+/** The members that change only with the version of a task. */
 export function definitionView(task: Task, role: Role, targets: Targets) {
   const definition = roleAllows(role, 'admin')
     ? hideSigning(task.definition)
@@ -77,7 +77,7 @@ export function definitionView(task: Task, role: Role, targets: Targets) {
   };
 }
 
-/** What changes by itself. Instants are epoch milliseconds. */
+/** The members that change by themselves. Instants are epoch milliseconds. */
 export function changingView(next: number | null, lastRun: ListedTask['lastRun']) {
   return {
     nextRunAt: next === null ? null : formatInstant(next),

@@ -39,7 +39,7 @@ export const text = (maxLength: number, more: object = {}) => ({
   ...more,
 });
 
-/** What is shown, given as plain JSON Schema. */
+/** The shown form, given as plain JSON Schema. */
 export const shown = (schema: object) => Type.Unsafe(schema);
 export const shownInstant = shown({ type: 'string', format: 'date-time' });
 export const shownInstantOrNull = shown({ type: ['string', 'null'], format: 'date-time' });

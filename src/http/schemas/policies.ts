@@ -12,7 +12,7 @@ const key = {
   patternHint:
     'must be 1 to 128 letters, digits, dots, colons, slashes, underscores or hyphens, the first a letter or digit',
 };
-/** What a client may send of hooks. */
+/** The hooks that a client may send. */
 function hookInputs({ text, fields }: HookSchema) {
   const hookFields = { ...fields, timeout: duration };
   const hook = (named: string, members: Record<string, object>, description: string) => ({
@@ -40,7 +40,7 @@ function hookInputs({ text, fields }: HookSchema) {
   );
 }
 
-/** What of these a client may send. */
+/** Those that a client may send. */
 export const policyFields = ({ hooks }: TargetSchemas) => ({
   maxConcurrency: optional({
     type: 'integer',

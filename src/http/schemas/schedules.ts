@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { warningCodes } from '../../domain/input/warning.ts';
 import { choice, instant } from './parts.ts';
 
-/** Read by the domain, which says more about what is wrong than a pattern can. */
+/** Read by the domain, which explains faults better than a pattern can. */
 const rate = { type: 'string', maxLength: 64, examples: ['30s'] };
 const localInstant = { type: 'string', maxLength: 64, examples: ['2026-12-01T09:00:00Z'] };
 
@@ -27,7 +27,7 @@ const members = {
   delay: rate,
   manual: { const: true },
 };
-/** What may stand beside the member that names the form. */
+/** The members beside the one that names the form. */
 const beside: Record<string, readonly string[]> = { cron: ['timezone'], every: ['anchor'], at: ['timezone'] };
 
 /** The forms that a schedule has when it is shown; those, `delay` and text when it comes in. */
@@ -71,7 +71,7 @@ export const ScheduleInput = Type.Unsafe({
   },
 });
 
-/** What create, replace, patch and preview tell about what they were sent. */
+/** The warnings of create, replace, patch and preview. */
 export const warningList = Type.Array(
   Type.Object(
     {

@@ -1,4 +1,4 @@
-/** The shapes of what goes in and out, as JSON Schema: what is validated, and what the OpenAPI document shows. */
+/** The shapes of inputs and answers as JSON Schema: for validation, and for the OpenAPI document. */
 
 import { type TSchema, Type } from 'typebox';
 import { closedFields } from '../../domain/input/closed-fields.ts';

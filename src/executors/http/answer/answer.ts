@@ -1,4 +1,4 @@
-/** What is kept of a target's answer: its beginning, whatever it sends. */
+/** Keeps the beginning of a target's answer. */
 
 import { charsetOf, decodeText } from './charset.ts';
 
@@ -9,7 +9,7 @@ import { charsetOf, decodeText } from './charset.ts';
 export const readLimit = 8 * 1024 * 1024;
 /** How much of an answer can be judged, in bytes; also the most that a compressed one may become. */
 export const judgeLimit = 1024 * 1024;
-/** How much of what is read is kept, in bytes. */
+/** How much of the answer is kept, in bytes. */
 export const keepLimit = 16 * 1024;
 
 /** The beginning of an answer's body, up to `limit` bytes. `received` counts all bytes that came. */
@@ -46,7 +46,7 @@ export function isTruncated(answer: Answer): boolean {
 
 /**
  * The first `limit` bytes as text in the charset of the content type: UTF-8 where it names none, or none that is known.
- * U+FFFD stands for what is not in the charset, and for NUL, which Postgres text cannot hold.
+ * U+FFFD stands for bytes that are not in the charset, and for NUL, which Postgres text cannot hold.
  * A code point cut by the limit, or by a connection that broke off, is left out.
  */
 export function answerText(

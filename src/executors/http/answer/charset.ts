@@ -31,5 +31,5 @@ export function decodeText(bytes: Buffer, charset: string, isWhole: boolean): st
   return new TextDecoder(charset, { ignoreBOM: charset === 'utf-8' }).decode(bytes, { stream: !isWhole });
 }
 
-/** What 0x80 to 0x9f stand for (WHATWG Encoding, index windows-1252). */
+/** The characters of 0x80 to 0x9f (WHATWG Encoding, index windows-1252). */
 const windows1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';

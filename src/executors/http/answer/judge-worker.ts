@@ -3,7 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { type SuccessRule, successTest } from '../target/success.ts';
 
-/** What it is sent. It answers with what is wrong with the text, or null. */
+/** The messages to the thread. It answers with the fault of the text, or null. */
 export type JudgeJob = { rule: SuccessRule; text: string; isWhole: boolean };
 
 parentPort?.on('message', ({ rule, text, isWhole }: JudgeJob) => {

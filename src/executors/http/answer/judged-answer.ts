@@ -21,7 +21,7 @@ export async function judgeAnswer(
     received.encodings = null;
   }
   const byStatus = answeredOutcome(received, target.isSuccess, heldUntil);
-  // A target that works on is judged by what it tells in the end.
+  // A target that works on is judged by its final report.
   if (target.success === null || byStatus.status !== 'succeeded') return byStatus;
   const { answer, contentType } = received;
   const isWhole = answer.received === answer.kept;

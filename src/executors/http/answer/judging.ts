@@ -11,7 +11,7 @@ import type { JudgeJob } from './judge-worker.ts';
 
 export type Judge = {
   /**
-   * What about a body is not as the rule wants it; null when it is. Never rejects. Nobody may want to know by the time
+   * How a body breaks the rule; null when it does not. Never rejects. Nobody may want to know by the time
    * it is asked.
    */
   faultIn(

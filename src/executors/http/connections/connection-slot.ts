@@ -9,7 +9,7 @@ import type { Slot } from '../../governor/governor.ts';
 import type { Connector } from './connector.ts';
 import { type AnswerWatch, skipInterimAnswers } from './interim-answers.ts';
 
-/** What a call is sent with. */
+/** The request of a call. */
 export type ConnectionSlot = Slot & {
   /** Sends a call; `atMostOnce` keeps it off a connection that the target may be about to close. */
   send(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, atMostOnce: boolean): void;

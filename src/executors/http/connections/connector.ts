@@ -116,7 +116,7 @@ function rotated<T>(list: T[], turn: number): T[] {
   return [...list.slice(from), ...list.slice(0, from)];
 }
 
-/** The error with which a connector refuses what the filter forbids. */
+/** The error with which a connector refuses an address that the filter forbids. */
 export function refused(message: string): Error {
   return Object.assign(new Error(message), { code: refusedCode });
 }

@@ -7,9 +7,9 @@ import type { Socket } from 'node:net';
 import { judgeLimit } from '../answer/answer.ts';
 import { refusedCode } from '../outcome.ts';
 
-/** What is known of the answer to the call on a connection. */
+/** The state of the answer to the call on a connection. */
 export type AnswerWatch = {
-  /** A request is about to be written: what is read from now on answers it. */
+  /** A request is about to be written: bytes that are read from now on answer it. */
   expect(): void;
   /** Whether a byte came since. */
   hasBegun(): boolean;
@@ -21,7 +21,7 @@ const longestHead = 16 * 1024;
 
 /**
  * Makes `socket.read` pass over interim answers, however many come (RFC 9110 §15.2), and says whether an answer has
- * begun. Interim answers of more than 1 MiB in all end the connection: nobody sends that many in good faith.
+ * begun. Interim answers of more than 1 MiB in all end the connection: that many are an attack or a defect.
  */
 export function skipInterimAnswers(socket: Socket): AnswerWatch {
   const readOn = socket.read.bind(socket) as (size?: number) => Buffer | null;
@@ -31,7 +31,7 @@ export function skipInterimAnswers(socket: Socket): AnswerWatch {
   /** An interim answer, or the beginning of any, that is not complete yet. */
   let held: Buffer | null = null;
 
-  /** What is left of a chunk without the interim answers before it; null where the final one has not begun. */
+  /** The rest of a chunk without the interim answers before it; null where the final one has not begun. */
   function withoutInterim(chunk: Buffer): Buffer | null {
     let rest = held === null ? chunk : Buffer.concat([held, chunk]);
     held = null;
@@ -80,7 +80,7 @@ export function skipInterimAnswers(socket: Socket): AnswerWatch {
       skipped = 0;
       held = null;
     },
-    // What the system has handed over may not have been read yet.
+    // Some bytes may have arrived and not been read yet.
     hasBegun: () => hasBegun || socket.readableLength > 0,
   };
 }

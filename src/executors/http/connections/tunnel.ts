@@ -24,7 +24,7 @@ export function createTunnel(proxy: ProxyAddress, options: ConnectorOptions): Co
     if (isIP(host) !== 0) return;
     const found = await resolve(host).catch(() => null);
     const addresses = [...(found?.addresses ?? []), ...((await found?.late) ?? [])];
-    // Which of them the proxy would choose nobody knows.
+    // It is not known which of them the proxy would choose.
     for (const { address } of addresses) {
       const detail = filter.refusesAddress(host, address);
       if (detail !== null) throw refused(detail);
@@ -48,7 +48,7 @@ export function createTunnel(proxy: ProxyAddress, options: ConnectorOptions): Co
           if (socket === null) return complete(proxyError(null, error), null);
           if (endpoint.protocol !== 'https:') return complete(null, socket);
           giveUp = () => socket.destroy();
-          // Whoever has it hears of its errors; in between nobody does, and they must not be unhandled.
+          // The next owner listens to its errors. In between they must not be unhandled.
           socket.on('error', () => {});
           const { hostname, port } = endpoint;
           const authority = `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port || 443}`;
@@ -82,7 +82,7 @@ function askForTunnel(
   });
   asking.once('error', (error) => report(proxyError(null, error)));
   asking.once('connect', ({ statusCode = 0 }, _socket, head) => {
-    // After it the socket is this function's no more, and an error of it is for whoever has it.
+    // From then on the socket belongs to the caller, and so do its errors.
     if (statusCode < 200 || statusCode > 299) {
       socket.destroy();
       report(proxyError(statusCode));

@@ -5,8 +5,8 @@ import { domainToASCII } from 'node:url';
 import { ok, type Result } from '../../../errors.ts';
 
 /**
- * What targets may not reach unless settings say otherwise: link-local addresses and the metadata services of clouds,
- * which hand credentials to whoever asks. 168.63.129.16 is Azure's, 100.100.100.200 Alibaba's, 192.0.0.192 Oracle's,
+ * Targets may not reach these unless settings say otherwise: link-local addresses and the metadata services of clouds,
+ * which hand credentials to every caller. 168.63.129.16 is Azure's, 100.100.100.200 Alibaba's, 192.0.0.192 Oracle's,
  * fd00:ec2::/32 Amazon's, fd20:ce::254 and the names Google's.
  */
 export const defaultDeniedTargets: readonly string[] = [
@@ -22,7 +22,7 @@ export const defaultDeniedTargets: readonly string[] = [
 ];
 
 /**
- * What the word `private` stands for: loopback, private, shared and link-local ranges, and the names of the loopback.
+ * The meaning of the word `private`: loopback, private, shared and link-local ranges, and the names of the loopback.
  */
 const privateTargets: readonly string[] = [
   '0.0.0.0/8',
@@ -90,7 +90,7 @@ export function compileAddressRules(rules: readonly string[]): AddressRules {
   };
 }
 
-/** One rule, or a phrase that says what is wrong with it. */
+/** One rule, or a phrase that names its fault. */
 function readRule(text: string): Rule | string {
   const [address = '', prefix, ...more] = text.toLowerCase().split('/');
   const bare = address.replace(/^\[(.*)\]$/, '$1');

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { compileAddressRules } from './address-rules.ts';
 import { reachedBy } from './embedded-addresses.ts';
 
-/** Every answer is null for "allowed", or a phrase that names what is refused and the setting that refuses it. */
+/** Every answer is null for "allowed", or a phrase that names the refused address and the setting that refuses it. */
 export type TargetFilter = {
   /** Looks at a URL without resolving its host: literal addresses in any notation, and host names. */
   refusesUrl(url: string): string | null;
@@ -12,13 +12,13 @@ export type TargetFilter = {
   refusesHost(host: string): string | null;
   /** Looks at an address about to be connected to; `host` is the name it was resolved from, or the address itself. */
   refusesAddress(host: string, address: string): string | null;
-  /** Looks at a host name that a proxy is to resolve, because nobody here can. */
+  /** Looks at a host name that only the proxy can resolve. */
   refusesUnresolved(host: string): string | null;
 };
 
 /**
  * Makes the filter. A rule is a network, an address, a host name, or `.suffix` (see `parseAddressRules`).
- * Deny wins over allow; a non-empty `allow` leaves only what it matches by name or by address.
+ * Deny wins over allow; a non-empty `allow` leaves only the addresses and names that it matches.
  */
 export function createTargetFilter(rules: { deny: readonly string[]; allow: readonly string[] }): TargetFilter {
   const deny = compileAddressRules(rules.deny);

@@ -7,7 +7,7 @@ import type { ResolvedAddress } from '../connections/race.ts';
 export type NameQuery = {
   resolve4(name: string): Promise<AddressRecord[]>;
   resolve6(name: string): Promise<AddressRecord[]>;
-  /** Ends what was asked. */
+  /** Ends the look-up. */
   cancel(): void;
 };
 
@@ -17,24 +17,24 @@ export type AddressRecord = { address: string; ttl: number };
 /** At least one address, and how long they hold. */
 export type Found = { addresses: ResolvedAddress[]; ttlMs: number };
 
-/** What was found first. `late` is what the other family adds, null when that has answered; it never rejects. */
+/** The first result. `late` is the result of the other family, null when that has answered; it never rejects. */
 export type LookedUp = { found: Found; late: Promise<Found | null> | null };
 
 /** After one family has answered the other one is waited for so many milliseconds (RFC 8305 §3). */
 const resolutionDelayMs = 50;
-/** A zone may hold thousands of addresses: nobody tries them all. */
+/** A zone may hold thousands of addresses: trying all of them would be of no use. */
 const mostAddresses = 64;
-/** What c-ares says of names that do not exist, have no address, or cannot exist. */
+/** The errors of c-ares about names that do not exist, have no address, or cannot exist. */
 const noSuchCodes: readonly string[] = ['ENOTFOUND', 'ENODATA', 'EBADNAME', 'EBADQUERY'];
 
-/** Whether an error says that the name has no address, rather than that nobody could tell. */
+/** Whether an error says that the name has no address, rather than that no server answered. */
 export function isNoSuchName(error: unknown): boolean {
   return noSuchCodes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /**
  * Looks up `host` by asking for its candidates in turn. Rejects with the system's error: that of a name server which
- * failed, where there was one, because then nobody knows whether the name exists.
+ * failed, where there was one, because then it is not known whether the name exists.
  */
 export async function lookUp(
   host: string,
@@ -67,7 +67,7 @@ async function bothFamilies(name: string, query: NameQuery, clock: Clock): Promi
     six.then(() => [six, four] as const),
     four.then(() => [four, six] as const),
   ])
-    // Neither has an address: what is not known weighs more than what does not exist.
+    // Neither has an address: an unknown answer weighs more than a name that does not exist.
     .catch(({ errors }: AggregateError) => {
       throw errors.find((error) => !isNoSuchName(error)) ?? errors[0];
     });

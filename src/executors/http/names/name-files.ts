@@ -1,4 +1,4 @@
-/** What the machine's own files say of names: /etc/hosts, and the search domains of /etc/resolv.conf. */
+/** Reads the machine's own files about names: /etc/hosts, and the search domains of /etc/resolv.conf. */
 
 import { isIP } from 'node:net';
 import type { ResolvedAddress } from '../connections/race.ts';

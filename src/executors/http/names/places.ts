@@ -1,5 +1,6 @@
 /**
- * Bounds how many look-ups are under way at once, so that names that nobody answers for do not keep the others waiting.
+ * Bounds how many look-ups are under way at once, so that names that no server answers for do not keep the others
+ * waiting.
  */
 
 import type { Clock, Timer } from '../../../clock.ts';

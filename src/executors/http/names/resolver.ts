@@ -24,7 +24,7 @@ export type Resolver = {
   close(): void;
 };
 
-/** A look-up ends after so many milliseconds, whatever name servers do. */
+/** A look-up ends after so many milliseconds at the latest. */
 const longestLookUpMs = 10_000;
 /** How long an answer holds: as long as its TTL says, within these bounds. */
 const leastFreshMs = 1_000;
@@ -34,12 +34,13 @@ const staleMs = 5 * 60_000;
 /** So long a new answer is waited for where there is an old one. */
 const staleAfterMs = 300;
 /**
- * And so long where the last look-up failed: calls that wait for a name that nobody answers for hold slots of the
+ * And so long where the last look-up failed: calls that wait for a name that no server answers for hold slots of the
  * replica.
  */
 const unconfirmedAfterMs = 2_000;
 /**
- * So long nobody asks again: for a name that does not exist, and, doubled with each failure in turn, after a failure.
+ * For so long a name is not looked up again: a name that does not exist, and, doubled with each failure in turn, after
+ * a failure.
  */
 const pauseMs = 1_000;
 const longestPauseMs = 5_000;
@@ -47,11 +48,11 @@ const longestPauseMs = 5_000;
 type Entry = {
   host: string;
   known: Resolved | null;
-  /** Monotonic milliseconds: until when what is known holds, and until when nobody asks again after a failure. */
+  /** Monotonic milliseconds: until when the known addresses hold, and until when a failure is not tried again. */
   freshUntil: number;
   pauseUntil: number;
   failure: Error | null;
-  /** How many look-ups in turn nobody answered. */
+  /** How many look-ups in turn were not answered. */
   failures: number;
   pending: { since: number; done: Promise<Resolved> } | null;
 };
@@ -62,7 +63,7 @@ export function createResolver({ clock, readText, newQuery, most }: ResolverOpti
   const places = createPlaces(clock, lookUps);
   /** The one used longest ago first. */
   const entries = new Map<string, Entry>();
-  /** What ends each look-up. */
+  /** The functions that end each look-up. */
   const underWay = new Set<(error: Error) => void>();
 
   function entryOf(host: string): Entry | null {
@@ -83,7 +84,7 @@ export function createResolver({ clock, readText, newQuery, most }: ResolverOpti
   function begin(entry: Entry): Promise<Resolved> {
     const { host } = entry;
     const { promise, resolve, reject } = deferred<Resolved>();
-    // Whoever asked may have what was known before.
+    // Callers get the addresses that were known before.
     promise.catch(() => {});
     let query: NameQuery | null = null;
     let timer: Timer | null = null;
@@ -154,7 +155,7 @@ export function createResolver({ clock, readText, newQuery, most }: ResolverOpti
     return failure;
   }
 
-  /** What a look-up finds, or `instead` when that takes longer than `waitMs`, or when it finds out nothing. */
+  /** The result of a look-up, or `instead` when that takes longer than `waitMs` or has none. */
   function within(waitMs: number, done: Promise<Resolved>, instead: Resolved | Error): Promise<Resolved> {
     const otherwise = () => (instead instanceof Error ? Promise.reject(instead) : Promise.resolve(instead));
     if (waitMs <= 0) return otherwise();

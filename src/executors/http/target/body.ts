@@ -1,4 +1,4 @@
-/** How the body of a target becomes bytes: `bodyType`, what it asks of the body and of the content type. */
+/** How the body of a target becomes bytes: `bodyType`, and its demands on the body and the content type. */
 
 import { ExactNumber } from '../../../domain/input/exact-json.ts';
 import { isRecord, pointerPart, type Refuse } from '../../../domain/input/field.ts';
@@ -7,7 +7,7 @@ import { exactBody } from './stored-body.ts';
 export const bodyTypes = ['json', 'text', 'form', 'base64'] as const;
 export type BodyType = (typeof bodyTypes)[number];
 
-/** What is sent as `content-type` where the task names none. */
+/** The `content-type` where the task names none. */
 const contentTypes: Record<BodyType, string> = {
   json: 'application/json',
   text: 'text/plain; charset=utf-8',
@@ -53,7 +53,7 @@ export function describesIn(headers: Record<string, string>): ((json: string) =>
 }
 
 /**
- * Refuses what cannot be sent as `bodyType` says or, where there is none, as the content type says. Texts with
+ * Refuses a body that cannot be sent as `bodyType` or, without it, the content type says. Texts with
  * templates in them are looked at once they are filled in.
  */
 export function checkBody(target: Body, isTemplate: boolean, refuse: Refuse): void {
@@ -83,11 +83,11 @@ export function checkBody(target: Body, isTemplate: boolean, refuse: Refuse): vo
   }
 }
 
-/** What is wrong with a body whose templates are filled in, or null. */
+/** The fault of a body whose templates are filled in, or null. */
 export function faultInEncoded({ body, bodyType }: Pick<Body, 'body' | 'bodyType'>): string | null {
   if (bodyType !== 'base64' || body === undefined) return null;
   const text = String(body);
-  // Decoding forgives what it does not know, and bits that stand for nothing: only what it would encode again is right.
+  // Decoding forgives unknown characters and surplus bits, so the text must be the one that encoding would give.
   const isCanonical = Buffer.from(text, 'base64').toString('base64') === text;
   return isCanonical ? null : 'must be base64 with its padding (RFC 4648 §4), without blanks and line ends';
 }
@@ -137,7 +137,7 @@ function encodeForm(body: Record<string, unknown>): string {
   return form.toString();
 }
 
-/** What a stored task or a template holds may be nested all the same. */
+/** A stored task or a template may be nested all the same. */
 function asText(value: unknown): string {
   if (value instanceof ExactNumber) return value.text;
   return typeof value === 'object' ? JSON.stringify(value) : String(value);

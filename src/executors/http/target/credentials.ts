@@ -6,7 +6,7 @@ import type { RefuseBelow } from '../../../domain/task/target.ts';
 
 const credentialNames =
   /authorization|authentication|cookie|token|key|secret|passw(or)?d|passphrase|signature|credential|^proxy-|(^|[-_])(auth|bearer|jwt|pass|pwd|sig|hmac|session)([-_]|$)/;
-/** A value that says itself what it is, under whatever name. */
+/** A value that is a secret by its form, under any name. */
 const credentialValues = /^(bearer|basic|digest|negotiate|apikey|token)\s+\S|^whsec_|^eyJ[\w-]+\./i;
 
 /** Whether the value of a header (its name in lower case) is a credential. */

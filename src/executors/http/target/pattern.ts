@@ -1,15 +1,15 @@
-/** Patterns in the syntax of RE2: what is wrong with one, and how much work it is to look for it. */
+/** Patterns in the syntax of RE2: their faults, and the work of looking for one. */
 
 import { RE2JS } from 're2js';
 
-/** Ready to look for. It takes time in proportion to the text's length and to `size`, whatever the text is. */
+/** A compiled pattern. Looking for it takes time in proportion to the text's length and to `size`, for every text. */
 export type Pattern = { size: number; isIn(text: string): boolean };
 
 export const longestPattern = 256;
 /** In steps of the compiled pattern: compiling as many takes ten milliseconds. */
 const largestPattern = 1_000;
 
-/** Reads a pattern, or says in one phrase what is wrong with it. */
+/** Reads a pattern, or names its fault in one phrase. */
 export function compilePattern(text: string): Pattern | string {
   if (text === '') return 'must not be empty';
   if (text.length > longestPattern) return `must be at most ${longestPattern} characters long`;
@@ -30,7 +30,7 @@ export function compilePattern(text: string): Pattern | string {
  */
 function sizeOf(pattern: string): number {
   const token = /\\Q.*?(?:\\E|$)|\\[pP]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|\[:\w*:\]|[^\]\\])*\]|\{(\d+)(,(\d*))?\}|[()]|./gsu;
-  /** Of each group that is open, and of what stands last in it, which a repetition repeats. */
+  /** The sizes of each open group, and of its last item, which a repetition repeats. */
   const open = [{ size: 0, last: 0 }];
   for (const [text, least, comma, most] of pattern.matchAll(token)) {
     const group = open.at(-1) as { size: number; last: number };

@@ -15,10 +15,10 @@ export type ProxyChoice = (url: URL) => ProxyAddress | null;
 
 export const longestProxy = 1024;
 
-/** What is wrong with the URL of a proxy, or null. Repeats nothing of it: it may hold a password. */
+/** The fault of a proxy's URL, or null. Repeats nothing of it: it may hold a password. */
 export function faultInProxy(text: string): string | null {
   if (text.length > longestProxy) return `must be at most ${longestProxy} characters long`;
-  // A URL parser forgives more slashes; whoever looks for the password in the text does not find it then.
+  // A URL parser forgives more slashes, but then the password is not found in the text.
   if (!/^https?:\/\/(?!\/)[^\s\p{Cc}\p{Cs}\\]+$/iu.test(text) || !URL.canParse(text))
     return 'must be an http or https URL such as http://proxy.internal:3128';
   const url = new URL(text);

@@ -1,4 +1,4 @@
-/** What the body of an answer must be like for a run to succeed, besides the answer's status. */
+/** The rule about the body of an answer that a run needs to succeed, besides the answer's status. */
 
 import { faultInJson, isRecord, pointerPart, type Refuse } from '../../../domain/input/field.ts';
 import { isJsonPointer, isSameJson, valueAt } from '../../../domain/input/json-pointer.ts';
@@ -9,7 +9,7 @@ export type SuccessRule =
   | { bodyContains: string }
   /** In the syntax of RE2, found anywhere in the text. */
   | { bodyMatches: string }
-  /** What the RFC 6901 pointer points to must be this JSON value. */
+  /** The value at this RFC 6901 pointer must equal this JSON value. */
   | { json: { pointer: string; equals: unknown } };
 
 export const longestContained = 1_024;
@@ -19,7 +19,7 @@ export { longestPattern };
 const rules = ['bodyContains', 'bodyMatches', 'json'] as const;
 const longestShown = 64;
 
-/** The canonical rule for what a client sent; undefined where there is none, or a fault in it. */
+/** The canonical rule of a client's input; undefined where there is none, or a fault in it. */
 export function readSuccess(input: unknown, refuse: Refuse): SuccessRule | undefined {
   if (input === undefined || input === null) return undefined;
   if (!isRecord(input)) return refuse('/success', 'must be an object');

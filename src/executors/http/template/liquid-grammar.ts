@@ -32,7 +32,7 @@ export function namesIn({ value }: Output): { names: string[] } | { fault: strin
   return { names };
 }
 
-/** What is wrong with one token, or null; adds the names in it to `names`. */
+/** The fault of one token, or null; adds the names in it to `names`. */
 function faultIn(token: AnyToken, names: string[]): string | null {
   switch (token.kind) {
     case TokenKind.Number:

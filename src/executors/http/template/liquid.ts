@@ -21,7 +21,7 @@ type LiquidBudget = { left: number; sample: Context | null };
 /** How values go into the text: as they are, or percent-encoded so that they stay within their part of a URL. */
 export type LiquidEncoding = 'plain' | 'url';
 
-/** They bound what it costs to understand a target; without them 256 KiB of templates took 20 seconds. */
+/** Bounds on the work of parsing a target; without them 256 KiB of templates took 20 seconds. */
 const mostExpressions = 128;
 const longestExpression = 512;
 /**
@@ -75,7 +75,7 @@ export function liquidValues(variables: object): Context {
   return new Context(variables, engines.plain.options, { sync: true });
 }
 
-/** Understands a text, or says in one phrase why it cannot. Takes what it needs of `budget`. */
+/** Parses a text, or says in one phrase why it cannot. Takes its cost from `budget`. */
 export function compileLiquid(
   text: string,
   encoding: LiquidEncoding,
@@ -137,7 +137,7 @@ function refused(detail: string): Result<never, string> {
   return { ok: false, errors: detail };
 }
 
-/** What Liquid hands to its filters. */
+/** The context that Liquid hands to its filters. */
 type FilterThis = { context: Context };
 
 function createEngine(encode: (value: unknown) => unknown): Liquid {
@@ -149,7 +149,7 @@ function createEngine(encode: (value: unknown) => unknown): Liquid {
     parseLimit: 300_000,
     renderLimit,
     memoryLimit,
-    // Neither `{% include %}` nor a file system: what a template can reach is what it is given.
+    // Neither `{% include %}` nor a file system: a template reaches only the values that it is given.
     templates: {},
     outputEscape: function (this: FilterThis, value: unknown) {
       const encoded = encode(value);
@@ -177,7 +177,7 @@ function sizeOf(value: unknown): number {
   return value.reduce((sum: number, item) => sum + sizeOf(item), 0);
 }
 
-/** What it costs to write a date in a format: conversions with names are dear, and so is a zone. */
+/** The cost of writing a date in a format: conversions with names are dear, and so is a zone. */
 function costOfDate([format, zone]: unknown[]): number {
   const text = String(format ?? '');
   let cost = zone === undefined ? 0 : dearConversionCost;

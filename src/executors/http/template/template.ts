@@ -16,7 +16,7 @@ import {
 } from '../target/target.ts';
 import { compileLiquid, type LiquidEncoding, liquidBudget, liquidMessage, liquidValues } from './liquid.ts';
 
-/** What a template may name. Instants are RFC 3339. */
+/** The values that a template may name. Instants are RFC 3339. */
 export type TemplateVariables = {
   scheduledFor: string;
   attempt: number;
@@ -26,7 +26,7 @@ export type TemplateVariables = {
   task: { id: string; name: string; labels: Record<string, string> };
   /** The task's last run before this one that is over; null when there is none. */
   previous: PreviousRun | null;
-  /** What the request that asked for the run gave it to work on; null for none. */
+  /** The input that the request gave the run; null for none. */
   input: unknown;
 };
 
@@ -40,7 +40,7 @@ export type TargetTemplates = {
   render(variables: TemplateVariables): Result<HttpTarget, string>;
 };
 
-/** In bytes; also what a client may send at most. */
+/** In bytes; also the bound on a client's text. */
 const largestBody = 256 * 1024;
 /** Told at once: a body may hold thousands of bad ones. */
 const mostFaults = 20;

@@ -7,7 +7,7 @@
 import type { Clock } from '../../../clock.ts';
 
 export type Trials = {
-  /** Calls `fill`, which must not throw, or `refuse` for what two processes died of. */
+  /** Calls `fill`, which must not throw, or `refuse` for a template that two processes died of. */
   run(taskId: string, fill: () => void, refuse: () => void): void;
 };
 
@@ -15,7 +15,7 @@ export type TrialsOptions = {
   clock: Pick<Clock, 'after'>;
   /** Notes these tasks, but for those of more than `atMost` deaths, and tells how many processes died of each. */
   begin(taskIds: readonly string[], atMost: number): Promise<Map<string, number>>;
-  /** Their templates did no harm. Tried again until it succeeds: what stays noted would count as a death. */
+  /** Their templates did no harm. Tried again until it succeeds: a note that stays would count as a death. */
   end(taskIds: readonly string[]): Promise<void>;
   /** Stops a task for good, or until somebody starts it. */
   quarantine(taskId: string): Promise<void>;
