@@ -1,8 +1,8 @@
 /** The governors of all groups of calls: finds them by name, asks them before each attempt, forgets the unused. */
 
 import type { Timer } from '../../clock.ts';
-import { deferredOutcome } from '../deferred.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from '../executor.ts';
+import { deferredOutcome } from '../outcomes.ts';
 import {
   type CircuitOptions,
   createGovernor,

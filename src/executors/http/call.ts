@@ -2,9 +2,9 @@
 
 import type { Dispatcher } from 'undici';
 import type { Clock, Timer } from '../../clock.ts';
-import { deferredOutcome } from '../deferred.ts';
 import type { Attempt, Outcome } from '../executor.ts';
 import type { Governor } from '../governor/governor.ts';
+import { deferredOutcome } from '../outcomes.ts';
 import { judgeLimit, keepLimit, takeChunk } from './answer/answer.ts';
 import { encodingsOf } from './answer/decoding.ts';
 import { judgeAnswer } from './answer/judged-answer.ts';
