@@ -213,7 +213,7 @@ test('the search for secrets takes as long as the text is, whatever stands in it
   const time = (piece: string) => {
     const text = piece.repeat(size / piece.length);
     let fastest = Infinity;
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 5; round++) {
       const from = performance.now();
       log.warn({ url: text, [text]: 1, list: [text] }, text);
       fastest = Math.min(fastest, performance.now() - from);
@@ -224,5 +224,5 @@ test('the search for secrets takes as long as the text is, whatever stands in it
   const start = ['-eyJ', 'eyJ.', '.eyJ-', 'eyJa.', '-a.', 'a-', 'a.', '?pwd=', 'redis://:', 'redis+a', '://:', '://a:'];
   const further = ['x:', 'postgres://a:', 'Bearer ', '"token":{', '"secret":["', '{"headers":', '\\"', 'whsec_'];
   // A search that is quadratic takes a thousand times as long.
-  for (const piece of [...start, ...further]) expect(time(piece), piece).toBeLessThan(100 * usual);
+  for (const piece of [...start, ...further]) expect(time(piece), piece).toBeLessThan(300 * usual);
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { durationPattern, formatDuration, parseDuration, readDuration } from '../../../../src/domain/input/duration.ts';
+import { cases } from '../../cases.ts';
 
 const longest = 3_650 * 86_400_000;
 
@@ -123,6 +124,6 @@ test('the pattern for JSON schemas accepts what is read, and nothing else within
         else if (!/\d{4}/.test(text)) expect(pattern.test(text)).toBe(false);
       },
     ),
-    { numRuns: 5_000 },
+    cases(1_000),
   );
 });

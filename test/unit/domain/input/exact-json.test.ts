@@ -8,6 +8,7 @@ import {
   readExactJson,
   writeExactJson,
 } from '../../../../src/domain/input/exact-json.ts';
+import { cases } from '../../cases.ts';
 
 function readOf(text: string): unknown {
   const read = parseExactJson(text, 100);
@@ -61,7 +62,7 @@ describe('what is read', () => {
         }
         expect(parseExactJson(text, 100).ok, text).toBe(accepted);
       }),
-      { numRuns: 5_000 },
+      cases(1_000),
     );
   });
 

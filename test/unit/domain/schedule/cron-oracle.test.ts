@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
+import { cases } from '../../cases.ts';
 import { occurrencesBetween } from '../../oracle/cron-oracle.ts';
 import { cronPattern, zoneAndInstant } from './cron-arbitraries.ts';
 
@@ -42,6 +43,6 @@ test('every valid pattern fires exactly when the oracle says, around changes of 
       expect(found.map(text)).toEqual(occurrencesBetween({ cron, timezone }, from, to).map(text));
     }),
     // As many as fit into the time given; a slow machine tries fewer.
-    { numRuns: 1_500, interruptAfterTimeLimit: 8_000, markInterruptAsFailure: false },
+    cases(100),
   );
 });

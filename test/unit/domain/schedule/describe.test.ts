@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { describeSchedule } from '../../../../src/domain/schedule/describe.ts';
 import { compileSchedule, nextInstant } from '../../../../src/domain/schedule/schedule.ts';
 import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
+import { cases } from '../../cases.ts';
 import { cronPattern } from './cron-arbitraries.ts';
 import { matcherOf } from './description-matcher.ts';
 
@@ -96,7 +97,7 @@ describe('whatever a sentence claims is when it fires', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      cases(40),
     );
   }, 60_000);
 });

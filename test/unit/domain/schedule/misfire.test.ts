@@ -5,6 +5,7 @@ import { nextOccurrence, type Timing } from '../../../../src/domain/schedule/occ
 import type { CompiledSchedule } from '../../../../src/domain/schedule/schedule.ts';
 import { atOnce } from '../../../../src/domain/schedule/steps.ts';
 import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
+import { cases } from '../../cases.ts';
 import { longAgo, timing } from './timing-arbitraries.ts';
 
 const second = 1_000;
@@ -53,7 +54,7 @@ test('what is fired, and the range and number of what is not, are those of looki
         );
       },
     ),
-    { numRuns: 1_500, interruptAfterTimeLimit: 4_000, markInterruptAsFailure: false },
+    cases(100),
   );
 });
 

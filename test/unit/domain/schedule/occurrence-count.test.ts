@@ -15,6 +15,7 @@ import {
 } from '../../../../src/domain/schedule/schedule.ts';
 import { atOnce } from '../../../../src/domain/schedule/steps.ts';
 import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
+import { cases } from '../../cases.ts';
 import { occurrencesBetween } from '../../oracle/cron-oracle.ts';
 import { cronPattern, zoneAndInstant, zones } from './cron-arbitraries.ts';
 import { longAgo, timing } from './timing-arbitraries.ts';
@@ -24,7 +25,6 @@ const hour = 3_600_000;
 const day = 24 * hour;
 const year = 366 * day;
 const calendar = createCalendar({ maxExpressions: 5 });
-const budget = { interruptAfterTimeLimit: 4_000, markInterruptAsFailure: false };
 
 function cron(expression: string, timezone = 'UTC'): CompiledSchedule {
   const compiled = compileSchedule({ cron: expression, timezone }, calendar);
@@ -69,7 +69,7 @@ describe('the count is that of counting one by one', () => {
           }
         },
       ),
-      { numRuns: 1_000, ...budget },
+      cases(80),
     );
   });
 
@@ -85,7 +85,7 @@ describe('the count is that of counting one by one', () => {
         const wanted = occurrencesBetween({ cron: expression, timezone }, from, to).length;
         expect(countInstants(compiled, from, to)).toBe(wanted);
       }),
-      { numRuns: 2_000, interruptAfterTimeLimit: 5_000, markInterruptAsFailure: false },
+      cases(60),
     );
   });
 
@@ -179,7 +179,7 @@ describe('over any length', () => {
           }
         },
       ),
-      { numRuns: 1_000, ...budget },
+      cases(80),
     );
   });
 
@@ -233,7 +233,7 @@ describe('the first and the last ones', () => {
         expect(atOnce(firstOccurrences(timing, after, upTo, limit))).toEqual(all.slice(0, limit));
         expect(atOnce(lastOccurrences(timing, after, upTo, limit))).toEqual(limit === 0 ? [] : all.slice(-limit));
       }),
-      { numRuns: 600, ...budget },
+      cases(60),
     );
   });
 

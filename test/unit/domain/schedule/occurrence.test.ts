@@ -10,6 +10,7 @@ import {
   timeOrderedId,
 } from '../../../../src/domain/schedule/occurrence.ts';
 import { nextInstant } from '../../../../src/domain/schedule/schedule.ts';
+import { cases } from '../../cases.ts';
 import { longAgo, timing } from './timing-arbitraries.ts';
 
 const hour = 3_600_000;
@@ -19,8 +20,6 @@ function steps(next: (after: number) => number | null, after: number, count: num
   for (let last = next(after); last !== null && found.length < count; last = next(last)) found.push(last);
   return found;
 }
-
-const budget = { interruptAfterTimeLimit: 5_000, markInterruptAsFailure: false };
 
 test('each nominal instant within the bounds is one occurrence, moved by at most the jitter and never past the next', () => {
   fc.assert(
@@ -42,7 +41,7 @@ test('each nominal instant within the bounds is one occurrence, moved by at most
         expect(instant).toBeLessThan(nextInstant(schedule, from) ?? Number.POSITIVE_INFINITY);
       }
     }),
-    { numRuns: 600, ...budget },
+    cases(60),
   );
 });
 
@@ -66,7 +65,7 @@ test('from wherever it is asked, and in any order, the answer is the next one of
         }
       },
     ),
-    { numRuns: 600, ...budget },
+    cases(60),
   );
 });
 

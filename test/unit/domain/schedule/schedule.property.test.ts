@@ -4,6 +4,7 @@ import { parseInstant } from '../../../../src/domain/input/instant.ts';
 import { describeSchedule } from '../../../../src/domain/schedule/describe.ts';
 import { compileSchedule, nextInstant, readSchedule } from '../../../../src/domain/schedule/schedule.ts';
 import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
+import { cases } from '../../cases.ts';
 import { occurrencesBetween } from '../../oracle/cron-oracle.ts';
 import { zoneTable } from '../../oracle/zone-table.ts';
 import { cronPattern } from './cron-arbitraries.ts';
@@ -55,8 +56,7 @@ describe('cron instants are those of the oracle', () => {
         const end = found.length === 60 ? (found.at(-1) as number) : to;
         expect(found.map(text)).toEqual(occurrencesBetween({ cron, timezone }, from, end).map(text));
       }),
-      // As many as fit into the time given; a slow machine tries fewer.
-      { numRuns: 400, interruptAfterTimeLimit: 1_000, markInterruptAsFailure: false },
+      cases(12),
     );
   });
 
@@ -97,8 +97,6 @@ describe('whatever is given as a schedule is read or refused, never thrown at', 
     }
   }
 
-  const budget = { interruptAfterTimeLimit: 4_000, markInterruptAsFailure: false };
-
   test('any value', () => {
     const anything = fc.anything({
       withBigInt: true,
@@ -111,8 +109,7 @@ describe('whatever is given as a schedule is read or refused, never thrown at', 
       withTypedArray: true,
     });
     fc.assert(fc.property(fc.oneof(anything, fc.string({ unit: 'binary' }), fc.string()), check), {
-      numRuns: 3_000,
-      ...budget,
+      ...cases(200),
     });
   });
 
@@ -146,7 +143,7 @@ describe('whatever is given as a schedule is read or refused, never thrown at', 
     );
     fc.assert(
       fc.property(fc.array(fc.tuple(member, value), { maxLength: 4 }), (members) => check(Object.fromEntries(members))),
-      { numRuns: 3_000, ...budget },
+      cases(200),
     );
   });
 
@@ -163,7 +160,7 @@ describe('whatever is given as a schedule is read or refused, never thrown at', 
         check({ cron, timezone: 'Europe/Berlin' });
         check(cron);
       }),
-      { numRuns: 3_000, ...budget },
+      cases(200),
     );
   });
 
@@ -265,7 +262,7 @@ describe('a common mistake gets a sentence that says what to do', () => {
         if (proposal === undefined) return;
         expect(readSchedule({ cron: proposal }, context, calendar)).toMatchObject({ ok: true });
       }),
-      { numRuns: 1_000 },
+      cases(200),
     );
   });
 });

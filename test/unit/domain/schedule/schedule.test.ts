@@ -8,6 +8,7 @@ import {
   readSchedule,
 } from '../../../../src/domain/schedule/schedule.ts';
 import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
+import { cases } from '../../cases.ts';
 import { cronPattern, zones } from './cron-arbitraries.ts';
 
 const calendar = createCalendar();
@@ -65,7 +66,7 @@ describe('every form is echoed in its canonical long form', () => {
         if (schedule.ok) expect(schedule.value).toEqual({ cron, timezone });
         else expect(schedule.errors[0]?.detail).toContain('can never fire');
       }),
-      { numRuns: 300 },
+      cases(60),
     );
   });
 });
@@ -204,7 +205,7 @@ describe('no input makes reading throw', () => {
         if (compiled) nextInstant(compiled, now);
         expect(read(schedule.value)).toEqual(schedule);
       }),
-      { numRuns: 10_000, interruptAfterTimeLimit: 6_000, markInterruptAsFailure: false },
+      cases(600),
     );
   });
 });

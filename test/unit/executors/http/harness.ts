@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { systemClock } from '../../../../src/clock.ts';
 import type { Attempt, Outcome } from '../../../../src/executors/executor.ts';
 import { createGovernors, type GovernorsOptions } from '../../../../src/executors/governor/governors.ts';
@@ -17,12 +17,6 @@ import { createSystemResolver } from '../../../../src/executors/http/names/syste
 import type { HttpTarget } from '../../../../src/executors/http/target/target.ts';
 
 export const runId = '0193933d-3c5e-7abc-8def-0123456789ab';
-
-const open: HttpExecutor[] = [];
-
-afterEach(() => {
-  for (const executor of open.splice(0)) executor.close();
-});
 
 type HarnessOptions = Partial<HttpExecutorOptions> & {
   maxConnectionsPerOrigin?: number;
@@ -51,7 +45,7 @@ export function startExecutor({
     onDeferred: () => {},
     ...options,
   });
-  open.push(executor);
+  onTestFinished(() => executor.close());
   return executor;
 }
 

@@ -5,7 +5,7 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 
 export type RawRequest = { head: string; body: string; connection: number };
 
@@ -21,9 +21,6 @@ export type RawServer = {
 };
 
 export const plainAnswer = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
-
-const stops: (() => Promise<unknown>)[] = [];
-afterEach(() => Promise.all(stops.splice(0).map((stop) => stop())));
 
 /** Calls `answer` with every whole request and how many came before it. It is gone after the test. */
 export async function startRaw(
@@ -55,7 +52,7 @@ export async function startRaw(
   });
   await once(server.listen(wantedPort, address), 'listening');
   const { port } = server.address() as AddressInfo;
-  stops.push(async () => {
+  onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileSchedule, nextInstant, readSchedule } from '../../../../../src/domain/schedule/schedule.ts';
 import { createCalendar } from '../../../../../src/domain/schedule/zones/calendar.ts';
+import { cases } from '../../../cases.ts';
 import { cronPattern } from '../cron-arbitraries.ts';
 
 const calendar = createCalendar();
@@ -179,6 +180,6 @@ test('whatever is refused, what it proposes is accepted', () => {
       // A proposal may still be a date that never comes; it is never one that cannot be read.
       if (!again.ok) expect(again.errors[0]?.detail, `${cron}: ${detail}`).toMatch(/can never fire|has passed/);
     }),
-    { numRuns: 3_000 },
+    cases(500),
   );
 });

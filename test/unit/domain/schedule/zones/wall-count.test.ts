@@ -8,6 +8,7 @@ import {
 } from '../../../../../src/domain/schedule/zones/clock-changes.ts';
 import { countWallTimes } from '../../../../../src/domain/schedule/zones/wall-count.ts';
 import { openZone, type Stretch } from '../../../../../src/domain/schedule/zones/zone.ts';
+import { cases } from '../../../cases.ts';
 
 const second = 1_000;
 const hour = 3_600_000;
@@ -124,7 +125,7 @@ describe('in zones made up, with changes of any size, close to each other', () =
         for (let at = nextBy(next, zone, after); at !== null && at <= upTo; at = nextBy(next, zone, at)) count++;
         expect(countBy(countWall, zone, after, upTo)).toBe(count);
       }),
-      { numRuns: 3_000, interruptAfterTimeLimit: 3_000, markInterruptAsFailure: false },
+      cases(300),
     );
   });
 });

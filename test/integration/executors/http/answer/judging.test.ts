@@ -3,7 +3,7 @@ import { systemClock } from '../../../../../src/clock.ts';
 import { createJudge } from '../../../../../src/executors/http/answer/judging.ts';
 import { successTest } from '../../../../../src/executors/http/target/success.ts';
 
-const script = new URL('./judge-worker.mjs', import.meta.url);
+const script = new URL('../../../../../dist/executors/http/answer/judge-worker.js', import.meta.url);
 const rule = successTest({ bodyContains: 'done' });
 const wanted = () => true;
 

@@ -1,7 +1,7 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Behaviour, raw, startTarget, status, type Target } from '../../../../target.ts';
-import { attemptOn, call, startExecutor } from '../harness.ts';
+import { attemptOn, call, startExecutor } from '../../../../unit/executors/http/harness.ts';
 
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
@@ -19,7 +19,7 @@ const answer =
 
 async function outcomeOf(behaviour: Behaviour, more: object = {}, attempt: object = {}) {
   target.setBehaviour(behaviour);
-  const judgeScript = new URL('./judge-worker.mjs', import.meta.url);
+  const judgeScript = new URL('../../../../../dist/executors/http/answer/judge-worker.js', import.meta.url);
   return call({ url: target.url, ...more }, attempt, { judgeScript });
 }
 
