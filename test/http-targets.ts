@@ -1,7 +1,7 @@
 /** HTTP targets as a replica without any setting reads and shows them; nothing is called. */
 
 import type { Target, Targets } from '../src/domain/task/target.ts';
-import { httpHooks, httpTargetDefinition } from '../src/executors/http/target/definition.ts';
+import { httpHooks, httpTargetDefinition } from '../src/executors/http/definition.ts';
 import type { HttpTarget } from '../src/executors/http/target/target.ts';
 import type { ExecutorKind } from '../src/executors/kind.ts';
 import { createRegistry } from '../src/executors/registry.ts';

@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { RunIds } from '../domain/run/ids.ts';
 import type { RunTokens } from '../domain/run/token.ts';
-import type { Calendar } from '../domain/schedule/zones/calendar.ts';
+import type { Calendar } from '../domain/schedule/calendar.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { BreakerState } from '../executors/governor/governors.ts';
 import type { Registry } from '../executors/registry.ts';
@@ -23,6 +23,7 @@ import type { RunObserver } from './attempts/run-log.ts';
 import { createClockAlarmStep, describeDoubt } from './cluster/clock-alarm.ts';
 import type { DatabaseTime } from './cluster/database-time.ts';
 import { holdLease } from './cluster/lease.ts';
+import { createPartition } from './cluster/partition.ts';
 import { createZoneAlarmStep } from './cluster/zone-alarm.ts';
 import { type Firing, startFiring } from './firing/firing.ts';
 import { startHooks } from './hooks/hooks.ts';
@@ -33,7 +34,6 @@ import { createStuckRunStep } from './recovery/stuck-runs.ts';
 import { createSweepStep } from './recovery/sweeper.ts';
 import { createTakeoverStep } from './recovery/takeover.ts';
 import { createDueLog } from './timetable/due-log.ts';
-import { createPartition } from './timetable/partition.ts';
 import { createReconcilerStep } from './timetable/reconciler.ts';
 import { createTimetable } from './timetable/timetable.ts';
 

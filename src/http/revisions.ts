@@ -6,6 +6,7 @@ import { Type } from 'typebox';
 import { isObject, mergePatch } from '../domain/input/merge-patch.ts';
 import type { Warning } from '../domain/input/warning.ts';
 import { gateOf } from '../domain/limits/limits.ts';
+import type { Misfire } from '../domain/schedule/misfire.ts';
 import {
   isPlainChange,
   keepAnchor,
@@ -18,7 +19,7 @@ import {
 import { alignPatch, redactDefinition, restoreCredentials } from '../domain/task/credentials.ts';
 import type { TaskStatus } from '../domain/task/states.ts';
 import type { Target } from '../domain/task/target.ts';
-import { type Misfire, readTask, type TaskDefinition, type TaskInput } from '../domain/task/task.ts';
+import { readTask, type TaskDefinition, type TaskInput } from '../domain/task/task.ts';
 import type { Author } from '../store/events/events.ts';
 import { cancelOutdated, cancelRunsOf } from '../store/runs/cancelling.ts';
 import { claimsAreOver } from '../store/tasks/barrier.ts';

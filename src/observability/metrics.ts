@@ -139,7 +139,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
   });
   const deferrals = new Counter({
     name: 'scheduler_deferred_total',
-    help: "Attempts put off without a call: the target's circuit is open, or calls that do not end fill its origin",
+    help: "Attempts deferred without a call: the target's circuit is open, or calls that do not end fill its origin",
     labelNames: ['cause'],
     registers,
   });

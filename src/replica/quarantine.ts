@@ -3,8 +3,8 @@
 import type { Clock } from '../clock.ts';
 import { defaultNamespace } from '../domain/namespace.ts';
 import type { RunIds } from '../domain/run/ids.ts';
+import type { Calendar } from '../domain/schedule/calendar.ts';
 import { atOnce } from '../domain/schedule/steps.ts';
-import type { Calendar } from '../domain/schedule/zones/calendar.ts';
 import { type Moment, missLeft, revise } from '../domain/task/change.ts';
 import { createTrials, type Trials } from '../executors/http/template/trials.ts';
 import type { Logger } from '../observability/log.ts';

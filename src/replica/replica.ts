@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
 import { createRunIds, type RunIds } from '../domain/run/ids.ts';
 import { createRunTokens, type RunTokens } from '../domain/run/token.ts';
-import { createCalendar } from '../domain/schedule/zones/calendar.ts';
+import { createCalendar } from '../domain/schedule/calendar.ts';
 import { redactDefinition } from '../domain/task/credentials.ts';
 import type { TaskDefinition } from '../domain/task/task.ts';
 import { observeRuns } from '../engine/attempts/run-log.ts';
@@ -20,7 +20,7 @@ import { createMetrics } from '../observability/metrics.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { noLock } from '../redis/lock.ts';
 import { createRedisLock } from '../redis/redis-lock.ts';
-import { createLocalSignals, type Signal, type Signals } from '../redis/signals.ts';
+import { createLocalSignals, createRedisSignals, type Signal, type Signals } from '../redis/signals.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isLoopback } from '../settings/values.ts';
 import { readCluster } from '../store/cluster/cluster.ts';
@@ -37,7 +37,6 @@ import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
 import { createPreparation } from './prepare-database.ts';
 import { templateTrials } from './quarantine.ts';
 import type { Secrets } from './secrets.ts';
-import { createSignals } from './signals.ts';
 
 export type ServiceOptions = {
   settings: Settings;
@@ -90,7 +89,7 @@ export async function startService({
     await migrate(connection, { clock, log }).catch(async (error: Error) => {
       throw new Error((await embedded.fault()) ?? error.message, { cause: error });
     });
-  const pools = embedded ? onePool(open, clock) : separatePools(open, settings, secrets.redis === null);
+  const pools = embedded ? onePool(open, clock) : separatePools(open, settings);
   const { api, other } = pools;
 
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
@@ -106,9 +105,8 @@ export async function startService({
     ...{ pools, clock, log, onFatal, own: connection },
     owner: settings.migrationDatabaseUrl === null ? null : secrets.owner,
   });
-  const processId = randomUUID();
   const trials = templateTrials({
-    ...{ database: other, runIds: () => runIds as RunIds, calendar, clock, log, process: processId },
+    ...{ database: other, runIds: () => runIds as RunIds, calendar, clock, log, process: randomUUID() },
     redact: (definition: TaskDefinition) => redactDefinition(definition, executors.targets),
     onChange: () => signals.send('tasks'),
   });
@@ -173,10 +171,8 @@ export async function startService({
       const cluster = embedded ? await readCluster(other.pool) : await preparation.prepare();
       if (cluster === null || closing) return 3_600_000;
       if (embedded) await endReplicas(other.pool);
-      signals = createSignals({
-        redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
-        ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },
-      });
+      if (secrets.redis && redis)
+        signals = createRedisSignals(secrets.redis, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
       tokens = createRunTokens(cluster.secret);
       runIds = createRunIds(cluster.id);
       engine = startEngine({

@@ -21,11 +21,12 @@ import {
 import { defaultNamespace } from '../domain/namespace.ts';
 import type { Detail } from '../domain/run/detail.ts';
 import { errorKinds, type RunOrigin, runStatuses, triggers } from '../domain/run/run.ts';
+import type { Misfire } from '../domain/schedule/misfire.ts';
 import type { Schedule } from '../domain/schedule/schedule.ts';
 import type { EventHook, Policies } from '../domain/task/policies.ts';
 import { taskStatuses } from '../domain/task/states.ts';
 import type { Target } from '../domain/task/target.ts';
-import type { Misfire, Retry } from '../domain/task/task.ts';
+import type { Retry } from '../domain/task/task.ts';
 import { overlaps } from '../domain/task/task.ts';
 
 /** A 64-bit transaction id, kept as text: it is only handed back to Postgres. */

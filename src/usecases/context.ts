@@ -3,7 +3,7 @@
 import type { Warning } from '../domain/input/warning.ts';
 import type { RunIds } from '../domain/run/ids.ts';
 import type { EndedRun } from '../domain/run/run.ts';
-import type { Calendar } from '../domain/schedule/zones/calendar.ts';
+import type { Calendar } from '../domain/schedule/calendar.ts';
 import type { Targets } from '../domain/task/target.ts';
 import type { TaskContext } from '../domain/task/task.ts';
 import type { Metrics } from '../observability/metrics.ts';

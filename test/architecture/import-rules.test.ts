@@ -216,4 +216,14 @@ describe('refused is', () => {
     });
     expect(faults).toEqual(['cycle: http/a.ts -> http/b.ts -> http/c.ts -> http/a.ts']);
   });
+
+  test('two folders of a room that import each other, though no file does', () => {
+    const faults = faultsOf({
+      'engine/firing/a.ts': "import { b } from '../attempts/b.ts';\nexport const a = b;",
+      'engine/attempts/b.ts': 'export const b = 1;',
+      'engine/attempts/c.ts': "import { d } from '../firing/d.ts';\nexport const c = d;",
+      'engine/firing/d.ts': 'export const d = 1;',
+    });
+    expect(faults).toEqual(['engine/attempts and engine/firing import each other']);
+  });
 });

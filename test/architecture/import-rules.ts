@@ -94,7 +94,7 @@ export function violations(files: ReadonlyMap<string, string>): string[] {
     ...importFaults(path, source, sources),
     ...contentFaults(path, source),
   ]);
-  return [...perFile, ...cycles(sources)];
+  return [...perFile, ...cycles(sources), ...folderCycles(sources)];
 }
 
 function importFaults(path: string, source: Source, all: ReadonlyMap<string, Source>): string[] {
@@ -131,6 +131,34 @@ function contentFaults(path: string, source: Source): string[] {
     faults.push(`${path} is a barrel: it only re-exports`);
   }
   return faults;
+}
+
+/**
+ * Two folders of one room that import each other, types included. A folder and the files beside it, in the folder above,
+ * may do so: those are its entrance.
+ */
+function folderCycles(sources: ReadonlyMap<string, Source>): string[] {
+  const imports = new Set<string>();
+  for (const [path, source] of sources) {
+    for (const { from } of source.imports) {
+      if (!from.startsWith('.')) continue;
+      const [folder, other] = [posix.dirname(path), posix.dirname(resolve(path, from))];
+      if (roomOf(path) === roomOf(`${other}/`) && !isAbove(folder, other) && !isAbove(other, folder))
+        imports.add(`${folder} ${other}`);
+    }
+  }
+  return [...imports]
+    .map((edge) => edge.split(' ') as [string, string])
+    .filter(([folder, other]) => folder < other && imports.has(`${other} ${folder}`))
+    .map(([folder, other]) => `${folder} and ${other} import each other`)
+    .filter((fault) => !stillToPart.some((pair) => fault.startsWith(pair)));
+}
+
+/** Folders that still import each other. */
+const stillToPart = ['store/runs and store/tasks', 'http/input and http/schemas'];
+
+function isAbove(folder: string, other: string): boolean {
+  return folder === other || other.startsWith(`${folder}/`);
 }
 
 /** Each cycle of imports, types included, once. */

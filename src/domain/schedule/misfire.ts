@@ -1,12 +1,16 @@
 /** Decides about occurrences that were found later than their grace. */
 
 import { parseDuration } from '../input/duration.ts';
-import type { Misfire } from '../task/task.ts';
 import { nextOccurrence, type Timing } from './occurrence.ts';
 import { countOccurrences, firstOccurrences, lastOccurrences } from './occurrence-count.ts';
 import type { Steps } from './steps.ts';
 
-/** A task's misfire policy, ready to decide with. */
+export const misfirePolicies = ['skip', 'fire_once', 'fire_all'] as const;
+
+/** A task's misfire policy as it is stored; `grace` is a duration, `limit` bounds `fire_all`. */
+export type Misfire = { policy: (typeof misfirePolicies)[number]; grace: string; limit: number };
+
+/** The same, ready to decide with. */
 export type MisfireRule = { policy: Misfire['policy']; graceMs: number; limit: number };
 
 /**

@@ -5,11 +5,11 @@ import { formatDuration, isRewritten, parseDuration, readDuration } from '../inp
 import { formatInstant, latestInstant, parseInstant, parseLocalTime } from '../input/instant.ts';
 import { unknownField } from '../input/nearest.ts';
 import type { Warn } from '../input/warning.ts';
+import type { Calendar, CompiledCron } from './calendar.ts';
 import { adviseOnCron } from './cron/advice.ts';
 import { longestCron } from './cron/fields.ts';
 import { isCron, refusalOf, refusalOfLong } from './cron/hints.ts';
 import { rewriteCron, withoutBlanks } from './cron/rewrite.ts';
-import type { Calendar, CompiledCron } from './zones/calendar.ts';
 import { unknownZone, zoneNamed } from './zones/zone.ts';
 
 /** The canonical long form, which is stored and echoed. */

@@ -9,14 +9,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FieldError } from '../../errors.ts';
 import { parseDuration } from '../input/duration.ts';
 import { parseInstant } from '../input/instant.ts';
-import { decideMisfires, misfireRule } from '../schedule/misfire.ts';
+import type { Calendar } from '../schedule/calendar.ts';
+import { decideMisfires, type Misfire, misfireRule } from '../schedule/misfire.ts';
 import { nextOccurrence, occurrenceOf, pendingNominal, type Timing } from '../schedule/occurrence.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import { atOnce, type Steps } from '../schedule/steps.ts';
-import type { Calendar } from '../schedule/zones/calendar.ts';
 import { type Cut, cutOff, isOccurrence, missedIn, type Unaccounted } from './cut.ts';
 import { nextStatus, type TaskStatus } from './states.ts';
-import { activeFromFor, changesTiming, type Misfire, nothingLeft, type TaskDefinition, timingOf } from './task.ts';
+import { activeFromFor, changesTiming, nothingLeft, type TaskDefinition, timingOf } from './task.ts';
 
 /** A task as it is stored. Instants are epoch milliseconds. */
 export type Standing = { uid: number; definition: TaskDefinition; activeFrom: number; claimed: number };

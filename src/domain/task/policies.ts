@@ -1,8 +1,8 @@
 /** What a client may ask for beyond schedule, target and retry: limits, hooks, long work, a fallback. */
 
 import type { FieldError, Result } from '../../errors.ts';
-import { signingSecretFaults } from '../hooks/signing-secret.ts';
 import { formatDuration, readDuration } from '../input/duration.ts';
+import { signingSecretFaults } from './signing-secret.ts';
 import type { HookCall, Target, TargetReader } from './target.ts';
 
 /** At most `limit` runs at once of all tasks that name the key. */

@@ -6,9 +6,10 @@ import { type FieldError, ok } from '../../errors.ts';
 import { formatDuration, parseDuration, readDuration } from '../input/duration.ts';
 import { formatInstant, parseInstant } from '../input/instant.ts';
 import type { Warn } from '../input/warning.ts';
+import type { Calendar } from '../schedule/calendar.ts';
+import type { Misfire } from '../schedule/misfire.ts';
 import { nextOccurrence, type Timing } from '../schedule/occurrence.ts';
 import { compileSchedule, readSchedule, type Schedule, type ScheduleContext } from '../schedule/schedule.ts';
-import type { Calendar } from '../schedule/zones/calendar.ts';
 import { type Policies, type PoliciesInput, readPolicies } from './policies.ts';
 import type { TaskStatus } from './states.ts';
 import type { Target, TargetReader } from './target.ts';
@@ -18,7 +19,6 @@ export type Overlap = (typeof overlaps)[number];
 
 export const backoffs = ['exponential', 'fixed', 'linear'] as const;
 export const retryKinds = ['timeout', 'unavailable', 'rejected', 'internal'] as const;
-export const misfirePolicies = ['skip', 'fire_once', 'fire_all'] as const;
 
 /** Durations in canonical text. */
 export type Retry = {
@@ -32,8 +32,6 @@ export type Retry = {
   jitter: number;
   retryOn: (typeof retryKinds)[number][];
 };
-
-export type Misfire = { policy: (typeof misfirePolicies)[number]; grace: string; limit: number };
 
 /** All that a client decides about a task, in the canonical form that is stored and echoed. Instants are RFC 3339. */
 export type TaskDefinition = {

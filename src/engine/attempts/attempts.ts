@@ -6,9 +6,9 @@ import type { Outcome, StartedAttempt } from '../../executors/executor.ts';
 import type { TakenRun } from '../../store/runs/dispatch.ts';
 import type { OutcomeWrite } from '../../store/runs/outcome-writes.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
-import { createRate } from '../firing/rate.ts';
 import type { Completer } from './completer.ts';
 import { handOverOf, outcomeWriteOf } from './outcomes.ts';
+import { createRate } from './rate.ts';
 import type { RunObserver } from './run-log.ts';
 import { type StartAttemptOptions, startAttempt } from './start-attempt.ts';
 

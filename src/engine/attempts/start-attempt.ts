@@ -30,8 +30,7 @@ export function startAttempt(
     timeoutMs = timeoutOf(timeoutMs, parseDuration(retry.maxDuration), spent);
     if (timeoutMs <= 0) return { outcome: Promise.resolve(tooLate(retry.maxDuration)), cancel() {} };
   }
-  const heartbeat = policies?.heartbeatTimeout ?? null;
-  const holdMs = heartbeat === null ? null : parseDuration(heartbeat);
+  const holdMs = parseDuration(policies?.heartbeatTimeout ?? '');
   return execute({
     taskId,
     runId,

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
-import type { ZoneData } from '../timetable/partition.ts';
+import type { ZoneData } from './partition.ts';
 
 export type ZoneAlarmOptions = {
   clock: Pick<Clock, 'monotonic'>;

@@ -1,8 +1,8 @@
 /** Moves due occurrences from the timetable to the backlog, as many as there is room for. */
 
 import { isZoned } from '../../domain/schedule/schedule.ts';
+import type { Partition } from '../cluster/partition.ts';
 import type { DueLog } from '../timetable/due-log.ts';
-import type { Partition } from '../timetable/partition.ts';
 import type { Timetable } from '../timetable/timetable.ts';
 import type { Backlog, Waiting } from './backlog.ts';
 import type { PreClaimer } from './pre-claimer.ts';

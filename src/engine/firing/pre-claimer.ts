@@ -15,8 +15,8 @@ import { type PreClaim, preClaim } from '../../store/runs/pre-claims.ts';
 import type { Turns } from '../../turns.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
+import type { Partition } from '../cluster/partition.ts';
 import { effectiveDueTime } from '../timetable/effective-due-time.ts';
-import type { Partition } from '../timetable/partition.ts';
 import type { DueOccurrence, Entry, Timetable } from '../timetable/timetable.ts';
 
 /** Pre-claimed occurrences whose instant has come. */
@@ -219,7 +219,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
   async function commit({ owner, claim, members, kept }: Ready): Promise<TakenRun[]> {
     if (!lease.held() || lease.id() !== owner) {
       await claim.rollback();
-      throw new Error('the lease was lost before the staged runs were due');
+      throw new Error('the lease was lost before the pre-claimed runs were due');
     }
     const runs = kept.map(({ entry: { uid } }): TakenRun => {
       const { runId, scheduledFor, snapshot } = members.get(uid) as Member;

@@ -10,7 +10,7 @@ import type { Queryable } from '../../store/postgres/database.ts';
 import { readSnapshots, type TaskSnapshot } from '../../store/runs/claims.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
-import type { Partition } from './partition.ts';
+import type { Partition } from '../cluster/partition.ts';
 import type { Timetable } from './timetable.ts';
 
 export type PrefetcherOptions = {

@@ -1,9 +1,9 @@
 /** The reconciler: fills the timetable at boot and makes it follow every committed change. */
 
+import type { Calendar } from '../../domain/schedule/calendar.ts';
+import type { Misfire } from '../../domain/schedule/misfire.ts';
 import { type MisfireRule, misfireRule } from '../../domain/schedule/misfire.ts';
 import { compileSchedule, isZoned } from '../../domain/schedule/schedule.ts';
-import type { Calendar } from '../../domain/schedule/zones/calendar.ts';
-import type { Misfire } from '../../domain/task/task.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 import { feedPosition, type InactiveTask, loadTasks, readChanges, type TaskTiming } from '../../store/tasks/feed.ts';

@@ -80,14 +80,19 @@ export function startCall({
     report(outcome, received);
   }
 
+  /** How long a target that works on may be silent; null where it may not. */
+  function heldUntil(): number | null {
+    return attempt.holdMs === null ? null : now() + attempt.holdMs;
+  }
+
   /** All is there that is read of the answer. */
   function complete(): void {
     received.isWhole = true;
     if (received.encodings === null && target.success === null) {
-      end(answeredOutcome(received, target.isSuccess, heldUntil(attempt, now)));
+      end(answeredOutcome(received, target.isSuccess, heldUntil()));
       return;
     }
-    judgeAnswer(attempt.taskId, received, target, heldUntil(attempt, now), judge, () => !isOver).then(end, (error) =>
+    judgeAnswer(attempt.taskId, received, target, heldUntil(), judge, () => !isOver).then(end, (error) =>
       end(brokenOutcome(received, error)),
     );
   }
@@ -192,9 +197,4 @@ function sizeOf(headers: unknown): number {
   let size = 0;
   if (Array.isArray(headers)) for (const part of headers) size += part.length + 2;
   return size;
-}
-
-/** How long a target that works on may be silent, in epoch milliseconds; null where the task does not allow it. */
-function heldUntil({ holdMs }: Attempt, now: () => number): number | null {
-  return holdMs === null ? null : now() + holdMs;
 }

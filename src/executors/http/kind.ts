@@ -1,8 +1,8 @@
 /** HTTP targets as a kind of target: all of this folder behind one value. */
 
 import type { ExecutorKind } from '../kind.ts';
+import { httpTargetDefinition } from './definition.ts';
 import type { HttpExecutor } from './executor.ts';
-import { httpTargetDefinition } from './target/definition.ts';
 import type { HttpTarget } from './target/target.ts';
 import { fillInTemplates } from './template/fill-in.ts';
 import type { PreviousRun } from './template/template.ts';

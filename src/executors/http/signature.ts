@@ -2,7 +2,7 @@
 
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { signingSecretBytes, signingSecretFault } from '../../domain/hooks/signing-secret.ts';
+import { signingSecretBytes, signingSecretFault } from '../../domain/task/signing-secret.ts';
 import { ok, type Result } from '../../errors.ts';
 
 /** Gives the value of `webhook-signature` for one message. */

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { formatInstant } from '../../domain/input/instant.ts';
-import { type Misfire, misfirePolicies } from '../../domain/task/task.ts';
+import { type Misfire, misfirePolicies } from '../../domain/schedule/misfire.ts';
 import { oncePerKey } from '../../store/cluster/idempotency.ts';
 import { findRun, lastRuns } from '../../store/runs/history.ts';
 import type { Task } from '../../store/tasks/row.ts';

@@ -3,8 +3,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { defaultNamespace } from '../../domain/namespace.ts';
+import type { Misfire } from '../../domain/schedule/misfire.ts';
 import type { CutReason } from '../../domain/task/change.ts';
-import type { Misfire } from '../../domain/task/task.ts';
 import { listEvents, type TaskEvent } from '../../store/events/events.ts';
 import { uidsOf } from '../../store/runs/history.ts';
 import type { App, HttpContext } from '../context.ts';

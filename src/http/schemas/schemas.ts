@@ -3,9 +3,10 @@
 import { type TSchema, Type } from 'typebox';
 import { closedFields } from '../../domain/input/closed-fields.ts';
 import { errorKinds, runStatuses, triggers } from '../../domain/run/run.ts';
+import { misfirePolicies } from '../../domain/schedule/misfire.ts';
 import { taskStatuses } from '../../domain/task/states.ts';
 import type { TargetSchemas } from '../../domain/task/target.ts';
-import { backoffs, misfirePolicies, overlaps, retryKinds } from '../../domain/task/task.ts';
+import { backoffs, overlaps, retryKinds } from '../../domain/task/task.ts';
 import { TriggerInput } from '../input/trigger-input.ts';
 import {
   choice,

@@ -1,7 +1,7 @@
 /** What replicas follow of the tasks: all active ones at boot, afterwards every committed change. */
 
+import type { Misfire } from '../../domain/schedule/misfire.ts';
 import type { Schedule } from '../../domain/schedule/schedule.ts';
-import type { Misfire } from '../../domain/task/task.ts';
 import type { Queryable } from '../postgres/database.ts';
 
 /** A task that is stopped, completed or deleted: it has no occurrences. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createCalendar } from '../../../src/domain/schedule/zones/calendar.ts';
+import { createCalendar } from '../../../src/domain/schedule/calendar.ts';
 import { createTaskTexts } from '../../../src/http/output/task-texts.ts';
 import { taskView } from '../../../src/http/output/views.ts';
 import type { ListedTask } from '../../../src/store/tasks/pages.ts';

@@ -4,7 +4,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { defaultNamespace } from '../../../src/domain/namespace.ts';
 import { createRunIds } from '../../../src/domain/run/ids.ts';
 import type { RunStatus } from '../../../src/domain/run/run.ts';
-import { createCalendar } from '../../../src/domain/schedule/zones/calendar.ts';
+import { createCalendar } from '../../../src/domain/schedule/calendar.ts';
 import { redactDefinition } from '../../../src/domain/task/credentials.ts';
 import { readTask, type TaskDefinition, type TaskInput } from '../../../src/domain/task/task.ts';
 import type { Author } from '../../../src/store/events/events.ts';

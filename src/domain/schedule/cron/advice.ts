@@ -2,7 +2,7 @@
 
 import { formatInstant } from '../../input/instant.ts';
 import type { Warn, WarningCode } from '../../input/warning.ts';
-import type { CompiledCron } from '../zones/calendar.ts';
+import type { CompiledCron } from '../calendar.ts';
 import { day, month, sizeOf, year } from './fields.ts';
 import { type CronPart, type CronParts, partsOf, type RangeItem, valuesOf } from './parts.ts';
 

@@ -7,7 +7,7 @@ import type { NameQuery } from './look-up.ts';
 import { createResolver, type Resolver } from './resolver.ts';
 
 /** A question is asked again after a second, and then less often; with one name server four times. */
-const patience = { timeout: 500, tries: 4 };
+const limits = { timeout: 500, tries: 4 };
 
 /** `servers` as `address` or `address:port`; null for those of /etc/resolv.conf. */
 export function createSystemResolver(clock: Clock, servers: readonly string[] | null): Resolver {
@@ -21,7 +21,7 @@ export function createSystemResolver(clock: Clock, servers: readonly string[] | 
 
 /** c-ares needs no threads. A channel costs 15 µs, and reads /etc/resolv.conf: so a change of that is followed. */
 function createQuery(servers: readonly string[] | null): NameQuery {
-  const resolver = new promises.Resolver(patience);
+  const resolver = new promises.Resolver(limits);
   if (servers !== null) resolver.setServers(servers);
   return {
     resolve4: (name) => resolver.resolve4(name, { ttl: true }),

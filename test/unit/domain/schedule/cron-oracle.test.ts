@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
+import { createCalendar } from '../../../../src/domain/schedule/calendar.ts';
 import { cases } from '../../cases.ts';
 import { occurrencesBetween } from '../../oracle/cron-oracle.ts';
 import { cronPattern, zoneAndInstant } from './cron-arbitraries.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { createCalendar } from '../../../../src/domain/schedule/calendar.ts';
 import { compileSchedule, nextInstant, readSchedule } from '../../../../src/domain/schedule/schedule.ts';
-import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
 
 type Vector = { id: string; kind: string; pattern: string; tz: string; from: string; expect: string[]; note?: string };
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createCalendar } from '../../../../src/domain/schedule/calendar.ts';
 import { describeSchedule } from '../../../../src/domain/schedule/describe.ts';
 import { compileSchedule, nextInstant } from '../../../../src/domain/schedule/schedule.ts';
-import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
 import { cases } from '../../cases.ts';
 import { cronPattern } from './cron-arbitraries.ts';
 import { matcherOf } from './description-matcher.ts';

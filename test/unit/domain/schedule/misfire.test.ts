@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createCalendar } from '../../../../src/domain/schedule/calendar.ts';
 import { decideMisfires, type MisfireRule, misfireRule } from '../../../../src/domain/schedule/misfire.ts';
 import { nextOccurrence, type Timing } from '../../../../src/domain/schedule/occurrence.ts';
 import type { CompiledSchedule } from '../../../../src/domain/schedule/schedule.ts';
 import { atOnce } from '../../../../src/domain/schedule/steps.ts';
-import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
 import { cases } from '../../cases.ts';
 import { longAgo, timing } from './timing-arbitraries.ts';
 

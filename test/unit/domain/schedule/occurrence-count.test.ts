@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { latestInstant } from '../../../../src/domain/input/instant.ts';
+import { createCalendar } from '../../../../src/domain/schedule/calendar.ts';
 import { nextOccurrence, type Timing } from '../../../../src/domain/schedule/occurrence.ts';
 import {
   countOccurrences,
@@ -14,7 +15,6 @@ import {
   nextInstant,
 } from '../../../../src/domain/schedule/schedule.ts';
 import { atOnce } from '../../../../src/domain/schedule/steps.ts';
-import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
 import { cases } from '../../cases.ts';
 import { occurrencesBetween } from '../../oracle/cron-oracle.ts';
 import { cronPattern, zoneAndInstant, zones } from './cron-arbitraries.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseInstant } from '../../../../src/domain/input/instant.ts';
+import { createCalendar } from '../../../../src/domain/schedule/calendar.ts';
 import { describeSchedule } from '../../../../src/domain/schedule/describe.ts';
 import { compileSchedule, nextInstant, readSchedule } from '../../../../src/domain/schedule/schedule.ts';
-import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
 import { cases } from '../../cases.ts';
 import { occurrencesBetween } from '../../oracle/cron-oracle.ts';
 import { zoneTable } from '../../oracle/zone-table.ts';

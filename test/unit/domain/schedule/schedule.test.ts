@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatInstant, latestInstant, parseInstant } from '../../../../src/domain/input/instant.ts';
+import { createCalendar } from '../../../../src/domain/schedule/calendar.ts';
 import {
   type CompiledSchedule,
   compileSchedule,
   nextInstant,
   readSchedule,
 } from '../../../../src/domain/schedule/schedule.ts';
-import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
 import { cases } from '../../cases.ts';
 import { cronPattern, zones } from './cron-arbitraries.ts';
 

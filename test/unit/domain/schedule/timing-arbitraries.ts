@@ -1,9 +1,9 @@
 /** Random timings of tasks, for property tests. */
 
 import fc from 'fast-check';
+import { createCalendar } from '../../../../src/domain/schedule/calendar.ts';
 import type { Timing } from '../../../../src/domain/schedule/occurrence.ts';
 import { type CompiledSchedule, compileSchedule } from '../../../../src/domain/schedule/schedule.ts';
-import { createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
 import { cronPattern, zoneAndInstant } from './cron-arbitraries.ts';
 
 const hour = 3_600_000;

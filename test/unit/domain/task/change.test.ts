@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatInstant } from '../../../../src/domain/input/instant.ts';
+import { type Calendar, createCalendar } from '../../../../src/domain/schedule/calendar.ts';
 import { nextOccurrence, type Timing } from '../../../../src/domain/schedule/occurrence.ts';
 import { firstOccurrences } from '../../../../src/domain/schedule/occurrence-count.ts';
 import { atOnce } from '../../../../src/domain/schedule/steps.ts';
-import { type Calendar, createCalendar } from '../../../../src/domain/schedule/zones/calendar.ts';
 import {
   isPlainChange,
   type Moment,

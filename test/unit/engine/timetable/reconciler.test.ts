@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Calendar } from '../../../../src/domain/schedule/zones/calendar.ts';
+import type { Calendar } from '../../../../src/domain/schedule/calendar.ts';
 import { createReconcilerStep } from '../../../../src/engine/timetable/reconciler.ts';
 import { createTimetable } from '../../../../src/engine/timetable/timetable.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';

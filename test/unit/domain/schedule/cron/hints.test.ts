@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createCalendar } from '../../../../../src/domain/schedule/calendar.ts';
 import { compileSchedule, nextInstant, readSchedule } from '../../../../../src/domain/schedule/schedule.ts';
-import { createCalendar } from '../../../../../src/domain/schedule/zones/calendar.ts';
 import { cases } from '../../../cases.ts';
 import { cronPattern } from '../cron-arbitraries.ts';
 

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Warning } from '../../../../../src/domain/input/warning.ts';
+import { createCalendar } from '../../../../../src/domain/schedule/calendar.ts';
 import {
   compileSchedule,
   nextInstant,
   readSchedule,
   type Schedule,
 } from '../../../../../src/domain/schedule/schedule.ts';
-import { createCalendar } from '../../../../../src/domain/schedule/zones/calendar.ts';
 
 const calendar = createCalendar();
 const now = Date.UTC(2026, 0, 1, 12);

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { latestInstant } from '../../../../../src/domain/input/instant.ts';
-import { type CompiledCron, createCalendar } from '../../../../../src/domain/schedule/zones/calendar.ts';
-import { cases } from '../../../cases.ts';
-import { cronPattern, zoneAndInstant, zones } from '../cron-arbitraries.ts';
+import { latestInstant } from '../../../../src/domain/input/instant.ts';
+import { type CompiledCron, createCalendar } from '../../../../src/domain/schedule/calendar.ts';
+import { cases } from '../../cases.ts';
+import { cronPattern, zoneAndInstant, zones } from './cron-arbitraries.ts';
 
 const hour = 3_600_000;
 const start = Date.UTC(2026, 0, 1);

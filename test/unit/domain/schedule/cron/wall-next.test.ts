@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nextOf, rememberDays } from '../../../../../src/domain/schedule/zones/wall-next.ts';
+import { nextOf, rememberDays } from '../../../../../src/domain/schedule/cron/wall-next.ts';
 
 const dayMs = 86_400_000;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createPartition } from '../../../../src/engine/timetable/partition.ts';
+import { createPartition } from '../../../../src/engine/cluster/partition.ts';
 
 /** Who comes first for a task, by the view of each of these replicas. */
 function ownersOf(uid: number, replicas: readonly string[]): string[] {

@@ -1,7 +1,7 @@
 /** Counts the wall-clock times that match a cron pattern, without going through them. */
 
-import { yearOf } from '../cron/years.ts';
-import type { CountWall, NextWall } from './clock-changes.ts';
+import type { CountWall, NextWall } from '../zones/clock-changes.ts';
+import { yearOf } from './years.ts';
 
 export type CountedPattern = {
   /** The pattern's next time in any year; null beyond the year 9999. */

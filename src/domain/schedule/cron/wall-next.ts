@@ -1,6 +1,6 @@
 /** The days of a cron pattern, remembered by the kind of month: so that rare ones are found without a search. */
 
-import type { NextWall } from './clock-changes.ts';
+import type { NextWall } from '../zones/clock-changes.ts';
 
 /** The first matching day from this one on, both counted from 1 January 1970; null beyond the year 9999. */
 export type NextDay = (from: number) => number | null;

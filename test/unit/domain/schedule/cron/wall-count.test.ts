@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { countWallTimes } from '../../../../../src/domain/schedule/cron/wall-count.ts';
 import {
   countByRealTime,
   countByWallClock,
   nextByRealTime,
   nextByWallClock,
 } from '../../../../../src/domain/schedule/zones/clock-changes.ts';
-import { countWallTimes } from '../../../../../src/domain/schedule/zones/wall-count.ts';
 import { openZone, type Stretch } from '../../../../../src/domain/schedule/zones/zone.ts';
 import { cases } from '../../../cases.ts';
 

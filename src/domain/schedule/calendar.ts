@@ -2,12 +2,14 @@
 
 import { Cron } from 'croner';
 import { LRUCache } from 'lru-cache';
-import type { Result } from '../../../errors.ts';
-import { fault, ok } from '../../../errors.ts';
-import { latestInstant } from '../../input/instant.ts';
-import { countedFromLast, dayAlternatives, earliestOf } from '../cron/days.ts';
-import { type CronPattern, readCron } from '../cron/syntax.ts';
-import { isListedYear, nextInYears } from '../cron/years.ts';
+import type { Result } from '../../errors.ts';
+import { fault, ok } from '../../errors.ts';
+import { latestInstant } from '../input/instant.ts';
+import { countedFromLast, dayAlternatives, earliestOf } from './cron/days.ts';
+import { type CronPattern, readCron } from './cron/syntax.ts';
+import { countWallTimes } from './cron/wall-count.ts';
+import { type NextDay, nextOf, rememberDays } from './cron/wall-next.ts';
+import { isListedYear, nextInYears } from './cron/years.ts';
 import {
   type CountWall,
   countByRealTime,
@@ -18,10 +20,8 @@ import {
   type NextWall,
   nextByRealTime,
   nextByWallClock,
-} from './clock-changes.ts';
-import { countWallTimes } from './wall-count.ts';
-import { type NextDay, nextOf, rememberDays } from './wall-next.ts';
-import { isFixedOffset, openZone, unknownZone, type Zone, zoneNamed } from './zone.ts';
+} from './zones/clock-changes.ts';
+import { isFixedOffset, openZone, unknownZone, type Zone, zoneNamed } from './zones/zone.ts';
 
 /** A pattern in a zone, shared by all schedules that have it. */
 export type CompiledCron = {

@@ -1,15 +1,15 @@
 /** HTTP targets and hooks in the definition of a task: read, shown, and without their credentials. */
 
 import { isDeepStrictEqual } from 'node:util';
-import { alreadyJson } from '../../../domain/input/json-text.ts';
-import type { HookCall } from '../../../domain/task/target.ts';
-import { ok, type Result } from '../../../errors.ts';
-import type { ExecutorKind, HookKind } from '../../kind.ts';
-import { readTemplatedTarget } from '../template/template.ts';
-import { type Call, matchHeaderNames, redactCall, restoreCall } from './credentials.ts';
-import { httpHookSchema, httpTargetSchema } from './schema.ts';
-import { exactBody } from './stored-body.ts';
-import { type HttpTarget, refusedAddresses } from './target.ts';
+import { alreadyJson } from '../../domain/input/json-text.ts';
+import type { HookCall } from '../../domain/task/target.ts';
+import { ok, type Result } from '../../errors.ts';
+import type { ExecutorKind, HookKind } from '../kind.ts';
+import { type Call, matchHeaderNames, redactCall, restoreCall } from './target/credentials.ts';
+import { httpHookSchema, httpTargetSchema } from './target/schema.ts';
+import { exactBody } from './target/stored-body.ts';
+import { type HttpTarget, refusedAddresses } from './target/target.ts';
+import { readTemplatedTarget } from './template/template.ts';
 
 /** Why settings refuse this address, or null. */
 type RefusesUrl = (url: string) => string | null;
