@@ -32,6 +32,9 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     if (required && postgres.kind === 'embedded')
       throw new Error(`REQUIRE_SERVICES=1, but no Postgres: ${postgres.reason}`);
     if (required && redis.kind === 'none') throw new Error(`REQUIRE_SERVICES=1, but no Redis: ${redis.reason}`);
+    const wanted = process.env.TEST_POSTGRES_BIN;
+    if (wanted && !(postgres.kind === 'server' && postgres.binaries === wanted))
+      throw new Error(`TEST_POSTGRES_BIN is ${wanted}, but the Postgres there does not start`);
     if (redis.kind === 'url') {
       await askRedis(redis.url, (client) => client.ping()).catch((cause: Error) => {
         throw new Error(`the Redis for tests does not answer: ${cause.message}`, { cause });

@@ -28,7 +28,10 @@ export type Ways = {
 
 export const machineWays: Ways = {
   environment: process.env,
-  findPostgres: async () => findPostgres([...pathFolders(), ...(await postgresFolders())]),
+  findPostgres: async () => {
+    const { TEST_POSTGRES_BIN: folder } = process.env;
+    return findPostgres(folder ? [folder] : [...pathFolders(), ...(await postgresFolders())]);
+  },
   findRedis: () => findRedis(pathFolders()),
   dockerRuns,
   mayInstallPackages,
