@@ -9,7 +9,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
-import { isBadData, isDiskFull, isUnavailable } from '../store/postgres/failure.ts';
+import { failureOf } from '../usecases/failure.ts';
 import { authHook } from './auth/auth-hook.ts';
 import { createFailedLogins } from './auth/failed-logins.ts';
 import type { App, HttpContext } from './context.ts';
@@ -27,16 +27,21 @@ import { readTarget, withoutBase } from './origin/base-path.ts';
 import { securityHeaders } from './origin/security-headers.ts';
 import { writeAnswer } from './output/write-answer.ts';
 import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
-import { backfillRoutes } from './routes/backfill.ts';
-import { createTaskRoutes } from './routes/create-tasks.ts';
-import { longWorkRoutes } from './routes/long-work.ts';
+import { backfillRoutes } from './routes/runs/backfill.ts';
+import { longWorkRoutes } from './routes/runs/long-work.ts';
 import { runActionRoutes } from './routes/runs/run-actions.ts';
 import { runRoutes } from './routes/runs/runs.ts';
-import { scheduleRoutes } from './routes/schedules.ts';
-import { serviceRoutes } from './routes/service.ts';
-import { taskActionRoutes } from './routes/task-actions.ts';
-import { taskLogRoutes } from './routes/task-log.ts';
-import { taskRoutes } from './routes/tasks.ts';
+import { triggerRoutes } from './routes/runs/trigger.ts';
+import { clusterRoutes } from './routes/service/cluster.ts';
+import { scheduleRoutes } from './routes/service/schedules.ts';
+import { serviceRoutes } from './routes/service/service.ts';
+import { createTaskRoutes } from './routes/tasks/create-task.ts';
+import { createTasksRoutes } from './routes/tasks/create-tasks.ts';
+import { listTaskRoutes } from './routes/tasks/list-tasks.ts';
+import { nextRoutes } from './routes/tasks/next.ts';
+import { startStopRoutes } from './routes/tasks/start-stop.ts';
+import { taskLogRoutes } from './routes/tasks/task-log.ts';
+import { taskRoutes } from './routes/tasks/tasks.ts';
 import { namedSchemas } from './schemas/schemas.ts';
 
 const diskFull = 'the disk of the database is full: nothing can be written until there is room on it';
@@ -184,7 +189,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
     if (request.is404 && !(error instanceof ProblemError)) return answerUnknown(request, reply);
     const problem = asProblem(error);
     // The guard of texts should have refused it: this is the net below.
-    if (isBadData(error)) request.log.warn({ err: error }, 'Postgres refused a value that a client sent');
+    if (failureOf(error) === 'bad_data')
+      request.log.warn({ err: error }, 'Postgres refused a value that a client sent');
     if (problem.code === 'internal')
       request.log.error({ err: error, method: request.method, url: request.url }, 'a request failed');
     if (problem.code === 'unavailable')
@@ -200,9 +206,14 @@ export async function buildApp(context: HttpContext): Promise<App> {
   // After the hooks: its routes are public by the first of them.
   await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
   serviceRoutes(app, context, door.stuckForMs);
-  createTaskRoutes(app, context, validation);
+  clusterRoutes(app, context);
+  createTaskRoutes(app, context);
+  createTasksRoutes(app, context, validation);
+  listTaskRoutes(app, context);
   taskRoutes(app, context, validation);
-  taskActionRoutes(app, context, door.leave);
+  startStopRoutes(app, context);
+  triggerRoutes(app, context, door.leave);
+  nextRoutes(app, context);
   taskLogRoutes(app, context);
   backfillRoutes(app, context);
   runRoutes(app, context);
@@ -223,11 +234,14 @@ export async function buildApp(context: HttpContext): Promise<App> {
 /** The problem that an error of a handler or of Fastify itself is for the client. */
 function asProblem(error: FastifyError): ProblemError {
   if (error instanceof ProblemError) return error;
-  if (isUnavailable(error))
-    return new ProblemError('unavailable', isDiskFull(error) ? diskFull : 'the database cannot be reached right now', {
-      headers: { 'retry-after': '1' },
-    });
-  if (isBadData(error)) return new ProblemError('malformed', 'a value in the request cannot be stored');
+  const failure = failureOf(error);
+  if (failure === 'unavailable' || failure === 'disk_full')
+    return new ProblemError(
+      'unavailable',
+      failure === 'disk_full' ? diskFull : 'the database cannot be reached right now',
+      { headers: { 'retry-after': '1' } },
+    );
+  if (failure === 'bad_data') return new ProblemError('malformed', 'a value in the request cannot be stored');
   switch (error.statusCode) {
     case 413:
       return new ProblemError('too_large', 'the body is larger than this call accepts');

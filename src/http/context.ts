@@ -7,13 +7,12 @@ import type { Role } from '../domain/role.ts';
 import type { TargetSchemas, Targets } from '../domain/task/target.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { Author } from '../store/events/events.ts';
 import type { UseCaseContext } from '../usecases/context.ts';
+import type { RunWaiters } from '../usecases/runs/run-waiters.ts';
 import type { Caller } from '../usecases/use-case.ts';
 import type { Actor } from './auth/actor.ts';
 import type { Authenticator } from './auth/auth.ts';
 import type { DoorSettings } from './door/door-settings.ts';
-import type { RunWaiters } from './run-waiters.ts';
 
 export type HttpContext = UseCaseContext & {
   log: Logger;
@@ -55,10 +54,6 @@ declare module 'fastify' {
 /** On whose behalf a request is made. */
 export function callerOf({ actor, id }: FastifyRequest): Caller {
   return { ...actor, namespace: defaultNamespace, requestId: id };
-}
-
-export function authorOf(request: FastifyRequest): Author {
-  return { actor: request.actor.name, requestId: request.id };
 }
 
 /** Tells whether the client of a request is still there to read its answer. */

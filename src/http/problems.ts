@@ -87,10 +87,6 @@ export function invalidField(errors: FieldError[]): ProblemError {
   return new ProblemError('invalid_field', sentence(errors), { errors });
 }
 
-export function notFound(what: string): ProblemError {
-  return new ProblemError('not_found', `${what} does not exist`);
-}
-
 function sentence(errors: FieldError[]): string {
   const [first] = errors;
   if (!first) return 'The input is not valid.';

@@ -3,18 +3,16 @@
 import { randomFillSync, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
+import { defaultNamespace } from '../domain/namespace.ts';
 import { createRunIds, type RunIds } from '../domain/run/ids.ts';
 import { createRunTokens, type RunTokens } from '../domain/run/token.ts';
 import { createCalendar } from '../domain/schedule/calendar.ts';
-import { redactDefinition } from '../domain/task/credentials.ts';
-import type { TaskDefinition } from '../domain/task/task.ts';
 import { observeRuns } from '../engine/attempts/run-log.ts';
 import { createDatabaseTime } from '../engine/cluster/database-time.ts';
 import { type Engine, startEngine } from '../engine/engine.ts';
 import { type Loop, startLoop } from '../engine/loop.ts';
 import type { ExecutorKind } from '../executors/kind.ts';
 import { buildApp } from '../http/app.ts';
-import { createRunWaiters } from '../http/run-waiters.ts';
 import type { Logger } from '../observability/log.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { connectRedis } from '../redis/connection.ts';
@@ -31,7 +29,12 @@ import { openDatabase } from '../store/postgres/database.ts';
 import { createFullDiskAlarm } from '../store/postgres/full-disk.ts';
 import { migrate } from '../store/postgres/migrate.ts';
 import { previousRun, runsOver } from '../store/runs/history.ts';
+import { createTaskInserts } from '../store/tasks/inserts.ts';
 import { createTurns } from '../turns.ts';
+import { quarantineTask } from '../usecases/changes/quarantine-task.ts';
+import type { UseCaseContext } from '../usecases/context.ts';
+import { createRunWaiters } from '../usecases/runs/run-waiters.ts';
+import { systemIn } from '../usecases/use-case.ts';
 import { createExecutors } from './executors.ts';
 import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
 import { createPreparation } from './prepare-database.ts';
@@ -106,9 +109,9 @@ export async function startService({
     owner: settings.migrationDatabaseUrl === null ? null : secrets.owner,
   });
   const trials = templateTrials({
-    ...{ database: other, runIds: () => runIds as RunIds, calendar, clock, log, process: randomUUID() },
-    redact: (definition: TaskDefinition) => redactDefinition(definition, executors.targets),
-    onChange: () => signals.send('tasks'),
+    ...{ database: other, clock, log, process: randomUUID() },
+    quarantine: (id, reason) =>
+      quarantineTask({ ...useCases, database: other }, systemIn(defaultNamespace), { id, reason }),
   });
   const executors = createExecutors({
     ...{ settings, clock, log, metrics, version, random, now: time.now, signerFor: secrets.signerFor, trials },
@@ -121,15 +124,33 @@ export async function startService({
   let signals: Signals = createLocalSignals(receive);
 
   const holdingTurns = createTurns(clock.monotonic, setImmediate);
-  const app = await buildApp({
+  const useCases: UseCaseContext = {
     database: api,
-    log,
+    insertTask: createTaskInserts(api.pool),
     metrics,
     calendar,
-    authenticate: secrets.authenticate,
     now: time.now,
     targets: executors.targets,
     signal: (what) => signals.send(what),
+    olderZones() {
+      const zones = engine?.state().zones;
+      return zones?.outdated ? zones : null;
+    },
+    attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
+    runIds: () => runIds as RunIds,
+    runEnded: runs.ended,
+    random01: random,
+    random: (bytes) => randomFillSync(bytes),
+    pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
+    turns: createTurns(clock.monotonic, setImmediate),
+    holdingTurns,
+  };
+  const app = await buildApp({
+    ...useCases,
+    log,
+    metrics,
+    authenticate: secrets.authenticate,
+    targets: executors.targets,
     runWaiters,
     async readinessFailures() {
       const found: Record<string, string> = {
@@ -141,19 +162,7 @@ export async function startService({
       return found;
     },
     started: () => engine !== null,
-    olderZones() {
-      const zones = engine?.state().zones;
-      return zones?.outdated ? zones : null;
-    },
     draining: () => closing,
-    attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
-    runIds: () => runIds as RunIds,
-    runEnded: runs.ended,
-    random01: Math.random,
-    random: (bytes) => randomFillSync(bytes),
-    pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
-    turns: createTurns(clock.monotonic, setImmediate),
-    holdingTurns,
     version,
     clock,
     door: { ...settings, isLoopback, maxRequests: settings.maxConcurrentRequests },

@@ -8,10 +8,13 @@ import type { Targets } from '../domain/task/target.ts';
 import type { TaskContext } from '../domain/task/task.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Database } from '../store/postgres/database.ts';
+import type { InsertTask } from '../store/tasks/inserts.ts';
 import type { Turns } from '../turns.ts';
 
 export type UseCaseContext = {
   database: Database;
+  /** Stores a task, with one statement for those that come at the same time. */
+  insertTask: InsertTask;
   metrics: Pick<Metrics, 'cancelled' | 'skipped'>;
   calendar: Calendar;
   /** Epoch milliseconds by the database's clock. */

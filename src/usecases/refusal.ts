@@ -13,6 +13,7 @@ export type Refusal =
         | 'nothing_left'
         | 'conflict'
         | 'precondition_failed'
+        | 'too_large'
         | 'unavailable';
       detail: string;
     }
@@ -33,6 +34,16 @@ export type Refused = { ok: false; errors: Refusal };
 /** An outcome that tells why nothing was done, in a sentence. */
 export function refuse(kind: Extract<Refusal, { detail: string }>['kind'], detail: string): Refused {
   return { ok: false, errors: { kind, detail } };
+}
+
+/** The refusal of input that makes no sense. */
+export function meaningless(errors: FieldError[]): Refused {
+  return { ok: false, errors: { kind: 'unprocessable', errors } };
+}
+
+/** The refusal of input that has the wrong form. */
+export function malformed(errors: FieldError[]): Refused {
+  return { ok: false, errors: { kind: 'invalid_field', errors } };
 }
 
 /** `what` names the missing thing, for example `task "a"`. */

@@ -11,6 +11,11 @@ import { type Outcome, type Refused, refuse } from './refusal.ts';
  */
 export type Caller = { name: string; role: Role; namespace: string; requestId: string | null };
 
+/** Punctual itself, in one namespace. */
+export function systemIn(namespace: string): Caller {
+  return { name: 'scheduler', role: 'admin', namespace, requestId: null };
+}
+
 /** The refusal of a caller whose role is below `needs`; null when the caller may go on. */
 export function refusalOf({ name, role }: Pick<Caller, 'name' | 'role'>, needs: Role): Refused | null {
   return roleAllows(role, needs) ? null : refuse('forbidden', `this needs the role ${needs}; "${name}" is ${role}`);

@@ -202,6 +202,32 @@ describe('refused is', () => {
       'must not use state of a module',
     ],
     ['a long file', 'http/app.ts', 'export const x = 1;\n'.repeat(301), 'has 301 lines'],
+    [
+      'a route file of more than 120 lines',
+      'http/routes/runs/a.ts',
+      'export const x = 1;\n'.repeat(121),
+      'has 121 lines',
+    ],
+    [
+      'a route that reads the store itself',
+      'http/routes/runs/a.ts',
+      "import { row } from '../../../store/tasks.ts';",
+      'must not import store/tasks.ts',
+    ],
+    ['a use case that knows HTTP', 'usecases/stop.ts', "import type { App } from 'fastify';", 'the package fastify'],
+    ['a use case with SQL of its own', 'usecases/stop.ts', "import pg from 'pg';", 'the package pg'],
+    [
+      'a use case with a query builder',
+      'usecases/stop.ts',
+      "import { sql } from 'drizzle-orm';",
+      'package drizzle-orm',
+    ],
+    [
+      'a use case that calls a target',
+      'usecases/stop.ts',
+      "import { call } from '../engine/lease.ts';",
+      'must not import engine/lease.ts',
+    ],
   ])('%s', (_, path, text, sentence) => {
     const faults = faultsOf({ [path]: text });
     expect(faults).toHaveLength(1);

@@ -5,7 +5,11 @@ import { invalidField } from '../problems.ts';
 
 /** The instant in epoch milliseconds, null when absent; a 400 when it is none. */
 export function instantParameter(name: string, text: string | undefined): number | null {
-  if (text === undefined) return null;
+  return text === undefined ? null : neededInstant(name, text);
+}
+
+/** The same of a parameter that cannot be absent. */
+export function neededInstant(name: string, text: string): number {
   // A plus sign that was not escaped arrives as a blank.
   const instant = parseInstant(text.replace(/ (?=\d\d:\d\d$)/, '+'));
   if (instant === null)

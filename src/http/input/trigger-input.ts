@@ -1,12 +1,9 @@
 /** The body of a trigger: the caller's details of the run that it asks for. */
 
-import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { closedFields } from '../../domain/input/closed-fields.ts';
 import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { parseInstant } from '../../domain/input/instant.ts';
-import type { RunOrigin } from '../../domain/run/run.ts';
-import { readTraceparent } from '../../domain/run/trace.ts';
 import { unprocessable } from '../problems.ts';
 import { instant } from '../schemas/parts.ts';
 
@@ -46,31 +43,13 @@ type TriggerBody = {
   scheduledFor?: string | null;
 };
 
-/** The details of a trigger; throws a 422. `now` is in epoch milliseconds, as `scheduledFor`: null for now. */
-export function readTrigger(request: FastifyRequest, now: number) {
-  const { input, priority = null, scheduledFor, ...body } = (request.body ?? {}) as TriggerBody;
+/** The details of a trigger; throws a 422. `scheduledFor` is in epoch milliseconds, null for now. */
+export function readTrigger(body: unknown) {
+  const { input, priority = null, scheduledFor, triggerSource: source = null } = (body ?? {}) as TriggerBody;
   const at = scheduledFor == null ? null : parseInstant(scheduledFor);
   if (scheduledFor != null && (at === null || at < 0))
     throw unprocessable([
       { pointer: '#/scheduledFor', detail: 'must be an RFC 3339 instant such as "2026-12-01T09:00:00Z"' },
     ]);
-  if (at !== null && at > now)
-    throw unprocessable([
-      {
-        pointer: '#/scheduledFor',
-        detail: 'lies in the future: a task with {"at": …} as its schedule runs once at such an instant',
-      },
-    ]);
-  return {
-    trigger: 'manual' as const,
-    origin: originOf(request, body.triggerSource ?? null),
-    input: input == null ? null : writeExactJson(input),
-    priority,
-    scheduledFor: at,
-  };
-}
-
-/** The parts of a request that are kept with its run. */
-function originOf(request: FastifyRequest, source: string | null): RunOrigin {
-  return { source, requestId: request.id, trace: readTraceparent(request.headers.traceparent) };
+  return { source, input: input == null ? null : writeExactJson(input), priority, scheduledFor: at };
 }

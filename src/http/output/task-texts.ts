@@ -7,8 +7,9 @@ import { type Role, roleAllows } from '../../domain/role.ts';
 import { nextOccurrence, type Timing } from '../../domain/schedule/occurrence.ts';
 import type { ListedTask } from '../../store/tasks/pages.ts';
 import type { Task } from '../../store/tasks/row.ts';
+import { timingOfActive } from '../../usecases/tasks/next-occurrences.ts';
 import type { HttpContext } from '../context.ts';
-import { changingView, definitionView, timingOfActive } from './views.ts';
+import { changingView, definitionView } from './views.ts';
 import { writeAnswer } from './write-answer.ts';
 
 /** The texts of one version of a task, as one kind of role sees it. */

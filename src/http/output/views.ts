@@ -4,51 +4,19 @@ import { formatInstant } from '../../domain/input/instant.ts';
 import { alreadyJson } from '../../domain/input/json-text.ts';
 import { type Role, roleAllows } from '../../domain/role.ts';
 import type { Detail } from '../../domain/run/detail.ts';
-import type { Calendar } from '../../domain/schedule/calendar.ts';
-import { nextOccurrence, occurrencesAfter, type Timing } from '../../domain/schedule/occurrence.ts';
 import { hideSigning, redactDefinition } from '../../domain/task/credentials.ts';
 import type { Targets } from '../../domain/task/target.ts';
-import { timingOf } from '../../domain/task/task.ts';
-import { secondsPerPriority } from '../../store/runs/claims.ts';
 import type { LastRun, Run } from '../../store/runs/history.ts';
 import type { ListedTask } from '../../store/tasks/pages.ts';
 import type { Task } from '../../store/tasks/row.ts';
-import { inTurns } from '../../turns.ts';
+import { priorityOf } from '../../usecases/runs/get-run.ts';
+import { nextRunAt } from '../../usecases/tasks/next-occurrences.ts';
 import type { HttpContext } from '../context.ts';
-
-/** When a task fires next after `now` (epoch milliseconds); null when it does not. */
-function nextRunAt(task: Task, now: number, calendar: Calendar): number | null {
-  const timing = timingOfActive(task, calendar);
-  return timing === null || runsLeft(task) === 0 ? null : nextOccurrence(timing, now);
-}
-
-/** The next `count` instants at which an active task fires, after `after`; fewer where they are not wanted any more. */
-export async function nextRuns(
-  task: Task,
-  after: number,
-  count: number,
-  { calendar, turns }: Pick<HttpContext, 'calendar' | 'turns'>,
-  isWanted: () => boolean,
-): Promise<number[]> {
-  const timing = timingOfActive(task, calendar);
-  return timing === null
-    ? []
-    : inTurns(occurrencesAfter(timing, after), Math.min(count, runsLeft(task)), turns, isWanted);
-}
-
-export function timingOfActive({ definition, uid, activeFrom }: Task, calendar: Calendar): Timing | null {
-  return definition.status === 'active' ? timingOf(uid, definition, activeFrom, calendar) : null;
-}
-
-/** Of `maxRuns`. */
-function runsLeft({ definition, claimed }: Task): number {
-  return definition.maxRuns === null ? Number.POSITIVE_INFINITY : Math.max(0, definition.maxRuns - claimed);
-}
 
 /** A task as a caller of this role may see it: only a caller that may change it sees the credentials in its headers. */
 export function taskView(
   task: Task,
-  lastRun: LastRun | undefined,
+  lastRun: LastRun | null,
   now: number,
   { calendar, targets }: Pick<HttpContext, 'calendar' | 'targets'>,
   role: Role,
@@ -57,7 +25,7 @@ export function taskView(
     ...{ id: lastRun.id, status: lastRun.status },
     ...{ scheduledFor: lastRun.scheduledFor.getTime(), finishedAt: lastRun.finishedAt?.getTime() ?? null },
   };
-  return { ...definitionView(task, role, targets), ...changingView(nextRunAt(task, now, calendar), last ?? null) };
+  return { ...definitionView(task, role, targets), ...changingView(nextRunAt(task, now, calendar), last) };
 }
 
 /** The members that change only with the version of a task. */
@@ -118,11 +86,6 @@ export function runView(run: Run) {
     progress: run.progress ?? null,
     heartbeatDueAt: shown(run.heartbeatDue),
   };
-}
-
-/** A step of priority is a head start of ten seconds among runs that wait. */
-function priorityOf({ dueAt, effectiveDueAt }: Run): number {
-  return Math.round((dueAt.getTime() - effectiveDueAt.getTime()) / (secondsPerPriority * 1_000));
 }
 
 /** The finished attempts, and the one under way. An only attempt is told by the run itself. */

@@ -4,14 +4,14 @@ import { ok } from '../../errors.ts';
 import { cancelRun as markCancelled } from '../../store/runs/cancelling.ts';
 import { refuse } from '../refusal.ts';
 import { authorOf, useCase } from '../use-case.ts';
-import { findKnownRun } from './read-run.ts';
+import { findKnownRun } from './get-run.ts';
 
 /**
  * Cancels a run that waits. A running attempt is marked, and aborted by the replica that has it. Gives back the run as
  * it is then.
  */
 export const cancelRun = useCase('operator', async (context, caller, id: string) => {
-  const found = await findKnownRun(context, id);
+  const found = await findKnownRun(context, caller, id);
   if (!found.ok) return found;
   const answer = await markCancelled(context.database.pool, found.value.id, authorOf(caller), context.now());
   if (answer?.result === 'over') return refuse('illegal_transition', 'the run is already over');
@@ -23,6 +23,6 @@ export const cancelRun = useCase('operator', async (context, caller, id: string)
   } else {
     context.signal('cancel');
   }
-  const run = await findKnownRun(context, id);
+  const run = await findKnownRun(context, caller, id);
   return run.ok ? ok(run.value) : run;
 });

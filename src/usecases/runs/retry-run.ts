@@ -7,15 +7,15 @@ import { findRun } from '../../store/runs/history.ts';
 import { findTask } from '../../store/tasks/tasks.ts';
 import { refuse } from '../refusal.ts';
 import { authorOf, useCase } from '../use-case.ts';
+import { findKnownRun } from './get-run.ts';
 import { announceRun, makeRun, retryOnConflict } from './make-run.ts';
-import { findKnownRun } from './read-run.ts';
 
 /** `trace` is the one that the new run belongs to; null for a trace of its own. */
 type RetryRun = { id: string; trace: Trace | null };
 
 /** The new run has the input and the source of the first one. */
 export const retryRun = useCase('operator', async (context, caller, { id, trace }: RetryRun) => {
-  const found = await findKnownRun(context, id);
+  const found = await findKnownRun(context, caller, id);
   if (!found.ok) return found;
   const run = found.value;
   if (!isOver(run.status)) return refuse('illegal_transition', `the run is still ${run.status}`);

@@ -130,7 +130,7 @@ describe('nginx', () => {
 
   test('reads bodies as large as Punctual does, so that the 413 is its own', () => {
     const [, mebibytes] = /client_max_body_size (\d+)m;/.exec(conf) ?? [];
-    const limits = [...textOf('src/http/routes/create-tasks.ts').matchAll(/bodyLimit: (\d+) \* 1024 \* 1024/g)];
+    const limits = [...textOf('src/http/routes/tasks/create-tasks.ts').matchAll(/bodyLimit: (\d+) \* 1024 \* 1024/g)];
     expect(limits).toHaveLength(1);
     expect(Number(mebibytes)).toBeGreaterThan(Number(limits[0]?.[1]));
   });

@@ -4,8 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type RunStatus, runStatuses, type Trigger, triggers } from '../../../domain/run/run.ts';
 import type { Run } from '../../../store/runs/history.ts';
+import { getRun, isRunId } from '../../../usecases/runs/get-run.ts';
 import { listRuns, listTaskRuns } from '../../../usecases/runs/list-runs.ts';
-import { isRunId, readRun } from '../../../usecases/runs/read-run.ts';
 import { type App, callerOf, type HttpContext } from '../../context.ts';
 import { instantParameter } from '../../input/parameters.ts';
 import { valueOrThrow } from '../../outcome.ts';
@@ -81,7 +81,7 @@ export function runRoutes(app: App, context: HttpContext): void {
   app.get(
     '/runs/:id',
     {
-      config: { role: readRun.needs },
+      config: { role: getRun.needs },
       schema: {
         summary: 'Read a run with its attempts',
         tags: ['runs'],
@@ -91,7 +91,7 @@ export function runRoutes(app: App, context: HttpContext): void {
     },
     async (request) => {
       const { id } = request.params as { id: string };
-      return runView(valueOrThrow(await readRun(context, callerOf(request), id)));
+      return runView(valueOrThrow(await getRun(context, callerOf(request), id)));
     },
   );
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createRunWaiters } from '../../../src/http/run-waiters.ts';
+import { createRunWaiters } from '../../../src/usecases/runs/run-waiters.ts';
 import { complete, createClock } from '../../clock.ts';
 import { silent } from '../../silent-log.ts';
 

@@ -2,15 +2,14 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
-import { defaultNamespace } from '../../domain/namespace.ts';
-import type { Misfire } from '../../domain/schedule/misfire.ts';
-import type { CutReason } from '../../domain/task/change.ts';
-import { listEvents, type TaskEvent } from '../../store/events/events.ts';
-import { uidsOf } from '../../store/runs/history.ts';
-import type { App, HttpContext } from '../context.ts';
-import { decodeCursor, largestPage, sendPage } from '../output/paging.ts';
-import { notFound } from '../problems.ts';
-import { closed, cursorQuery, limitQuery, taskIdParams } from '../schemas/schemas.ts';
+import type { Misfire } from '../../../domain/schedule/misfire.ts';
+import type { CutReason } from '../../../domain/task/change.ts';
+import type { TaskEvent } from '../../../store/events/events.ts';
+import { listEvents } from '../../../usecases/tasks/list-events.ts';
+import { type App, callerOf, type HttpContext } from '../../context.ts';
+import { valueOrThrow } from '../../outcome.ts';
+import { decodeCursor, largestPage, sendPage } from '../../output/paging.ts';
+import { closed, cursorQuery, limitQuery, taskIdParams } from '../../schemas/schemas.ts';
 
 const instant = Type.String({ format: 'date-time' });
 
@@ -22,8 +21,6 @@ const missReasons: Record<Misfire['policy'], string> = {
 };
 
 export function taskLogRoutes(app: App, context: HttpContext): void {
-  const { database, turns } = context;
-
   /** A page of the task's events, of all types or of one. */
   async function pageOf(
     request: FastifyRequest,
@@ -31,19 +28,12 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
     type: string | null,
     view: (event: TaskEvent) => unknown,
   ) {
-    const { id } = request.params as { id: string };
+    const { id: taskId } = request.params as { id: string };
     const { limit, cursor } = request.query as { limit: number; cursor?: string };
-    const [uid] = await uidsOf(database, defaultNamespace, id);
-    if (uid === undefined) throw notFound(`task "${id}"`);
-    const before = decodeCursor(cursor, (text) => /^\d{1,15}$/.test(text));
-    const found = await listEvents(database.pool, {
-      uid,
-      type,
-      before: before === null ? null : Number(before),
-      limit,
-      largest: largestPage,
-    });
-    return sendPage(turns, reply, found, view, (event) => String(event.id));
+    const last = decodeCursor(cursor, (text) => /^\d{1,15}$/.test(text));
+    const page = { before: last === null ? null : Number(last), limit, largest: largestPage };
+    const found = valueOrThrow(await listEvents(context, callerOf(request), { taskId, type, ...page }));
+    return sendPage(context.turns, reply, found, view, (event) => String(event.id));
   }
 
   const schema = (summary: string, named: string, item: TSchema) => ({
@@ -59,7 +49,7 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
   app.get(
     '/tasks/:id/events',
     {
-      config: { role: 'reader' },
+      config: { role: listEvents.needs },
       schema: schema(
         'What happened to the task, newest first',
         'EventList',
@@ -81,7 +71,7 @@ export function taskLogRoutes(app: App, context: HttpContext): void {
   app.get(
     '/tasks/:id/misses',
     {
-      config: { role: 'reader' },
+      config: { role: listEvents.needs },
       schema: schema(
         'Which occurrences did not fire, newest first',
         'MissList',

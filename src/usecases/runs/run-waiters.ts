@@ -1,7 +1,7 @@
-/** Requests that wait for the end of a run (`Prefer: wait`): woken by a signal, and by one question for all of them. */
+/** Callers that wait for the end of a run: one signal and one query serve all of them. */
 
-import type { Clock, Timer } from '../clock.ts';
-import type { Logger } from '../observability/log.ts';
+import type { Clock, Timer } from '../../clock.ts';
+import type { Logger } from '../../observability/log.ts';
 
 export type RunWaiters = {
   /**

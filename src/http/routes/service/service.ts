@@ -1,10 +1,8 @@
-/** What tells about the service itself: health, metrics, the cluster, the contract. */
+/** What tells about the service itself: health and metrics. */
 
 import { Type } from 'typebox';
-import { formatInstant } from '../../domain/input/instant.ts';
-import { listReplicas } from '../../store/cluster/replicas.ts';
-import type { App, HttpContext } from '../context.ts';
-import { createShared } from '../door/pace.ts';
+import type { App, HttpContext } from '../../context.ts';
+import { createShared } from '../../door/pace.ts';
 
 /** No request of the API lasts so long. */
 const longestStuckMs = 10_000;
@@ -70,69 +68,6 @@ export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => 
       const page = wantsOpenMetrics(request.headers.accept) ? openMetrics : plainMetrics;
       const { contentType, bytes } = await page();
       return reply.type(contentType).send(bytes);
-    },
-  );
-
-  app.get(
-    '/cluster',
-    {
-      config: { role: 'reader' },
-      schema: {
-        summary: 'The replicas that are alive',
-        tags: ['service'],
-        response: {
-          200: Type.Object(
-            {
-              replicas: Type.Array(
-                Type.Object(
-                  {
-                    id: Type.String(),
-                    version: Type.String(),
-                    tz: Type.Union([Type.String(), Type.Null()], {
-                      description:
-                        'The version of its time zone data. Where they differ, only the newest fire tasks in a zone.',
-                    }),
-                    host: Type.String(),
-                    pid: Type.Integer(),
-                    startedAt: Type.String({ format: 'date-time' }),
-                    heartbeatAt: Type.String({ format: 'date-time' }),
-                    running: Type.Integer(),
-                    tasksLoaded: Type.Integer(),
-                    duties: Type.Array(Type.String()),
-                    breakers: Type.Array(
-                      Type.Object(
-                        {
-                          origin: Type.String(),
-                          state: Type.String({ description: 'open: not called, half_open: one call tries.' }),
-                          openedMsAgo: Type.Integer({ description: 'As of the heartbeat.' }),
-                        },
-                        { named: 'Breaker' },
-                      ),
-                    ),
-                  },
-                  { named: 'Replica' },
-                ),
-              ),
-              clock: Type.Union([Type.String(), Type.Null()], {
-                description: "What is wrong with the database's clock, by the word of the replica that answers",
-              }),
-            },
-            { named: 'Cluster' },
-          ),
-        },
-      },
-    },
-    async () => {
-      const replicas = await listReplicas(context.database.pool);
-      const { clock = null } = await context.readinessFailures();
-      return {
-        clock,
-        replicas: replicas.map((replica) => ({
-          ...replica,
-          startedAt: formatInstant(replica.startedAt.getTime()),
-          heartbeatAt: formatInstant(replica.heartbeatAt.getTime()),
-        })),
-      };
     },
   );
 }

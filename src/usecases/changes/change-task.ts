@@ -1,0 +1,148 @@
+/** Writes a change of one task, and makes it hold before it is answered. */
+
+import { isDeepStrictEqual } from 'node:util';
+import { gateOf } from '../../domain/limits/limits.ts';
+import { isPlainChange, type Moment, missLeft, reviseInSteps, staysDue, type Wish } from '../../domain/task/change.ts';
+import { redactDefinition } from '../../domain/task/credentials.ts';
+import type { TaskDefinition } from '../../domain/task/task.ts';
+import { ok } from '../../errors.ts';
+import { type Author, noteEvent } from '../../store/events/events.ts';
+import { cancelOutdated, cancelRunsOf } from '../../store/runs/cancelling.ts';
+import { claimsAreOver } from '../../store/tasks/barrier.ts';
+import {
+  type Changed,
+  type RecordedMiss,
+  recountRuns,
+  resolveMiss,
+  stopReason,
+  changeTask as storeChange,
+} from '../../store/tasks/changes.ts';
+import type { Task } from '../../store/tasks/row.ts';
+import { type TaskChange, updateTask } from '../../store/tasks/tasks.ts';
+import { resultOf } from '../../turns.ts';
+import type { UseCaseContext } from '../context.ts';
+import { meaningless, type Outcome, refuse } from '../refusal.ts';
+
+export type Change = {
+  type: TaskChange['type'];
+  wish: Wish;
+  author: Author;
+  /** Which runs a stop cancels: those that wait when absent. */
+  cancel?: CancelledRuns;
+  /** One more event of the task, which tells why it was changed. */
+  event?: { type: string; changes: Record<string, unknown> };
+};
+
+export type CancelledRuns = 'none' | 'pending' | 'all';
+
+/**
+ * Tries a change until nobody else changes the task at the same time: `attempt` gives null where somebody did. The
+ * pauses in between grow, some two seconds in all; then the change is refused.
+ */
+export async function untilWritten<T>(
+  { pause }: Pick<UseCaseContext, 'pause'>,
+  attempt: () => Promise<Outcome<T | null>>,
+): Promise<Outcome<T>> {
+  for (let tries = 0; tries < 40; tries++) {
+    if (tries > 0) await pause(Math.min(2 * tries, 60));
+    const outcome = await attempt();
+    if (!outcome.ok) return outcome;
+    if (outcome.value !== null) return ok(outcome.value);
+  }
+  return refuse('conflict', 'the task is being changed too often; try again');
+}
+
+/** The task as changed; null when somebody else changed it since `current` was read. */
+export async function changeTask(
+  context: UseCaseContext,
+  current: Task,
+  change: Change,
+): Promise<Outcome<Task | null>> {
+  const { database, calendar, now, holdingTurns: turns } = context;
+  const { type, wish, author, cancel = 'pending', event } = change;
+  const before = current.definition;
+  const redact = (definition: TaskDefinition) => redactDefinition(definition, context.targets);
+  if (isPlainChange(before, wish)) {
+    const definition = { ...wish.definition, status: before.status };
+    if (isDeepStrictEqual(definition, before)) {
+      // Runs that a stop was asked to leave alone go on waiting.
+      await holdAgain(context, current, 'none');
+      return ok(current);
+    }
+    const plain = { type, definition, activeFrom: null, redact };
+    const written = await updateTask(database.pool, current, plain, author, now());
+    return ok(written && (await hold(context, current, { task: written, missed: null, made: 0 })));
+  }
+  const decide = (task: Task, moment: Moment) => resultOf(reviseInSteps(task, wish, moment, calendar), turns);
+  const answer = await storeChange(database, context.runIds(), current, wish, type, decide, author, redact);
+  if (!answer.ok) {
+    if (answer.why.stale) return ok(null);
+    const { fault } = answer.why;
+    return fault.kind === 'meaningless' ? meaningless(fault.errors) : refuse(fault.kind, fault.detail);
+  }
+  const { changed } = answer;
+  if (event) await noteEvent(database.pool, current.uid, event.type, author, event.changes, changed.at);
+  const task = await hold(context, current, changed);
+  if (before.maxRuns === null && task.definition.maxRuns !== null) await recountRuns(database, task.uid);
+  if (task.scheduleVersion !== current.scheduleVersion && before.status === 'active')
+    // A clock that is behind must not make them older than the change.
+    await cancelEnded(context, task, cancel, Math.max(now(), changed.at));
+  return ok(task);
+}
+
+/**
+ * Makes a change hold that finds nothing to change: it may repeat one that was committed and then failed, or is still
+ * being made to hold.
+ */
+export async function holdAgain(context: UseCaseContext, task: Task, cancel: CancelledRuns): Promise<void> {
+  await noOlderClaims(context);
+  await cancelEnded(context, task, cancel, context.now());
+}
+
+/** Waits until no claim is under way that began before now, and so could still start runs by what was before. */
+export function noOlderClaims({ database, pause }: UseCaseContext): Promise<void> {
+  return claimsAreOver(database, () => pause(2));
+}
+
+/** Corrects what a change recorded as missed by the runs that claims made meanwhile. */
+export function correctMiss({ database, calendar, holdingTurns }: UseCaseContext, missed: RecordedMiss): Promise<void> {
+  return resolveMiss(database.pool, missed, (open) =>
+    resultOf(missLeft(missed.before, open, missed.miss, calendar), holdingTurns),
+  );
+}
+
+/** Once it is over, nothing that could not see the change is under way any more. */
+async function hold(
+  context: UseCaseContext,
+  before: Task,
+  { task, missed, made }: Pick<Changed, 'task' | 'missed' | 'made'>,
+): Promise<Task> {
+  // Before waiting: a replica that pre-claimed the next run can let go of it in time.
+  context.signal('tasks');
+  await noOlderClaims(context);
+  if (missed) await correctMiss(context, missed);
+  // A run that waited for a limit may start now.
+  if (made > 0 || gateOf(before.definition) !== gateOf(task.definition)) {
+    context.signal('waiting');
+    if (made > 0 && task.definition.hooks?.before) context.signal('checks');
+  }
+  return task;
+}
+
+/**
+ * Cancels the waiting runs that a change has ended: all of a task that was stopped, else those that are due no longer.
+ */
+async function cancelEnded(context: UseCaseContext, task: Task, cancel: CancelledRuns, at: number): Promise<void> {
+  const { database, calendar, metrics, holdingTurns: turns } = context;
+  if (task.definition.status === 'stopped' && cancel !== 'none') {
+    const { cancelled, aborting } = await cancelRunsOf(database.pool, task.uid, cancel, stopReason, at);
+    metrics.cancelled('stop', cancelled + aborting);
+    if (aborting > 0) context.signal('cancel');
+  } else if (task.definition.status === 'active') {
+    const isDue = async (instant: number) => {
+      if (turns.areOver()) await turns.take();
+      return staysDue(task, instant, calendar);
+    };
+    metrics.cancelled('change', await cancelOutdated(database.pool, task.uid, isDue, at));
+  }
+}

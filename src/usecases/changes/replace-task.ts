@@ -1,0 +1,33 @@
+/** Replaces the definition of a task by another one. */
+
+import type { Warning } from '../../domain/input/warning.ts';
+import { keepAnchor } from '../../domain/task/change.ts';
+import { restoreCredentials } from '../../domain/task/credentials.ts';
+import { readTask, type TaskInput } from '../../domain/task/task.ts';
+import type { Author } from '../../store/events/events.ts';
+import type { Task } from '../../store/tasks/row.ts';
+import { taskContext, type UseCaseContext } from '../context.ts';
+import { meaningless, type Outcome } from '../refusal.ts';
+import { warnOfOldZones } from '../zones.ts';
+import { changeTask } from './change-task.ts';
+
+/**
+ * The task as replaced by an input of the right form, and what to tell about it in `warnings`; null when somebody else
+ * changed it since `current` was read.
+ */
+export async function replaceTask(
+  context: UseCaseContext,
+  author: Author,
+  current: Task,
+  input: TaskInput,
+  warnings: Warning[],
+): Promise<Outcome<Task | null>> {
+  const given = restoreCredentials(input, current.definition, context.targets);
+  if (!given.ok) return meaningless(given.errors);
+  const read = readTask(current.id, given.value, taskContext(context, warnings), current.definition);
+  if (!read.ok) return meaningless(read.errors);
+  warnOfOldZones(context, read.value.schedule, warnings);
+  const definition = keepAnchor(current.definition, read.value, input.schedule);
+  const wish = { definition, status: input.status ?? null, catchUp: 'skip' as const };
+  return changeTask(context, current, { type: 'updated', wish, author });
+}

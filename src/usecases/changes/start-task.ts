@@ -1,0 +1,27 @@
+/** Starts a task that is stopped or completed. */
+
+import type { Misfire } from '../../domain/schedule/misfire.ts';
+import { refuse } from '../refusal.ts';
+import { findLiveTask, taskNow } from '../tasks/get-task.ts';
+import { authorOf, useCase } from '../use-case.ts';
+import { refusalOfOldZones } from '../zones.ts';
+import { changeTask, untilWritten } from './change-task.ts';
+
+/** `catchUp` says what of the time since a stop is made up for; `source` is the caller's word for what made it ask. */
+type StartTask = { id: string; catchUp: Misfire['policy']; source: string | null };
+
+export const startTask = useCase('operator', async (context, caller, { id, catchUp, source }: StartTask) =>
+  taskNow(
+    context,
+    await untilWritten(context, async () => {
+      const found = await findLiveTask(context, caller, id);
+      if (!found.ok) return found;
+      const { definition } = found.value;
+      const outdated = catchUp === 'skip' ? null : refusalOfOldZones(context, definition.schedule);
+      if (outdated) return outdated;
+      if (definition.status === 'active') return refuse('illegal_transition', 'the task is active already');
+      const wish = { definition, status: 'active' as const, catchUp };
+      return changeTask(context, found.value, { type: 'started', wish, author: authorOf(caller, source) });
+    }),
+  ),
+);

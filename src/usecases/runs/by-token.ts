@@ -1,0 +1,50 @@
+/** Use cases of a target that answered 202: whoever has the token of an attempt speaks for it. */
+
+import { ok } from '../../errors.ts';
+import { findRun, type Run } from '../../store/runs/history.ts';
+import { type OpenAttempt, openAttempt } from '../../store/runs/long-work.ts';
+import type { UseCaseContext } from '../context.ts';
+import { notFound, type Outcome, refuse } from '../refusal.ts';
+import { isRunId } from './get-run.ts';
+
+/** Who speaks for an attempt: `token` came with the call of its target. */
+export type TokenHolder = { runId: string; token: string };
+
+/** The attempt that the token was made for; a refusal where it is no token of this run. */
+export function attemptOfToken(context: UseCaseContext, { runId, token }: TokenHolder): Outcome<number> {
+  const attempt = isRunId(runId) ? context.attemptOf(runId, token) : null;
+  return attempt === null ? refuse('forbidden', 'this is no token of this run') : ok(attempt);
+}
+
+type Work<I> = (context: UseCaseContext, open: OpenAttempt, input: I) => Promise<Outcome<unknown>>;
+
+/**
+ * A use case about the attempt of a token: `work` where that attempt is under way, else a refusal. Gives back the run
+ * as it is afterwards.
+ */
+export function byToken<I>(work: Work<I>) {
+  const checked = async (context: UseCaseContext, holder: TokenHolder, input: I): Promise<Outcome<Run>> => {
+    const open = await attemptUnderWay(context, holder);
+    if (!open.ok) return open;
+    const done = await work(context, open.value, input);
+    if (!done.ok) return done;
+    const run = await findRun(context.database, holder.runId);
+    return run ? ok(run) : notFound(`run "${holder.runId}"`);
+  };
+  return Object.assign(checked, { needs: 'token' as const });
+}
+
+async function attemptUnderWay(context: UseCaseContext, holder: TokenHolder): Promise<Outcome<OpenAttempt>> {
+  const attempt = attemptOfToken(context, holder);
+  if (!attempt.ok) return attempt;
+  const open = await openAttempt(context.database.pool, holder.runId);
+  if (open?.attempt === attempt.value) return ok(open);
+  const run = await findRun(context.database, holder.runId);
+  if (!run) return notFound(`run "${holder.runId}"`);
+  return refuse(
+    'illegal_transition',
+    run.attempt > attempt.value
+      ? `attempt ${attempt.value} is over; the run is at attempt ${run.attempt}`
+      : `the run is ${run.status}: nothing is waited for any more`,
+  );
+}

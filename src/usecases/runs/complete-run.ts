@@ -1,0 +1,56 @@
+/** Takes the word of a target that answered 202 on how its work ended. */
+
+import { writeExactJson } from '../../domain/input/exact-json.ts';
+import { ok } from '../../errors.ts';
+import { type Ending, endAttempt, endedRun } from '../../store/runs/long-work.ts';
+import { refuse } from '../refusal.ts';
+import { byToken } from './by-token.ts';
+
+export type Completion = {
+  /** `succeeded` when absent. */
+  status?: 'succeeded' | 'failed';
+  /** Text is kept as it is, anything else as JSON; the first 16 KiB. */
+  output?: unknown;
+  /** What went wrong, for `failed`. */
+  error?: string;
+  /** False: no further attempt, even if one is left. */
+  retry?: boolean;
+};
+
+/** As much as is kept of an answer, in bytes. */
+const longestOutput = 16 * 1024;
+
+export const completeRun = byToken(async (context, open, completion: Completion) => {
+  const { database, now, random01 } = context;
+  const written = await endAttempt(database.pool, open, endingOf(completion), now(), random01());
+  if (!written) return refuse('illegal_transition', 'the attempt is over');
+  context.runEnded(endedRun(open, written));
+  // Another run may wait behind this one, or this one for its next attempt.
+  context.signal('waiting');
+  context.signal('over');
+  return ok(null);
+});
+
+/** What cannot be stored of the output is replaced: the work is done, whatever its output is. */
+function endingOf({ status = 'succeeded', output, error, retry = true }: Completion): Ending {
+  return {
+    status,
+    output: output === undefined ? null : cut(typeof output === 'string' ? output : writeExactJson(output)),
+    error:
+      status === 'failed' ? { kind: 'rejected', message: storable(error ?? 'the target reported a failure') } : null,
+    isFinal: !retry,
+  };
+}
+
+/** The first 16 KiB of UTF-8, without half a character at the end. */
+function cut(text: string): { text: string; truncated: boolean } {
+  const bytes = Buffer.from(storable(text));
+  if (bytes.length <= longestOutput) return { text: bytes.toString(), truncated: false };
+  const kept = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, longestOutput), { stream: true });
+  return { text: kept, truncated: true };
+}
+
+/** Postgres text knows no NUL. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '\uFFFD');
+}

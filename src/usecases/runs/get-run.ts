@@ -1,0 +1,32 @@
+/** Reads one run. */
+
+import { ok } from '../../errors.ts';
+import { secondsPerPriority } from '../../store/runs/claims.ts';
+import { findRun, type Run } from '../../store/runs/history.ts';
+import type { UseCaseContext } from '../context.ts';
+import { notFound, type Outcome } from '../refusal.ts';
+import { type Caller, useCase } from '../use-case.ts';
+
+const uuidText = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Whether a text can be the id of a run at all. */
+export function isRunId(text: string): boolean {
+  return uuidText.test(text);
+}
+
+export const getRun = useCase('reader', (context, caller, id: string) => findKnownRun(context, caller, id));
+
+/** The run of this id in the caller's namespace; any text may be asked for. */
+export async function findKnownRun(
+  { database }: UseCaseContext,
+  { namespace }: Pick<Caller, 'namespace'>,
+  id: string,
+): Promise<Outcome<Run>> {
+  const run = isRunId(id) ? await findRun(database, id) : null;
+  return run?.namespace === namespace ? ok(run) : notFound(`run "${id}"`);
+}
+
+/** From 0 to 9. A step of priority is a head start of ten seconds among runs that wait. */
+export function priorityOf({ dueAt, effectiveDueAt }: Run): number {
+  return Math.round((dueAt.getTime() - effectiveDueAt.getTime()) / (secondsPerPriority * 1_000));
+}

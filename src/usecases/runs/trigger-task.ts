@@ -1,0 +1,64 @@
+/** Runs a task now, whatever its status. */
+
+import type { Trace } from '../../domain/run/trace.ts';
+import { ok } from '../../errors.ts';
+import { oncePerKey } from '../../store/cluster/idempotency.ts';
+import { type Key, keyedBy } from '../idempotency.ts';
+import { meaningless, notFound, type Outcome, type Refused } from '../refusal.ts';
+import { findLiveTask } from '../tasks/get-task.ts';
+import { authorOf, useCase } from '../use-case.ts';
+import { announceRun, type MadeRun, makeRun, makeRunIn, retryOnConflict } from './make-run.ts';
+
+export type TriggerTask = {
+  taskId: string;
+  /** The caller's word for what made it ask. */
+  source: string | null;
+  /** The trace that the run belongs to; null for a trace of its own. */
+  trace: Trace | null;
+  /** JSON text that is kept on the run; null for none. */
+  input: string | null;
+  /** Null for the task's. */
+  priority: number | null;
+  /** The instant that the run is for (epoch milliseconds), one that has passed; null for now. */
+  scheduledFor: number | null;
+  /** With a key, a repeated request makes no second run. */
+  key: Key | null;
+};
+
+/** The id of the new run, or of the one that the same key made before. */
+export const triggerTask = useCase(
+  'operator',
+  async (context, caller, { taskId, source, trace, key, ...asked }: TriggerTask): Promise<Outcome<Triggered>> => {
+    const found = await findLiveTask(context, caller, taskId);
+    if (!found.ok) return found;
+    if (asked.scheduledFor !== null && asked.scheduledFor > context.now()) return inTheFuture;
+    const { uid, definition } = found.value;
+    const origin = { source, requestId: caller.requestId, trace };
+    const wanted = { ...asked, uid, overlap: definition.overlap, trigger: 'manual' as const, origin };
+    const author = authorOf(caller);
+    let made: MadeRun | null = null;
+    const answer = await retryOnConflict(async () => {
+      if (key === null) {
+        made = await makeRun(context, wanted, author);
+        return { kind: 'done' as const, answer: made };
+      }
+      return oncePerKey(context.database, keyedBy(caller, `trigger ${uid}`, key), context.now(), async (db) => {
+        made = await makeRunIn(context, db, wanted, author);
+        return { answer: made && { runId: made.runId }, remember: made !== null };
+      });
+    });
+    if (answer.kind === 'mismatch') return { ok: false, errors: { kind: 'idempotency_mismatch' } };
+    if (answer.answer === null) return notFound(`task "${taskId}"`);
+    if (made !== null) announceRun(context, made, definition.hooks?.before != null);
+    return ok({ runId: answer.answer.runId, replayed: answer.kind === 'replayed' });
+  },
+);
+
+type Triggered = { runId: string; replayed: boolean };
+
+const inTheFuture: Refused = meaningless([
+  {
+    pointer: '#/scheduledFor',
+    detail: 'lies in the future: a task with {"at": …} as its schedule runs once at such an instant',
+  },
+]);

@@ -1,0 +1,53 @@
+/** Creates one task. */
+
+import type { Warning } from '../../domain/input/warning.ts';
+import { ok } from '../../errors.ts';
+import { oncePerKey } from '../../store/cluster/idempotency.ts';
+import type { Task } from '../../store/tasks/row.ts';
+import { insertTasks, type NewTask } from '../../store/tasks/tasks.ts';
+import type { UseCaseContext } from '../context.ts';
+import { type Key, keyedBy } from '../idempotency.ts';
+import type { Outcome } from '../refusal.ts';
+import { type Caller, useCase } from '../use-case.ts';
+import { type CreatedTask, type NewTaskInput, newTask, taskExists } from './new-task.ts';
+
+export type CreateTask<A> = {
+  input: NewTaskInput;
+  /** With a key, a repeated request gets the first answer again. */
+  key: Key | null;
+  /** What the caller is answered: it is stored with the key, as JSON. */
+  answerOf: (created: CreatedTask) => A;
+};
+
+export const createTask = useCase(
+  'admin',
+  async <A>(
+    context: UseCaseContext,
+    caller: Caller,
+    { input, key, answerOf }: CreateTask<A>,
+  ): Promise<Outcome<{ answer: A; replayed: boolean }>> => {
+    const { database, now } = context;
+    const create = async (insert: (item: NewTask) => Promise<Task | null | undefined>): Promise<Outcome<A>> => {
+      const warnings: Warning[] = [];
+      const item = newTask(context, caller, input, warnings);
+      if (!item.ok) return item;
+      const task = await insert(item.value);
+      return task ? ok(answerOf({ task, warnings })) : taskExists(item.value.id);
+    };
+    if (key === null) {
+      const created = await create((item) => context.insertTask(item, now()));
+      if (created.ok) context.signal('tasks');
+      return created.ok ? ok({ answer: created.value, replayed: false }) : created;
+    }
+    // The input is read only when the key is new: an instant in it may have passed when the request is repeated.
+    const first = await oncePerKey(database, keyedBy(caller, 'create', key), now(), async (db) => {
+      const created = await create(async (item) => (await insertTasks(db, [item], now()))[0]);
+      return { answer: created, remember: created.ok };
+    });
+    if (first.kind === 'mismatch') return { ok: false, errors: { kind: 'idempotency_mismatch' } };
+    const created = first.answer;
+    if (!created.ok) return created;
+    context.signal('tasks');
+    return ok({ answer: created.value, replayed: first.kind === 'replayed' });
+  },
+);

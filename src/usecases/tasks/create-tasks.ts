@@ -1,0 +1,33 @@
+/** Creates many tasks at once, each on its own: a bad one harms no other. */
+
+import type { Warning } from '../../domain/input/warning.ts';
+import { ok } from '../../errors.ts';
+import { insertTasks, type NewTask } from '../../store/tasks/tasks.ts';
+import type { Outcome } from '../refusal.ts';
+import { useCase } from '../use-case.ts';
+import { type CreatedTask, type NewTaskInput, newTask, taskExists } from './new-task.ts';
+
+/** The outcome of each input, in their order. An input that is refused already stays refused. */
+export const createTasks = useCase(
+  'admin',
+  async (context, caller, inputs: readonly Outcome<NewTaskInput>[]): Promise<Outcome<Outcome<CreatedTask>[]>> => {
+    const { database, now, turns } = context;
+    const read: { item: Outcome<NewTask>; warnings: Warning[] }[] = [];
+    for (const input of inputs) {
+      await turns.take();
+      const warnings: Warning[] = [];
+      read.push({ item: input.ok ? newTask(context, caller, input.value, warnings) : input, warnings });
+    }
+    const good = read.flatMap(({ item }) => (item.ok ? [item.value] : []));
+    const stored = good.length === 0 ? [] : await insertTasks(database.pool, good, now());
+    if (stored.some((task) => task !== null)) context.signal('tasks');
+    let place = 0;
+    return ok(
+      read.map(({ item, warnings }) => {
+        if (!item.ok) return item;
+        const task = stored[place++];
+        return task ? ok({ task, warnings }) : taskExists(item.value.id);
+      }),
+    );
+  },
+);
