@@ -191,7 +191,7 @@ export function startEngine(options: EngineOptions): Engine {
     });
     for (const [name, each] of hooks) loops.set(name, each);
     const recovery = {
-      ...{ db: db.other.pool, clock, time, log, metrics, lease: believed, attempts },
+      ...{ database: db.other, clock, time, log, metrics, lease: believed, attempts },
       onTaken: () => wake('deliverer'),
       onRetry: () => wake('dispatcher'),
     };

@@ -34,7 +34,8 @@ const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
 
 const namespace = () => text('namespace').notNull().default(defaultNamespace);
 
-const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
+const instant = <Name extends string>(name: Name) =>
+  timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
 
 export const taskStatus = pgEnum('task_status', taskStatuses);
 export const overlap = pgEnum('overlap', overlaps);

@@ -196,6 +196,24 @@ describe('refused is', () => {
       'must not use Date.now',
     ],
     [
+      'writing runs beside the steps',
+      'store/claims.ts',
+      'export const text = `with due as (select 1) update runs r set x = 1`;',
+      'must not use statements that write runs',
+    ],
+    [
+      'inserting runs beside the steps',
+      'store/claims.ts',
+      'export const text = `insert into\n runs (id) select 1`;',
+      'must not use statements that write runs',
+    ],
+    [
+      'deleting runs in passing',
+      'store/claims.ts',
+      "export const text = 'delete from runs';",
+      'must not use statements that delete runs',
+    ],
+    [
       'state of a module',
       'http/app.ts',
       'let count = 0;\nexport const next = () => ++count;',

@@ -80,6 +80,16 @@ const reserved: { pattern: RegExp; name: string; files: readonly string[] }[] = 
   { pattern: /(?<!\bsocket\.)\bset(Timeout|Interval)\b/, name: 'a timer', files: ['clock.ts', 'cli/main.ts'] },
   { pattern: /['"]node:timers/, name: 'a timer', files: ['clock.ts', 'cli/main.ts'] },
   { pattern: /\bMath\s*\.\s*random\b/, name: 'Math.random', files: ['cli/main.ts', 'replica/replica.ts'] },
+  {
+    pattern: /\b(update|insert\s+into)\s+runs\b/i,
+    name: 'statements that write runs',
+    files: ['store/runs/transitions.ts'],
+  },
+  {
+    pattern: /\bdelete\s+from\s+runs\b/i,
+    name: 'statements that delete runs',
+    files: ['store/runs/history.ts', 'store/runs/pre-claims.ts'],
+  },
   { pattern: /^(export )?(let|var) /m, name: 'state of a module', files: [] },
 ];
 

@@ -49,6 +49,9 @@ export const runSteps: Record<RunStatus, readonly RunStatus[]> = {
   lost: [],
 };
 
+/** The seconds of waiting that one step of priority is worth: so a low priority does not starve. */
+export const secondsPerPriority = 10;
+
 /** Whether a run in this status is over for good. */
 export function isOver(status: RunStatus): boolean {
   return runSteps[status].length === 0;

@@ -1,6 +1,7 @@
 /** Decides how a run goes on when one of its attempts ends. */
 
 import type { Retry } from '../task/task.ts';
+import { verdictOfLost } from './lost.ts';
 import { pauseBeforeRetry } from './retry.ts';
 import type { ErrorKind } from './run.ts';
 
@@ -39,12 +40,12 @@ export type Verdict = {
 export function verdictOf(ended: EndedAttempt, retry: Retry, early: EarlyEnd, random01: number): Verdict {
   const { attempt, maxAttempts, finishedAt, status } = ended;
   // An attempt that ended by itself in the same moment counts as it ended.
-  if (status === 'cancelled' && early?.kind === 'shutdown') {
-    const error = { kind: 'lost' as const, message: 'the replica was shut down' };
-    const again = attempt < maxAttempts;
-    const next = { status: again ? ('retrying' as const) : ('lost' as const), retryAt: again ? finishedAt : null };
-    return { ...next, attemptStatus: 'lost', error, reason: 'shutdown' };
-  }
+  if (status === 'cancelled' && early?.kind === 'shutdown')
+    return verdictOfLost(
+      { attempt, maxAttempts, finishedAt, cancelRequested: false },
+      'the replica was shut down',
+      'shutdown',
+    );
   const reason = status === 'cancelled' && early?.kind === 'cancel' ? early.reason : null;
   const pause =
     ended.error === null || status === 'cancelled' || ended.isFinal

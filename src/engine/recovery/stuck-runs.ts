@@ -3,7 +3,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
-import type { Queryable } from '../../store/postgres/database.ts';
+import type { Database } from '../../store/postgres/database.ts';
 import { attemptsOf, type HeldAttempt, rescueStuckRuns } from '../../store/runs/stuck-runs.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
@@ -11,7 +11,7 @@ import type { Lease } from '../cluster/lease.ts';
 import { tellOf } from './takeover.ts';
 
 export type StuckRunOptions = {
-  db: Queryable;
+  database: Database;
   clock: Pick<Clock, 'monotonic'>;
   time: DatabaseTime;
   log: Logger;
@@ -37,7 +37,7 @@ const marginMs = 15_000;
  * else takes it.
  */
 export function createStuckRunStep(options: StuckRunOptions): () => Promise<number> {
-  const { db, clock, time, log, lease, attempts, metrics, onTaken, onRetry } = options;
+  const { database, clock, time, log, lease, attempts, metrics, onTaken, onRetry } = options;
   /** Since when, on the monotonic clock, each attempt has been unknown here. */
   let unknown = new Map<string, number>();
   const keyOf = ({ runId, attempt }: HeldAttempt) => `${runId} ${attempt}`;
@@ -50,14 +50,14 @@ export function createStuckRunStep(options: StuckRunOptions): () => Promise<numb
       return pollMs;
     }
     const owner = lease.id();
-    const held = await attemptsOf(db, owner);
+    const held = await attemptsOf(database.pool, owner);
     const now = clock.monotonic();
     const inHand = attempts.inHand();
     const missing = held.filter(({ runId }) => !inHand.has(runId));
     unknown = new Map(missing.map((each) => [keyOf(each), unknown.get(keyOf(each)) ?? now]));
     const stuckRuns = missing.filter((each) => now - (unknown.get(keyOf(each)) ?? now) >= marginMs);
     if (stuckRuns.length === 0 || lease.id() !== owner) return pollMs;
-    const taken = await rescueStuckRuns(db, owner, stuckRuns, time.now());
+    const taken = await rescueStuckRuns(database, owner, stuckRuns, time.now());
     tellOf(taken, log, 'a run was held for ours, but no attempt of it is here: took it up');
     metrics.stuckRunsFound(taken.length);
     if (taken.length > 0) onTaken();

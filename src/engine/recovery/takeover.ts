@@ -2,13 +2,13 @@
 
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
-import type { Queryable } from '../../store/postgres/database.ts';
+import type { Database } from '../../store/postgres/database.ts';
 import { type RescuedRun, rescueRunsOfDead } from '../../store/runs/stuck-runs.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 
 export type TakeoverOptions = {
-  db: Queryable;
+  database: Database;
   time: DatabaseTime;
   log: Logger;
   lease: Pick<Lease, 'held'>;
@@ -23,10 +23,10 @@ const batchSize = 500;
 const pollMs = 2_000;
 
 export function createTakeoverStep(options: TakeoverOptions): () => Promise<number> {
-  const { db, time, log, lease, metrics, onTaken, onRetry } = options;
+  const { database, time, log, lease, metrics, onTaken, onRetry } = options;
   return async () => {
     if (!lease.held()) return pollMs;
-    const rescued = await rescueRunsOfDead(db, batchSize, time.now());
+    const rescued = await rescueRunsOfDead(database, batchSize, time.now());
     tellOf(rescued, log, 'took over the run of a replica whose lease is over');
     metrics.takenOver(rescued.length);
     if (rescued.length > 0) onTaken();

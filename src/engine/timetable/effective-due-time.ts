@@ -1,6 +1,6 @@
 /** The order in which due occurrences start. */
 
-import { secondsPerPriority } from '../../store/runs/claims.ts';
+import { secondsPerPriority } from '../../domain/run/run.ts';
 
 /**
  * The least comes first: by instant (epoch milliseconds), each step of priority being worth some seconds of waiting.

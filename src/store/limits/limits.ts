@@ -15,7 +15,8 @@ import {
 } from '../../domain/limits/limits.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 import { violatedConstraint } from '../postgres/failure.ts';
-import { type TakenRow, type TakenRun, takenColumns, takenRun, takingColumns } from '../runs/dispatch.ts';
+import { type TakenRow, type TakenRun, takenColumns, takenRun } from '../runs/dispatch.ts';
+import { take, updateRuns } from '../runs/transitions.ts';
 
 export type GatedTake = {
   /** Ours now, in the order of their effective due times. */
@@ -240,7 +241,7 @@ async function makeOurs(
         where r.status::text in ('pending', 'retrying') and r.due_at <= $4 and r.check_due is null
         for update of r skip locked
       )
-      update runs r set ${takingColumns('$1', '$4')}
+      ${updateRuns(take('$1', '$4'))}
       from free, tasks t
       where r.id = free.id and t.uid = r.task_uid
       returning ${takenColumns}, r.gate, r.due_at`,

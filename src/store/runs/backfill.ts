@@ -3,7 +3,7 @@
 import type { RunIds } from '../../domain/run/ids.ts';
 import type { Author } from '../events/events.ts';
 import type { Queryable } from '../postgres/database.ts';
-import { insertRuns, policyColumns } from './claims.ts';
+import { insertLive, policyColumns } from './claims.ts';
 
 const batchSize = 1_000;
 
@@ -29,7 +29,7 @@ export async function insertBackfill(
           select d.run_id, d.scheduled_for, t.namespace, t.uid, t.overlap, t.priority, t.retry, ${policyColumns}
           from unnest($2::uuid[], $3::timestamptz[]) as d(run_id, scheduled_for)
           join tasks t on t.uid = $1 and t.deleted_at is null
-        ), made as (${insertRuns('null', `'catch_up'`, '$4')}), noted as (
+        ), made as (${insertLive('null', `'catch_up'`, '$4')}), noted as (
           insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
           select t.namespace, t.uid, 'backfilled', $4, $5, $6, jsonb_build_object('from', $7::text, 'to', $8::text, 'runs', m.runs)
           from (select count(*) as runs from made) m join tasks t on t.uid = $1 where m.runs > 0

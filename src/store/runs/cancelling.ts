@@ -4,7 +4,7 @@ import { isOver, type RunStatus } from '../../domain/run/run.ts';
 import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
 import type { Author } from '../events/events.ts';
 import type { Queryable } from '../postgres/database.ts';
-import { cancelledAttempts } from './attempt-records.ts';
+import { cancel, cancelWaiting, updateRuns } from './transitions.ts';
 
 /** What `cancelRun` found: cancelled at once, asked of the replica that runs it, or over already. */
 export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: string | null } | null;
@@ -12,26 +12,13 @@ export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: stri
 /** For a task that has been started again meanwhile a stop has nothing to say any more. */
 const isNotActive = `not exists (select from tasks where uid = $1 and status = 'active' and deleted_at is null)`;
 
-/** Where somebody else holds the run, no replica has an attempt to abort. */
-const isAborted = `(r.status = 'running' and r.heartbeat_due is null)`;
-
 /** Cancels a waiting run, or marks a running one for its replica to abort. Null when there is no such run. */
 export async function cancelRun(db: Queryable, id: string, author: Author, now: number): Promise<CancelAnswer> {
   const { rows } = await db.query<{ status: RunStatus; owner: string | null }>({
     name: 'cancel-run',
     text: `
       with asked as (
-        update runs r set
-          cancel_requested = true,
-          reason = $2,
-          status = case when ${isAborted} then r.status else 'cancelled' end,
-          finished_at = case when ${isAborted} then null else $3::timestamptz end,
-          overlap_slot = case when ${isAborted} then r.overlap_slot end,
-          error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
-          error_message = case when ${isAborted} then r.error_message when r.status = 'running' then 'cancelled'
-            else 'cancelled before it started' end,
-          attempts = ${cancelledAttempts('$3')},
-          heartbeat_due = null
+        ${updateRuns({ ...cancel('$2', '$3::timestamptz'), cancel_requested: 'true' })}
         where r.id = $1 and r.status in ('pending', 'retrying', 'running')
         returning r.id, r.task_uid, r.status, r.owner
       ), noted as (
@@ -63,8 +50,7 @@ export async function cancelRunsOf(
   const { rowCount } = await db.query({
     name: 'cancel-waiting-of',
     text: `
-      update runs set status = 'cancelled', finished_at = $3, overlap_slot = null, reason = $2, error_kind = 'cancelled',
-        error_message = 'cancelled before it started'
+      ${updateRuns(cancelWaiting('$2', '$3'))}
       where task_uid = $1 and status in ('pending', 'retrying') and ${isNotActive}`,
     values: [uid, reason, at],
   });
@@ -73,14 +59,7 @@ export async function cancelRunsOf(
   const { rows } = await db.query<{ status: RunStatus }>({
     name: 'cancel-running-of',
     text: `
-      update runs r set cancel_requested = true, reason = $2,
-        status = case when ${isAborted} then r.status else 'cancelled' end,
-        finished_at = case when ${isAborted} then null else $3::timestamptz end,
-        overlap_slot = case when ${isAborted} then r.overlap_slot end,
-        error_kind = case when ${isAborted} then r.error_kind else 'cancelled' end,
-        error_message = case when ${isAborted} then r.error_message else 'cancelled' end,
-        attempts = ${cancelledAttempts('$3')},
-        heartbeat_due = null
+      ${updateRuns(cancel('$2', '$3::timestamptz'))}
       where r.task_uid = $1 and r.status = 'running' and ${isNotActive}
       returning r.status`,
     values: [uid, reason, at],
@@ -112,8 +91,7 @@ export async function cancelOutdated(
   const { rowCount } = await db.query({
     name: 'cancel-outdated',
     text: `
-      update runs set status = 'cancelled', finished_at = $2, overlap_slot = null, reason = 'task changed', error_kind = 'cancelled',
-        error_message = 'cancelled before it started'
+      ${updateRuns(cancelWaiting(`'task changed'`, '$2'))}
       where id = any($1::uuid[]) and ${waiting}`,
     values: [outdated, new Date(now).toISOString()],
   });

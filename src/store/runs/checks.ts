@@ -4,6 +4,7 @@ import type { Trigger } from '../../domain/run/run.ts';
 import type { BeforeHook } from '../../domain/task/policies.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { isNextInLine } from './dispatch.ts';
+import { choose, skip, updateRuns } from './transitions.ts';
 
 /** A run to ask about. Instants are epoch milliseconds. */
 export type DueCheck = {
@@ -47,8 +48,9 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
           and (coalesce(r.overlap_slot, 0) = 0 or ${isNextInLine('r')})
         order by r.effective_due_at limit $1 for update skip locked
       )
-      update runs r set
-        check_due = $2::timestamptz + coalesce((t.policies #>> '{hooks,before,timeout}')::interval, '0') + ${margin}
+      ${updateRuns({
+        check_due: `$2::timestamptz + coalesce((t.policies #>> '{hooks,before,timeout}')::interval, '0') + ${margin}`,
+      })}
       from due, tasks t
       where r.id = due.id and t.uid = due.task_uid
       returning r.id, t.id as task_id, r.scheduled_for, r.trigger, r.check_due, t.policies #> '{hooks,before}' as hook,
@@ -76,11 +78,10 @@ export async function endChecks(db: Queryable, ends: readonly CheckEnd[], now: n
   const { rows } = await db.query<{ id: string }>({
     name: 'end-checks',
     text: `
-      update runs r set check_due = e.ask_again_at,
-        status = case when e.skip_reason is null then r.status else 'skipped' end,
-        reason = coalesce(e.skip_reason, r.reason),
-        finished_at = case when e.skip_reason is null then r.finished_at else $5::timestamptz end,
-        overlap_slot = case when e.skip_reason is null then r.overlap_slot end
+      ${updateRuns({
+        ...choose([['e.skip_reason is null', {}]], skip('e.skip_reason', '$5::timestamptz')),
+        check_due: 'e.ask_again_at',
+      })}
       from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[]) as e(id, until, ask_again_at, skip_reason)
       where r.id = e.id and r.status::text = 'pending' and r.check_due = e.until
       returning r.id`,

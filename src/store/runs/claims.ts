@@ -8,6 +8,7 @@ import type { Overlap, Retry } from '../../domain/task/task.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { plainArray } from '../postgres/plain-array.ts';
 import { isNotDeleted } from '../tasks/row.ts';
+import { chooseNew, insertRuns, newRun, starts, waits } from './transitions.ts';
 
 /** An occurrence to take. Instants are epoch milliseconds. */
 export type Due = {
@@ -58,9 +59,6 @@ export type Claimer = {
   trigger: 'schedule' | 'catch_up';
 };
 
-/** The seconds of waiting that one step of priority is worth: what keeps a low priority from starving. */
-export const secondsPerPriority = 10;
-
 /** The task snapshot of a task as JSON; `t` is the tasks table. */
 export const snapshotColumn = `json_build_object('taskId', t.id, 'version', t.version, 'target', t.target,
   'timeoutMs', t.timeout_ms, 'maxAttempts', (t.retry->>'maxAttempts')::int, 'retry', t.retry,
@@ -89,19 +87,21 @@ const liveText = `
  * the trigger, the instant of the claim. Runs with limits or a check wait in any case; what is made up for waits in
  * line where the task forbids overlap.
  */
-export const insertRuns = (owner: string, trigger: string, now: string) => `
-  insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, owner, attempt, max_attempts, created_at,
-    started_at, gate, check_due, hooked)
-  select run_id, uid, ${trigger}::run_trigger, case when starts then 'running' else 'pending' end::run_status,
-    scheduled_for, scheduled_for, scheduled_for - priority * interval '${secondsPerPriority} seconds',
-    case when overlap = 'allow' then null when ${trigger}::run_trigger = 'catch_up' then 2 else 0 end,
-    case when starts then ${owner}::uuid end, case when starts then 1 else 0 end, (retry->>'maxAttempts')::smallint,
-    ${now}::timestamptz, case when starts then ${now}::timestamptz end, gate, case when checked then ${now}::timestamptz end, hooked
-  from (select *, ${owner}::uuid is not null and gate is null and not checked as starts from live) live order by uid, run_id
+export function insertLive(ownerText: string, triggerText: string, nowText: string): string {
+  const [owner, trigger, now] = [`${ownerText}::uuid`, `${triggerText}::run_trigger`, `${nowText}::timestamptz`];
+  const overlapSlot = `case when overlap = 'allow' then null when ${trigger} = 'catch_up' then 2 else 0 end`;
+  const run = {
+    ...newRun({ id: 'run_id', trigger, scheduledFor: 'scheduled_for', dueAt: 'scheduled_for', now }),
+    ...chooseNew([['starts', starts(owner, overlapSlot, now)]], waits(overlapSlot, now)),
+  };
+  return `
+  ${insertRuns(run)}
+  from (select *, ${owner} is not null and gate is null and not checked as starts from live) live order by uid, run_id
   on conflict do nothing
   returning id, task_uid`;
+}
 
-const insertText = insertRuns('$6', '$7', '$8');
+const insertText = insertLive('$6', '$7', '$8');
 
 /**
  * How many were met, in a row without a run, and those of which there is something to tell besides that they were won;

@@ -5,7 +5,8 @@ import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
 import type { Author } from '../events/events.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { violatedConstraint } from '../postgres/failure.ts';
-import { policyColumns, secondsPerPriority, snapshotColumn, type TaskSnapshot } from './claims.ts';
+import { policyColumns, snapshotColumn, type TaskSnapshot } from './claims.ts';
+import { chooseNew, insertRuns, newRun, skippedAtOnce, take, updateRuns, waits } from './transitions.ts';
 
 /** A run that has just become ours to carry out. Instants are epoch milliseconds. */
 export type TakenRun = {
@@ -38,15 +39,15 @@ export type Taken = {
  */
 export async function takeWaiting(db: Queryable, owner: string, limit: number, now: number): Promise<Taken> {
   try {
-    return await take(db, owner, limit, now, true);
+    return await takeFree(db, owner, limit, now, true);
   } catch (error) {
     // A claim took the place that a queued run was about to move up to: let the queued ones be this time.
     if (violatedConstraint(error) !== 'runs_overlap_slot') throw error;
-    return take(db, owner, limit, now, false);
+    return takeFree(db, owner, limit, now, false);
   }
 }
 
-async function take(db: Queryable, owner: string, limit: number, now: number, queued: boolean): Promise<Taken> {
+async function takeFree(db: Queryable, owner: string, limit: number, now: number, queued: boolean): Promise<Taken> {
   // The one statement tells about runs with limits besides, so that nobody has to ask where there are none.
   const { rows } = await db.query<(TakenRow | { id: null }) & { gated: boolean }>({
     name: 'take-waiting',
@@ -57,7 +58,7 @@ async function take(db: Queryable, owner: string, limit: number, now: number, qu
           and (coalesce(r.overlap_slot, 0) = 0 or $4 and ${isNextInLine('r')})
         order by r.effective_due_at limit $2 for update skip locked
       ), taken as (
-        update runs r set ${takingColumns('$1', '$3')}
+        ${updateRuns(take('$1', '$3'))}
         from free, tasks t
         where r.id = free.id and t.uid = r.task_uid
         returning ${takenColumns}
@@ -68,12 +69,6 @@ async function take(db: Queryable, owner: string, limit: number, now: number, qu
     values: [owner, limit, new Date(now).toISOString(), queued],
   });
   return { runs: rows.flatMap((row) => (row.id === null ? [] : takenRun(row))), gated: rows[0]?.gated === true };
-}
-
-/** The set list that makes a waiting run `r` running for `owner`, for its next attempt; both are SQL. */
-export function takingColumns(owner: string, now: string): string {
-  return `status = 'running', owner = ${owner}, attempt = r.attempt + 1, started_at = coalesce(r.started_at, ${now}),
-    overlap_slot = case when r.overlap_slot > 0 then 0 else r.overlap_slot end`;
 }
 
 /**
@@ -144,6 +139,23 @@ export type AskedRun = {
   priority: number | null;
 };
 
+/** Slot 2 is none: the run is skipped. */
+const asked = {
+  ...newRun({
+    id: '$1::uuid',
+    trigger: '$3::text::run_trigger',
+    scheduledFor: '$4',
+    dueAt: '$10::timestamptz',
+    now: '$10::timestamptz',
+  }),
+  ...chooseNew(
+    [['overlap_slot = 2', skippedAtOnce(`'overlap'`, '$10::timestamptz')]],
+    waits('overlap_slot', '$10::timestamptz'),
+  ),
+  origin: '$8',
+  input: '$9',
+};
+
 /**
  * Inserts a run that a request asks for at `now` (epoch milliseconds): `pending`, or queued or `skipped` when the
  * task's last run is still live and it forbids overlap. Null when there is no such live task.
@@ -158,7 +170,7 @@ export async function insertManualRun(
     name: 'insert-manual-run',
     text: `
       with task as (
-        select t.namespace, t.uid, t.overlap, coalesce($7::smallint, t.priority) as priority, (t.retry->>'maxAttempts')::smallint as max_attempts, ${policyColumns}
+        select t.namespace, t.uid, t.overlap, coalesce($7::smallint, t.priority) as priority, t.retry, ${policyColumns}
         from tasks t where t.uid = $2 and t.deleted_at is null
       ), place as (
         select task.*, case
@@ -172,12 +184,7 @@ export async function insertManualRun(
         select namespace, uid, 'triggered', $10, $5, $6, jsonb_strip_nulls(jsonb_build_object('runId', $1::uuid, 'trigger', $3::text,
           'triggerSource', $8::jsonb -> 'source')) from task
       )
-      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, attempt, max_attempts, created_at,
-        finished_at, reason, gate, check_due, hooked, origin, input)
-      select $1::uuid, uid, $3::text::run_trigger, case overlap_slot when 2 then 'skipped' else 'pending' end::run_status, $4, $10,
-        $10::timestamptz - priority * interval '${secondsPerPriority} seconds', nullif(overlap_slot, 2), 0, max_attempts, $10,
-        case overlap_slot when 2 then $10::timestamptz end, case overlap_slot when 2 then 'overlap' end, gate,
-        case when checked and overlap_slot is distinct from 2 then $10::timestamptz end, hooked, $8, $9
+      ${insertRuns(asked)}
       from place
       returning status`,
     values: [

@@ -1,7 +1,11 @@
 /** Runs for occurrences whose first run was cancelled before it began. */
 
 import type { Queryable } from '../postgres/database.ts';
-import { policyColumns, secondsPerPriority } from './claims.ts';
+import { policyColumns } from './claims.ts';
+import { insertRuns, newRun, waits } from './transitions.ts';
+
+/** A UUIDv7 of its instant, as of any run that is asked for. */
+const id = `(substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7' || substr(gen_random_uuid()::text, 16))::uuid`;
 
 /**
  * Inserts a run of its own for each of these instants (epoch milliseconds): the cancelled one stays what it is. It
@@ -20,14 +24,10 @@ export async function insertAgain(
       with due as (
         select to_timestamp(ms / 1000.0) as at, lpad(to_hex(ms), 12, '0') as hex from unnest($2::bigint[]) as d(ms)
       )
-      insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, attempt, max_attempts, created_at, gate,
-        check_due, hooked)
-      select
-        -- A UUIDv7 of its instant, as of any run that is asked for.
-        (substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7' || substr(gen_random_uuid()::text, 16))::uuid,
-        uid, 'retry', 'pending', at, at, at - priority * interval '${secondsPerPriority} seconds',
-        case when overlap = 'allow' then null else 2 end, 0, (retry->>'maxAttempts')::smallint, $3, gate,
-        case when checked then $3::timestamptz end, hooked
+      ${insertRuns({
+        ...newRun({ id, trigger: `'retry'::run_trigger`, scheduledFor: 'at', dueAt: 'at', now: '$3::timestamptz' }),
+        ...waits(`case when overlap = 'allow' then null else 2 end`, '$3::timestamptz'),
+      })}
       from due, (select t.uid, t.overlap, t.priority, t.retry, ${policyColumns} from tasks t where t.uid = $1) task`,
     values: [uid, instants, new Date(now).toISOString()],
   });

@@ -11,6 +11,7 @@ import type { StoredAttempt } from '../schema.ts';
 import { detailRecord } from './attempt-records.ts';
 import { snapshotColumn, type TaskSnapshot } from './claims.ts';
 import { completeRuns, type OutcomeWrite } from './outcome-writes.ts';
+import { updateRuns } from './transitions.ts';
 
 /** An attempt that is under way, with what decides about its end. Instants are epoch milliseconds. */
 export type OpenAttempt = {
@@ -100,8 +101,10 @@ export async function takeHeartbeat(
     name: 'take-heartbeat',
     // Before it is written down that the run is held there is no deadline to move: the attempt's own timeout holds.
     text: `
-      update runs set progress = coalesce($4::jsonb, progress),
-        heartbeat_due = case when heartbeat_due is not null then $3::timestamptz end
+      ${updateRuns({
+        progress: 'coalesce($4::jsonb, r.progress)',
+        heartbeat_due: 'case when r.heartbeat_due is not null then $3::timestamptz end',
+      })}
       where id = $1 and attempt = $2 and status = 'running' and not cancel_requested`,
     values: [
       run.runId,

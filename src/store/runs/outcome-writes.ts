@@ -7,6 +7,7 @@ import type { Queryable } from '../postgres/database.ts';
 import { plainArray, textArray } from '../postgres/plain-array.ts';
 import type { StoredAttempt } from '../schema.ts';
 import { closedAttempts } from './attempt-records.ts';
+import { cancelUnderWay, choose, defer, end, hold, retry, updateRuns } from './transitions.ts';
 
 /** The end of one attempt. Instants are epoch milliseconds. */
 export type OutcomeWrite = {
@@ -55,6 +56,43 @@ const isFenced = `case when r.owner = $1 and r.attempt = s.attempt and r.status 
 
 const isHalted = `(s.status = 'retrying' and r.cancel_requested)`;
 
+/** A run that was to be cancelled meanwhile gets no further attempt. Its reason says by whom; it stays. */
+const completion = updateRuns({
+  ...choose(
+    [
+      [isHalted, end(`'cancelled'`, 's.finished_at')],
+      [`s.status = 'retrying'`, { ...retry('s.retry_at'), reason: 's.reason' }],
+    ],
+    { ...end('s.status', 's.finished_at'), reason: 's.reason' },
+  ),
+  started_at: 'coalesce(s.started_at, r.started_at)',
+  http_status: 's.http_status',
+  detail: 's.detail',
+  output: 's.output',
+  truncated: 's.truncated',
+  error_kind: 's.error_kind',
+  error_message: 's.error_message',
+  attempts: `case when s.record is null then r.attempts else ${closedAttempts} || s.record end`,
+  heartbeat_due: 'null',
+});
+
+/** `s.until` is set where the target was not called. */
+const handOver = updateRuns({
+  ...choose(
+    [
+      ['r.cancel_requested and s.until is null', cancelUnderWay('clock_timestamp()')],
+      ['r.cancel_requested', { ...cancelUnderWay('clock_timestamp()'), attempt: 'r.attempt - 1' }],
+      ['s.until is null', { ...hold('s.held_until', 's.reason'), attempts: `coalesce(r.attempts, '[]') || s.record` }],
+    ],
+    defer('s.until', 's.reason'),
+  ),
+  started_at: 'case when s.until is not null and r.attempt = 1 then null else coalesce(s.started_at, r.started_at) end',
+  http_status: 'case when s.until is null then s.http_status else r.http_status end',
+  detail: 'case when s.until is null then s.detail else r.detail end',
+  output: 'coalesce(s.output, r.output)',
+  truncated: 'coalesce(s.truncated, r.truncated)',
+});
+
 /**
  * Writes a batch and gives back the ids of the runs that were written. One that is missing had been taken away from
  * `owner`: its outcome no longer counts. A run whose cancelling was asked for meanwhile gets no further attempt: what
@@ -66,15 +104,7 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
   const { rows } = await db.query<{ some: string[] | null }>({
     name: 'settle',
     text: `
-      with written as (update runs r set status = case when ${isHalted} then 'cancelled' else s.status end,
-        started_at = coalesce(s.started_at, r.started_at),
-        finished_at = case when s.status <> 'retrying' or ${isHalted} then s.finished_at end,
-        due_at = coalesce(s.retry_at, r.due_at), effective_due_at = coalesce(s.retry_at + (r.effective_due_at - r.due_at), r.effective_due_at),
-        overlap_slot = case when s.status = 'retrying' and not ${isHalted} then r.overlap_slot end,
-        http_status = s.http_status, detail = s.detail, output = s.output, truncated = s.truncated,
-        error_kind = s.error_kind, error_message = s.error_message,
-        reason = case when ${isHalted} then r.reason else s.reason end,
-        attempts = case when s.record is null then r.attempts else ${closedAttempts} || s.record end, heartbeat_due = null
+      with written as (${completion}
       from unnest($2::uuid[], $3::smallint[], $4::run_status[], $5::timestamptz[], $6::timestamptz[], $7::smallint[],
         $8::text[], $9::boolean[], $10::error_kind[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[], $15::jsonb[])
         as s(id, attempt, status, started_at, finished_at, http_status, output, truncated, error_kind, error_message, reason,
@@ -115,22 +145,7 @@ export async function handOverRuns(db: Queryable, owner: string, batch: readonly
   const { rows } = await db.query<{ id: string }>({
     name: 'part-with-runs',
     text: `
-      update runs r set
-        status = case when r.cancel_requested then 'cancelled' when s.until is null then 'running' else 'retrying' end::run_status,
-        finished_at = case when r.cancel_requested then clock_timestamp() end,
-        overlap_slot = case when r.cancel_requested then null else r.overlap_slot end,
-        error_kind = case when r.cancel_requested then 'cancelled' else r.error_kind end::error_kind,
-        error_message = case when r.cancel_requested then 'cancelled' else r.error_message end,
-        -- An attempt that was not made does not count.
-        attempt = case when s.until is null then r.attempt else r.attempt - 1 end,
-        started_at = case when s.until is not null and r.attempt = 1 then null else coalesce(s.started_at, r.started_at) end,
-        due_at = coalesce(s.until, r.due_at), effective_due_at = coalesce(s.until + (r.effective_due_at - r.due_at), r.effective_due_at),
-        reason = case when r.cancel_requested then r.reason else s.reason end,
-        http_status = case when s.until is null then s.http_status else r.http_status end,
-        detail = case when s.until is null then s.detail else r.detail end,
-        output = coalesce(s.output, r.output), truncated = coalesce(s.truncated, r.truncated),
-        heartbeat_due = case when not r.cancel_requested then s.held_until end,
-        attempts = case when s.record is null or r.cancel_requested then r.attempts else coalesce(r.attempts, '[]') || s.record end
+      ${handOver}
       from unnest($2::uuid[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::boolean[],
         $9::timestamptz[], $10::jsonb[], $11::smallint[], $12::jsonb[])
         as s(id, attempt, started_at, until, reason, output, truncated, held_until, record, http_status, detail)

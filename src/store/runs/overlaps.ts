@@ -2,17 +2,14 @@
 
 import type { Queryable } from '../postgres/database.ts';
 import { isNotDeleted } from '../tasks/row.ts';
-import { cancelledAttempts } from './attempt-records.ts';
-import { type Claimer, type Due, policyColumns, secondsPerPriority } from './claims.ts';
+import { type Claimer, type Due, policyColumns } from './claims.ts';
+import { giveWay, hasAttempt, insertRuns, newRun, skippedAtOnce, updateRuns, waits } from './transitions.ts';
 
 /** How many runs had to make way: skipped before they began, cancelled, or marked for their replica to abort. */
 export type Replaced = { skipped: number; cancelled: number; aborting: number };
 
 /** Why a run had to make way. */
 const replacedReason = 'replaced by a later run';
-
-/** A running attempt is aborted by whoever makes it; one that somebody else holds has none. */
-const isAborted = `(r.status = 'running' and r.heartbeat_due is null)`;
 
 /**
  * Makes way for runs of tasks with `replace` that do not exist yet: every other run that waits is skipped or cancelled,
@@ -29,20 +26,10 @@ export async function makeWay(
   const { rows } = await db.query<{ status: string; before: string }>({
     name: 'make-way',
     text: `
-      update runs r set
-        cancel_requested = r.cancel_requested or r.status = 'running',
-        reason = '${replacedReason}',
-        status = case when ${isAborted} then r.status when r.status = 'pending' then 'skipped'
-          else 'cancelled' end::run_status,
-        finished_at = case when ${isAborted} then null else $3::timestamptz end,
-        overlap_slot = case when ${isAborted} then r.overlap_slot end,
-        error_kind = case when r.status = 'running' and not ${isAborted} then 'cancelled' else r.error_kind end,
-        error_message = case when r.status = 'running' and not ${isAborted} then 'cancelled' else r.error_message end,
-        attempts = ${cancelledAttempts('$3')},
-        heartbeat_due = null
+      ${updateRuns(giveWay(`'${replacedReason}'`, '$3::timestamptz'))}
       from unnest($1::bigint[], $2::uuid[]) as c(uid, run_id)
       where r.task_uid = c.uid and r.id <> c.run_id and ($4 or r.id < c.run_id) and r.overlap_slot < 2
-        and r.status in ('pending', 'retrying', 'running') and not (r.cancel_requested and ${isAborted})
+        and r.status in ('pending', 'retrying', 'running') and not (r.cancel_requested and ${hasAttempt})
         and not exists (select from runs where id = c.run_id)
       returning r.status`,
     values: [runs.map(({ uid }) => uid), runs.map(({ runId }) => runId), new Date(now).toISOString(), isLatest],
@@ -82,6 +69,16 @@ export async function meetOverlaps(
   return { replaced, ...(await recordOverlaps(db, due, claimer)) };
 }
 
+const late = newRun({
+  id: 'run_id',
+  trigger: '$5::run_trigger',
+  scheduledFor: 'scheduled_for',
+  dueAt: 'scheduled_for',
+  now: '$6::timestamptz',
+});
+
+const overlapReason = `case when outdated then '${replacedReason}' else 'overlap' end`;
+
 /**
  * Writes down the occurrences that were due while their task's run was still live: under `queue` and `replace` one
  * waits behind it, which counts for the task's `maxRuns`; every other is `skipped`, as is one that a later run has
@@ -109,20 +106,14 @@ export async function recordOverlaps(
         where not exists (select from runs where id = d.run_id)
           and (t.max_runs is null or (select has_left from locked where uid = t.uid))
       ), queued as (
-        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, overlap_slot, attempt, max_attempts, created_at, gate,
-          check_due, hooked)
-        select distinct on (uid) run_id, uid, $5::run_trigger, 'pending'::run_status, scheduled_for, scheduled_for,
-          scheduled_for - priority * interval '${secondsPerPriority} seconds', 1, 0, (retry->>'maxAttempts')::smallint,
-          $6::timestamptz, gate, case when checked then $6::timestamptz end, hooked
+        ${insertRuns({ ...late, ...waits('1', '$6::timestamptz') }, 'distinct on (uid)')}
         from late where overlap = 'queue' or overlap = 'replace' and not outdated order by uid, scheduled_for
         on conflict do nothing
         returning id, task_uid
       ), counted as (
         update tasks t set claimed = t.claimed + 1 from queued q where t.uid = q.task_uid and t.max_runs is not null
       ), skipped as (
-        insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, finished_at, reason)
-        select run_id, uid, $5::run_trigger, 'skipped', scheduled_for, scheduled_for, scheduled_for, 0,
-          (retry->>'maxAttempts')::smallint, $6, $6, case when outdated then '${replacedReason}' else 'overlap' end
+        ${insertRuns({ ...late, ...skippedAtOnce(overlapReason, '$6::timestamptz') })}
         from late where run_id not in (select id from queued) order by run_id
         on conflict do nothing
         returning id

@@ -1,6 +1,17 @@
-/** Running runs that nobody carries out any more: found, and taken up with their next attempt or given up for lost. */
+/**
+ * Rescues running runs that nobody carries out any more: the domain decides how each goes on.
+ *
+ *     running, owner dead or unaware ──lock──▶ verdictOfLost ──┬──▶ retrying   (an attempt is left: due at once)
+ *                                                              ├──▶ lost
+ *                                                              └──▶ cancelled  (where that had been asked for)
+ */
 
-import type { Queryable } from '../postgres/database.ts';
+import { formatInstant } from '../../domain/input/instant.ts';
+import { type LostVerdict, verdictOfLost } from '../../domain/run/lost.ts';
+import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
+import type { FilledRow, Row } from '../rows.ts';
+import type { runs, StoredAttempt, tasks } from '../schema.ts';
+import { choose, end, retry, updateRuns } from './transitions.ts';
 
 /** A run that was taken away from its owner. */
 export type RescuedRun = {
@@ -23,35 +34,74 @@ const inProcess = `r.status = 'running' and r.heartbeat_due is null`;
  */
 const isAlive = `p.lease_until > $1::timestamptz and p.heartbeat_at < $1::timestamptz + interval '1 minute'`;
 
-/**
- * Ends the attempts of the runs that `stuckRun` (id, message, reason) selects, in the order in which it locked them.
- */
-const takeText = (stuckRun: string) => `
-  with orphan as (${stuckRun})
-  update runs r set
-    status = case when again then 'retrying' when r.cancel_requested then 'cancelled' else 'lost' end::run_status,
-    due_at = $1, effective_due_at = $1::timestamptz + (r.effective_due_at - r.due_at), overlap_slot = case when again then r.overlap_slot end,
-    finished_at = case when again then null else $1::timestamptz end, error_kind = 'lost', error_message = message,
-    reason = case when r.cancel_requested then r.reason else why end,
-    attempts = coalesce(r.attempts, '[]') || jsonb_build_object('attempt', r.attempt, 'status', 'lost',
-      'startedAt', to_char(coalesce(r.started_at, r.created_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-      'finishedAt', to_char($1::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-      'error', jsonb_build_object('kind', 'lost', 'message', message), 'httpStatus', null)
-  from orphan, tasks t
-  where r.id = orphan.id and t.uid = r.task_uid
-  returning r.id, t.id as task_id, r.owner, r.attempt, r.status`;
+/** What is needed to decide how a lost attempt goes on. `r` is the run, `t` its task. */
+const stuckColumns = `r.id, t.id as task_id, r.owner, r.attempt, r.max_attempts, r.cancel_requested,
+  coalesce(r.started_at, r.created_at) as began_at`;
 
-const again = 'r.attempt < r.max_attempts and not r.cancel_requested as again';
+type StuckRow = Row<typeof runs, 'id' | 'attempt' | 'max_attempts' | 'cancel_requested'> &
+  FilledRow<typeof runs, 'owner'> & { task_id: Row<typeof tasks, 'id'>['id']; began_at: Date };
 
-type RescuedRow = { id: string; task_id: string; owner: string; attempt: number; status: RescuedRun['status'] };
+/** What happened to the attempt, and why; `reasonOf` is given the owner. */
+type Loss = { message: string; reasonOf: (owner: string) => string };
 
-const rescuedRunOf = ({ id, task_id, owner, attempt, status }: RescuedRow): RescuedRun => ({
-  runId: id,
-  taskId: task_id,
-  owner,
-  attempt,
-  status,
-});
+/** Ends the attempts of runs that this transaction has locked, as the domain decides. */
+async function endLost(db: Queryable, stuck: readonly StuckRow[], loss: Loss, now: number): Promise<RescuedRun[]> {
+  if (stuck.length === 0) return [];
+  const ended = stuck.map((row) => ({ row, verdict: verdictOfStuck(row, loss, now) }));
+  await db.query({
+    name: 'end-lost',
+    text: endLostText,
+    values: [
+      new Date(now).toISOString(),
+      ended.map(({ row }) => row.id),
+      ended.map(({ verdict }) => verdict.status),
+      ended.map(({ verdict }) => verdict.reason),
+      ended.map(({ row, verdict }) => JSON.stringify(lostRecord(row, verdict, now))),
+      loss.message,
+    ],
+  });
+  return ended.map(({ row, verdict }) => ({
+    runId: row.id,
+    taskId: row.task_id,
+    owner: row.owner,
+    attempt: row.attempt,
+    status: verdict.status,
+  }));
+}
+
+/** The output of an earlier attempt stays. A run that was to be cancelled keeps the reason for that. */
+const endLostText = `
+  ${updateRuns({
+    ...choose([[`s.status = 'retrying'`, retry('$1::timestamptz')]], end('s.status', '$1::timestamptz')),
+    reason: 'coalesce(s.reason, r.reason)',
+    error_kind: `'lost'`,
+    error_message: '$6',
+    attempts: `coalesce(r.attempts, '[]') || s.record`,
+  })}
+  from unnest($2::uuid[], $3::run_status[], $4::text[], $5::jsonb[]) as s(id, status, reason, record)
+  where r.id = s.id`;
+
+function verdictOfStuck(row: StuckRow, { message, reasonOf }: Loss, now: number): LostVerdict {
+  return verdictOfLost(
+    {
+      attempt: row.attempt,
+      maxAttempts: row.max_attempts,
+      finishedAt: now,
+      cancelRequested: row.cancel_requested,
+    },
+    message,
+    reasonOf(row.owner),
+  );
+}
+
+function lostRecord(
+  { attempt, began_at }: StuckRow,
+  { attemptStatus, error }: LostVerdict,
+  now: number,
+): StoredAttempt {
+  const [startedAt, finishedAt] = [formatInstant(began_at.getTime()), formatInstant(now)];
+  return { attempt, status: attemptStatus, startedAt, finishedAt, error, httpStatus: null };
+}
 
 /**
  * Takes at most `limit` running runs whose owner's lease is over at `now` (epoch milliseconds by the database's clock,
@@ -59,18 +109,19 @@ const rescuedRunOf = ({ id, task_id, owner, attempt, status }: RescuedRow): Resc
  * once if one is left, else the run is `lost`, or `cancelled` where that had been asked for. Safe to do from several
  * replicas at the same time.
  */
-export async function rescueRunsOfDead(db: Queryable, limit: number, now: number): Promise<RescuedRun[]> {
-  const { rows } = await db.query<RescuedRow>({
-    name: 'rescue-runs-of-dead',
-    text: takeText(`
-      select r.id, ${again}, 'the replica that ran it died' as message,
-        'replica ' || r.owner || ' stopped renewing its lease' as why
-      from runs r
-      where ${inProcess} and not exists (select from replicas p where p.id = r.owner and ${isAlive})
-      order by r.id limit $2 for update skip locked`),
-    values: [new Date(now).toISOString(), limit],
+export function rescueRunsOfDead(database: Database, limit: number, now: number): Promise<RescuedRun[]> {
+  return inTransaction(database, async (db) => {
+    const { rows } = await db.query<StuckRow>({
+      name: 'runs-of-dead',
+      text: `
+        select ${stuckColumns} from runs r join tasks t on t.uid = r.task_uid
+        where ${inProcess} and not exists (select from replicas p where p.id = r.owner and ${isAlive})
+        order by r.id limit $2 for update of r skip locked`,
+      values: [new Date(now).toISOString(), limit],
+    });
+    const reasonOf = (owner: string) => `replica ${owner} stopped renewing its lease`;
+    return endLost(db, rows, { message: 'the replica that ran it died', reasonOf }, now);
   });
-  return rows.map(rescuedRunOf);
 }
 
 /** An attempt that the database holds for ours. */
@@ -78,7 +129,7 @@ export type HeldAttempt = { runId: string; attempt: number };
 
 /** Every attempt that `owner` has under way by the database's word. */
 export async function attemptsOf(db: Queryable, owner: string): Promise<HeldAttempt[]> {
-  const { rows } = await db.query<{ id: string; attempt: number }>({
+  const { rows } = await db.query<Row<typeof runs, 'id' | 'attempt'>>({
     name: 'attempts-of',
     text: `select r.id, r.attempt from runs r where ${inProcess} and r.owner = $1`,
     values: [owner],
@@ -87,26 +138,24 @@ export async function attemptsOf(db: Queryable, owner: string): Promise<HeldAtte
 }
 
 /** Takes those of the given attempts that `owner` still has, with the same ends as `rescueRunsOfDead`. */
-export async function rescueStuckRuns(
-  db: Queryable,
+export function rescueStuckRuns(
+  database: Database,
   owner: string,
   stuckRuns: readonly HeldAttempt[],
   now: number,
 ): Promise<RescuedRun[]> {
-  const { rows } = await db.query<RescuedRow>({
-    name: 'rescue-stuck-runs',
-    text: takeText(`
-      select r.id, ${again}, 'its replica does not know of the attempt' as message,
-        'replica ' || r.owner || ' was not told that it had taken the run' as why
-      from runs r join unnest($3::uuid[], $4::smallint[]) as s(id, attempt) on s.id = r.id and s.attempt = r.attempt
-      where ${inProcess} and r.owner = $2
-      order by r.id for update of r skip locked`),
-    values: [
-      new Date(now).toISOString(),
-      owner,
-      stuckRuns.map(({ runId }) => runId),
-      stuckRuns.map(({ attempt }) => attempt),
-    ],
+  return inTransaction(database, async (db) => {
+    const { rows } = await db.query<StuckRow>({
+      name: 'stuck-runs',
+      text: `
+        select ${stuckColumns}
+        from unnest($2::uuid[], $3::smallint[]) as s(id, attempt)
+          join runs r on r.id = s.id and r.attempt = s.attempt join tasks t on t.uid = r.task_uid
+        where ${inProcess} and r.owner = $1
+        order by r.id for update of r skip locked`,
+      values: [owner, stuckRuns.map(({ runId }) => runId), stuckRuns.map(({ attempt }) => attempt)],
+    });
+    const reasonOf = (id: string) => `replica ${id} was not told that it had taken the run`;
+    return endLost(db, rows, { message: 'its replica does not know of the attempt', reasonOf }, now);
   });
-  return rows.map(rescuedRunOf);
 }

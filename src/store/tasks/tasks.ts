@@ -4,6 +4,7 @@ import { gateOf, ownTask } from '../../domain/limits/limits.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
 import { type Author, describeChange, type Redact } from '../events/events.ts';
 import type { Queryable } from '../postgres/database.ts';
+import { updateRuns } from '../runs/transitions.ts';
 import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
 
 export type NewTask = { namespace: string; id: string; definition: TaskDefinition; activeFrom: number; author: Author };
@@ -105,7 +106,7 @@ export async function updateTask(
         where t.uid = $2 and t.version = $3 and t.deleted_at is null
         returning t.*
       ), regated as (
-        update runs r set gate = replace(made.gate, '${ownTask}', made.uid::text) from made
+        ${updateRuns({ gate: `replace(made.gate, '${ownTask}', made.uid::text)` })} from made
         where $10 and r.task_uid = made.uid and r.status in ('pending', 'retrying')
       ), noted as (
         insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)

@@ -1,7 +1,7 @@
 /** Reads one run. */
 
+import { secondsPerPriority } from '../../domain/run/run.ts';
 import { ok } from '../../errors.ts';
-import { secondsPerPriority } from '../../store/runs/claims.ts';
 import { findRun, type Run } from '../../store/runs/history.ts';
 import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome } from '../refusal.ts';

@@ -150,9 +150,9 @@ export const defects: Defect[] = [
     what: 'the new number of the next attempt',
     replacements: [
       {
-        file: 'dist/store/runs/dispatch.js',
-        find: 'attempt = r.attempt + 1, started_at',
-        put: 'attempt = greatest(r.attempt, 1), started_at',
+        file: 'dist/store/runs/transitions.js',
+        find: "attempt: 'r.attempt + 1',",
+        put: "attempt: 'greatest(r.attempt, 1)',",
       },
     ],
     plan: 'healthy',

@@ -20,7 +20,7 @@ function watch() {
   const clock = createClock(t0);
   const us = { id: randomUUID() as string, held: true, free: 1, known: new Set<string>(), taken: 0, retries: 0 };
   const step = createStuckRunStep({
-    db: store.db,
+    database: store.database,
     clock,
     time: createDatabaseTime(clock),
     log: silent,

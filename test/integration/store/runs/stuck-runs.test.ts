@@ -57,19 +57,19 @@ describe('taking orphans', () => {
     const taken = [await stuckRun(over), await stuckRun(gone)];
     const completed = randomUUID();
     await plantRun(store.db, { id: completed, uid, status: 'succeeded', owner: gone, attempt: 1 });
-    const rescued = await rescueRunsOfDead(store.db, 10, await databaseNow());
+    const rescued = await rescueRunsOfDead(store.database, 10, await databaseNow());
     expect(rescued.map(({ runId }) => runId).sort()).toEqual(taken.sort());
     expect(rescued.map(({ owner }) => owner).sort()).toEqual([over, gone].sort());
     expect((await readRun(store.db, kept)).status).toBe('running');
     expect((await readRun(store.db, completed)).status).toBe('succeeded');
-    expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toEqual([]);
+    expect(await rescueRunsOfDead(store.database, 10, await databaseNow())).toEqual([]);
   });
 
   test('makes the next attempt due at once where one is left, in the same overlap_slot and with its head start', async () => {
     const owner = randomUUID();
     const id = await stuckRun(owner, { attempt: 2, max_attempts: 3, overlap_slot: 0 });
     const before = await databaseNow();
-    expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toEqual([
+    expect(await rescueRunsOfDead(store.database, 10, await databaseNow())).toEqual([
       { runId: id, taskId: 'orphaned', owner, attempt: 2, status: 'retrying' },
     ]);
     const run = await readRun(store.db, id);
@@ -88,7 +88,9 @@ describe('taking orphans', () => {
 
   test('gives a run without an attempt left up for lost, and its overlap_slot with it', async () => {
     const id = await stuckRun(randomUUID(), { attempt: 2, max_attempts: 2, overlap_slot: 0 });
-    expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toMatchObject([{ runId: id, status: 'lost' }]);
+    expect(await rescueRunsOfDead(store.database, 10, await databaseNow())).toMatchObject([
+      { runId: id, status: 'lost' },
+    ]);
     const run = await readRun(store.db, id);
     expect(run).toMatchObject({
       status: 'lost',
@@ -102,7 +104,7 @@ describe('taking orphans', () => {
   test('does not repeat a run whose cancelling was asked for', async () => {
     const id = await stuckRun(randomUUID(), { attempt: 1, max_attempts: 3 });
     await store.db.query(`update runs set cancel_requested = true, reason = 'enough' where id = $1`, [id]);
-    expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toMatchObject([
+    expect(await rescueRunsOfDead(store.database, 10, await databaseNow())).toMatchObject([
       { runId: id, status: 'cancelled' },
     ]);
     expect(await readRun(store.db, id)).toMatchObject({ status: 'cancelled', reason: 'enough' });
@@ -111,16 +113,16 @@ describe('taking orphans', () => {
   test('takes no more than it was asked for', async () => {
     for (let place = 0; place < 5; place++) await stuckRun(randomUUID());
     expect([
-      (await rescueRunsOfDead(store.db, 3, await databaseNow())).length,
-      (await rescueRunsOfDead(store.db, 3, await databaseNow())).length,
+      (await rescueRunsOfDead(store.database, 3, await databaseNow())).length,
+      (await rescueRunsOfDead(store.database, 3, await databaseNow())).length,
     ]).toEqual([3, 2]);
   });
 
   test.skipIf(noPostgres)('from several replicas at once takes every run once', async () => {
     const ids = await Promise.all(Array.from({ length: 60 }, () => stuckRun(randomUUID(), { max_attempts: 9 })));
     const now = await databaseNow();
-    const answers = await Promise.all(Array.from({ length: 8 }, () => rescueRunsOfDead(store.db, 20, now)));
-    const more = await rescueRunsOfDead(store.db, 1_000, now);
+    const answers = await Promise.all(Array.from({ length: 8 }, () => rescueRunsOfDead(store.database, 20, now)));
+    const more = await rescueRunsOfDead(store.database, 1_000, now);
     const taken = [...answers.flat(), ...more].map(({ runId }) => runId);
     expect(taken.sort()).toEqual(ids.sort());
     const { rows } = await store.db.query('select from runs where jsonb_array_length(attempts) <> 1');
@@ -134,8 +136,8 @@ describe('a lease', () => {
     await renew(owner, 10_000);
     await stuckRun(owner);
     const now = await databaseNow();
-    expect(await rescueRunsOfDead(store.db, 10, now + 9_000)).toEqual([]);
-    expect(await rescueRunsOfDead(store.db, 10, now + 11_000)).toHaveLength(1);
+    expect(await rescueRunsOfDead(store.database, 10, now + 9_000)).toEqual([]);
+    expect(await rescueRunsOfDead(store.database, 10, now + 11_000)).toHaveLength(1);
   });
 
   test('from before the clock went back is over, however long it seems to last', async () => {
@@ -143,8 +145,8 @@ describe('a lease', () => {
     await renew(owner, 10_000);
     await stuckRun(owner);
     const now = await databaseNow();
-    expect(await rescueRunsOfDead(store.db, 10, now - 55_000)).toEqual([]);
-    expect(await rescueRunsOfDead(store.db, 10, now - 3_600_000)).toHaveLength(1);
+    expect(await rescueRunsOfDead(store.database, 10, now - 55_000)).toEqual([]);
+    expect(await rescueRunsOfDead(store.database, 10, now - 3_600_000)).toHaveLength(1);
   });
 });
 
@@ -153,7 +155,7 @@ test('a run whose target answered 202 is no orphan: it ends by its own deadline'
   await renew(alive, 60_000);
   for (const owner of [dead, alive]) await stuckRun(owner);
   await store.db.query('update runs set heartbeat_due = now()');
-  expect(await rescueRunsOfDead(store.db, 10, await databaseNow())).toEqual([]);
+  expect(await rescueRunsOfDead(store.database, 10, await databaseNow())).toEqual([]);
   expect(await attemptsOf(store.db, alive)).toEqual([]);
 });
 
@@ -175,7 +177,7 @@ describe('strays', () => {
       attempt: held.find((each) => each.runId === runId && runId !== untouched[2])?.attempt ?? 1,
     }));
     const now = Math.floor(await databaseNow());
-    const taken = await rescueStuckRuns(store.db, us, stuckRuns, now);
+    const taken = await rescueStuckRuns(store.database, us, stuckRuns, now);
     expect(new Map(taken.map(({ runId, status }) => [runId, status]))).toEqual(
       new Map([
         [again, 'retrying'],

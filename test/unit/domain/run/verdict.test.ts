@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { verdictOfLost } from '../../../../src/domain/run/lost.ts';
 import { errorKinds } from '../../../../src/domain/run/run.ts';
 import { type EarlyEnd, type EndedAttempt, timeoutOf, verdictOf } from '../../../../src/domain/run/verdict.ts';
 import { backoffs, type Retry, retryKinds } from '../../../../src/domain/task/task.ts';
@@ -58,6 +59,22 @@ test('a run whose attempt was handed back is lost only when no attempt is left',
         attemptStatus: 'lost',
         reason: 'shutdown',
       });
+    }),
+  );
+});
+
+test('a lost attempt is followed at once by another, while one is left and nobody asked to cancel the run', () => {
+  fc.assert(
+    fc.property(ends, fc.boolean(), ({ attempt, maxAttempts, finishedAt }, cancelRequested) => {
+      const verdict = verdictOfLost({ attempt, maxAttempts, finishedAt, cancelRequested }, 'it died', 'no lease');
+      expect(verdict).toMatchObject({ attemptStatus: 'lost', error: { kind: 'lost', message: 'it died' } });
+      expect(verdict).toMatchObject(
+        cancelRequested
+          ? { status: 'cancelled', reason: null, retryAt: null }
+          : attempt < maxAttempts
+            ? { status: 'retrying', reason: 'no lease', retryAt: finishedAt }
+            : { status: 'lost', reason: 'no lease', retryAt: null },
+      );
     }),
   );
 });
