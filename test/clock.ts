@@ -37,14 +37,14 @@ export function createClock(wall = Date.UTC(2031, 0, 1)): HandClock {
     },
     async advance(ms) {
       const until = elapsed + ms;
-      await complete();
+      await runDueCallbacks();
       for (;;) {
         const [next] = [...timers].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at);
         if (!next) break;
         timers.delete(next);
         elapsed = Math.max(elapsed, next.at);
         next.run();
-        await complete();
+        await runDueCallbacks();
       }
       elapsed = Math.max(elapsed, until);
     },
@@ -62,7 +62,7 @@ export function createClock(wall = Date.UTC(2031, 0, 1)): HandClock {
   };
 }
 
-/** Lets every promise that can complete do so. */
-export async function complete(): Promise<void> {
+/** Lets the callbacks of all settled promises run. */
+export async function runDueCallbacks(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resume) => setImmediate(resume));
 }

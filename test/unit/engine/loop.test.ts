@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Loop, startLoop } from '../../../src/engine/loop.ts';
-import { complete, createClock } from '../../clock.ts';
+import { createClock, runDueCallbacks } from '../../clock.ts';
 import { silent } from '../../silent-log.ts';
 
 /** A loop whose passes are ended by hand. */
@@ -31,11 +31,11 @@ function start(retryMs = 500) {
     atOnce: () => most,
     async end(wait: number) {
       latest().end(wait);
-      await complete();
+      await runDueCallbacks();
     },
     async fail() {
       latest().fail(new Error('no'));
-      await complete();
+      await runDueCallbacks();
     },
   };
 }
@@ -78,7 +78,7 @@ describe('a loop', () => {
     started = start();
     const { loop, passes, end } = started;
     for (let time = 0; time < 5; time++) loop.wake();
-    await complete();
+    await runDueCallbacks();
     expect(passes()).toBe(1);
     await end(10_000);
     expect(passes()).toBe(2);
@@ -116,7 +116,7 @@ describe('a loop', () => {
       stopped = true;
     });
     loop.wake();
-    await complete();
+    await runDueCallbacks();
     expect(stopped).toBe(false);
     await end(1);
     await stopping;

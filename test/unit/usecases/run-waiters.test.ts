@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createRunWaiters } from '../../../src/usecases/runs/run-waiters.ts';
-import { complete, createClock } from '../../clock.ts';
+import { createClock, runDueCallbacks } from '../../clock.ts';
 import { silent } from '../../silent-log.ts';
 
 function waiters() {
@@ -33,11 +33,11 @@ function waiters() {
 test('a signal wakes those whose run is over, by one question for all', async () => {
   const { over, questions, all, ended, wait } = waiters();
   for (let i = 0; i < 50; i++) wait(`run-${i}`);
-  await complete();
+  await runDueCallbacks();
   questions.length = 0;
   over.add('run-7');
   all.look();
-  await complete();
+  await runDueCallbacks();
   expect(ended).toEqual(['run-7']);
   expect(questions.map((ids) => ids.length)).toEqual([50]);
   expect(all.waiting()).toBe(49);
@@ -47,7 +47,7 @@ test('without a signal it is seen within a quarter of a second, and nothing is a
   const { clock, over, questions, ended, wait, state } = waiters();
   wait('a', 60_000);
   wait('b', 600);
-  await complete();
+  await runDueCallbacks();
   state.fails = true;
   await clock.advance(250);
   state.fails = false;
@@ -72,7 +72,7 @@ test('one caller has so many, all together have so many, and who goes away makes
   expect(all.waiting()).toBe(256);
   own[0]?.();
   own[0]?.();
-  await complete();
+  await runDueCallbacks();
   expect(all.waiting()).toBe(255);
   expect(wait('again')).not.toBeNull();
   expect(wait('too many')).toBeNull();

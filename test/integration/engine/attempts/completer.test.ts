@@ -4,7 +4,7 @@ import { createCompleter, type PendingOutcomeWrite } from '../../../../src/engin
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
 import type { OutcomeWrite } from '../../../../src/store/runs/outcome-writes.ts';
-import { complete, createClock, type HandClock } from '../../../clock.ts';
+import { createClock, type HandClock, runDueCallbacks } from '../../../clock.ts';
 import { poll } from '../../../poll.ts';
 import { silent } from '../../../silent-log.ts';
 import { dueOf, makeTask, openStore, readRun, type Store, t0 } from '../../store/store.ts';
@@ -126,7 +126,7 @@ describe('the settler', () => {
     const { add, clock, completer, waits, done } = start();
     waits.calls = true;
     add(ids[0] as string, {}, owner, Infinity);
-    await complete();
+    await runDueCallbacks();
     const drained = completer.drain(1_000);
     await advanceUntil(clock, () => done.size === 1, 10);
     await drained;

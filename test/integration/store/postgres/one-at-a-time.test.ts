@@ -3,7 +3,7 @@ import type { Database } from '../../../../src/store/postgres/database.ts';
 import { isUnavailable } from '../../../../src/store/postgres/failure.ts';
 import { oneAtATime } from '../../../../src/store/postgres/one-at-a-time.ts';
 import type { Pool } from '../../../../src/store/postgres/pool.ts';
-import { complete, createClock } from '../../../clock.ts';
+import { createClock, runDueCallbacks } from '../../../clock.ts';
 
 /** A pool that shows what is asked of it and answers when told to. */
 function database() {
@@ -24,12 +24,12 @@ test('lets one statement of its callers into the pool, and those who share the p
   const { asked, answers, own } = database();
   const api = oneAtATime(own, 1_500, createClock());
   for (const text of ['a', 'b', 'c']) void api.pool.query(text);
-  await complete();
+  await runDueCallbacks();
   expect(asked).toEqual(['a']);
   void own.pool.query('claim');
   expect(asked).toEqual(['a', 'claim']);
   answers[0]?.();
-  await complete();
+  await runDueCallbacks();
   expect(asked).toEqual(['a', 'claim', 'b']);
 });
 
@@ -39,14 +39,14 @@ test('a transaction keeps its turn until its connection is given back, and a fai
   const client = await api.pool.connect();
   const failing = api.pool.query('a');
   void api.pool.query('b');
-  await complete();
+  await runDueCallbacks();
   expect(asked).toEqual([]);
   client.release();
-  await complete();
+  await runDueCallbacks();
   expect(asked).toEqual(['a']);
   answers[0]?.(new Error('no'));
   await expect(failing).rejects.toThrow('no');
-  await complete();
+  await runDueCallbacks();
   expect(asked).toEqual(['a', 'b']);
 });
 
@@ -60,6 +60,6 @@ test('a turn that does not come in time is a store that cannot answer now', asyn
   expect(isUnavailable(await late)).toBe(true);
   void api.pool.query('next');
   answers[0]?.();
-  await complete();
+  await runDueCallbacks();
   expect(asked).toEqual(['slow', 'next']);
 });

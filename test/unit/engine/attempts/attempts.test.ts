@@ -5,7 +5,7 @@ import type { DatabaseTime } from '../../../../src/engine/cluster/database-time.
 import type { Outcome } from '../../../../src/executors/executor.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import { type TakenRun, unasked } from '../../../../src/store/runs/dispatch.ts';
-import { complete } from '../../../clock.ts';
+import { runDueCallbacks } from '../../../clock.ts';
 
 const snapshot = {
   taskId: 't',
@@ -73,7 +73,7 @@ function start(maxConcurrent: number, outcome: Outcome = fine, isDeferred = fals
   const endAll = async () => {
     while (ends.length > 0) {
       ends.shift()?.();
-      await complete();
+      await runDueCallbacks();
     }
   };
   return { attempts, started, completed, told, begin, endAll };

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createDatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import { holdLease } from '../../../../src/engine/cluster/lease.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
-import { complete, createClock } from '../../../clock.ts';
+import { createClock, runDueCallbacks } from '../../../clock.ts';
 import { silent } from '../../../silent-log.ts';
 
 const ttlMs = 10_000;
@@ -22,7 +22,7 @@ async function start(known: number | null = null) {
     return new Promise((resolve, reject) => {
       const act = (work: () => void) => async () => {
         work();
-        await complete();
+        await runDueCallbacks();
       };
       asked.push({
         id: statement.values[0] as string,
@@ -54,14 +54,14 @@ async function start(known: number | null = null) {
     onJump: (ms) => log.push(`jump ${ms}`),
   });
   const last = () => asked.at(-1) as (typeof asked)[number];
-  await complete();
+  await runDueCallbacks();
   return { clock, time, lease, asked, ended, log, last };
 }
 
 describe('a lease', () => {
   test('is held only after the database has answered', async () => {
     const { lease, last, log } = await start();
-    await complete();
+    await runDueCallbacks();
     expect([lease.held(), lease.remainingMs(), log]).toEqual([false, 0, []]);
     await last().answer();
     expect([lease.held(), log]).toEqual([true, [`held ${lease.id()}`]]);
@@ -189,7 +189,7 @@ describe('a lease', () => {
       [1_070_000, true],
     ] as const) {
       const { lease, last, time } = await start(known);
-      await complete();
+      await runDueCallbacks();
       await last().answer();
       expect([lease.held(), time.doubt() !== null]).toEqual([true, doubted]);
     }

@@ -9,7 +9,7 @@ import type { Outcome } from '../../../../src/executors/executor.ts';
 import type { DueDelivery } from '../../../../src/store/events/deliveries.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import type { DueCheck } from '../../../../src/store/runs/checks.ts';
-import { complete, createClock, type HandClock } from '../../../clock.ts';
+import { createClock, type HandClock, runDueCallbacks } from '../../../clock.ts';
 import { httpRegistry, urlOf } from '../../../http-targets.ts';
 import { silent } from '../../../silent-log.ts';
 
@@ -122,13 +122,13 @@ function setUp() {
     async answer(url: string, httpStatus = 200) {
       const place = underWay.findIndex((call) => call.url === url);
       underWay.splice(place, 1)[0]?.end({ ...outcome, detail: { httpStatus } });
-      await complete();
+      await runDueCallbacks();
     },
     async putOff(url: string, ms: number) {
       const place = underWay.findIndex((call) => call.url === url);
       const deferred = { ms, cause: 'origin_full' as const };
       underWay.splice(place, 1)[0]?.end({ ...outcome, status: 'deferred', detail: null, deferred });
-      await complete();
+      await runDueCallbacks();
     },
     fail(error: Error | null) {
       down = error;
@@ -241,7 +241,7 @@ describe('calls to hooks', () => {
     const { give, loop, answer, written, clock } = setUp();
     await give(...rows(1, 2, a));
     const stopping = loop.stop();
-    await complete();
+    await runDueCallbacks();
     await answer(a);
     expect(written).toEqual([]);
     await clock.advance(1_000);

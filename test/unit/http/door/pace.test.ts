@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createBudget, createShared } from '../../../../src/http/door/pace.ts';
-import { complete, createClock } from '../../../clock.ts';
+import { createClock, runDueCallbacks } from '../../../clock.ts';
 
 test('what is over the budget comes later, in order', async () => {
   const clock = createClock();
@@ -63,7 +63,7 @@ test('those who ask at the same time share what is made after they asked, for a 
   expect(await Promise.all(second)).toEqual([2, 2]);
   await clock.advance(10_000);
   void shared();
-  await complete();
+  await runDueCallbacks();
   expect(made).toBe(3);
 });
 

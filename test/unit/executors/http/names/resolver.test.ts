@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Resolved } from '../../../../../src/executors/http/connections/connector.ts';
 import type { NameQuery } from '../../../../../src/executors/http/names/look-up.ts';
 import { createResolver } from '../../../../../src/executors/http/names/resolver.ts';
-import { complete, createClock, type HandClock } from '../../../../clock.ts';
+import { createClock, type HandClock, runDueCallbacks } from '../../../../clock.ts';
 
 type Question = {
   family: 4 | 6;
@@ -60,16 +60,16 @@ function start(options: { files?: Record<string, string>; most?: { names: number
   }
   /** Answers the questions that are open: IPv4 with these addresses, IPv6 with none. */
   async function answer(addresses: string[], ttl?: number) {
-    await complete();
+    await runDueCallbacks();
     for (const question of questions.splice(0))
       if (question.family === 4) question.answer(addresses, ttl);
       else question.fail('ENODATA');
-    await complete();
+    await runDueCallbacks();
   }
   async function failAll(code: string) {
-    await complete();
+    await runDueCallbacks();
     for (const question of questions.splice(0)) question.fail(code);
-    await complete();
+    await runDueCallbacks();
   }
   return { clock, questions, ask, answer, failAll, close, open: () => open };
 }
@@ -78,13 +78,13 @@ describe('an answer', () => {
   test('is shared by all who ask meanwhile, and used for as long as its TTL says', async () => {
     const { clock, questions, ask, answer } = start();
     const asked = [ask('billing.example'), ask('BILLING.example')];
-    await complete();
+    await runDueCallbacks();
     expect(questions).toHaveLength(2);
     await answer(['10.0.0.1'], 30);
     expect(asked.map(({ addresses }) => addresses)).toEqual([['10.0.0.1'], ['10.0.0.1']]);
     await clock.advance(29_999);
     ask('billing.example');
-    await complete();
+    await runDueCallbacks();
     expect(questions).toHaveLength(0);
     await clock.advance(1);
     const later = ask('billing.example');
@@ -101,11 +101,11 @@ describe('an answer', () => {
     await answer(['10.0.0.1'], ttl);
     await clock.advance(freshMs - 1);
     ask('billing.example');
-    await complete();
+    await runDueCallbacks();
     expect(questions).toHaveLength(0);
     await clock.advance(1);
     ask('billing.example');
-    await complete();
+    await runDueCallbacks();
     expect(questions).toHaveLength(2);
   });
 
@@ -122,7 +122,7 @@ describe('an answer', () => {
     // From now on nobody waits for it, and it is asked for again and again.
     for (let passed = 300; passed < 5 * 60_000 - 1_000; passed += 1_000) {
       const again = ask('billing.example');
-      await complete();
+      await runDueCallbacks();
       expect(again.addresses).toEqual(['10.0.0.1']);
       await clock.advance(1_000);
     }
@@ -146,7 +146,7 @@ describe('an answer', () => {
     ask('billing.example');
     await answer(['10.0.0.2']);
     const fresh = ask('billing.example');
-    await complete();
+    await runDueCallbacks();
     expect(fresh.addresses).toEqual(['10.0.0.2']);
   });
 
@@ -171,15 +171,15 @@ describe('an answer', () => {
       await answer(['10.0.0.1']);
     }
     ask('a.example');
-    await complete();
+    await runDueCallbacks();
     expect(questions).toHaveLength(0);
     ask('b.example');
-    await complete();
+    await runDueCallbacks();
     expect(questions).toHaveLength(2);
     ask('c.example');
-    await complete();
+    await runDueCallbacks();
     const full = ask('d.example');
-    await complete();
+    await runDueCallbacks();
     expect([questions.length, full.code]).toEqual([4, 'EBUSY']);
   });
 });
@@ -192,7 +192,7 @@ describe('a failure', () => {
       await failAll(code);
       await clock.advance(999);
       const second = ask('nobody.example');
-      await complete();
+      await runDueCallbacks();
       expect([first.code, second.code, questions.length]).toEqual([code, code, 0]);
       await clock.advance(1);
       const third = ask('nobody.example');
@@ -225,16 +225,16 @@ describe('a failure', () => {
     expect([second.code, third.code, fourth.code]).toEqual(['ETIMEOUT', 'ETIMEOUT', 'ETIMEOUT']);
     await answer(['10.0.0.1']);
     const fifth = ask('dead.example');
-    await complete();
+    await runDueCallbacks();
     expect(fifth.addresses).toEqual(['10.0.0.1']);
   });
 
   test('of look-ups at the end', async () => {
     const { ask, close, open } = start();
     const asked = ask('dead.example');
-    await complete();
+    await runDueCallbacks();
     close();
-    await complete();
+    await runDueCallbacks();
     expect([asked.code, open()]).toEqual(['ECANCELLED', 0]);
   });
 });
@@ -249,7 +249,7 @@ describe('both families', () => {
     made = start();
     clock = made.clock;
     asked = made.ask('billing.example');
-    await complete();
+    await runDueCallbacks();
     four = made.questions.find(({ family }) => family === 4) as Question;
     six = made.questions.find(({ family }) => family === 6) as Question;
   });
@@ -257,11 +257,11 @@ describe('both families', () => {
   test('are asked at once, and IPv6 comes first', async () => {
     four.answer(['10.0.0.1', '10.0.0.2'], 30);
     six.answer(['fd00::1'], 5);
-    await complete();
+    await runDueCallbacks();
     expect(asked).toEqual({ addresses: ['fd00::1', '10.0.0.1', '10.0.0.2'], late: null });
     await clock.advance(5_000);
     made.ask('billing.example');
-    await complete();
+    await runDueCallbacks();
     expect(made.questions).toHaveLength(4);
   });
 
@@ -277,7 +277,7 @@ describe('both families', () => {
     else four.answer(['10.0.0.1']);
     expect((await asked.late)?.map(({ address }) => address)).toEqual([type === 'A' ? 'fd00::1' : '10.0.0.1']);
     const later = made.ask('billing.example');
-    await complete();
+    await runDueCallbacks();
     expect(later).toEqual({ addresses: ['fd00::1', '10.0.0.1'], late: null });
     expect(made.open()).toBe(0);
   });
@@ -287,7 +287,7 @@ describe('both families', () => {
     async (code) => {
       six.fail(code);
       four.answer(['10.0.0.1']);
-      await complete();
+      await runDueCallbacks();
       expect(asked).toEqual({ addresses: ['10.0.0.1'], late: null });
     },
   );
@@ -297,7 +297,7 @@ describe('both families', () => {
     // The answer counts from the moment at which the other family was given up.
     await clock.advance(1_050);
     const again = made.ask('billing.example');
-    await complete();
+    await runDueCallbacks();
     made.questions.filter(({ family }) => family === 4)[1]?.answer(['10.0.0.2'], 60);
     await clock.advance(50);
     expect(again.addresses).toEqual(['10.0.0.2']);
@@ -307,10 +307,10 @@ describe('both families', () => {
 
   test('must both say that there is no such name', async () => {
     four.fail('ENOTFOUND');
-    await complete();
+    await runDueCallbacks();
     expect(asked).toEqual({});
     six.fail('ESERVFAIL');
-    await complete();
+    await runDueCallbacks();
     expect(asked.code).toBe('ESERVFAIL');
   });
 });
@@ -320,7 +320,7 @@ describe('names that nobody answers for', () => {
     const { clock, questions, ask } = start({ most: { names: 100, lookUps: 4 } });
     const dead = Array.from({ length: 12 }, (_, place) => ask(`dead-${place}.example`));
     const healthy = ask('healthy.example');
-    await complete();
+    await runDueCallbacks();
     expect(questions).toHaveLength(8);
     await clock.advance(6_000);
     const question = questions.find(({ name, family }) => name === 'healthy.example' && family === 4);
@@ -350,7 +350,7 @@ describe('the files of the machine', () => {
   test('name hosts that are not asked for', async () => {
     const { questions, ask } = start({ files });
     const asked = ['billing.TEST', 'billing', 'billing.', 'localhost', 'a.localhost'].map(ask);
-    await complete();
+    await runDueCallbacks();
     expect(asked.map(({ addresses }) => addresses)).toEqual([
       ['10.0.0.9'],
       ['10.0.0.9', 'fd00::9'],
@@ -368,7 +368,7 @@ describe('the files of the machine', () => {
     changing['/etc/hosts'] = '10.0.0.10 billing\n';
     await clock.advance(5_000);
     const asked = ask('billing');
-    await complete();
+    await runDueCallbacks();
     expect(asked.addresses).toEqual(['10.0.0.10']);
   });
 
@@ -385,11 +385,11 @@ describe('the files of the machine', () => {
     const asked = ask(host);
     const tried: string[] = [];
     for (let turn = 0; turn < names.length; turn++) {
-      await complete();
+      await runDueCallbacks();
       tried.push(questions[0]?.name ?? '');
       for (const question of questions.splice(0)) question.fail(turn === 1 ? 'ESERVFAIL' : 'ENOTFOUND');
     }
-    await complete();
+    await runDueCallbacks();
     expect([tried, questions.length]).toEqual([names, 0]);
     expect(asked.code).toBe(names.length > 1 ? 'ESERVFAIL' : 'ENOTFOUND');
   });
