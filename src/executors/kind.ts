@@ -1,4 +1,4 @@
-/** What a kind of target consists of: one value, made by one folder, that nothing else has to know the inside of. */
+/** A kind of target: one value, made by one folder. No other code knows its inside. */
 
 import type {
   HookCall,
@@ -17,17 +17,17 @@ export type ExecutorKind<T extends Target = Target> = Redaction<T> & {
   /** The `type` of its targets. */
   type: T['type'];
   schema: TargetSchema;
-  /** The canonical target for what a client sent, or every fault with its pointer. Never throws. */
+  /** The canonical target of a client's input, or every fault with its pointer. Never throws. */
   read(given: unknown, place: TargetPlace): Result<T>;
   asInput(target: T): object;
   asShown(target: T): object;
-  /** What calls of this target share slots and a circuit with: an origin, a pool. Never throws. */
+  /** The group whose slots and circuit the calls of this target share: an origin, a pool. Never throws. */
   groupOf(target: T): string;
-  /** Does ahead, for as long as the target is kept, what is the same for every attempt. Never throws. */
+  /** Prepares the parts that are the same for every attempt, for as long as the target is kept. Never throws. */
   prepare(target: T): void;
-  /** Starts one attempt. Never throws: whatever happens is an outcome. */
+  /** Starts one attempt. Never throws: every end is an outcome. */
   start(attempt: Attempt<T>): StartedAttempt;
-  /** Ends all attempts as cancelled, and lets go of what the kind holds. */
+  /** Ends all attempts as cancelled, and releases the resources of the kind. */
   close(): void;
 };
 
@@ -38,5 +38,5 @@ export type HookKind = Targets['hooks'] & {
   targetOf(hook: HookCall, message: HookMessage): Target;
 };
 
-/** What a hook is told: a JSON body and its media type. */
+/** The message to a hook: a JSON body and its media type. */
 export type HookMessage = { contentType: string; body: object };

@@ -7,11 +7,11 @@ import type { ExecutorKind, HookKind, HookMessage } from './kind.ts';
 import { failedOutcome } from './outcomes.ts';
 
 export type Registry = {
-  /** For those who read, show and redact targets. */
+  /** For code that reads, shows and redacts targets. */
   targets: Targets & { schemas: TargetSchemas };
-  /** What calls of this target share slots and a circuit with, apart from those of other kinds. */
+  /** The group whose slots and circuit the calls of this target share; its name includes the kind. */
   groupOf(target: Target): string;
-  /** Does ahead what is the same for every attempt on this target. */
+  /** Prepares the parts that are the same for every attempt on this target. */
   prepare(target: Target): void;
   start: Executor;
   /** The target of a hook's call. */
@@ -29,7 +29,7 @@ export function createRegistry(kinds: readonly [ExecutorKind, ...ExecutorKind[]]
   const byType = new Map(kinds.map((kind) => [kind.type, kind]));
   const kindOf = ({ type }: Target) => byType.get(type) ?? unknownKind(type);
 
-  /** The kind that what a client sent is meant for. */
+  /** The kind that a client's input is meant for. */
   function kindFor(given: unknown): ExecutorKind {
     const type = typeof given === 'object' && given !== null && 'type' in given ? given.type : null;
     return (typeof type === 'string' ? byType.get(type) : null) ?? first;

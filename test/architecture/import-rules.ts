@@ -148,8 +148,8 @@ function contentFaults(path: string, source: Source): string[] {
 }
 
 /**
- * Two folders of one room that import each other, types included. A folder and the files beside it, in the folder above,
- * may do so: those are its entrance.
+ * Two folders of one room that import each other, types included. A folder and the files beside it, in the folder
+ * above, may do so: those are its entrance.
  */
 function folderCycles(sources: ReadonlyMap<string, Source>): string[] {
   const imports = new Set<string>();

@@ -21,11 +21,11 @@ import { activeFromFor, changesTiming, nothingLeft, type TaskDefinition, timingO
 /** A task as it is stored. Instants are epoch milliseconds. */
 export type Standing = { uid: number; definition: TaskDefinition; activeFrom: number; claimed: number };
 
-/** What is known while the task's row is held. */
+/** The facts that are known while the task's row is locked. */
 export type Moment = {
   /** The instant of the change. */
   at: number;
-  /** What came since the last sweep, or since a stop, with the runs that exist. */
+  /** The occurrences since the last sweep, or since a stop, with the runs that exist. */
   open: Unaccounted;
   /**
    * Occurrences of the whole life of the task that became runs, up to the new `maxRuns`; asked where that is another.
@@ -33,7 +33,7 @@ export type Moment = {
   counted: number;
   /** Waiting runs that the last stop cancelled before they began: their instants. */
   cancelled: readonly number[];
-  /** When the task was stopped last, or null: what came up to then was recorded by the stop. */
+  /** When the task was stopped last, or null. The stop recorded the occurrences up to then. */
   stoppedAt: number | null;
 };
 
@@ -50,7 +50,7 @@ export type Revision = {
   /** Instants whose cancelled runs are made again. */
   again: number[];
   reason: CutReason;
-  /** The policy by which it was decided what is missed. */
+  /** The misfire policy that decided about the misses. */
   policy: Misfire['policy'];
 };
 
@@ -60,7 +60,10 @@ export type RevisionFault =
 
 export type Revised = { ok: true; revision: Revision } | { ok: false; fault: RevisionFault };
 
-/** What a client wants: a definition, a status (null: the one that the task has), and what a start makes up for. */
+/**
+ * A change that a client asks for: a definition, a status (null: the one that the task has), and the occurrences that a
+ * start makes up for.
+ */
 export type Wish = { definition: TaskDefinition; status: TaskStatus | null; catchUp: Misfire['policy'] };
 
 /** Whether a change needs no more than the new definition written down: it touches neither status nor what is due. */
@@ -112,18 +115,18 @@ export function* reviseInSteps(current: Standing, wish: Wish, moment: Moment, ca
   if (!timing && !turned) return result(nothing, null, 'changed');
   if (isActive && status.status !== 'active') {
     const cut = old === null ? nothing : yield* cutOff(old, open, leftBefore, null);
-    // A start may make up for it: what is open then begins where this leaves off.
+    // A start may make up for it: the open stretch then begins where this one ends.
     const from = cut.miss && old ? beginAfter(old, cut.miss.from - 1) : activeFrom;
     return result(cut, from, status.status === 'stopped' ? 'stopped' : 'changed');
   }
   if (isActive) return result({ ...whole, inTime: [...whole.inTime, ...pulled] }, activeFrom, 'changed');
   if (isStart) return result(made.cut, activeFrom, 'stopped', made.again);
-  // A stopped task keeps what a start may make up for, as long as it is due at the same instants.
+  // A stopped task keeps the stretch that a start may make up for, as long as it is due at the same instants.
   const keeps = status.status === 'stopped' && isSameBeat(before, wanted);
   return result(nothing, keeps ? current.activeFrom : activeFrom, 'changed');
 }
 
-/** What is cut off when the task is deleted. */
+/** The occurrences that a deletion cuts off. */
 export function* cutByDeletion(current: Standing, open: Unaccounted, calendar: Calendar): Steps<Cut> {
   const { definition, uid, activeFrom, claimed } = current;
   const timing = definition.status === 'active' ? timingOf(uid, definition, activeFrom, calendar) : null;
@@ -158,7 +161,9 @@ function claimedBy({ definition, claimed }: Standing, { maxRuns }: TaskDefinitio
   return definition.maxRuns === null ? counted : Math.max(claimed, counted);
 }
 
-/** Where the new definition's occurrences begin: after the change, but what jitter moved past it is still to come. */
+/**
+ * The start of the new definition's occurrences: after the change, except for an occurrence that jitter moved past it.
+ */
 function beginOf({ definition }: Standing, wanted: TaskDefinition, old: Timing | null, at: number): number {
   const { schedule } = wanted;
   if (!isSameSchedule(definition.schedule, schedule)) return activeFromFor(schedule, at);
@@ -185,7 +190,7 @@ function pulledForward(old: Timing, next: Timing, at: number): number[] {
   return instant <= at && isOccurrence(next, instant) ? [instant] : [];
 }
 
-/** What a start makes up for of the time since the stop, and what of it is missed. */
+/** The occurrences since the stop that a start makes up for, and those that are missed. */
 function* caughtUp(
   { definition }: Standing,
   old: Timing | null,

@@ -29,12 +29,12 @@ export function redactDefinition<T extends Definition>(definition: T, targets: T
   };
 }
 
-/** A definition as its owner sees it: a signing secret is shown to nobody. */
+/** A definition as its owner sees it: without the signing secret, which is never shown. */
 export function hideSigning<T extends Pick<Definition, 'signing'>>(definition: T): T {
   return definition.signing === null ? definition : { ...definition, signing: { ...definition.signing, secret: mask } };
 }
 
-/** What a client sends of these; every member may have any form. */
+/** A client's input; every member may have any form. */
 type Given = { target?: unknown; fallback?: unknown; hooks?: unknown; signing?: unknown };
 
 /**
@@ -86,7 +86,7 @@ export function restoreMember(
   return { ...holder, [name]: kept ?? mask };
 }
 
-/** What is wrong with a mask where nothing is stored. */
+/** The fault of a mask where nothing is stored. */
 export const standsForNothing = `is the mask "${mask}", which stands for a stored value, and none is stored here`;
 
 /** A merge patch with the members of its targets and hooks named as they are stored. */

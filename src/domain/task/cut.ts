@@ -1,4 +1,4 @@
-/** What becomes of a definition's occurrences that have come and have no run when a change puts an end to it. */
+/** Decides about the occurrences of a definition that a change ends: those that have come and have no run. */
 
 import { decideMisfires, type MisfireDecision, type MisfireRule } from '../schedule/misfire.ts';
 import { nextOccurrence, type Timing } from '../schedule/occurrence.ts';
@@ -18,7 +18,7 @@ export type Cut = {
   miss: MisfireDecision['miss'];
 };
 
-/** Bounds on what is looked at one by one; what lies before that is recorded as missed. */
+/** How many occurrences are looked at one by one; earlier ones are recorded as missed. */
 const mostKept = 1_000;
 const mostCounted = 10_000;
 
@@ -40,7 +40,8 @@ export function* cutOff(
 }
 
 /**
- * What of the stretch has neither a run nor a place in `kept`: the first, the last, and how many; null when nothing.
+ * The occurrences of the stretch with neither a run nor a place in `kept`: the first, the last, and how many; null when
+ * none.
  */
 export function* missedIn(
   timing: Timing,
@@ -50,7 +51,7 @@ export function* missedIn(
   return (yield* decideMisfires(timing, missesAll, after, upTo, [...ran, ...kept]))?.miss ?? null;
 }
 
-/** The stretch up to the last occurrence that a `maxRuns` allows: what comes after it was not due. */
+/** The stretch up to the last occurrence that `maxRuns` allows: later ones were not due. */
 function* withinLimit(timing: Timing, open: Unaccounted, left: number | null): Steps<Unaccounted> {
   if (left === null || left > mostCounted) return open;
   const { after, upTo, ran } = open;

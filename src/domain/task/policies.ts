@@ -1,4 +1,4 @@
-/** What a client may ask for beyond schedule, target and retry: limits, hooks, long work, a fallback. */
+/** The policies of a task beyond schedule, target and retry: limits, hooks, long work, a fallback. */
 
 import type { FieldError, Result } from '../../errors.ts';
 import { formatDuration, readDuration } from '../input/duration.ts';
@@ -14,18 +14,18 @@ export type Rate = { key: string; limit: number; period: string };
 /** A call made about a run, not for it. */
 export type Hook = { timeout: string } & HookCall;
 
-/** Asked before a run's first attempt; `onError` says what an answer that is no answer means. */
+/** Asked before a run's first attempt; `onError` decides where there is no usable answer. */
 export type BeforeHook = Hook & { onError: (typeof hookErrors)[number] };
 
 export const hookErrors = ['run', 'skip'] as const;
-/** The hooks that tell what happened. */
+/** The hooks that hear of events. */
 export const eventHooks = ['onSuccess', 'onFailure', 'onRecovery', 'onMissed'] as const;
 export type EventHook = (typeof eventHooks)[number];
 export type Hooks = { before: BeforeHook | null } & Record<EventHook, Hook | null>;
 
 /**
- * Signs the calls of one task, besides what signs all calls. `secret`: `whsec_…`, or several, newest first, with blanks
- * between.
+ * Signs the calls of one task, besides the secrets that sign all calls. `secret`: `whsec_…`, or several, newest first,
+ * with blanks between.
  */
 export type Signing = { secret: string };
 
@@ -45,7 +45,7 @@ export type Policies = {
 type Given<T> = { [Key in keyof T]?: T[Key] | null };
 type HookInput = string | (Given<Pick<BeforeHook, 'timeout' | 'onError'>> & HookCall);
 
-/** What a client sends: the HTTP layer has checked the shape of every member that is there. */
+/** A client's input: the HTTP layer has checked the shape of every member. */
 export type PoliciesInput = {
   maxConcurrency?: number | null;
   concurrency?: Given<Concurrency> | null;
@@ -63,7 +63,7 @@ const longestHookTimeoutMs = 60_000;
 const longestHeartbeatMs = 24 * 3_600_000;
 
 /**
- * The canonical policies, and every fault in what was sent. An address that `stored` has in the same place is not
+ * The canonical policies, and every fault of the input. An address that `stored` has in the same place is not
  * judged by settings again.
  */
 export function readPolicies(

@@ -21,7 +21,7 @@ export const taskSteps: Record<TaskStatus, readonly TaskStatus[]> = {
   completed: ['active'],
 };
 
-/** What a change does to a task, as far as its status depends on it. */
+/** The parts of a change that a task's status depends on. */
 export type Effect = {
   /** It changes when the task is due: schedule, bounds or jitter. */
   timing: boolean;
@@ -35,7 +35,7 @@ export type Effect = {
 
 export type StateFault = 'illegal_transition' | 'nothing_left' | 'meaningless';
 
-/** The status after a change. `asked` is what the client says of the status; null where it says nothing. */
+/** The status after a change. `asked` is the status that the client asks for; null where it asks for none. */
 export function nextStatus(
   before: TaskStatus,
   asked: TaskStatus | null,
@@ -53,12 +53,12 @@ export function nextStatus(
     case 'completed':
       if (asked !== 'active' && !timing && !limit) return became('completed');
       if (left) return became('active');
-      // A limit that leaves nothing is what made it complete; anything else was meant to bring it back.
+      // A limit that leaves nothing completes it; any other change was meant to bring it back.
       return asked === 'active' || timing ? refused('nothing_left') : became('completed');
   }
 }
 
-/** What a client may ask for besides the status that the task has: it completes by itself. */
+/** The statuses that a client may ask for besides the present one: a task completes by itself. */
 const askable: Record<TaskStatus, readonly TaskStatus[]> = {
   active: ['stopped'],
   stopped: ['active'],

@@ -1,18 +1,18 @@
-/** What a task calls, as all but its executor see it: a type, and functions of its kind that are handed in. */
+/** The target of a task as all code but its executor sees it: a type, and functions of its kind that are handed in. */
 
 import type { Result } from '../../errors.ts';
 
 /** The type names the executor, which alone knows the other members. Canonical, as it is stored and shown. */
 export type Target = { readonly type: string };
 
-/** How a hook is called, in the same sense: only who makes the call knows the members. */
+/** The target of a hook, in the same sense: only its executor knows the members. */
 export type HookCall = { readonly [member: string]: unknown };
 
 /** Where a target stands in a task. */
 export type TargetPlace = {
   /** JSON pointer, such as `#/target`. */
   pointer: string;
-  /** The target that is stored in this place: what equals it is not judged by settings again. Null for none. */
+  /** The target that is stored in this place: an equal one is not checked against settings again. Null for none. */
   stored: Target | null;
   /** The task's own `template`, which stands for that of the target; absent or null where it says nothing. */
   template?: boolean | null | undefined;
@@ -21,12 +21,12 @@ export type TargetPlace = {
 /** Takes a fault at a pointer below the place that is read. */
 export type RefuseBelow = (path: string, detail: string) => void;
 
-/** How credentials in a value are hidden from those who may not see them. */
+/** Hides credentials from readers that may not see them. */
 export type Redaction<T> = {
   /** The value with a mask for each of its credentials; the value itself where it has none. */
   redact(value: T): T;
   /**
-   * What a client sent, with the stored credential wherever the mask came back. `refuse` is told of each mask that
+   * A client's input, with the stored credential in the place of each mask. `refuse` is told of each mask that
    * stands for nothing stored. `given` may have any form; `stored` is null where nothing is stored.
    */
   restore(given: unknown, stored: T | null, refuse: RefuseBelow): unknown;
@@ -36,9 +36,9 @@ export type Redaction<T> = {
 
 /** A kind of target in the API's documents and checks, as JSON Schema. `named` names its component in the contract. */
 export type TargetSchema = {
-  /** What a client may send. */
+  /** The form of a client's input. */
   input: { named: string; properties: Record<string, object> } & Record<string, unknown>;
-  /** What is shown. */
+  /** The shown form. */
   shown: { named?: string } & object;
   /** Members that are likely to be sent at the top of a task by mistake. */
   misplaced: readonly string[];
@@ -57,12 +57,12 @@ export type HookSchema = {
 /** By type; the first is that of a target that does not name one. */
 export type TargetSchemas = { targets: ReadonlyMap<string, TargetSchema>; hooks: HookSchema };
 
-/** Reads what a client sent as targets and hooks, of every kind that is known here. */
+/** Reads a client's targets and hooks, of every kind that is known here. */
 export type TargetReader = Pick<Targets, 'read'> & { hooks: Pick<Targets['hooks'], 'read'> };
 
-/** All that is asked about targets by those who do not call them. */
+/** Everything about targets for code that does not call them. */
 export type Targets = Redaction<Target> & {
-  /** The canonical target for what a client sent, or every fault with its pointer. Never throws. */
+  /** The canonical target of a client's input, or every fault with its pointer. Never throws. */
   read(given: unknown, place: TargetPlace): Result<Target>;
   /** A stored target in the form of an input. */
   asInput(target: Target): object;

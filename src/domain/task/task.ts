@@ -52,7 +52,7 @@ export type TaskDefinition = {
   status: TaskStatus;
 } & Policies;
 
-/** What a client sends; the HTTP layer's schema has checked the shape of every member, null standing for absent. */
+/** A client's input; the HTTP layer's schema has checked the shape of every member, null standing for absent. */
 export type TaskInput = {
   name?: string | null;
   description?: string | null;
@@ -71,7 +71,7 @@ export type TaskInput = {
   status?: TaskStatus | null;
 } & PoliciesInput;
 
-/** What reading a task needs of the world. */
+/** The functions and facts from outside that reading a task needs. */
 export type TaskContext = {
   /** Epoch milliseconds by the database's clock. */
   now: number;
@@ -99,7 +99,7 @@ const longestTimeout = 24 * 3_600_000;
 const longestDelay = 30 * 24 * 3_600_000;
 
 /**
- * The canonical task for what a client sent, or every fault in it with its pointer. `id` is the default of `name`.
+ * The canonical task of a client's input, or every fault in it with its pointer. `id` is the default of `name`.
  * Parts that are those of `stored`, the definition to be replaced, are not judged anew: time has passed, or settings
  * have changed.
  */
@@ -194,7 +194,7 @@ export function readTask(
   return ok(definition);
 }
 
-/** The schedule; what time has made of the stored one is no fault. */
+/** The schedule; a stored one that time has made invalid is no fault. */
 function readScheduleOf(
   input: unknown,
   context: ScheduleContext,
@@ -211,7 +211,7 @@ function readScheduleOf(
 
 export type TimingSource = Pick<TaskDefinition, 'schedule' | 'startsAt' | 'endsAt' | 'jitter'>;
 
-/** What decides when the task is due, ready to compute with; null when its schedule is no longer known here. */
+/** The timing of the task, ready to compute with; null when its schedule is no longer known here. */
 export function timingOf(uid: number, task: TimingSource, activeFrom: number, calendar: Calendar): Timing | null {
   const schedule = compileSchedule(task.schedule, calendar);
   if (schedule === null) return null;
@@ -235,7 +235,7 @@ export function checkOccurs(task: TimingSource, activeFrom: number, calendar: Ca
   return { ok: false, errors: nothingLeft(task) };
 }
 
-/** What is wrong with a task that has no occurrence to come. */
+/** The fault of a task that has no occurrence to come. */
 export function nothingLeft(task: TimingSource): FieldError[] {
   return task.endsAt === null
     ? [{ pointer: '#/schedule', detail: 'the schedule has no instant left' }]

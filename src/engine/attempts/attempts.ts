@@ -138,7 +138,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       owner,
       deferUntil: 0,
       handOver: written,
-      // Who holds the run may have completed it before that was known here: then there is nothing to write.
+      // The holder of the run may have completed it already: then there is nothing to write.
       done(isWritten) {
         if (!isWritten || !written.deferred) return;
         options.onWaiting(written.deferred.until, false);

@@ -55,7 +55,7 @@ export function outcomeWriteOf(run: TakenRun, outcome: Outcome, early: EarlyEnd,
   };
 }
 
-/** What becomes of a run that somebody else holds now, or whose target was not called. */
+/** The write about a run that somebody else holds now, or whose target was not called. */
 export function handOverOf(run: TakenRun, outcome: Outcome, at: AttemptTimes): HandOver {
   const { runId, attempt } = run;
   const base = { runId, attempt, startedAt: attempt === 1 ? at.startedAt : null };

@@ -27,7 +27,7 @@ export function targetInput({ targets }: TargetSchemas): TSchema {
   });
 }
 
-/** What is shown. */
+/** The shown form. */
 export function shownTarget({ targets }: TargetSchemas): TSchema {
   const shapes = [...targets.values()].map(({ shown }) => shown);
   return Type.Unsafe(shapes.length === 1 ? (shapes[0] as object) : { oneOf: shapes });

@@ -80,7 +80,7 @@ export async function endReplicas(db: Queryable): Promise<void> {
 
 /**
  * Forgets replicas that have been dead for an hour at `now` (epoch milliseconds by the database's clock, as the caller
- * knows it: when that clock jumps, those who live must not be forgotten).
+ * knows it: when that clock jumps, live replicas must not be forgotten).
  */
 export async function forgetDeadReplicas(db: Queryable, now: number): Promise<void> {
   await db.query(`delete from replicas where lease_until < $1::timestamptz - interval '1 hour'`, [

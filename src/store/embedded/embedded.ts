@@ -118,7 +118,8 @@ async function prepareFolder(folder: string, data: string): Promise<Result<null,
   const others = (await readdir(folder)).filter((name) => name !== 'lost+found');
   if (others.length > 0 && !others.some((name) => ownNames.includes(name)))
     return failure(`the folder ${folder} holds other things already: the store needs one of its own (DATA_DIR)`);
-  // PGlite's files are readable by all. Who mounted the folder may be its owner; the one inside is ours.
+  // PGlite's files are readable by all. The folder itself may belong to the user that mounted it; the one inside is
+  // ours.
   for (const each of [folder, data])
     await closeToOthers(each).catch((error: NodeJS.ErrnoException) => {
       if (each === folder ? error.code !== 'EPERM' : error.code !== 'ENOENT') throw error;

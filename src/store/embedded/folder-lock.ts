@@ -1,4 +1,4 @@
-/** A lock on a folder that the operating system holds for this process, and drops whatever way the process ends. */
+/** A lock on a folder that the operating system holds for this process, and drops however the process ends. */
 
 import { constants, open, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
@@ -8,8 +8,8 @@ import type { Clock } from '../../clock.ts';
 export type FolderLock =
   | { taken: true; free(): Promise<void> }
   /**
-   * Somebody else has it. `ask` puts a question to them; null where that cannot be done, and where only those who may
-   * open the folder can have it.
+   * Somebody else has it. `ask` puts a question to them; null where that cannot be done, and where only processes that
+   * may open the folder can have it.
    */
   | { taken: false; ask: ((question: string) => Promise<string | null>) | null };
 
@@ -26,9 +26,9 @@ const longestLine = 256;
 const mostAskers = 64;
 
 /**
- * Takes the lock at once or not at all. `answer` answers who asks for the lock later; nothing else is told to them, for
- * on Linux they may be any user of the machine. It is shared by the processes of one network namespace on Linux, and by
- * those of one machine on macOS and the BSDs; elsewhere it is always given.
+ * Takes the lock at once or not at all. `answer` answers processes that ask for the lock later; they get nothing else,
+ * for on Linux they may be any user of the machine. It is shared by the processes of one network namespace on Linux,
+ * and by those of one machine on macOS and the BSDs; elsewhere it is always given.
  */
 export async function lockFolder(
   folder: string,

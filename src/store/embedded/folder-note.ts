@@ -15,7 +15,7 @@ export type Holder = {
   /** Epoch milliseconds. */
   since: number;
   /**
-   * Known to those who may read the folder: with it the holder of the lock proves that it is the writer of the note.
+   * Known to processes that may read the folder: with it the holder of the lock proves that it wrote the note.
    */
   secret: string;
 };
@@ -98,8 +98,9 @@ async function withNote<T>(note: string, use: (file: FileHandle) => Promise<T>):
 }
 
 /**
- * Names who shares the lock with us: the boot and the network namespace on Linux (a namespace keeps its number for as
- * long as a process lives in it), the machine elsewhere. Null when that is unknown, which no other scope is equal to.
+ * Names the processes that share the lock with us: the boot and the network namespace on Linux (a namespace keeps its
+ * number for as long as a process lives in it), the machine elsewhere. Null when that is unknown, which no other scope
+ * is equal to.
  */
 async function readScope(): Promise<string | null> {
   if (process.platform !== 'linux') return hostname();

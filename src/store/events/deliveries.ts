@@ -1,4 +1,4 @@
-/** Calls to the hooks that tell what happened: taking those that are due, and writing down what came of them. */
+/** Calls to hooks about events: takes those that are due, and writes down their results. */
 
 import type { EndedRun } from '../../domain/hooks/cloud-event.ts';
 import type { ErrorKind, RunStatus, Trigger } from '../../domain/run/run.ts';
@@ -18,17 +18,17 @@ export type DueDelivery = {
   runId: string | null;
   /** Null where it is about no single run, or the run is no longer kept. */
   run: EndedRun | null;
-  /** What it tells besides the run. */
+  /** The data of the event besides the run. */
   data: Record<string, unknown> | null;
   /** How often it was tried so far. */
   attempt: number;
   createdAt: number;
-  /** When others make the call in our place: the fence of what we write. */
+  /** When other replicas make the call in our place: the fence of our write. */
   until: number;
 };
 
 /**
- * What came of a call: it is made again at `dueAt`, or (null) never; then `failure` is what is noted about it, if
+ * The result of a call: it is made again at `dueAt`, or (null) never; then `failure` is the note about it, if
  * anything.
  */
 export type DeliveryEnd = {
@@ -39,12 +39,12 @@ export type DeliveryEnd = {
   failure: Record<string, unknown> | null;
 };
 
-/** What is left for writing the answer down, beyond the hook's own timeout. */
+/** The time for writing the answer down, beyond the hook's own timeout. */
 const margin = `interval '5 seconds'`;
 
 /**
  * Takes at most `limit` calls that are due, those that have waited longest first. By the clock of the database: `now`
- * may be a little behind it, and what was noted a moment ago must not wait for the next look.
+ * may be a little behind it, and a call noted a moment ago must not wait for the next look.
  */
 export async function takeDeliveries(db: Queryable, limit: number, now: number): Promise<DueDelivery[]> {
   const { rows } = await db.query<DeliveryRow>({
@@ -81,8 +81,8 @@ export async function takeDeliveries(db: Queryable, limit: number, now: number):
 }
 
 /**
- * Writes down what came of calls. One that somebody else has taken meanwhile is left to them, unless it got through:
- * then it is gone. A failure becomes an event of the task.
+ * Writes down the results of calls. A call that another replica has taken meanwhile is left to it, unless it got
+ * through: then it is gone. A failure becomes an event of the task.
  */
 export async function endDeliveries(db: Queryable, ends: readonly DeliveryEnd[], now: number): Promise<void> {
   const sorted = [...ends].sort((a, b) => (a.id < b.id ? -1 : 1));

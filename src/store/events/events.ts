@@ -1,11 +1,11 @@
-/** What happened to a task and who did it: read, and the wording of a change. */
+/** The events of tasks, with their authors: reads them, and words changes. */
 
 import { isDeepStrictEqual } from 'node:util';
 import { formatInstant } from '../../domain/input/instant.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
 import type { Queryable } from '../postgres/database.ts';
 
-/** Who changes something; `source` is what made them do it, in their words, where they said so. */
+/** The author of a change; `source` is the author's own name for the cause, where one was given. */
 export type Author = { actor: string; requestId: string | null; source?: string | null };
 
 /** A definition without its credentials. */
@@ -72,7 +72,7 @@ export async function listEvents(
   };
 }
 
-/** Adds to a task's log what is no change of its definition. `at` is in epoch milliseconds. */
+/** Adds an event to a task's log that is no change of its definition. `at` is in epoch milliseconds. */
 export async function noteEvent(
   db: Queryable,
   uid: number,
@@ -90,7 +90,7 @@ export async function noteEvent(
   });
 }
 
-/** Events that come with every run or miss; all others tell who changed the task, and stay as long as it does. */
+/** Events that come with every run or miss. All others tell the author of a change, and stay as long as the task. */
 const passing = `('missed', 'triggered', 'backfilled', 'hook_failed', 'run_cancelled')`;
 
 /**

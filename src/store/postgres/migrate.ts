@@ -62,7 +62,7 @@ export async function missingMigrations(db: Queryable): Promise<readonly Migrati
 /**
  * Applies the missing migrations, all of them or none, in the first schema of the connection's `search_path`.
  * Everything happens in one transaction with its locks, so that nothing is left behind, also with a pooler in between.
- * Where others hold what it needs, it says who they are and tries again for a minute; then it rejects with a
+ * Where others hold what it needs, it names them and tries again for a minute; then it rejects with a
  * `MigrationBlocked`. Rejects also when the database cannot be reached or refuses a statement.
  */
 export async function migrate(connection: Connection, options: MigrateOptions): Promise<void> {

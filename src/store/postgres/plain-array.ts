@@ -2,7 +2,7 @@
 
 /**
  * The array literal of elements that need no quotes: numbers, booleans, ids, instants and names of enums. Null stands
- * for NULL. The driver looks for quotes in every element, which is of 13 lists a share of what a run costs.
+ * for NULL. The driver looks for quotes in every element, which for 13 lists is a noticeable part of a run's cost.
  */
 export function plainArray<T>(items: readonly T[], elementOf: (item: T) => string | number | boolean | null): string {
   let text = '';

@@ -9,7 +9,7 @@ const batchSize = 1_000;
 
 /**
  * Inserts a run that waits to be taken for each of these instants (epoch milliseconds, ascending) that has none yet,
- * whatever the task's status. Gives back how many were made, or null when the task has been deleted.
+ * whatever the task's status. Gives back how many were made, or null when the task is deleted.
  */
 export async function insertBackfill(
   db: Queryable,

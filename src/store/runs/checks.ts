@@ -1,4 +1,4 @@
-/** Runs that wait for the answer of `hooks.before`: taking those to ask about, and writing down what was answered. */
+/** Runs that wait for the answer of `hooks.before`: takes those to ask about, and writes the answers down. */
 
 import type { Trigger } from '../../domain/run/run.ts';
 import type { BeforeHook } from '../../domain/task/policies.ts';
@@ -16,14 +16,14 @@ export type DueCheck = {
   hook: BeforeHook | null;
   /** The task's own signing secrets; null where it has none. */
   signing: string | null;
-  /** When others ask in our place: the fence of what we write. */
+  /** When other replicas ask in our place: the fence of our write. */
   until: number;
 };
 
-/** What came of a check: the run goes on (`askAgainAt` and `skipReason` null), is asked about later, or is skipped. */
+/** The result of a check: the run goes on (`askAgainAt` and `skipReason` null), is asked about later, or is skipped. */
 export type CheckEnd = { runId: string; until: number; askAgainAt: number | null; skipReason: string | null };
 
-/** What is left for writing the answer down, beyond the hook's own timeout. */
+/** The time for writing the answer down, beyond the hook's own timeout. */
 const margin = `interval '5 seconds'`;
 
 /**
@@ -69,7 +69,7 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
 }
 
 /**
- * Writes down what was answered. A run that was cancelled, replaced or taken by another asker meanwhile is left alone.
+ * Writes down the answers. A run that was cancelled, replaced or taken by another asker meanwhile is left alone.
  * Gives back the ids of those that were written.
  */
 export async function endChecks(db: Queryable, ends: readonly CheckEnd[], now: number): Promise<Set<string>> {

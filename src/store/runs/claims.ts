@@ -21,7 +21,7 @@ export type Due = {
   knownVersion: number;
 };
 
-/** What a replica needs to know of a task to carry out its runs. */
+/** Everything about a task that a replica needs to carry out its runs. */
 export type TaskSnapshot = {
   taskId: string;
   version: number;
@@ -31,7 +31,7 @@ export type TaskSnapshot = {
   retry: Retry;
   /** Whether a run may be queued behind another of the task. */
   queues: boolean;
-  /** Only what the task asks for; null where it asks for nothing. */
+  /** Only the policies that the task asks for; null where it asks for none. */
   policies: Partial<Policies> | null;
   /** For templates; null where the task has none. */
   about: { name: string; labels: Record<string, string> } | null;
@@ -43,7 +43,7 @@ export type Claim = {
   won: boolean;
   /** Won, but to wait for its limits or its check: nothing to start yet. */
   waits: boolean;
-  /** What the task says of runs at once; null where it was won. */
+  /** The overlap policy of the task; null where the occurrence was won. */
   overlap: Overlap | null;
   /** Given when `knownVersion` was not the task's version. */
   snapshot: TaskSnapshot | null;

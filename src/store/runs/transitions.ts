@@ -160,7 +160,9 @@ function cancelHeld(reason: string, at: string): Step {
   return { ...cancelled('cancelled', at), reason, cancel_requested: 'true', ...records };
 }
 
-/** running → cancelled where the attempt is over, or was given up, and cancelling had been asked for, with its reason. */
+/**
+ * running → cancelled where the attempt is over, or was given up, and cancelling had been asked for, with its reason.
+ */
 export function cancelUnderWay(at: string): Step {
   return { ...cancelled('cancelled', at), heartbeat_due: 'null' };
 }
