@@ -1,0 +1,41 @@
+/** A context of use cases on a real store, and callers. */
+
+import { setImmediate } from 'node:timers';
+import type { Role } from '../../../src/domain/role.ts';
+import { createCalendar } from '../../../src/domain/schedule/calendar.ts';
+import { createTaskInserts } from '../../../src/store/tasks/inserts.ts';
+import { createTurns } from '../../../src/turns.ts';
+import type { UseCaseContext } from '../../../src/usecases/context.ts';
+import type { Caller } from '../../../src/usecases/use-case.ts';
+import { httpTargets } from '../../http-targets.ts';
+import { runIds, type Store } from '../store/store.ts';
+
+/** What a use case told beside its answer. */
+export type Told = { signals: string[]; cancelled: [cause: string, runs: number][] };
+
+/** The clock is the machine's, as the database's is. */
+export function contextOn({ database }: Store, told: Told = { signals: [], cancelled: [] }): UseCaseContext {
+  const turns = createTurns(() => performance.now(), setImmediate);
+  return {
+    database,
+    insertTask: createTaskInserts(database.pool),
+    metrics: { cancelled: (cause, runs) => void told.cancelled.push([cause, runs]), skipped() {} },
+    calendar: createCalendar(),
+    now: Date.now,
+    targets: httpTargets,
+    signal: (what) => void told.signals.push(what),
+    olderZones: () => null,
+    attemptOf: () => null,
+    runIds: () => runIds,
+    runEnded() {},
+    random01: Math.random,
+    random: (bytes) => crypto.getRandomValues(bytes),
+    pause: (ms) => new Promise((resume) => setTimeout(resume, ms)),
+    turns,
+    holdingTurns: turns,
+  };
+}
+
+export function callerWith(role: Role): Caller {
+  return { name: `key:the-${role}`, role, namespace: 'default', requestId: 'request-1' };
+}
