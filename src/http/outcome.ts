@@ -1,4 +1,4 @@
-/** From the outcome of a use case to its value, or to the problem that its refusal is for a client. */
+/** Translates outcomes of use cases: values are given back, refusals thrown as problems. */
 
 import type { Outcome, Refusal } from '../usecases/refusal.ts';
 import { invalidField, ProblemError, unprocessable } from './problems.ts';
@@ -9,7 +9,7 @@ export function valueOrThrow<T>(outcome: Outcome<T>): T {
   throw problemFor(outcome.errors);
 }
 
-/** What a client is told of a refusal. */
+/** The problem that tells a client of a refusal. */
 export function problemFor(refusal: Refusal): ProblemError {
   switch (refusal.kind) {
     case 'invalid_field':

@@ -1,4 +1,4 @@
-/** What use cases are given to work with. */
+/** The context of all use cases: the store, the clock, and all else that they work with. */
 
 import type { Warning } from '../domain/input/warning.ts';
 import type { RunIds } from '../domain/run/ids.ts';
@@ -27,7 +27,7 @@ export type UseCaseContext = {
   olderZones: () => { own: string | null; newest: string | null } | null;
   /** The attempt that a token of this run was made for; null when it is none. */
   attemptOf: (runId: string, token: string) => number | null;
-  /** How runs of occurrences are called in this cluster; known once it has started. */
+  /** The ids of the runs of occurrences in this cluster; known once it has started. */
   runIds: () => RunIds;
   /** Counts and logs the end of an attempt. */
   runEnded: (run: EndedRun) => void;
@@ -43,7 +43,7 @@ export type UseCaseContext = {
   holdingTurns: Turns;
 };
 
-/** What reading a task needs, as of now; `warnings` takes what the reader is to be told. */
+/** The context for reading the input of a task, as of now. Warnings for its sender are added to `warnings`. */
 export function taskContext({ now, calendar, targets }: UseCaseContext, warnings: Warning[]): TaskContext {
   return {
     now: now(),

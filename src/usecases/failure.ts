@@ -1,4 +1,4 @@
-/** What an error that a use case rejects with means for its caller. */
+/** The meaning of an error that a use case rejects with, for its caller. */
 
 import { isBadData, isDiskFull, isUnavailable } from '../store/postgres/failure.ts';
 

@@ -3,7 +3,7 @@
 import type { KeyedRequest } from '../store/cluster/idempotency.ts';
 import type { Caller } from './use-case.ts';
 
-/** `body` is what was asked for: the same key with another body is refused. */
+/** `body` is the request: the same key with another body is refused. */
 export type Key = { key: string; body: unknown };
 
 /** The request as it is remembered: callers and operations do not share keys. */

@@ -26,7 +26,7 @@ export type Refusal =
   /** The idempotency key was used for another request. */
   | { kind: 'idempotency_mismatch' };
 
-/** What a use case answers with. */
+/** The answer of a use case: its value, or why it did nothing. */
 export type Outcome<T> = Result<T, Refusal>;
 
 export type Refused = { ok: false; errors: Refusal };

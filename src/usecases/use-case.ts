@@ -24,15 +24,15 @@ export function refusalOf({ name, role }: Pick<Caller, 'name' | 'role'>, needs: 
 type Work = (context: UseCaseContext, caller: Caller, input: never) => Promise<Outcome<unknown>>;
 
 /**
- * A use case: `work` for callers whose role covers `needs`, a refusal for all others. Whoever offers it to clients
- * reads `needs` from it.
+ * A use case: `work` for callers whose role covers `needs`, a refusal for all others. A route or
+ * command that offers it reads `needs` from it.
  */
 export function useCase<W extends Work>(needs: Role, work: W): W & { readonly needs: Role } {
   const checked: Work = async (context, caller, input) => refusalOf(caller, needs) ?? work(context, caller, input);
   return Object.assign(checked as W, { needs });
 }
 
-/** Whom the events of a change name. `source` is what made the caller ask, in its own words. */
+/** The author that the events of a change name. `source` is the caller's word for what made it ask. */
 export function authorOf({ name, requestId }: Caller, source: string | null = null): Author {
   return { actor: name, requestId, source };
 }

@@ -1,4 +1,4 @@
-/** What a replica does, and does not, when its time zone data is older than another one's. */
+/** Warnings and refusals of a replica whose time zone data is older than another one's. */
 
 import type { Warning } from '../domain/input/warning.ts';
 import type { Schedule } from '../domain/schedule/schedule.ts';

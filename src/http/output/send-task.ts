@@ -8,7 +8,7 @@ import type { HttpContext } from '../context.ts';
 import { etagOf } from '../input/preconditions.ts';
 import { taskView } from './views.ts';
 
-/** With `warnings` the answer to a write. */
+/** Sends a task; the answer to a write has `warnings`. */
 export function sendTask(
   reply: FastifyReply,
   context: HttpContext,

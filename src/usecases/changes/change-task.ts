@@ -99,19 +99,22 @@ export async function holdAgain(context: UseCaseContext, task: Task, cancel: Can
   await cancelEnded(context, task, cancel, context.now());
 }
 
-/** Waits until no claim is under way that began before now, and so could still start runs by what was before. */
+/**
+ * Waits until no claim is under way that began before now: such a claim may start runs of the old definition. Rejects
+ * after some five seconds.
+ */
 export function noOlderClaims({ database, pause }: UseCaseContext): Promise<void> {
   return claimsAreOver(database, () => pause(2));
 }
 
-/** Corrects what a change recorded as missed by the runs that claims made meanwhile. */
+/** Takes runs that claims made meanwhile out of the miss that a change recorded. */
 export function correctMiss({ database, calendar, holdingTurns }: UseCaseContext, missed: RecordedMiss): Promise<void> {
   return resolveMiss(database.pool, missed, (open) =>
     resultOf(missLeft(missed.before, open, missed.miss, calendar), holdingTurns),
   );
 }
 
-/** Once it is over, nothing that could not see the change is under way any more. */
+/** Resolves once no claim is under way that could not see the change. */
 async function hold(
   context: UseCaseContext,
   before: Task,

@@ -11,7 +11,7 @@ export type Completion = {
   status?: 'succeeded' | 'failed';
   /** Text is kept as it is, anything else as JSON; the first 16 KiB. */
   output?: unknown;
-  /** What went wrong, for `failed`. */
+  /** The reason, for `failed`. */
   error?: string;
   /** False: no further attempt, even if one is left. */
   retry?: boolean;
@@ -31,7 +31,7 @@ export const completeRun = byToken(async (context, open, completion: Completion)
   return ok(null);
 });
 
-/** What cannot be stored of the output is replaced: the work is done, whatever its output is. */
+/** Characters that cannot be stored are replaced: the work is done, whatever its output is. */
 function endingOf({ status = 'succeeded', output, error, retry = true }: Completion): Ending {
   return {
     status,

@@ -17,7 +17,7 @@ export type RunWaiters = {
 /** Of one caller (by name, in open mode by address), and in all. */
 const mostOfCaller = 64;
 const mostInAll = 256;
-/** What no signal told (a replica without Redis, a lost message) is seen after so long. */
+/** Without a signal (no Redis, or a lost message) an end is seen after so many milliseconds. */
 const pollMs = 250;
 
 type Waiter = { runId: string; caller: string; done: () => void };

@@ -15,10 +15,11 @@ export type CreateTask<A> = {
   input: NewTaskInput;
   /** With a key, a repeated request gets the first answer again. */
   key: Key | null;
-  /** What the caller is answered: it is stored with the key, as JSON. */
+  /** Makes the answer to the caller; it is stored with the key, as JSON. */
   answerOf: (created: CreatedTask) => A;
 };
 
+/** The answer for the caller. `replayed`: it is that of an earlier request with the same key. */
 export const createTask = useCase(
   'admin',
   async <A>(

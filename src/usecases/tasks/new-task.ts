@@ -1,4 +1,4 @@
-/** From the input of a new task to what is stored of it. */
+/** Turns the input of a new task into the task that is stored. */
 
 import type { Warning } from '../../domain/input/warning.ts';
 import { timeOrderedId } from '../../domain/schedule/occurrence.ts';
@@ -15,10 +15,10 @@ import { warnOfOldZones } from '../zones.ts';
 /** The form of every member has been checked. Without an id the task gets a new one. */
 export type NewTaskInput = TaskInput & { id?: string | null };
 
-/** A task that has just been stored, and what its creator is told about it. */
+/** A task that has just been stored, and the warnings for its creator. */
 export type CreatedTask = { task: Task; warnings: readonly Warning[] };
 
-/** What is to be stored, and what to tell about it in `warnings`. */
+/** The task to be stored. Warnings for the caller are added to `warnings`. */
 export function newTask(
   context: UseCaseContext,
   caller: Caller,

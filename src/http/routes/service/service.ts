@@ -1,4 +1,4 @@
-/** What tells about the service itself: health and metrics. */
+/** The service itself: health and metrics. */
 
 import { Type } from 'typebox';
 import type { App, HttpContext } from '../../context.ts';
