@@ -21,8 +21,8 @@ export type Attempt<T extends Target = Target> = {
   /** Called instead of the target while the circuit to that one is open; null when there is none. */
   fallback: Target | null;
   /**
-   * For how long somebody else may hold the run without a sign of life, in milliseconds: the outcome may then be
-   * `held`, and the end is told later. Null where the task does not say.
+   * How long a holder may give no sign of life, in milliseconds: the outcome may then be `held`, and the end is reported
+   * later. Null where the task does not say.
    */
   holdMs: number | null;
   /**
@@ -49,7 +49,7 @@ export type Outcome = {
     | 'failed'
     | 'timed_out'
     | 'cancelled'
-    /** The attempt goes on in the hands of somebody else, who tells its end. */
+    /** The attempt goes on elsewhere: its holder reports the end. */
     | 'held'
     /** The target was not called. */
     | 'deferred';
@@ -78,8 +78,9 @@ export type Outcome = {
 export type Deferral = { ms: number; cause: 'circuit_open' | 'origin_full' };
 
 /**
- * Until when the attempt may stay in the hands of somebody else unless they are heard of, in epoch milliseconds by the
- * database's clock, and what is waited for, as a noun for people to read: "no heartbeat within 5m".
+ * A held attempt goes on outside of any replica. Its holder, such as a target that answered 202, reports the end.
+ * `until`: the deadline for the next sign of life, in epoch milliseconds by the database's clock. `waitsFor`: a noun for
+ * the message when the deadline passes, as in "no heartbeat within 5m".
  */
 export type Held = { until: number; waitsFor: string };
 

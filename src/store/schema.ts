@@ -140,7 +140,7 @@ export const runs = pgTable(
     gate: text('gate'),
     /** Set while `hooks.before` has still to be asked: from when on anybody may ask it. */
     checkDue: instant('check_due'),
-    /** Set while somebody else holds the run: when they must have been heard of again. */
+    /** Set while the run is held: the deadline for the holder's next sign of life. */
     heartbeatDue: instant('heartbeat_due'),
     progress: jsonb('progress').$type<unknown>(),
     /** True where the task has hooks that hear of the run's end. */
@@ -172,7 +172,7 @@ export const runs = pgTable(
 );
 
 /**
- * An attempt as kept in `runs.attempts`: finished, or the last one while somebody else holds it. Instants are RFC 3339.
+ * An attempt as kept in `runs.attempts`: finished, or the last one while it is held. Instants are RFC 3339.
  */
 export type StoredAttempt = {
   attempt: number;

@@ -35,7 +35,7 @@ export type Policies = {
   concurrency: Concurrency | null;
   rate: Rate | null;
   hooks: Hooks | null;
-  /** Somebody else may hold a run and finish it later, as long as they are heard of at least this often. */
+  /** A run may be held and finished later, as long as its holder gives a sign of life at least this often. */
   heartbeatTimeout: string | null;
   /** Called instead of the target while the circuit to that one is open. */
   fallback: Target | null;

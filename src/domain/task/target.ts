@@ -2,7 +2,7 @@
 
 import type { Result } from '../../errors.ts';
 
-/** The type names the executor, which alone knows the other members. Canonical, as it is stored and shown. */
+/** What a task calls, in its canonical form. The type names the executor; only that knows the other members. */
 export type Target = { readonly type: string };
 
 /** The target of a hook, in the same sense: only its executor knows the members. */
@@ -14,11 +14,11 @@ export type TargetPlace = {
   pointer: string;
   /** The target that is stored in this place: an equal one is not checked against settings again. Null for none. */
   stored: Target | null;
-  /** The task's own `template`, which stands for that of the target; absent or null where it says nothing. */
+  /** The `template` of the task, a shorthand for that of its target; absent or null where it is not given. */
   template?: boolean | null | undefined;
 };
 
-/** Takes a fault at a pointer below the place that is read. */
+/** Takes a fault: a JSON pointer below the place that is read, and a sentence without its subject. */
 export type RefuseBelow = (path: string, detail: string) => void;
 
 /** Hides credentials from readers that may not see them. */

@@ -129,7 +129,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     return isPlain ? Math.min(mostDeferMs, nextAt - beforeNextMs - time.now()) : 0;
   }
 
-  /** Writes down that somebody else holds the run now, or that the target was not called. */
+  /** Writes down that the run is held now, or that its target was not called. */
   function handOver(run: TakenRun, owner: string, outcome: Outcome, startedAt: number): void {
     const at = { startedAt, finishedAt: time.now(), random01: options.random() };
     const written = handOverOf(run, outcome, at);

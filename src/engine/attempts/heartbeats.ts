@@ -1,4 +1,4 @@
-/** Ends the attempts that somebody else holds and has not been heard of in time. */
+/** Ends held attempts whose holder gave no sign of life in time. */
 
 import type { Logger } from '../../observability/log.ts';
 import type { Database } from '../../store/postgres/database.ts';
@@ -30,7 +30,7 @@ export function createHeartbeatStep(options: HeartbeatOptions): () => Promise<nu
     for (const { retryAt, ...run } of ended) {
       log.warn(
         { taskId: run.taskId, runId: run.runId, status: run.status },
-        'who holds the run was not heard of in time',
+        'the holder of a run gave no sign of life in time',
       );
       runs.ended(run);
       onWaiting(retryAt ?? time.now());

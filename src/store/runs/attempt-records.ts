@@ -1,4 +1,4 @@
-/** The attempts that a run keeps, and the one that somebody else holds. */
+/** The attempts that a run keeps, and the one that is held. */
 
 import { type Detail, httpStatusOf, otherDetail } from '../../domain/run/detail.ts';
 import type { StoredAttempt } from '../schema.ts';
@@ -13,11 +13,11 @@ export function detailRecord(detail: Detail | null): Pick<StoredAttempt, 'httpSt
 const instantText = (instant: string) =>
   `to_char(${instant}::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
-/** The attempts of a run `r` without the one that somebody else holds. */
+/** The attempts of a run `r` without the one that is held. */
 export const closedAttempts = `case when r.heartbeat_due is null then coalesce(r.attempts, '[]') else r.attempts - -1 end`;
 
 /**
- * The attempts of a run `r` once it is cancelled: the one that somebody else holds ends with it. `at` is an instant.
+ * The attempts of a run `r` once it is cancelled: the one that is held ends with it. `at` is an instant.
  */
 export const cancelledAttempts = (
   at: string,

@@ -1,4 +1,4 @@
-/** Runs that somebody else holds until a deadline: heard of, completed, or given up. */
+/** Held runs: signs of life of their holders, completion by them, and their end when a deadline passes. */
 
 import { formatDuration, parseDuration } from '../../domain/input/duration.ts';
 import { writeExactJson } from '../../domain/input/exact-json.ts';
@@ -32,7 +32,7 @@ export type OpenAttempt = {
   snapshot: TaskSnapshot;
 };
 
-/** How who holds a run says that its work ended. */
+/** How a holder reports the end of its work. */
 export type Ending = {
   status: 'succeeded' | 'failed' | 'timed_out';
   /** Null keeps what there was when it was handed over. */
@@ -60,7 +60,7 @@ type OpenRow = {
 const openColumns = `r.id, r.attempt, r.trigger, r.origin, r.owner, r.started_at, r.http_status, r.detail, r.output, r.truncated, r.heartbeat_due,
     case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${snapshotColumn} as snapshot`;
 
-/** How long who holds a run may be silent, in milliseconds; a minute where the task no longer says. */
+/** How long a holder may be silent, in milliseconds; a minute where the task no longer says. */
 export function heartbeatMsOf({ policies }: TaskSnapshot): number {
   return parseDuration(policies?.heartbeatTimeout ?? '1m') ?? 60_000;
 }
@@ -90,7 +90,7 @@ export async function endAttempt(
   return (await completeRuns(db, open.owner, [outcomeWrite])).has(open.runId) ? outcomeWrite : null;
 }
 
-/** Takes a sign of life: who holds the run may be silent for another `heartbeatMs`. False when the attempt is over. */
+/** Takes a sign of life: the holder may be silent for another `heartbeatMs`. False when the attempt is over. */
 export async function takeHeartbeat(
   db: Queryable,
   run: { runId: string; attempt: number; heartbeatMs: number },
@@ -130,7 +130,7 @@ export function endedRun(
   return { ...about, status, error, durationMs: finishedAt - startedAt, latenessMs: null };
 }
 
-/** Ends at most `limit` attempts that were not heard of in time as timed out. */
+/** Ends at most `limit` held attempts as timed out whose deadline has passed. */
 export function endSilent(
   database: Database,
   limit: number,
@@ -177,7 +177,7 @@ function openOf(row: OpenRow): OpenAttempt {
   };
 }
 
-/** As the task says; where it does not, as long as the executor gave to who holds the run. */
+/** As the task says; where it does not, as long as the executor gave to the holder. */
 function silentMsOf({ snapshot, heartbeat_due }: OpenRow, startedAt: number): number {
   if (snapshot.policies?.heartbeatTimeout != null || heartbeat_due === null) return heartbeatMsOf(snapshot);
   return heartbeat_due.getTime() - startedAt;

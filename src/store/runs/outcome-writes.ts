@@ -34,7 +34,7 @@ export type HandOver = {
   attempt: number;
   /** When the run's first attempt started, if this is it. */
   startedAt: number | null;
-  /** Somebody else holds it: the attempt as it stands, and when they must have been heard of again. */
+  /** It is held: the attempt as it stands, and the deadline for its holder's next sign of life. */
   held: {
     until: number;
     record: StoredAttempt;
@@ -136,7 +136,7 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
 }
 
 /**
- * Lets go of runs that somebody else holds, or whose target was not called. Gives back those that were written, by the
+ * Lets go of runs that are held, or whose target was not called. Gives back those that were written, by the
  * same fence as `completeRuns`; where cancelling was asked for meanwhile they are cancelled.
  */
 export async function handOverRuns(db: Queryable, owner: string, batch: readonly HandOver[]): Promise<Set<string>> {

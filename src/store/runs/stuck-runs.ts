@@ -23,7 +23,7 @@ export type RescuedRun = {
 };
 
 /**
- * The attempts that a process carries out. One that somebody else holds needs none: it ends by its own deadline
+ * The attempts that a process carries out. One that is held needs none: it ends by its own deadline
  * (`endSilent`), whoever its owner was.
  */
 const inProcess = `r.status = 'running' and r.heartbeat_due is null`;
