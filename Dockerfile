@@ -53,9 +53,8 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
 
 # Node itself is process 1 and answers SIGTERM and SIGINT; it starts no processes, so there is none to reap. Until its
 # handlers are set, and in `migrate`, process 1 ignores both signals: `--init` (compose: `init: true`) mends that.
-# V8 shrinks its young generation while nothing is due, and a herd then spends a tenth more of its time collecting garbage. What
-# the other flags are for stands in docs/performance.md.
-ENTRYPOINT ["node", "--enable-source-maps", "--min-semi-space-size=16", "--max-semi-space-size=32", "--no-flush-bytecode", "--no-memory-reducer", "--no-allocation-site-pretenuring", "--no-parallel-scavenge", "--heap-growing-percent=300", "/app/dist/main.js"]
+# V8 shrinks its young generation while nothing is due, and a burst then spends a tenth more of its time collecting garbage.
+ENTRYPOINT ["node", "--enable-source-maps", "--min-semi-space-size=16", "--max-semi-space-size=32", "/app/dist/main.js"]
 CMD ["serve"]
 
 # Last, because they differ in every build.

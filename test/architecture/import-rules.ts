@@ -5,7 +5,8 @@ import { readSource, type Source, withoutImports } from './read-source.ts';
 
 /** A room is a folder of src, or a file next to them. `x (types)` allows `import type` only. */
 const edges: Record<string, readonly string[]> = {
-  main: ['cli'],
+  main: ['cli', 'v8-flags'],
+  'v8-flags': [],
   cli: ['replica', 'settings', 'executors', 'store', 'errors', 'clock', 'observability'],
   replica: [
     'http',
