@@ -57,18 +57,34 @@ CREATE INDEX tasks_tombstones ON tasks (namespace, id) WHERE deleted_at IS NOT N
 CREATE INDEX tasks_changed_in ON tasks (changed_in);
 CREATE INDEX tasks_labels ON tasks USING gin (labels jsonb_path_ops);
 
-CREATE TABLE task_events (
+-- What happened, written in the transaction in which it happened: the log of each task, and the outbox that subscribers
+-- read. The subject is a task, or one of its runs. Events of runs are for subscribers alone, and stay until all have
+-- read them.
+CREATE TABLE events (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   namespace text NOT NULL DEFAULT 'default',
   task_uid bigint NOT NULL,
+  run_id uuid,
   type text NOT NULL,
   at timestamptz(3) NOT NULL,
   actor text NOT NULL,
   request_id text,
-  changes jsonb
+  data jsonb,
+  written_in xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
 
-CREATE INDEX task_events_task ON task_events (task_uid, id);
+CREATE INDEX events_task ON events (task_uid, id);
+CREATE INDEX events_written_in ON events (written_in);
+CREATE INDEX events_of_runs ON events (id) WHERE run_id IS NOT NULL;
+
+-- How far each subscriber has read: all events of transactions that `seen` shows. Where there were more than fit into one
+-- page, `reading` is the snapshot that is being read, and `read_id` the last event of it so far.
+CREATE TABLE subscriptions (
+  name text PRIMARY KEY,
+  seen pg_snapshot NOT NULL DEFAULT pg_current_snapshot(),
+  reading pg_snapshot,
+  read_id bigint NOT NULL DEFAULT 0
+);
 
 CREATE TABLE template_trials (
   task_uid bigint NOT NULL,
@@ -153,6 +169,7 @@ CREATE TABLE gates (
 
 CREATE TABLE deliveries (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  event_id bigint,
   task_uid bigint NOT NULL,
   run_id uuid,
   hook text NOT NULL,
@@ -163,6 +180,7 @@ CREATE TABLE deliveries (
 );
 
 CREATE INDEX deliveries_due ON deliveries (due_at);
+CREATE UNIQUE INDEX deliveries_event ON deliveries (event_id, hook);
 
 -------------------------------------------------------------------------------------------------------------- Cluster
 
@@ -242,14 +260,15 @@ CREATE TRIGGER tasks_steps BEFORE UPDATE OF status ON tasks FOR EACH ROW
 
 ---------------------------------------------------------------------------------------------------------------- Hooks
 
--- However a run ends (by its attempt, by its target's own call, taken from a dead replica), the hooks that listen for
--- that get their call in the same transaction. Runs of tasks without hooks pay for one condition.
-CREATE FUNCTION note_deliveries() RETURNS trigger LANGUAGE plpgsql AS $$
+-- However a run ends (by its attempt, by its target's own call, taken from a dead replica), an event is written in the
+-- same transaction, where a hook listens for that. Runs of tasks without hooks pay for one condition.
+CREATE FUNCTION note_end_of_run() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   hooks jsonb;
+  space text;
   heard text[] := '{}';
 BEGIN
-  SELECT policies -> 'hooks' INTO hooks FROM tasks WHERE uid = NEW.task_uid;
+  SELECT policies -> 'hooks', namespace INTO hooks, space FROM tasks WHERE uid = NEW.task_uid;
   IF NEW.status = 'succeeded' THEN
     IF hooks ? 'onSuccess' THEN heard := heard || 'onSuccess'::text; END IF;
     IF hooks ? 'onRecovery' AND 'succeeded' <> (
@@ -259,8 +278,11 @@ BEGIN
     ) THEN heard := heard || 'onRecovery'::text; END IF;
   ELSIF hooks ? 'onFailure' THEN heard := heard || 'onFailure'::text;
   END IF;
-  INSERT INTO deliveries (task_uid, run_id, hook, due_at, created_at)
-    SELECT NEW.task_uid, NEW.id, hook, clock_timestamp(), clock_timestamp() FROM unnest(heard) AS hook;
+  IF heard <> '{}' THEN
+    INSERT INTO events (namespace, task_uid, run_id, type, at, actor, data)
+      VALUES (space, NEW.task_uid, NEW.id, 'run_ended', clock_timestamp(), 'scheduler',
+        jsonb_build_object('status', NEW.status, 'hooks', heard));
+  END IF;
   RETURN NULL;
 END
 $$;
@@ -270,4 +292,4 @@ CREATE TRIGGER runs_hooks AFTER UPDATE OF status ON runs FOR EACH ROW
     NEW.hooked AND OLD.status IS DISTINCT FROM NEW.status
     AND NEW.status IN ('succeeded', 'failed', 'timed_out', 'lost')
   )
-  EXECUTE FUNCTION note_deliveries();
+  EXECUTE FUNCTION note_end_of_run();

@@ -42,15 +42,16 @@ CREATE TYPE task_status AS ENUM (
   'completed'
 );
 
-CREATE OR REPLACE FUNCTION note_deliveries()
+CREATE OR REPLACE FUNCTION note_end_of_run()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 DECLARE
   hooks jsonb;
+  space text;
   heard text[] := '{}';
 BEGIN
-  SELECT policies -> 'hooks' INTO hooks FROM tasks WHERE uid = NEW.task_uid;
+  SELECT policies -> 'hooks', namespace INTO hooks, space FROM tasks WHERE uid = NEW.task_uid;
   IF NEW.status = 'succeeded' THEN
     IF hooks ? 'onSuccess' THEN heard := heard || 'onSuccess'::text; END IF;
     IF hooks ? 'onRecovery' AND 'succeeded' <> (
@@ -60,8 +61,11 @@ BEGIN
     ) THEN heard := heard || 'onRecovery'::text; END IF;
   ELSIF hooks ? 'onFailure' THEN heard := heard || 'onFailure'::text;
   END IF;
-  INSERT INTO deliveries (task_uid, run_id, hook, due_at, created_at)
-    SELECT NEW.task_uid, NEW.id, hook, clock_timestamp(), clock_timestamp() FROM unnest(heard) AS hook;
+  IF heard <> '{}' THEN
+    INSERT INTO events (namespace, task_uid, run_id, type, at, actor, data)
+      VALUES (space, NEW.task_uid, NEW.id, 'run_ended', clock_timestamp(), 'scheduler',
+        jsonb_build_object('status', NEW.status, 'hooks', heard));
+  END IF;
   RETURN NULL;
 END
 $function$;
@@ -114,6 +118,7 @@ CREATE TABLE cluster (
 
 CREATE TABLE deliveries (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
+  event_id bigint,
   task_uid bigint NOT NULL,
   run_id uuid,
   hook text NOT NULL,
@@ -124,6 +129,24 @@ CREATE TABLE deliveries (
   CONSTRAINT deliveries_pkey PRIMARY KEY (id)
 );
 CREATE INDEX deliveries_due ON deliveries USING btree (due_at);
+CREATE UNIQUE INDEX deliveries_event ON deliveries USING btree (event_id, hook);
+
+CREATE TABLE events (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  namespace text DEFAULT 'default'::text NOT NULL,
+  task_uid bigint NOT NULL,
+  run_id uuid,
+  type text NOT NULL,
+  at timestamp(3) with time zone NOT NULL,
+  actor text NOT NULL,
+  request_id text,
+  data jsonb,
+  written_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  CONSTRAINT events_pkey PRIMARY KEY (id)
+);
+CREATE INDEX events_of_runs ON events USING btree (id) WHERE (run_id IS NOT NULL);
+CREATE INDEX events_task ON events USING btree (task_uid, id);
+CREATE INDEX events_written_in ON events USING btree (written_in);
 
 CREATE TABLE gates (
   key text NOT NULL,
@@ -204,21 +227,16 @@ CREATE INDEX runs_task ON runs USING btree (task_uid, id);
 CREATE INDEX runs_task_ended ON runs USING btree (task_uid, status, id) WHERE (status = ANY (ARRAY['failed'::run_status, 'timed_out'::run_status, 'cancelled'::run_status, 'lost'::run_status, 'skipped'::run_status]));
 CREATE INDEX runs_task_unscheduled ON runs USING btree (task_uid, trigger, id) WHERE (trigger = ANY (ARRAY['manual'::run_trigger, 'catch_up'::run_trigger, 'retry'::run_trigger]));
 CREATE INDEX runs_unscheduled ON runs USING btree (trigger, id) WHERE (trigger = ANY (ARRAY['manual'::run_trigger, 'catch_up'::run_trigger, 'retry'::run_trigger]));
-CREATE TRIGGER runs_hooks AFTER UPDATE OF status ON runs FOR EACH ROW WHEN ((new.hooked AND (old.status IS DISTINCT FROM new.status) AND (new.status = ANY (ARRAY['succeeded'::run_status, 'failed'::run_status, 'timed_out'::run_status, 'lost'::run_status])))) EXECUTE FUNCTION note_deliveries();
+CREATE TRIGGER runs_hooks AFTER UPDATE OF status ON runs FOR EACH ROW WHEN ((new.hooked AND (old.status IS DISTINCT FROM new.status) AND (new.status = ANY (ARRAY['succeeded'::run_status, 'failed'::run_status, 'timed_out'::run_status, 'lost'::run_status])))) EXECUTE FUNCTION note_end_of_run();
 CREATE TRIGGER runs_steps BEFORE UPDATE OF status ON runs FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (NOT run_step_allowed(old.status, new.status)))) EXECUTE FUNCTION refuse_step();
 
-CREATE TABLE task_events (
-  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
-  namespace text DEFAULT 'default'::text NOT NULL,
-  task_uid bigint NOT NULL,
-  type text NOT NULL,
-  at timestamp(3) with time zone NOT NULL,
-  actor text NOT NULL,
-  request_id text,
-  changes jsonb,
-  CONSTRAINT task_events_pkey PRIMARY KEY (id)
+CREATE TABLE subscriptions (
+  name text NOT NULL,
+  seen pg_snapshot DEFAULT pg_current_snapshot() NOT NULL,
+  reading pg_snapshot,
+  read_id bigint DEFAULT 0 NOT NULL,
+  CONSTRAINT subscriptions_pkey PRIMARY KEY (name)
 );
-CREATE INDEX task_events_task ON task_events USING btree (task_uid, id);
 
 CREATE TABLE tasks (
   uid bigint GENERATED ALWAYS AS IDENTITY NOT NULL,

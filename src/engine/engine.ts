@@ -114,7 +114,7 @@ export function startEngine(options: EngineOptions): Engine {
     maxConcurrent: options.maxConcurrent,
     onCompleted(completed) {
       options.runs.ended(completed);
-      if (completed.hooked) wake('deliverer');
+      if (completed.hooked) wake('outbox');
       if (completed.awaited) options.signal('over');
     },
     onStarted: options.runs.started,
@@ -185,14 +185,14 @@ export function startEngine(options: EngineOptions): Engine {
     });
     loop('dispatcher', createDispatcherStep({ database: db.claims, time, attempts, lease, metrics }));
     const hooks = startHooks({
-      ...{ db: db.other.pool, clock, time, log, metrics, lease: believed, random: options.random },
+      ...{ database: db.other, clock, time, log, metrics, lease: believed, random: options.random },
       executors: options.executors,
       onWaiting: () => wake('dispatcher'),
     });
     for (const [name, each] of hooks) loops.set(name, each);
     const recovery = {
       ...{ database: db.other, clock, time, log, metrics, lease: believed, attempts },
-      onTaken: () => wake('deliverer'),
+      onTaken: () => wake('outbox'),
       onRetry: () => wake('dispatcher'),
     };
     loop('takeover', createTakeoverStep(recovery));
@@ -240,7 +240,7 @@ export function startEngine(options: EngineOptions): Engine {
       oldestOpen: firing.scheduler.oldestOpen,
       onFound(repaired, missed) {
         metrics.sweepFound(repaired, missed);
-        if (missed > 0) wake('deliverer');
+        if (missed > 0) wake('outbox');
       },
       onWaiting() {
         wake('dispatcher');

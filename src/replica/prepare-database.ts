@@ -8,13 +8,8 @@ import { ok, type Result } from '../errors.ts';
 import type { Logger } from '../observability/log.ts';
 import { type Cluster, readCluster } from '../store/cluster/cluster.ts';
 import { describeFailure, isForbidden } from '../store/postgres/failure.ts';
-import {
-  forgetFuture,
-  MigrationBlocked,
-  migrate,
-  missingMigrations,
-  UnreleasedSchema,
-} from '../store/postgres/migrate.ts';
+import { MigrationBlocked, migrate, missingMigrations, UnreleasedSchema } from '../store/postgres/migrate.ts';
+import { forgetFuture } from '../store/postgres/restored.ts';
 import type { Connection } from '../store/postgres/route.ts';
 import { checkDatabase, checkSessions } from '../store/postgres/suitability.ts';
 import type { Pools } from './pools.ts';

@@ -11,6 +11,7 @@ import { observeRuns } from '../engine/attempts/run-log.ts';
 import { createDatabaseTime } from '../engine/cluster/database-time.ts';
 import { type Engine, startEngine } from '../engine/engine.ts';
 import { type Loop, startLoop } from '../engine/loop.ts';
+import { subscribers } from '../events/subscribers.ts';
 import type { ExecutorKind } from '../executors/kind.ts';
 import { buildApp } from '../http/app.ts';
 import type { Logger } from '../observability/log.ts';
@@ -25,6 +26,7 @@ import { readCluster } from '../store/cluster/cluster.ts';
 import { endReplicas } from '../store/cluster/replicas.ts';
 import { type EmbeddedStore, startEmbedded } from '../store/embedded/embedded.ts';
 import { checkpoint, maintain } from '../store/embedded/maintenance.ts';
+import { registerSubscribers } from '../store/events/outbox.ts';
 import { openDatabase } from '../store/postgres/database.ts';
 import { createFullDiskAlarm } from '../store/postgres/full-disk.ts';
 import { migrate } from '../store/postgres/migrate.ts';
@@ -180,6 +182,10 @@ export async function startService({
       const cluster = embedded ? await readCluster(other.pool) : await preparation.prepare();
       if (cluster === null || closing) return 3_600_000;
       if (embedded) await endReplicas(other.pool);
+      await registerSubscribers(
+        other.pool,
+        subscribers.map(({ name }) => name),
+      );
       if (secrets.redis && redis)
         signals = createRedisSignals(secrets.redis, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
       tokens = createRunTokens(cluster.secret);

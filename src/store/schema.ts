@@ -4,7 +4,6 @@ import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
-  customType,
   index,
   integer,
   json,
@@ -14,28 +13,19 @@ import {
   primaryKey,
   smallint,
   text,
-  timestamp,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { defaultNamespace } from '../domain/namespace.ts';
 import type { Detail } from '../domain/run/detail.ts';
 import { errorKinds, type RunOrigin, runStatuses, triggers } from '../domain/run/run.ts';
 import type { Misfire } from '../domain/schedule/misfire.ts';
 import type { Schedule } from '../domain/schedule/schedule.ts';
-import type { EventHook, Policies } from '../domain/task/policies.ts';
+import type { Policies } from '../domain/task/policies.ts';
 import { taskStatuses } from '../domain/task/states.ts';
 import type { Target } from '../domain/task/target.ts';
 import type { Retry } from '../domain/task/task.ts';
 import { overlaps } from '../domain/task/task.ts';
-
-/** A 64-bit transaction id, kept as text: it is only handed back to Postgres. */
-const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
-
-const namespace = () => text('namespace').notNull().default(defaultNamespace);
-
-const instant = <Name extends string>(name: Name) =>
-  timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
+import { instant, namespace, xid8 } from './column-types.ts';
 
 export const taskStatus = pgEnum('task_status', taskStatuses);
 export const overlap = pgEnum('overlap', overlaps);
@@ -189,22 +179,6 @@ export type StoredAttempt = {
   fallback?: true;
 };
 
-export const taskEvents = pgTable(
-  'task_events',
-  {
-    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    /** That of the task. */
-    namespace: namespace(),
-    taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
-    type: text('type').notNull(),
-    at: instant('at').notNull(),
-    actor: text('actor').notNull(),
-    requestId: text('request_id'),
-    changes: jsonb('changes').$type<Record<string, unknown>>(),
-  },
-  (t) => [index('task_events_task').on(t.taskUid, t.id)],
-);
-
 /** The starts that the rate of one key goes by. */
 export const gates = pgTable('gates', {
   key: text('key').primaryKey(),
@@ -212,25 +186,6 @@ export const gates = pgTable('gates', {
   starts: bigint('starts', { mode: 'number' }).array().notNull().default(sql`'{}'`),
   usedAt: instant('used_at').notNull().default(sql`now()`),
 });
-
-/** Calls to hooks that have still to be made. */
-export const deliveries = pgTable(
-  'deliveries',
-  {
-    /** Also the id of the event, the same at every try. */
-    id: uuid('id').primaryKey().default(sql`gen_random_uuid()`),
-    taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
-    /** Null for what is about no single run. */
-    runId: uuid('run_id'),
-    hook: text('hook').$type<EventHook>().notNull(),
-    /** What the event tells besides the run. */
-    data: jsonb('data').$type<Record<string, unknown>>(),
-    attempt: smallint('attempt').notNull().default(0),
-    dueAt: instant('due_at').notNull(),
-    createdAt: instant('created_at').notNull(),
-  },
-  (t) => [index('deliveries_due').on(t.dueAt)],
-);
 
 /**
  * Templates that a process is filling in for the first time. What is left of one is older than that takes: it died of

@@ -102,7 +102,7 @@ describe.skipIf(noPostgres)("the database's clock", () => {
       await poll(async () => (await one.http.get(`/runs/${asked.id}`)).body.status === 'succeeded', {
         what: 'the run that was asked for',
       });
-      expect(await machine.query(`select from task_events where type = 'missed'`)).toEqual([]);
+      expect(await machine.query(`select from events where type = 'missed'`)).toEqual([]);
 
       await machine.set(0);
       for (const replica of replicas) await untilReady(replica);

@@ -84,7 +84,7 @@ describe.skipIf(noPostgres)('occurrences that were due while no replica lived', 
       const runs = await runsOf(client, id);
       expect(runs.filter(({ trigger }) => trigger === 'catch_up')).toHaveLength(fired);
       const [miss, ...more] = await client.query(
-        `select e.changes from task_events e join tasks t on t.uid = e.task_uid where t.id = $1 and e.type = 'missed'`,
+        `select e.data as changes from events e join tasks t on t.uid = e.task_uid where t.id = $1 and e.type = 'missed'`,
         [id],
       );
       expect(more).toEqual([]);

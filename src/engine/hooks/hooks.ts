@@ -1,14 +1,16 @@
-/** The two loops that call hooks: one asks before a run, one tells afterwards. */
+/** The loops around hooks: one asks before a run, one tells afterwards, and one reads the events to tell of. */
 
+import { createOutboxStep } from '../../events/outbox.ts';
+import { subscribers } from '../../events/subscribers.ts';
 import type { Metrics } from '../../observability/metrics.ts';
-import type { Queryable } from '../../store/postgres/database.ts';
-import type { Loop } from '../loop.ts';
+import type { Database } from '../../store/postgres/database.ts';
+import { type Loop, startLoop } from '../loop.ts';
 import { beforeChecks } from './checks.ts';
 import { hookDeliveries } from './deliverer.ts';
 import { type HookCallsOptions, startHookCalls } from './hook-calls.ts';
 
 export type HooksOptions = HookCallsOptions & {
-  db: Queryable;
+  database: Database;
   random: () => number;
   metrics: Pick<Metrics, 'hookCalled' | 'skipped'>;
   /** Runs may start that waited for an answer. */
@@ -16,10 +18,11 @@ export type HooksOptions = HookCallsOptions & {
 };
 
 /**
- * Starts them, by name: `checks` is to be woken when a run waits to be asked about, `deliverer` when there is to tell.
+ * Starts them, by name: `checks` is to be woken when a run waits to be asked about, `outbox` when an event was written.
  */
 export function startHooks(options: HooksOptions): [name: string, loop: Loop][] {
-  const { db, log, random, metrics, onWaiting } = options;
+  const { database, log, random, metrics, onWaiting } = options;
+  const db = database.pool;
   const { hookTarget } = options.executors;
   const checks = beforeChecks({
     db,
@@ -29,8 +32,14 @@ export function startHooks(options: HooksOptions): [name: string, loop: Loop][] 
     onWaiting,
   });
   const deliveries = hookDeliveries({ db, log, random, hookTarget, onCalled: metrics.hookCalled });
+  const deliverer = startHookCalls(deliveries, options);
+  const outbox = startLoop({
+    ...{ name: 'outbox', clock: options.clock, log, retryMs: 500 },
+    step: createOutboxStep({ database, subscribers, onTaken: deliverer.wake }),
+  });
   return [
     [checks.name, startHookCalls(checks, options)],
-    [deliveries.name, startHookCalls(deliveries, options)],
+    [deliveries.name, deliverer],
+    ['outbox', outbox],
   ];
 }

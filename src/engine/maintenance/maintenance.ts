@@ -3,6 +3,7 @@
 import { forgetKeys } from '../../store/cluster/idempotency.ts';
 import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';
 import { deleteOldEvents } from '../../store/events/events.ts';
+import { forgetReadEvents } from '../../store/events/outbox.ts';
 import { forgetGates } from '../../store/limits/limits.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 import { deleteOldRuns } from '../../store/runs/history.ts';
@@ -30,6 +31,7 @@ export function createMaintenanceStep({ db, time, retentionMs, lease }: Maintena
   let eventsFrom: number | null = 0;
   return async () => {
     if (!lease.held()) return idleMs;
+    if ((await forgetReadEvents(db, batchSize)) === batchSize) return pauseMs;
     const before = time.now() - retentionMs;
     runsFrom = (await deleteOldRuns(db, before, runsFrom, batchSize)).next;
     if (runsFrom !== null) return pauseMs;

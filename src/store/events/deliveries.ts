@@ -43,6 +43,31 @@ export type DeliveryEnd = {
 const margin = `interval '5 seconds'`;
 
 /**
+ * Makes a delivery for each hook that hears of these events: of the end of a run those that the event names, of a miss
+ * the hook that the task has now. The events are locked until the transaction ends, so that a correction of a miss (see
+ * `resolveMiss`) comes either before this or finds the delivery. A miss by a change is told later, after its correction.
+ */
+export async function deliverEvents(db: Queryable, eventIds: readonly number[]): Promise<void> {
+  await db.query({
+    name: 'deliver-events',
+    text: `
+      with heard as (select * from events where id = any($1::bigint[]) order by id for share)
+      insert into deliveries (event_id, task_uid, run_id, hook, data, due_at, created_at)
+      select e.id, e.task_uid, e.run_id, h.hook, case when e.run_id is null then e.data end,
+        case when e.run_id is null and e.data ? 'reason' then e.at + ${correctedAfter} else clock_timestamp() end, e.at
+      from heard e join tasks t on t.uid = e.task_uid cross join lateral unnest(case
+        when e.run_id is not null then array(select jsonb_array_elements_text(e.data -> 'hooks'))
+        when t.policies #> '{hooks,onMissed}' is not null then array['onMissed']
+      end) as h(hook)
+      on conflict do nothing`,
+    values: [eventIds],
+  });
+}
+
+/** How long a hook waits that hears of a miss by a change. */
+const correctedAfter = `interval '2 seconds'`;
+
+/**
  * Takes at most `limit` calls that are due, those that have waited longest first. By the clock of the database: `now`
  * may be a little behind it, and a call noted a moment ago must not wait for the next look.
  */
@@ -100,7 +125,7 @@ export async function endDeliveries(db: Queryable, ends: readonly DeliveryEnd[],
         where d.id = g.id and g.next_at is null and (g.failure is null or d.due_at = g.until)
         returning d.task_uid, g.failure
       )
-      insert into task_events (namespace, task_uid, type, at, actor, changes)
+      insert into events (namespace, task_uid, type, at, actor, data)
       select t.namespace, t.uid, 'hook_failed', $6, 'scheduler', failure
       from gone join tasks t on t.uid = gone.task_uid where failure is not null`,
     values: [

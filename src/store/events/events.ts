@@ -47,8 +47,8 @@ export async function listEvents(
     name: 'list-events',
     text: `
       with page as (
-        select id, type, at, actor, request_id, changes from task_events
-        where task_uid = $1 and ($2::bigint is null or id < $2) and ($4::text is null or type = $4)
+        select id, type, at, actor, request_id, data as changes from events
+        where task_uid = $1 and run_id is null and ($2::bigint is null or id < $2) and ($4::text is null or type = $4)
         order by id desc limit $3
       ), measured as (
         select id, count(*) over () as found, row_number() over page as place,
@@ -84,7 +84,7 @@ export async function noteEvent(
   await db.query({
     name: 'note-event',
     text: `
-      insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
+      insert into events (namespace, task_uid, type, at, actor, request_id, data)
       select namespace, uid, $2, $3, $4, $5, $6 from tasks where uid = $1`,
     values: [uid, type, new Date(at).toISOString(), actor, requestId, JSON.stringify(changes)],
   });
@@ -106,8 +106,8 @@ export async function deleteOldEvents(
   const { rows } = await db.query<{ last: string | null }>({
     name: 'delete-old-events',
     text: `
-      with page as (select id, type, at from task_events where id > $2 order by id limit $3), gone as (
-        delete from task_events e using page where e.id = page.id and page.at < $1 and page.type in ${passing}
+      with page as (select id, type, at from events where id > $2 order by id limit $3), gone as (
+        delete from events e using page where e.id = page.id and page.at < $1 and page.type in ${passing}
       )
       select case when count(*) = $3 and max(at) < $1 then max(id) end as last from page`,
     values: [new Date(before).toISOString(), after, limit],

@@ -6,6 +6,7 @@ import type pg from 'pg';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
 import { type Database, openDatabase, type Queryable } from './database.ts';
+import { forgetFuture } from './restored.ts';
 import type { Connection } from './route.ts';
 
 /** An arbitrary number that all versions of Punctual agree on ("punctual" in base 36, cut to 31 bits). */
@@ -78,11 +79,6 @@ export async function migrate(connection: Connection, options: MigrateOptions): 
   } finally {
     await database.close();
   }
-}
-
-/** Of a dump that was restored into a younger cluster: the change feed would read these tasks with every poll. */
-export async function forgetFuture(db: Queryable): Promise<void> {
-  await db.query('update tasks set changed_in = pg_current_xact_id() where changed_in > pg_current_xact_id()');
 }
 
 async function untilApplied(database: Database, isEmbedded: boolean, options: MigrateOptions): Promise<void> {

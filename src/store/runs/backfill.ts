@@ -30,7 +30,7 @@ export async function insertBackfill(
           from unnest($2::uuid[], $3::timestamptz[]) as d(run_id, scheduled_for)
           join tasks t on t.uid = $1 and t.deleted_at is null
         ), made as (${insertLive('null', `'catch_up'`, '$4')}), noted as (
-          insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
+          insert into events (namespace, task_uid, type, at, actor, request_id, data)
           select t.namespace, t.uid, 'backfilled', $4, $5, $6, jsonb_build_object('from', $7::text, 'to', $8::text, 'runs', m.runs)
           from (select count(*) as runs from made) m join tasks t on t.uid = $1 where m.runs > 0
         )

@@ -22,7 +22,7 @@ export async function cancelRun(db: Queryable, id: string, author: Author, now: 
         where r.id = $1 and r.status in ('pending', 'retrying', 'running')
         returning r.id, r.task_uid, r.status, r.owner
       ), noted as (
-        insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
+        insert into events (namespace, task_uid, type, at, actor, request_id, data)
         select t.namespace, t.uid, 'run_cancelled', $3, $4, $5, jsonb_build_object('runId', asked.id)
         from asked join tasks t on t.uid = asked.task_uid
       )

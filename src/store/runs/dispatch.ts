@@ -180,7 +180,7 @@ export async function insertManualRun(
           else 2 end as overlap_slot
         from task
       ), noted as (
-        insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
+        insert into events (namespace, task_uid, type, at, actor, request_id, data)
         select namespace, uid, 'triggered', $10, $5, $6, jsonb_strip_nulls(jsonb_build_object('runId', $1::uuid, 'trigger', $3::text,
           'triggerSource', $8::jsonb -> 'source')) from task
       )

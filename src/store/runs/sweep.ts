@@ -85,22 +85,16 @@ export async function occurredRuns(db: Queryable, watermark: number, horizon: nu
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Leaves an event for each miss of a task that still is of that schedule version, and tells its hook. */
+/** Leaves an event for each miss of a task that still is of that schedule version. */
 export async function recordMisses(db: Queryable, misses: readonly Miss[], now: number): Promise<void> {
   if (misses.length === 0) return;
   await db.query({
     name: 'record-misses',
     text: `
-      with missed as (
-        select t.namespace, t.uid, m.changes, t.policies #> '{hooks,onMissed}' is not null as hooked
-        from unnest($1::bigint[], $2::jsonb[], $4::integer[]) as m(uid, changes, schedule_version)
-        join tasks t on t.uid = m.uid and t.schedule_version = m.schedule_version and t.status = 'active' and ${isNotDeleted}
-      ), told as (
-        insert into deliveries (task_uid, hook, data, due_at, created_at)
-        select uid, 'onMissed', changes, clock_timestamp(), clock_timestamp() from missed where hooked
-      )
-      insert into task_events (namespace, task_uid, type, at, actor, changes)
-      select namespace, uid, 'missed', $3, 'scheduler', changes from missed`,
+      insert into events (namespace, task_uid, type, at, actor, data)
+      select t.namespace, t.uid, 'missed', $3, 'scheduler', m.data
+      from unnest($1::bigint[], $2::jsonb[], $4::integer[]) as m(uid, data, schedule_version)
+      join tasks t on t.uid = m.uid and t.schedule_version = m.schedule_version and t.status = 'active' and ${isNotDeleted}`,
     values: [
       misses.map(({ uid }) => uid),
       misses.map(({ from, to, count, policy }) =>

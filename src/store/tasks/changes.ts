@@ -23,7 +23,6 @@ export type Stretch = { from: number; to: number; count: number };
 /** A miss that was recorded, to be looked at again. `before` is the task as it was. */
 export type RecordedMiss = {
   eventId: string;
-  deliveryId: string | null;
   before: Task;
   open: Unaccounted;
   miss: Stretch;
@@ -164,8 +163,8 @@ async function readLife(
     name: 'last-stop',
     text: `
       with stop as (
-        select at from task_events
-        where task_uid = $1 and (type = 'stopped' or type = 'updated' and changes #>> '{status,to}' = 'stopped')
+        select at from events
+        where task_uid = $1 and (type = 'stopped' or type = 'updated' and data #>> '{status,to}' = 'stopped')
         order by id desc limit 1
       )
       select array(
@@ -218,9 +217,6 @@ export function recountRuns(database: Database, uid: number): Promise<void> {
   });
 }
 
-/** How long the hook that hears of it waits, so that `resolveMiss` comes first. */
-const tellAfterMs = 2_000;
-
 async function recordCut(
   db: Queryable,
   before: Task,
@@ -229,27 +225,20 @@ async function recordCut(
   { reason, policy }: Pick<Revision, 'reason' | 'policy'>,
   at: number,
 ): Promise<RecordedMiss> {
-  const { rows } = await db.query<{ id: string; delivery: string | null }>({
+  const { rows } = await db.query<{ id: string }>({
     name: 'record-cut',
     text: `
-      with told as (
-        insert into deliveries (task_uid, hook, data, due_at, created_at)
-        select $1, 'onMissed', $2::jsonb, $4, $3 where $5 returning id
-      )
-      insert into task_events (namespace, task_uid, type, at, actor, changes)
-      values ($6, $1, 'missed', $3, 'scheduler', $2::jsonb)
-      returning id, (select id from told) as delivery`,
+      insert into events (namespace, task_uid, type, at, actor, data)
+      values ($4, $1, 'missed', $3, 'scheduler', $2::jsonb) returning id`,
     values: [
       before.uid,
       JSON.stringify({ ...shownStretch(miss), policy, reason }),
       new Date(at).toISOString(),
-      new Date(at + tellAfterMs).toISOString(),
-      before.definition.hooks?.onMissed != null,
       before.namespace,
     ],
   });
-  const { id, delivery } = rows[0] as { id: string; delivery: string | null };
-  return { eventId: id, deliveryId: delivery, before, open, miss };
+  const { id } = rows[0] as { id: string };
+  return { eventId: id, before, open, miss };
 }
 
 const shownStretch = ({ from, to, count }: Stretch) => ({
@@ -264,19 +253,26 @@ const shownStretch = ({ from, to, count }: Stretch) => ({
  */
 export async function resolveMiss(
   db: Queryable,
-  { eventId, deliveryId, before, open, miss }: RecordedMiss,
+  { eventId, before, open, miss }: RecordedMiss,
   left: (open: Unaccounted) => Promise<Stretch | null>,
 ): Promise<void> {
   const ran = await ranIn(db, before.uid, miss.from - 1, miss.to);
   const still = await left({ ...open, ran });
   if (still?.count === miss.count) return;
+  const values = [eventId, still && JSON.stringify(shownStretch(still))];
   await db.query({
-    name: 'settle-miss',
+    name: 'correct-miss',
     text: `
-      with gone as (delete from task_events where id = $1 and $3::jsonb is null),
-      untold as (delete from deliveries where id = $2 and $3::jsonb is null),
-      told as (update deliveries set data = data || $3::jsonb where id = $2 and $3::jsonb is not null)
-      update task_events set changes = changes || $3::jsonb where id = $1 and $3::jsonb is not null`,
-    values: [eventId, deliveryId, still && JSON.stringify(shownStretch(still))],
+      with gone as (delete from events where id = $1 and $2::jsonb is null)
+      update events set data = data || $2::jsonb where id = $1 and $2::jsonb is not null`,
+    values,
+  });
+  // Whoever made a delivery of the event meanwhile held it until that was committed (see `deliverEvents`).
+  await db.query({
+    name: 'correct-delivery',
+    text: `
+      with gone as (delete from deliveries where event_id = $1 and $2::jsonb is null)
+      update deliveries set data = data || $2::jsonb where event_id = $1 and $2::jsonb is not null`,
+    values,
   });
 }

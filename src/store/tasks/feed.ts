@@ -3,6 +3,7 @@
 import type { Misfire } from '../../domain/schedule/misfire.ts';
 import type { Schedule } from '../../domain/schedule/schedule.ts';
 import type { Queryable } from '../postgres/database.ts';
+import { isNewSince } from '../postgres/snapshots.ts';
 
 /** A task that is stopped, completed or deleted: it has no occurrences. */
 export type InactiveTask = { uid: number; id: string; active: false; deleted: boolean };
@@ -53,14 +54,12 @@ const timingColumns = `t.uid::float8, t.id, t.schedule_version, case when ${isAc
   t.priority, t.max_runs is not null, ${isActive}, t.deleted_at is not null`;
 
 /**
- * A position in the feed: no transaction that began before it is still open. Whoever asks for the changes from there on
- * misses none, however long a transaction takes to commit, and sees some of them twice.
+ * A position in the feed: which transactions are over. Whoever asks for the changes from there on misses none, however
+ * long a transaction takes to commit, and sees each once.
  */
 export async function feedPosition(db: Queryable): Promise<string> {
-  const { rows } = await db.query<{ position: string }>(
-    'select pg_snapshot_xmin(pg_current_snapshot())::text as position',
-  );
-  return rows[0]?.position ?? '0';
+  const { rows } = await db.query<{ position: string }>('select pg_current_snapshot()::text as position');
+  return rows[0]?.position ?? '1:1:';
 }
 
 /** Active tasks by their number, at most `limit` of those after `afterUid`. */
@@ -85,8 +84,8 @@ export async function readChanges(
     name: 'read-changes',
     rowMode: 'array',
     text: `
-      select ${timingColumns}, pg_snapshot_xmin(pg_current_snapshot())::text
-      from (select) as always left join tasks t on t.changed_in >= $1::xid8`,
+      select ${timingColumns}, pg_current_snapshot()::text
+      from (select) as always left join tasks t on ${isNewSince('t.changed_in', '$1::pg_snapshot')}`,
     values: [position],
   });
   const found = rows as unknown as [...TimingRow, string][];

@@ -41,7 +41,7 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
         on conflict (namespace, id) where deleted_at is null do nothing
         returning *
       ), noted as (
-        insert into task_events (namespace, task_uid, type, at, actor, request_id)
+        insert into events (namespace, task_uid, type, at, actor, request_id)
         select namespace, made.uid, 'created', $2, given.actor, given.request_id
         from made join given using (namespace, id)
       )
@@ -109,7 +109,7 @@ export async function updateTask(
         ${updateRuns({ gate: `replace(made.gate, '${ownTask}', made.uid::text)` })} from made
         where $10 and r.task_uid = made.uid and r.status in ('pending', 'retrying')
       ), noted as (
-        insert into task_events (namespace, task_uid, type, at, actor, request_id, changes)
+        insert into events (namespace, task_uid, type, at, actor, request_id, data)
         select namespace, uid, $6, $4, $7, $8, $9 from made
       )
       select ${taskColumns('made')} from made`,
@@ -154,7 +154,7 @@ export async function deleteTask(
         where namespace = $6 and id = $1 and deleted_at is null and ($2::integer is null or version = $2)
         returning namespace, uid
       ), noted as (
-        insert into task_events (namespace, task_uid, type, at, actor, request_id)
+        insert into events (namespace, task_uid, type, at, actor, request_id)
         select namespace, uid, 'deleted', $3, $4, $5 from gone
       )
       select uid from gone`,
@@ -182,7 +182,7 @@ export async function completeTasks(db: Queryable, items: readonly ExhaustedTask
           and (not g.spent or t.claimed >= t.max_runs)
         returning t.namespace, t.uid
       )
-      insert into task_events (namespace, task_uid, type, at, actor)
+      insert into events (namespace, task_uid, type, at, actor)
       select namespace, uid, 'completed', $3, 'scheduler' from made`,
     values: [
       items.map((item) => item.uid),

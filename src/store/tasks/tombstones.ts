@@ -18,7 +18,7 @@ export async function forgetTombstones(db: Queryable, before: number, limit: num
       ), untold as (
         delete from deliveries d using gone where d.task_uid = gone.uid
       )
-      delete from task_events e using gone where e.task_uid = gone.uid`,
+      delete from events e using gone where e.task_uid = gone.uid`,
     values: [new Date(before).toISOString(), limit],
   });
 }

@@ -64,7 +64,7 @@ export async function readTables(
     uid: number;
     at: number;
     changes: { from: string; to: string; count: number; exact?: boolean; reason?: string };
-  }>(`select task_uid::float8 as uid, ${ms('at')} as at, changes from task_events where type = 'missed'`);
+  }>(`select task_uid::float8 as uid, ${ms('at')} as at, data as changes from events where type = 'missed'`);
   const misses = events.map(({ uid, at, changes }) => ({
     ...{ uid, at, from: Date.parse(changes.from), to: Date.parse(changes.to), count: changes.count },
     exact: changes.exact !== false,

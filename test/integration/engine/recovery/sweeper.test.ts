@@ -57,9 +57,10 @@ describe('the sweep', () => {
     await step();
     expect(found).toEqual([7]);
     expect(await runsOf(store.db, uid)).toMatchObject([{ trigger: 'catch_up', scheduled_for: new Date(t0 + 8_000) }]);
-    const { rows } = await store.db.query(`select changes from task_events where task_uid = $1 and type = 'missed'`, [
-      uid,
-    ]);
+    const { rows } = await store.db.query(
+      `select data as changes from events where task_uid = $1 and type = 'missed'`,
+      [uid],
+    );
     const instant = (second: number) => new Date(t0 + second * 1_000).toISOString();
     expect(rows.map(({ changes }) => changes)).toEqual([
       { from: instant(1), to: instant(7), count: 7, policy: 'fire_once' },

@@ -4,8 +4,10 @@ import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import type { RunStatus } from '../../../../src/domain/run/run.ts';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import type { EventHook } from '../../../../src/domain/task/policies.ts';
+import { hookSubscriber } from '../../../../src/events/hooks/subscriber.ts';
 import { type DeliveryEnd, endDeliveries, takeDeliveries } from '../../../../src/store/events/deliveries.ts';
 import { listEvents } from '../../../../src/store/events/events.ts';
+import { readOutbox, registerSubscribers } from '../../../../src/store/events/outbox.ts';
 import { recordMisses } from '../../../../src/store/runs/sweep.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask, updateTask } from '../../../../src/store/tasks/tasks.ts';
@@ -16,8 +18,13 @@ import { author, makeTask, openStore, plantRun, redact, type Store, t0 } from '.
 let store: Store;
 beforeAll(async () => {
   store = await openStore();
+  await registerSubscribers(store.db, [hookSubscriber.name]);
 });
-beforeEach(() => store.db.query('truncate runs, deliveries'));
+beforeEach(() => store.db.query('truncate runs, deliveries, events'));
+
+/** Hands the hooks what was written. */
+const tellHooks = () =>
+  readOutbox(store.database, { ...hookSubscriber, limit: 1_000 }, (db, events) => hookSubscriber.take(db, events));
 
 const url = 'http://127.0.0.1:9/hook';
 let random = 0;
@@ -49,6 +56,7 @@ async function plant(uid: number, due: { id?: string; runId?: string | null; hoo
 }
 
 const told = async () => {
+  await tellHooks();
   const { rows } = await store.db.query<{ hook: string; run_id: string }>('select hook, run_id from deliveries');
   return rows.map(({ hook, run_id }) => [run_id, hook]).sort();
 };
@@ -105,7 +113,8 @@ describe('the end of a run', () => {
     const client = await store.database.pool.connect();
     await client.query('begin');
     await client.query(`update runs set status = 'succeeded' where id = $1`, [id]);
-    expect((await client.query('select from deliveries')).rowCount).toBe(1);
+    expect((await client.query(`select from events where type = 'run_ended'`)).rowCount).toBe(1);
+    await tellHooks();
     await client.query('rollback');
     client.release();
     expect(await told()).toEqual([]);
@@ -118,6 +127,7 @@ describe('taking calls', () => {
       hooks: { onFailure: { url, headers: { 'x-key': 'k' }, timeout: '20s' } },
     });
     const runId = await endedRun(task, 'failed');
+    await tellHooks();
     await store.db.query('update deliveries set due_at = $1, created_at = $1', [new Date(t0)]);
     expect(await takeDeliveries(store.db, 10, t0 - 1)).toEqual([]);
     expect(await takeDeliveries(store.db, 10, t0)).toEqual([
@@ -163,6 +173,7 @@ describe('taking calls', () => {
     const task = await makeTask(store.db, 'gone', { hooks: { onSuccess: url, onFailure: url } });
     const runId = await endedRun(task, 'succeeded');
     await deleteTask(store.db, defaultNamespace, 'gone', null, author, t0);
+    await tellHooks();
     await store.db.query('update deliveries set due_at = $1', [new Date(t0)]);
     expect(await takeDeliveries(store.db, 1, t0)).toMatchObject([
       { taskId: 'gone', call: { url }, run: { id: runId } },
@@ -261,7 +272,7 @@ describe('writing down what came of calls', () => {
   });
 });
 
-test('a miss is told in the statement that records it, where the task has a hook for it and is still the one', async () => {
+test('a miss is told where the task has a hook for it and is still the one', async () => {
   const hooked = await makeTask(store.db, 'miss-told', { hooks: { onMissed: url } });
   const deaf = await makeTask(store.db, 'miss-deaf', { hooks: { onFailure: url } });
   const miss = { scheduleVersion: 1, from: t0, to: t0 + 5_000, count: 6, policy: 'skip' };
@@ -274,6 +285,7 @@ test('a miss is told in the statement that records it, where the task has a hook
     ],
     t0,
   );
+  await tellHooks();
   const later = Date.now() + 60_000;
   expect(await takeDeliveries(store.db, 10, later)).toMatchObject([
     {

@@ -3,12 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api';
 import pg from 'pg';
 import { describe, expect, inject, test } from 'vitest';
-import * as schema from '../../../../src/store/schema.ts';
+import * as eventTables from '../../../../src/store/events/schema.ts';
+import * as otherTables from '../../../../src/store/schema.ts';
 import { createDatabase } from '../../../services/database.ts';
 import { atFileEnd } from '../../../services/file-end.ts';
 import { migrateNow } from '../../../services/migrate.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { dumpSchema } from '../../../services/schema-dump.ts';
+
+const schema = { ...otherTables, ...eventTables };
 
 type Snapshot = ReturnType<typeof generateDrizzleJson>;
 

@@ -224,7 +224,7 @@ describe('a run asked for by hand', () => {
       overlap_slot: 0,
     });
     const { rows } = await store.db.query(
-      `select type, actor, request_id, changes from task_events where task_uid = $1 and type = 'triggered'`,
+      `select type, actor, request_id, data as changes from events where task_uid = $1 and type = 'triggered'`,
       [task.uid],
     );
     expect(rows).toEqual([
@@ -253,7 +253,7 @@ describe('a run asked for by hand', () => {
     await deleteTask(store.db, defaultNamespace, task.id, null, author, t0);
     expect(await trigger(task)).toBeNull();
     expect(await trigger({ uid: 999_999 })).toBeNull();
-    const { rows } = await store.db.query('select from task_events where task_uid = 999999');
+    const { rows } = await store.db.query('select from events where task_uid = 999999');
     expect(rows).toEqual([]);
   });
 });

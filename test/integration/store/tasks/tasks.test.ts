@@ -28,7 +28,7 @@ const list = async (filter: Partial<TaskFilter>) =>
 const eventsOf = async ({ uid }: Pick<Task, 'uid'>) =>
   (
     await store.db.query<{ type: string; actor: string }>(
-      'select type, actor from task_events where task_uid = $1 order by id',
+      'select type, actor from events where task_uid = $1 order by id',
       [uid],
     )
   ).rows;
@@ -86,7 +86,7 @@ describe('new tasks', () => {
     expect(await findTask(store.db, 'two', 'same')).toEqual(two);
     await noteEvent(store.db, (two as Task).uid, 'noted', author, {}, t0);
     const { rows } = await store.db.query(
-      `select namespace, type from task_events where namespace <> 'default' order by id`,
+      `select namespace, type from events where namespace <> 'default' order by id`,
     );
     expect(rows.map(({ namespace, type }) => `${type} in ${namespace}`).sort()).toEqual([
       ...['created in one', 'created in two', 'deleted in one', 'noted in two'],

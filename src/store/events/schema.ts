@@ -1,0 +1,63 @@
+/** The tables of events, of who has read them, and of what hooks have still to be told, as drizzle sees them. */
+
+import { sql } from 'drizzle-orm';
+import { bigint, index, jsonb, pgTable, smallint, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { EventHook } from '../../domain/task/policies.ts';
+import { instant, namespace, snapshot, xid8 } from '../column-types.ts';
+
+/**
+ * What happened: the log of each task, and the outbox that subscribers read. Events of runs are for subscribers alone.
+ */
+export const events = pgTable(
+  'events',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    /** That of the task. */
+    namespace: namespace(),
+    taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
+    /** Null for what is about no single run. */
+    runId: uuid('run_id'),
+    type: text('type').notNull(),
+    at: instant('at').notNull(),
+    actor: text('actor').notNull(),
+    requestId: text('request_id'),
+    data: jsonb('data').$type<Record<string, unknown>>(),
+    writtenIn: xid8('written_in').notNull().default(sql`pg_current_xact_id()`),
+  },
+  (t) => [
+    index('events_task').on(t.taskUid, t.id),
+    index('events_written_in').on(t.writtenIn),
+    index('events_of_runs').on(t.id).where(sql`${t.runId} is not null`),
+  ],
+);
+
+/** How far each subscriber has read the events. */
+export const subscriptions = pgTable('subscriptions', {
+  name: text('name').primaryKey(),
+  /** The events of all transactions that it shows are read. */
+  seen: snapshot('seen').notNull().default(sql`pg_current_snapshot()`),
+  /** What is being read, where that is more than a page, and the last event of it so far. */
+  reading: snapshot('reading'),
+  readId: bigint('read_id', { mode: 'number' }).notNull().default(0),
+});
+
+/** Calls to hooks that have still to be made. */
+export const deliveries = pgTable(
+  'deliveries',
+  {
+    /** Also the id of the CloudEvent, the same at every try. */
+    id: uuid('id').primaryKey().default(sql`gen_random_uuid()`),
+    /** What it tells of; null where no event made it. */
+    eventId: bigint('event_id', { mode: 'number' }),
+    taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
+    /** Null for what is about no single run. */
+    runId: uuid('run_id'),
+    hook: text('hook').$type<EventHook>().notNull(),
+    /** What the event tells besides the run. */
+    data: jsonb('data').$type<Record<string, unknown>>(),
+    attempt: smallint('attempt').notNull().default(0),
+    dueAt: instant('due_at').notNull(),
+    createdAt: instant('created_at').notNull(),
+  },
+  (t) => [index('deliveries_due').on(t.dueAt), uniqueIndex('deliveries_event').on(t.eventId, t.hook)],
+);

@@ -1,0 +1,11 @@
+/**
+ * Positions in a table whose rows tell which transaction wrote them: a snapshot of Postgres says which transactions were
+ * over, so what a later snapshot shows beyond an earlier one is exactly what was committed in between.
+ */
+
+/**
+ * The SQL condition that the transaction number in `column` was not over in the snapshot `seen`. The first half is for
+ * the index. A row that is visible, and new since the snapshot of the last reading, is read once.
+ */
+export const isNewSince = (column: string, seen: string): string =>
+  `${column} >= pg_snapshot_xmin(${seen}) and not pg_visible_in_snapshot(${column}, ${seen})`;

@@ -1,0 +1,144 @@
+/** The outbox on a real Postgres: nothing is lost or read twice, whenever the transactions that write events end. */
+
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  forgetReadEvents,
+  readOutbox,
+  registerSubscribers,
+  subscribersWithNews,
+} from '../../../../src/store/events/outbox.ts';
+import type { Queryable } from '../../../../src/store/postgres/database.ts';
+import { forgetFuture } from '../../../../src/store/postgres/restored.ts';
+import { noPostgres } from '../../../services/provided.ts';
+import { openStore, plantRun, type Store } from '../store.ts';
+
+let store: Store;
+beforeEach(async () => {
+  store = await openStore();
+  await registerSubscribers(store.db, ['reader']);
+});
+
+const write = async (db: Queryable, type: string, runId: string | null = null) =>
+  void (await db.query(`insert into events (task_uid, run_id, type, at, actor) values (1, $2, $1, now(), 'tester')`, [
+    type,
+    runId,
+  ]));
+
+/** What a reader is given, page by page. */
+async function read(limit = 100, types = ['a', 'b', 'c', 'd']): Promise<string[]> {
+  const found: string[] = [];
+  for (let more = true; more; )
+    ({ more } = await readOutbox(store.database, { name: 'reader', types, limit }, async (_, events) => {
+      found.push(...events.map(({ type }) => type));
+    }));
+  return found;
+}
+
+const kept = async () =>
+  (await store.db.query<{ type: string }>('select type from events order by id')).rows.map(({ type }) => type);
+
+describe('a subscriber', () => {
+  test('is given each event of its types once, in the order of their ids, whatever fits into a page', async () => {
+    for (const type of ['a', 'b', 'other', 'c']) await write(store.db, type);
+    expect(await subscribersWithNews(store.db, ['reader', 'nobody'])).toEqual(['reader']);
+    expect(await read(1)).toEqual(['a', 'b', 'c']);
+    expect(await read(1)).toEqual([]);
+    expect(await subscribersWithNews(store.db, ['reader'])).toEqual([]);
+    await write(store.db, 'd');
+    expect(await read(2)).toEqual(['d']);
+  });
+
+  test('hears of what is written after it came, and when it comes again, of what was written meanwhile', async () => {
+    await write(store.db, 'a');
+    await registerSubscribers(store.db, ['late', 'reader']);
+    expect(await subscribersWithNews(store.db, ['late', 'reader'])).toEqual(['reader']);
+    expect(await read()).toEqual(['a']);
+  });
+
+  test.skipIf(noPostgres)(
+    'misses nothing that is committed after what came later, and reads nothing twice',
+    async () => {
+      const slow = await store.database.pool.connect();
+      await slow.query('begin');
+      await write(slow, 'a');
+      await write(store.db, 'b');
+      expect(await read()).toEqual(['b']);
+      await write(store.db, 'c');
+      expect(await read(1)).toEqual(['c']);
+      await slow.query('commit');
+      slow.release();
+      expect(await read()).toEqual(['a']);
+      expect(await read()).toEqual([]);
+    },
+  );
+
+  test.skipIf(noPostgres)('reads on where a page ended, although more was committed between two pages', async () => {
+    const slow = await store.database.pool.connect();
+    await slow.query('begin');
+    await write(slow, 'a');
+    for (const type of ['b', 'c']) await write(store.db, type);
+    const found: string[] = [];
+    const page = () =>
+      readOutbox(store.database, { name: 'reader', types: ['a', 'b', 'c', 'd'], limit: 1 }, async (_, events) => {
+        found.push(...events.map(({ type }) => type));
+      });
+    await page();
+    await slow.query('commit');
+    slow.release();
+    await write(store.db, 'd');
+    for (let left = 0; left < 6; left++) await page();
+    expect(found).toEqual(['b', 'c', 'a', 'd']);
+  });
+
+  test('reads again what it failed to take note of', async () => {
+    await write(store.db, 'a');
+    const failing = readOutbox(store.database, { name: 'reader', types: ['a'], limit: 1 }, async () => {
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(await read()).toEqual(['a']);
+  });
+
+  test.skipIf(noPostgres)('reads on one replica at a time; the others do not wait', async () => {
+    await write(store.db, 'a');
+    const during: string[][] = [];
+    await readOutbox(store.database, { name: 'reader', types: ['a'], limit: 10 }, async () => {
+      during.push(await read());
+    });
+    expect(during).toEqual([[]]);
+  });
+});
+
+describe('events', () => {
+  const runId = '01939000-0000-8000-8000-000000000001';
+
+  test('are not written for a run that nobody listens to', async () => {
+    await plantRun(store.db, { id: runId, uid: 1, status: 'running', attempt: 1 });
+    await store.db.query(`update runs set status = 'succeeded' where id = $1`, [runId]);
+    expect(await kept()).toEqual([]);
+  });
+
+  test('of runs go as soon as every subscriber has read them; the log of the task stays', async () => {
+    await registerSubscribers(store.db, ['slow']);
+    await write(store.db, 'a', runId);
+    await write(store.db, 'b');
+    await read();
+    expect(await forgetReadEvents(store.db, 10)).toBe(0);
+    await readOutbox(store.database, { name: 'slow', types: [], limit: 10 }, async () => {});
+    expect(await forgetReadEvents(store.db, 10)).toBe(1);
+    expect(await kept()).toEqual(['b']);
+  });
+
+  test('of a dump are read once in a younger cluster, and only those that were not read before', async () => {
+    await write(store.db, 'a');
+    await write(store.db, 'b');
+    await store.db.query(`
+      update events set written_in = case type when 'a' then '9000000000000' else '9000000000002' end::xid8`);
+    await store.db.query(`update subscriptions set seen = '9000000000001:9000000000001:'`);
+    await forgetFuture(store.db);
+    await forgetFuture(store.db);
+    await write(store.db, 'c');
+    expect(await read()).toEqual(['b', 'c']);
+    expect(await read()).toEqual([]);
+  });
+});
