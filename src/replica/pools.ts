@@ -33,16 +33,18 @@ const leaseTimeoutMs = 2_000;
 /** Two usual claims, an urgent one, and the completer or the dispatcher. */
 const otherClaims = 4;
 
+/** `listens`: one more connection is opened for signals, because there is no Redis. */
 export function separatePools(
   open: OpenPool,
   { poolApi, poolClaims, poolEngine }: Pick<Settings, 'poolApi' | 'poolClaims' | 'poolEngine'>,
+  listens: boolean,
 ): Pools {
   return {
     api: open('api', poolApi, apiTimeoutMs),
     claims: open('claims', poolClaims, engineTimeoutMs, true),
     lease: open('lease', 1, leaseTimeoutMs),
     other: open('engine', poolEngine, engineTimeoutMs, true),
-    size: poolApi + poolClaims + poolEngine + 1,
+    size: poolApi + poolClaims + poolEngine + 1 + (listens ? 1 : 0),
     // Each keeps a connection for some hundred milliseconds around the instant of a burst.
     preClaimedBatches: Math.max(0, poolClaims - otherClaims),
   };

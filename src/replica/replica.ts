@@ -19,7 +19,7 @@ import { createMetrics } from '../observability/metrics.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { noLock } from '../redis/lock.ts';
 import { createRedisLock } from '../redis/redis-lock.ts';
-import { createLocalSignals, createRedisSignals, type Signal, type Signals } from '../redis/signals.ts';
+import { createLocalSignals, type Signal, type Signals } from '../redis/signals.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isLoopback } from '../settings/values.ts';
 import { readCluster } from '../store/cluster/cluster.ts';
@@ -42,6 +42,7 @@ import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
 import { createPreparation } from './prepare-database.ts';
 import { templateTrials } from './quarantine.ts';
 import type { Secrets } from './secrets.ts';
+import { createSignals } from './signals.ts';
 
 export type ServiceOptions = {
   settings: Settings;
@@ -94,7 +95,7 @@ export async function startService({
     await migrate(connection, { clock, log }).catch(async (error: Error) => {
       throw new Error((await embedded.fault()) ?? error.message, { cause: error });
     });
-  const pools = embedded ? onePool(open, clock) : separatePools(open, settings);
+  const pools = embedded ? onePool(open, clock) : separatePools(open, settings, secrets.redis === null);
   const { api, other } = pools;
 
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
@@ -110,8 +111,9 @@ export async function startService({
     ...{ pools, clock, log, onFatal, own: connection },
     owner: settings.migrationDatabaseUrl === null ? null : secrets.owner,
   });
+  const processId = randomUUID();
   const trials = templateTrials({
-    ...{ database: other, clock, log, process: randomUUID() },
+    ...{ database: other, clock, log, process: processId },
     quarantine: (id, reason) =>
       quarantineTask({ ...useCases, database: other }, systemIn(defaultNamespace), { id, reason }),
   });
@@ -186,8 +188,10 @@ export async function startService({
         other.pool,
         subscribers.map(({ name }) => name),
       );
-      if (secrets.redis && redis)
-        signals = createRedisSignals(secrets.redis, redis, `punctual:${cluster.id}:signals`, receive, log, clock);
+      signals = createSignals({
+        redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
+        ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },
+      });
       tokens = createRunTokens(cluster.secret);
       runIds = createRunIds(cluster.id);
       engine = startEngine({

@@ -1,0 +1,32 @@
+/** Chooses by what the replicas of a cluster wake each other: Redis, NOTIFY of Postgres, or nothing for one alone. */
+
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../observability/log.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import { createLocalSignals, createRedisSignals, type Signal, type Signals } from '../redis/signals.ts';
+import { createNotifications } from '../store/postgres/notifications.ts';
+import type { Connection } from '../store/postgres/route.ts';
+import type { Secrets } from './secrets.ts';
+
+export type SignalOptions = {
+  /** The connection for publishing and where it leads; null without Redis. */
+  redis: { connection: RedisConnection; source: NonNullable<Secrets['redis']> } | null;
+  /** Null for the embedded store, which has one session and one replica. */
+  postgres: Connection | null;
+  /** The id of the cluster, a UUID: its replicas hear each other and nobody else. */
+  cluster: string;
+  /** This process, a UUID. */
+  process: string;
+  receive: (signal: Signal) => void;
+  log: Logger;
+  clock: Clock;
+};
+
+export function createSignals({ redis, postgres, cluster, process, receive, log, clock }: SignalOptions): Signals {
+  if (redis !== null)
+    return createRedisSignals(redis.source, redis.connection, `punctual:${cluster}:signals`, receive, log, clock);
+  if (postgres === null) return createLocalSignals(receive);
+  return createNotifications({
+    ...{ connection: postgres, channel: `punctual ${cluster}`, self: process, receive, log, clock },
+  });
+}

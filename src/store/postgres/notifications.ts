@@ -1,0 +1,138 @@
+/** Wakes other replicas by NOTIFY over one connection of its own, which also listens. A message may be lost. */
+
+import pg from 'pg';
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../observability/log.ts';
+import { type Connection, createRoute } from './route.ts';
+import { prepareSession } from './session.ts';
+
+export type NotificationOptions<Message extends string> = {
+  connection: Connection;
+  /** The name of the channel, at most 63 bytes. */
+  channel: string;
+  /** Who sends, a UUID: what one sent oneself is not heard again. */
+  self: string;
+  receive: (message: Message) => void;
+  log: Logger;
+  clock: Pick<Clock, 'after'>;
+};
+
+/** How long the connection, and each statement on it, may take. */
+const timeoutMs = 2_000;
+/** How long after a loss the connection is opened again. */
+const retryMs = 2_000;
+/** How often it is asked whether it still answers: a server that is cut off says nothing. */
+const probeMs = 10_000;
+/** At most one NOTIFY in so many milliseconds: each takes a lock of the whole server for a moment. */
+const spacingMs = 10;
+
+/**
+ * A message is one word. The sender receives its own at once, without the detour over Postgres. The connection belongs to
+ * no pool, so nothing else waits for it. Its commits do not wait for the disk, for NOTIFY writes nothing.
+ */
+export function createNotifications<Message extends string>({
+  connection,
+  channel,
+  self,
+  receive,
+  log,
+  clock,
+}: NotificationOptions<Message>): { send(message: Message): void; close(): void } {
+  const route = createRoute(connection);
+  const unsent = new Set<Message>();
+  let listening: pg.Client | null = null;
+  let sending = false;
+  let closed = false;
+
+  async function open(): Promise<void> {
+    if (closed) return;
+    const config = route.config();
+    const client = new pg.Client({
+      ...config,
+      application_name: `${route.applicationName} signals`,
+      connectionTimeoutMillis: timeoutMs,
+      query_timeout: timeoutMs,
+      keepAlive: true,
+    });
+    client.on('error', () => drop(client));
+    client.on('end', () => drop(client));
+    client.on('notification', ({ payload = '' }) => hear(payload));
+    try {
+      await client.connect();
+      await prepareSession(client, { timeoutMs, indexScansOnly: false });
+      await client.query(`set synchronous_commit = off; listen ${client.escapeIdentifier(channel)}`);
+    } catch (error) {
+      route.failed(config, error);
+      log.debug({ err: error }, 'could not listen for signals of other replicas');
+      end(client);
+      return void clock.after(retryMs, open);
+    }
+    if (closed) return end(client);
+    listening = client;
+    log.info('listening for signals of other replicas');
+    clock.after(probeMs, () => probe(client));
+    publish();
+  }
+
+  /** Closes it, whatever state it is in. */
+  function end(client: pg.Client): void {
+    client.end().catch(() => {});
+  }
+
+  function drop(client: pg.Client): void {
+    if (listening !== client) return;
+    listening = null;
+    end(client);
+    if (closed) return;
+    log.warn('the connection for signals of other replicas was lost: what changes is found by polling');
+    clock.after(retryMs, open);
+  }
+
+  function probe(client: pg.Client): void {
+    if (listening !== client) return;
+    client.query('select').then(
+      () => clock.after(probeMs, () => probe(client)),
+      () => drop(client),
+    );
+  }
+
+  /** A payload names the sender, then the messages. */
+  function hear(payload: string): void {
+    const [sender, ...messages] = payload.split(' ');
+    if (sender !== self) for (const message of messages) receive(message as Message);
+  }
+
+  function publish(): void {
+    if (sending || unsent.size === 0) return;
+    const client = listening;
+    const payload = [self, ...unsent].join(' ');
+    unsent.clear();
+    // Lost signals are what the polls are for.
+    if (client === null) return;
+    sending = true;
+    client
+      .query('select pg_notify($1, $2)', [channel, payload])
+      .catch(() => drop(client))
+      .finally(() =>
+        clock.after(spacingMs, () => {
+          sending = false;
+          publish();
+        }),
+      );
+  }
+
+  void open();
+  return {
+    send(message) {
+      receive(message);
+      // Once for all who say the same in one turn of the event loop.
+      if (unsent.size === 0) setImmediate(publish);
+      unsent.add(message);
+    },
+    close() {
+      closed = true;
+      if (listening) end(listening);
+      listening = null;
+    },
+  };
+}
