@@ -38,7 +38,7 @@ CREATE TABLE tasks (
   jitter_ms bigint,
   priority smallint NOT NULL,
   policies jsonb,
-  gate text,
+  limit_group uuid,
   status task_status NOT NULL,
   version integer NOT NULL DEFAULT 1,
   schedule_version integer NOT NULL DEFAULT 1,
@@ -123,7 +123,7 @@ CREATE TABLE runs (
   input text,
   attempts jsonb,
   cancel_requested boolean NOT NULL DEFAULT false,
-  gate text,
+  limit_group uuid,
   check_due timestamptz(3),
   heartbeat_due timestamptz(3),
   progress jsonb,
@@ -147,9 +147,9 @@ CREATE INDEX runs_heartbeat ON runs (heartbeat_due) WHERE heartbeat_due IS NOT N
 CREATE UNIQUE INDEX runs_overlap_slot ON runs (task_uid, overlap_slot) WHERE overlap_slot < 2;
 CREATE INDEX runs_line ON runs (task_uid, effective_due_at) WHERE overlap_slot > 0;
 
-CREATE INDEX runs_gate_waiting ON runs (gate, effective_due_at)
-  WHERE gate IS NOT NULL AND status IN ('pending', 'retrying');
-CREATE INDEX runs_gate_running ON runs (gate) WHERE gate IS NOT NULL AND status = 'running';
+-- Limits: the next run of each group of runs with the same limits.
+CREATE INDEX runs_limits ON runs (limit_group, effective_due_at)
+  WHERE limit_group IS NOT NULL AND status IN ('pending', 'retrying');
 
 -- For lists of what is rare, of all tasks or of one. Runs that were scheduled and succeeded are in none of them.
 CREATE INDEX runs_ended ON runs (status, id)
@@ -161,10 +161,24 @@ CREATE INDEX runs_unscheduled ON runs (trigger, id)
 CREATE INDEX runs_task_unscheduled ON runs (task_uid, trigger, id)
   WHERE trigger IN ('manual', 'catch_up', 'retry');
 
-CREATE TABLE gates (
-  key text PRIMARY KEY,
+-- The limit keys that running runs hold.
+CREATE TABLE run_limits (
+  run_id uuid NOT NULL,
+  namespace text NOT NULL DEFAULT 'default',
+  key text NOT NULL,
+  CONSTRAINT run_limits_run_id_namespace_key_pk PRIMARY KEY (run_id, namespace, key)
+) WITH (
+  -- A small table whose rows live for as long as an attempt.
+  autovacuum_vacuum_scale_factor = 0.05
+);
+
+-- The starts that rates go by.
+CREATE TABLE limits (
+  namespace text NOT NULL DEFAULT 'default',
+  key text NOT NULL,
   starts bigint[] NOT NULL DEFAULT '{}',
-  used_at timestamptz(3) NOT NULL DEFAULT now()
+  used_at timestamptz(3) NOT NULL DEFAULT now(),
+  CONSTRAINT limits_namespace_key_pk PRIMARY KEY (namespace, key)
 );
 
 CREATE TABLE deliveries (

@@ -148,13 +148,6 @@ CREATE INDEX events_of_runs ON events USING btree (id) WHERE (run_id IS NOT NULL
 CREATE INDEX events_task ON events USING btree (task_uid, id);
 CREATE INDEX events_written_in ON events USING btree (written_in);
 
-CREATE TABLE gates (
-  key text NOT NULL,
-  starts bigint[] DEFAULT '{}'::bigint[] NOT NULL,
-  used_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-  CONSTRAINT gates_pkey PRIMARY KEY (key)
-);
-
 CREATE TABLE idempotency_keys (
   namespace text DEFAULT 'default'::text NOT NULL,
   scope text NOT NULL,
@@ -165,6 +158,14 @@ CREATE TABLE idempotency_keys (
   CONSTRAINT idempotency_keys_namespace_scope_key_pk PRIMARY KEY (namespace, scope, key)
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
+
+CREATE TABLE limits (
+  namespace text DEFAULT 'default'::text NOT NULL,
+  key text NOT NULL,
+  starts bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+  used_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT limits_namespace_key_pk PRIMARY KEY (namespace, key)
+);
 
 CREATE TABLE replicas (
   id uuid NOT NULL,
@@ -181,6 +182,13 @@ CREATE TABLE replicas (
   breakers jsonb DEFAULT '[]'::jsonb NOT NULL,
   CONSTRAINT replicas_pkey PRIMARY KEY (id)
 );
+
+CREATE TABLE run_limits (
+  run_id uuid NOT NULL,
+  namespace text DEFAULT 'default'::text NOT NULL,
+  key text NOT NULL,
+  CONSTRAINT run_limits_run_id_namespace_key_pk PRIMARY KEY (run_id, namespace, key)
+) WITH (autovacuum_vacuum_scale_factor=0.05);
 
 CREATE TABLE runs (
   id uuid NOT NULL,
@@ -208,7 +216,7 @@ CREATE TABLE runs (
   input text,
   attempts jsonb,
   cancel_requested boolean DEFAULT false NOT NULL,
-  gate text,
+  limit_group uuid,
   check_due timestamp(3) with time zone,
   heartbeat_due timestamp(3) with time zone,
   progress jsonb,
@@ -217,9 +225,8 @@ CREATE TABLE runs (
 ) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.05);
 CREATE INDEX runs_check ON runs USING btree (check_due) WHERE (check_due IS NOT NULL);
 CREATE INDEX runs_ended ON runs USING btree (status, id) WHERE (status = ANY (ARRAY['failed'::run_status, 'timed_out'::run_status, 'cancelled'::run_status, 'lost'::run_status, 'skipped'::run_status]));
-CREATE INDEX runs_gate_running ON runs USING btree (gate) WHERE ((gate IS NOT NULL) AND (status = 'running'::run_status));
-CREATE INDEX runs_gate_waiting ON runs USING btree (gate, effective_due_at) WHERE ((gate IS NOT NULL) AND (status = ANY (ARRAY['pending'::run_status, 'retrying'::run_status])));
 CREATE INDEX runs_heartbeat ON runs USING btree (heartbeat_due) WHERE (heartbeat_due IS NOT NULL);
+CREATE INDEX runs_limits ON runs USING btree (limit_group, effective_due_at) WHERE ((limit_group IS NOT NULL) AND (status = ANY (ARRAY['pending'::run_status, 'retrying'::run_status])));
 CREATE INDEX runs_line ON runs USING btree (task_uid, effective_due_at) WHERE (overlap_slot > 0);
 CREATE INDEX runs_live ON runs USING btree (status, effective_due_at) WHERE (status = ANY (ARRAY['pending'::run_status, 'running'::run_status, 'retrying'::run_status]));
 CREATE UNIQUE INDEX runs_overlap_slot ON runs USING btree (task_uid, overlap_slot) WHERE (overlap_slot < 2);
@@ -257,7 +264,7 @@ CREATE TABLE tasks (
   jitter_ms bigint,
   priority smallint NOT NULL,
   policies jsonb,
-  gate text,
+  limit_group uuid,
   status task_status NOT NULL,
   version integer DEFAULT 1 NOT NULL,
   schedule_version integer DEFAULT 1 NOT NULL,

@@ -57,8 +57,8 @@ export const tasks = pgTable(
     priority: smallint('priority').notNull(),
     /** Limits, hooks, long work, fallback: only what was asked for, null for the many tasks that ask for nothing. */
     policies: jsonb('policies').$type<Partial<Policies>>(),
-    /** The limits among them as `gateOf` writes them. */
-    gate: text('gate'),
+    /** Tasks with the same limits have the same group (`limitGroupOf`); null for the many without limits. */
+    limitGroup: uuid('limit_group'),
     status: taskStatus('status').notNull(),
     /** Counts every change; the ETag. */
     version: integer('version').notNull().default(1),
@@ -126,8 +126,8 @@ export const runs = pgTable(
     /** Every finished attempt; null while or when the only one can be read off the run itself. */
     attempts: jsonb('attempts').$type<StoredAttempt[]>(),
     cancelRequested: boolean('cancel_requested').notNull().default(false),
-    /** The task's gate when the run was made. */
-    gate: text('gate'),
+    /** The task's group while the run waits; null for a run without limits. */
+    limitGroup: uuid('limit_group'),
     /** Set while `hooks.before` has still to be asked: from when on anybody may ask it. */
     checkDue: instant('check_due'),
     /** Set while the run is held: the deadline for the holder's next sign of life. */
@@ -152,10 +152,9 @@ export const runs = pgTable(
       .where(sql`${t.trigger} in ('manual', 'catch_up', 'retry')`),
     uniqueIndex('runs_overlap_slot').on(t.taskUid, t.overlapSlot).where(sql`${t.overlapSlot} < 2`),
     index('runs_line').on(t.taskUid, t.effectiveDueAt).where(sql`${t.overlapSlot} > 0`),
-    index('runs_gate_waiting')
-      .on(t.gate, t.effectiveDueAt)
-      .where(sql`${t.gate} is not null and ${t.status} in ('pending', 'retrying')`),
-    index('runs_gate_running').on(t.gate).where(sql`${t.gate} is not null and ${t.status} = 'running'`),
+    index('runs_limits')
+      .on(t.limitGroup, t.effectiveDueAt)
+      .where(sql`${t.limitGroup} is not null and ${t.status} in ('pending', 'retrying')`),
     index('runs_check').on(t.checkDue).where(sql`${t.checkDue} is not null`),
     index('runs_heartbeat').on(t.heartbeatDue).where(sql`${t.heartbeatDue} is not null`),
   ],
@@ -178,14 +177,6 @@ export type StoredAttempt = {
   /** True where the fallback was called instead of the target. */
   fallback?: true;
 };
-
-/** The starts that the rate of one key goes by. */
-export const gates = pgTable('gates', {
-  key: text('key').primaryKey(),
-  /** The starts that still count for a rate, in epoch milliseconds, oldest first. */
-  starts: bigint('starts', { mode: 'number' }).array().notNull().default(sql`'{}'`),
-  usedAt: instant('used_at').notNull().default(sql`now()`),
-});
 
 /**
  * Templates that a process is filling in for the first time. What is left of one is older than that takes: it died of

@@ -80,7 +80,7 @@ describe.skipIf(noPostgres || noRedis)('a run', () => {
     const plain = (await asked(run('plain', {}))).statements;
     const checked = (await asked(run('checked', policies))).statements;
     // Loops that look whether there is something to do ask by the clock, in both cases.
-    for (const name of ['end-checks', 'gates-take']) {
+    for (const name of ['end-checks', 'limits-take']) {
       expect(plain, name).not.toHaveProperty(name);
       expect(checked, name).toHaveProperty(name);
     }

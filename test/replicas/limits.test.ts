@@ -128,9 +128,9 @@ describe.skipIf(noPostgres)('two replicas', () => {
       ),
     );
     await untilQuiet();
-    const [gate] = await query('select starts from gates');
+    const [limit] = await query('select starts from limits');
     await end();
-    const starts: number[] = gate.starts.map(Number);
+    const starts: number[] = limit.starts.map(Number);
     expect(callsOf('/rated/')).toHaveLength(60);
     expect(starts).toHaveLength(60);
     expect(starts).toEqual(starts.toSorted((a, b) => a - b));
@@ -175,8 +175,8 @@ describe.skipIf(noPostgres)('two replicas', () => {
     ];
     await one.http.post('/tasks/batch').send({ items: tasks }).expect(200);
     await query(
-      `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, gate)
-       select gen_random_uuid(), t.uid, 'manual', 'pending', now(), now(), now() - interval '90 seconds', 0, 1, now(), t.gate
+      `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, limit_group)
+       select gen_random_uuid(), t.uid, 'manual', 'pending', now(), now(), now() - interval '90 seconds', 0, 1, now(), t.limit_group
        from tasks t, generate_series(1, 5000) where t.id = 'backlog'`,
     );
     await target.waitFor(() => callsOf('/backlog').length === 1);

@@ -1,36 +1,16 @@
-/**
- * The limits that a run has to pass before it starts: the text that is kept with it, and which of those that wait
- * start.
- */
+/** The limits that a run has to pass before it starts, and the decision which of the waiting runs start. */
 
 import { parseDuration } from '../input/duration.ts';
 import type { Policies } from '../task/policies.ts';
 
-/** Stands in a gate for the number of the task, which is not known before it is stored. */
-export const ownTask = '{uid}';
-
-/**
- * The gate of a task's runs: `task:{uid}=3 concurrency:reports=5 rate:api=100/60000` (milliseconds), or null where it
- * has no limits. Keys hold no blanks, so the text can be taken apart again.
- */
-export function gateOf({
-  maxConcurrency,
-  concurrency,
-  rate,
-}: Pick<Policies, 'maxConcurrency' | 'concurrency' | 'rate'>): string | null {
-  const parts: string[] = [];
-  if (maxConcurrency !== null) parts.push(`task:${ownTask}=${maxConcurrency}`);
-  if (concurrency !== null) parts.push(`concurrency:${concurrency.key}=${concurrency.limit}`);
-  if (rate !== null) parts.push(`rate:${rate.key}=${rate.limit}/${parseDuration(rate.period) ?? 0}`);
-  return parts.length === 0 ? null : parts.join(' ');
-}
-
 export const limitKinds = ['task', 'rate', 'concurrency'] as const;
 export type LimitKind = (typeof limitKinds)[number];
 
-/** One limit of a gate. Its key names what is counted, with its kind: `concurrency:reports`. */
+/** One limit of a run. Its key names what is counted, with its kind: `concurrency:reports`. */
 export type Limit = {
   kind: LimitKind;
+  /** Keys of different namespaces have nothing to do with each other. */
+  namespace: string;
   key: string;
   /** At most so many running at once, or starts in any `periodMs`. */
   limit: number;
@@ -38,15 +18,37 @@ export type Limit = {
   periodMs: number;
 };
 
-/** The limits of a gate in the order in which a run waits at them, see `admit`. */
-export function limitsOf(gate: string): Limit[] {
-  const limits = gate.split(' ').map((part) => {
-    const [kind] = part.split(':', 1);
-    const [limit, period] = part.slice(part.lastIndexOf('=') + 1).split('/');
-    const key = part.slice(0, part.lastIndexOf('='));
-    return { kind: kind as LimitKind, key, limit: Number(limit), periodMs: Number(period ?? 0) };
-  });
-  return limits.sort((a, b) => limitKinds.indexOf(a.kind) - limitKinds.indexOf(b.kind));
+/** The policies that limits come from; what is not asked for is null or not there. */
+export type LimitPolicies = Partial<Pick<Policies, 'maxConcurrency' | 'concurrency' | 'rate'>>;
+
+/** The limits of a task's runs, in the order in which a run waits at them (see `admit`); empty for most tasks. */
+export function limitsOf(
+  { namespace, uid }: { namespace: string; uid: number },
+  { maxConcurrency, rate, concurrency }: LimitPolicies,
+): Limit[] {
+  const limits: Limit[] = [];
+  if (maxConcurrency != null)
+    limits.push({ kind: 'task', namespace, key: `task:${uid}`, limit: maxConcurrency, periodMs: 0 });
+  if (rate != null) {
+    const periodMs = parseDuration(rate.period) ?? 0;
+    limits.push({ kind: 'rate', namespace, key: `rate:${rate.key}`, limit: rate.limit, periodMs });
+  }
+  if (concurrency != null) {
+    const { key, limit } = concurrency;
+    limits.push({ kind: 'concurrency', namespace, key: `concurrency:${key}`, limit, periodMs: 0 });
+  }
+  return limits;
+}
+
+/** Whether two definitions of one task have the same limits. */
+export function sameLimits(one: LimitPolicies, other: LimitPolicies): boolean {
+  const shown = (policies: LimitPolicies) => JSON.stringify(limitsOf({ namespace: '', uid: 0 }, policies));
+  return shown(one) === shown(other);
+}
+
+/** What a limit is called in a `LimitState`. */
+export function nameOf({ namespace, key }: Pick<Limit, 'namespace' | 'key'>): string {
+  return `${namespace}/${key}`;
 }
 
 /**
@@ -55,9 +57,9 @@ export function limitsOf(gate: string): Limit[] {
  */
 export type LimitState = {
   now: number;
-  /** By key: how many runs are running. */
+  /** By the name of a limit: how many runs are running. */
   running: ReadonlyMap<string, number>;
-  /** By the key of a rate: when attempts were begun, oldest first; as many of the newest as its limits ask about. */
+  /** By the name of a rate: when attempts were begun, oldest first; as many of the newest as its limits ask about. */
   starts: ReadonlyMap<string, readonly number[]>;
 };
 
@@ -65,18 +67,19 @@ export type LimitState = {
 const mostAheadMs = 60_000;
 
 /** How many more runs a limit lets through now. Negative where the limit has been lowered since. */
-function roomAt({ kind, key, limit, periodMs }: Limit, { now, running, starts }: LimitState): number {
-  if (kind !== 'rate') return limit - (running.get(key) ?? 0);
-  return limit - (starts.get(key) ?? []).filter((at) => at > now - periodMs && at <= now + mostAheadMs).length;
+function roomAt(each: Limit, { now, running, starts }: LimitState): number {
+  const { kind, limit, periodMs } = each;
+  if (kind !== 'rate') return limit - (running.get(nameOf(each)) ?? 0);
+  return limit - (starts.get(nameOf(each)) ?? []).filter((at) => at > now - periodMs && at <= now + mostAheadMs).length;
 }
 
 /** When a rate without room lets the next attempt through, if nothing else happens. */
-function opensAt({ key, limit, periodMs }: Limit, { now, starts }: LimitState): number {
-  const counted = (starts.get(key) ?? []).filter((at) => at <= now + mostAheadMs);
-  return (counted.at(-limit) ?? now) + periodMs;
+function opensAt(rate: Limit, { now, starts }: LimitState): number {
+  const counted = (starts.get(nameOf(rate)) ?? []).filter((at) => at <= now + mostAheadMs);
+  return (counted.at(-rate.limit) ?? now) + rate.periodMs;
 }
 
-/** What a gate would let through if nobody else waited. */
+/** What limits would let through if nobody else waited. */
 export type Room = {
   /** How many runs; 0 where one of its limits is reached. */
   room: number;
@@ -95,8 +98,8 @@ export function roomFor(limits: readonly Limit[], state: LimitState): Room {
   };
 }
 
-/** A run that waits at a gate. */
-export type Candidate = { id: string; gate: string };
+/** A run that waits for its limits. */
+export type Candidate = { id: string; limits: readonly Limit[] };
 
 export type Admission<C extends Candidate> = {
   /** Those that start, in the order given. */
@@ -119,21 +122,21 @@ export function admit<C extends Candidate>(candidates: Iterable<C>, state: Limit
   const starts = new Map(state.starts);
   const now = { ...state, running, starts };
   const closed = new Set<string>();
-  const gates = new Map<string, Limit[]>();
   const starting: C[] = [];
   let earliest: number | null = null;
   for (const candidate of candidates) {
     if (starting.length >= most) break;
-    const limits = gates.get(candidate.gate) ?? limitsOf(candidate.gate);
-    gates.set(candidate.gate, limits);
-    const held = limits.find((limit) => closed.has(limit.key) || roomAt(limit, now) <= 0);
+    const { limits } = candidate;
+    const held = limits.find((limit) => closed.has(nameOf(limit)) || roomAt(limit, now) <= 0);
     if (held === undefined) {
       starting.push(candidate);
-      for (const { kind, key } of limits)
-        if (kind !== 'rate') running.set(key, (running.get(key) ?? 0) + 1);
-        else starts.set(key, [...(starts.get(key) ?? []), startInstant(starts.get(key) ?? [], state.now)]);
-    } else if (!closed.has(held.key)) {
-      closed.add(held.key);
+      for (const limit of limits) {
+        const name = nameOf(limit);
+        if (limit.kind !== 'rate') running.set(name, (running.get(name) ?? 0) + 1);
+        else starts.set(name, [...(starts.get(name) ?? []), startInstant(starts.get(name) ?? [], state.now)]);
+      }
+    } else if (!closed.has(nameOf(held))) {
+      closed.add(nameOf(held));
       if (held.kind === 'rate') earliest = Math.min(earliest ?? Infinity, opensAt(held, now));
     }
   }
@@ -144,12 +147,4 @@ export function admit<C extends Candidate>(candidates: Iterable<C>, state: Limit
 export function startInstant(starts: readonly number[], now: number): number {
   const last = starts.at(-1) ?? now;
   return last > now && last <= now + mostAheadMs ? last : now;
-}
-
-/** The running runs by key, from how many there are of each gate. */
-export function countByKey(gates: Iterable<readonly [gate: string, runs: number]>): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const [gate, runs] of gates)
-    for (const { kind, key } of limitsOf(gate)) if (kind !== 'rate') counts.set(key, (counts.get(key) ?? 0) + runs);
-  return counts;
 }

@@ -1,7 +1,7 @@
 /** The dispatcher: takes waiting runs (triggered, retried, queued, limited, left over) when there are free slots. */
 
 import type { Metrics } from '../../observability/metrics.ts';
-import { countGated, takeGated } from '../../store/limits/limits.ts';
+import { countLimited, takeLimited } from '../../store/limits/limits.ts';
 import type { Database } from '../../store/postgres/database.ts';
 import { type TakenRun, takeWaiting } from '../../store/runs/dispatch.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
@@ -29,7 +29,7 @@ const soonMs = 16;
 export function createDispatcherStep(options: DispatcherOptions): () => Promise<number> {
   const { database, time, attempts, lease, metrics } = options;
   /** Whether runs with limits waited when it was last looked. */
-  let gated = false;
+  let limitsWait = false;
   let passes = 0;
   let countedAt = -Infinity;
 
@@ -61,9 +61,9 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
 
   /** Tells how many wait for their limits: now and then while there are some, and once when there are none any more. */
   async function count(): Promise<void> {
-    if (gated ? time.now() - countedAt < countEveryMs : countedAt === -Infinity) return;
-    metrics.limitedWaiting(await countGated(database.pool, time.now()));
-    countedAt = gated ? time.now() : -Infinity;
+    if (limitsWait ? time.now() - countedAt < countEveryMs : countedAt === -Infinity) return;
+    metrics.limitedWaiting(await countLimited(database.pool, time.now()));
+    countedAt = limitsWait ? time.now() : -Infinity;
   }
 
   return async () => {
@@ -71,16 +71,16 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
     if (limit <= 0) return pollMs;
     // While both wait neither may use up all slots; a single one goes to them in turn.
     passes++;
-    const share = gated ? (limit + (passes % 2)) >> 1 : limit;
+    const share = limitsWait ? (limit + (passes % 2)) >> 1 : limit;
     let wait = pollMs;
     if (share > 0) {
       const plain = await take(share, (owner) => takeWaiting(database.pool, owner, share, time.now()));
-      gated = plain.gated;
+      limitsWait = plain.limitsWait;
       if (plain.runs.length === share) wait = 0;
     } else wait = 0;
-    const rest = gated ? room() : 0;
+    const rest = limitsWait ? room() : 0;
     if (rest > 0) {
-      const { again, waitedMs } = await take(rest, (owner) => takeGated(database, owner, rest, time.now));
+      const { again, waitedMs } = await take(rest, (owner) => takeLimited(database, owner, rest, time.now));
       for (const waited of waitedMs) metrics.limitPassed(waited);
       if (again !== null) wait = Math.min(wait, 'at' in again ? Math.max(again.at - time.now(), 1) : again.afterMs);
     }

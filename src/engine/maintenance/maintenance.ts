@@ -4,7 +4,7 @@ import { forgetKeys } from '../../store/cluster/idempotency.ts';
 import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';
 import { deleteOldEvents } from '../../store/events/events.ts';
 import { forgetReadEvents } from '../../store/events/outbox.ts';
-import { forgetGates } from '../../store/limits/limits.ts';
+import { forgetEnded, forgetStarts } from '../../store/limits/state.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 import { deleteOldRuns } from '../../store/runs/history.ts';
 import { forgetTombstones } from '../../store/tasks/tombstones.ts';
@@ -23,7 +23,7 @@ const pauseMs = 50;
 const idleMs = 60_000;
 const keysKeptMs = 24 * 3_600_000;
 /** Longer than any rate's period. */
-const gatesKeptMs = 48 * 3_600_000;
+const startsKeptMs = 48 * 3_600_000;
 
 /** Works in small batches with pauses, so that no writer waits for it. */
 export function createMaintenanceStep({ db, time, retentionMs, lease }: MaintenanceOptions): () => Promise<number> {
@@ -40,7 +40,8 @@ export function createMaintenanceStep({ db, time, retentionMs, lease }: Maintena
     await forgetTombstones(db, before, batchSize);
     await forgetKeys(db, time.now() - keysKeptMs);
     await forgetDeadReplicas(db, time.now());
-    await forgetGates(db, time.now() - gatesKeptMs);
+    await forgetEnded(db);
+    await forgetStarts(db, time.now() - startsKeptMs);
     return idleMs;
   };
 }

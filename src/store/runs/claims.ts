@@ -1,7 +1,6 @@
 /** Taking occurrences: one statement for a batch, the primary key as the fence under every lock. */
 
 import { createInstantFormat, formatInstant } from '../../domain/input/instant.ts';
-import { ownTask } from '../../domain/limits/limits.ts';
 import type { Policies } from '../../domain/task/policies.ts';
 import type { Target } from '../../domain/task/target.ts';
 import type { Overlap, Retry } from '../../domain/task/task.ts';
@@ -66,8 +65,8 @@ export const snapshotColumn = `json_build_object('taskId', t.id, 'version', t.ve
     when t.target ? 'template' or t.policies #> '{fallback,template}' is not null
     then json_build_object('name', t.name, 'labels', t.labels) end)`;
 
-/** What a run takes over from its task `t`: its gate, whether it has to be checked, whether hooks hear of its end. */
-export const policyColumns = `replace(t.gate, '${ownTask}', t.uid::text) as gate, t.policies #> '{hooks,before}' is not null as checked,
+/** What a run takes over from its task `t`: its limits, whether it has to be checked, whether hooks hear of its end. */
+export const policyColumns = `t.limit_group, t.policies #> '{hooks,before}' is not null as checked,
   nullif(t.policies ? 'hooks', false) as hooked`;
 
 /**
@@ -96,7 +95,7 @@ export function insertLive(ownerText: string, triggerText: string, nowText: stri
   };
   return `
   ${insertRuns(run)}
-  from (select *, ${owner} is not null and gate is null and not checked as starts from live) live order by uid, run_id
+  from (select *, ${owner} is not null and limit_group is null and not checked as starts from live) live order by uid, run_id
   on conflict do nothing
   returning id, task_uid`;
 }
@@ -113,7 +112,7 @@ const answerText = (left: string) => `
     count(*)::integer as "left" from live
   union all
   select * from (
-    select run_id, run_id in (select id from won) as won, gate is not null or checked as waits, overlap, snapshot, ${left} as "left" from live
+    select run_id, run_id in (select id from won) as won, limit_group is not null or checked as waits, overlap, snapshot, ${left} as "left" from live
   ) each
   where not won or waits or snapshot is not null or "left" is not null or (select count(*) from live) < cardinality($1::uuid[])`;
 

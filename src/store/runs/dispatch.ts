@@ -29,8 +29,8 @@ export const unasked = { origin: null, input: null } as const;
 
 export type Taken = {
   runs: TakenRun[];
-  /** Whether runs with limits wait: they are left to `takeGated`. */
-  gated: boolean;
+  /** Whether runs with limits wait: they are left to `takeLimited`. */
+  limitsWait: boolean;
 };
 
 /**
@@ -49,12 +49,12 @@ export async function takeWaiting(db: Queryable, owner: string, limit: number, n
 
 async function takeFree(db: Queryable, owner: string, limit: number, now: number, queued: boolean): Promise<Taken> {
   // The one statement tells about runs with limits besides, so that nobody has to ask where there are none.
-  const { rows } = await db.query<(TakenRow | { id: null }) & { gated: boolean }>({
+  const { rows } = await db.query<(TakenRow | { id: null }) & { limitsWait: boolean }>({
     name: 'take-waiting',
     text: `
       with free as (
         select r.id from runs r
-        where r.status in ('pending', 'retrying') and r.due_at <= $3 and r.gate is null and r.check_due is null
+        where r.status in ('pending', 'retrying') and r.due_at <= $3 and r.limit_group is null and r.check_due is null
           and (coalesce(r.overlap_slot, 0) = 0 or $4 and ${isNextInLine('r')})
         order by r.effective_due_at limit $2 for update skip locked
       ), taken as (
@@ -63,12 +63,15 @@ async function takeFree(db: Queryable, owner: string, limit: number, now: number
         where r.id = free.id and t.uid = r.task_uid
         returning ${takenColumns}
       )
-      select waiting.gated, taken.* from (
-        select exists (select from runs where gate is not null and status in ('pending', 'retrying')) as gated
+      select waiting."limitsWait", taken.* from (
+        select exists (select from runs where limit_group is not null and status in ('pending', 'retrying')) as "limitsWait"
       ) waiting left join taken on true`,
     values: [owner, limit, new Date(now).toISOString(), queued],
   });
-  return { runs: rows.flatMap((row) => (row.id === null ? [] : takenRun(row))), gated: rows[0]?.gated === true };
+  return {
+    runs: rows.flatMap((row) => (row.id === null ? [] : takenRun(row))),
+    limitsWait: rows[0]?.limitsWait === true,
+  };
 }
 
 /**

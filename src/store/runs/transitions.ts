@@ -106,7 +106,7 @@ export function skippedAtOnce(reason: string, now: string): Step {
   return { ...skip(reason, now), overlap_slot: 'null::smallint', attempt: '0' };
 }
 
-const policies = { gate: 'gate', hooked: 'hooked' } satisfies Changes;
+const policies = { limit_group: 'limit_group', hooked: 'hooked' } satisfies Changes;
 
 /** pending, retrying → running: `owner` makes the next attempt. */
 export function take(owner: string, now: string): Step {

@@ -2,7 +2,6 @@
 
 import { formatDuration, parseDuration } from '../../domain/input/duration.ts';
 import { formatInstant } from '../../domain/input/instant.ts';
-import { gateOf } from '../../domain/limits/limits.ts';
 import type { Hooks, Policies } from '../../domain/task/policies.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
 
@@ -144,7 +143,6 @@ export function definitionColumns(id: string, definition: TaskDefinition) {
     jitter_ms: definition.jitter === null ? null : parseDuration(definition.jitter),
     priority: definition.priority,
     policies: storedPolicies(definition),
-    gate: gateOf(definition),
     status: definition.status,
   };
 }

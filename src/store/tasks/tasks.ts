@@ -1,8 +1,9 @@
 /** Tasks in Postgres: create, read, change, delete. Every change leaves its event in the same statement. */
 
-import { gateOf, ownTask } from '../../domain/limits/limits.ts';
+import { sameLimits } from '../../domain/limits/limits.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
 import { type Author, describeChange, type Redact } from '../events/events.ts';
+import { limitGroupOf } from '../limits/groups.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { updateRuns } from '../runs/transitions.ts';
 import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
@@ -19,6 +20,7 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
     position,
     namespace: item.namespace,
     ...definitionColumns(item.id, item.definition),
+    limit_group: limitGroupOf({ ...item, createdAt: now }, item.definition),
     active_from: new Date(item.activeFrom).toISOString(),
     actor: item.author.actor,
     request_id: item.author.requestId,
@@ -30,13 +32,13 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
         select distinct on (namespace, id) x.* from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, request_id text,
           namespace text, id text, name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
           overlap overlap, misfire jsonb, starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_ms bigint,
-          priority smallint, policies jsonb, gate text, status task_status, active_from timestamptz)
+          priority smallint, policies jsonb, limit_group uuid, status task_status, active_from timestamptz)
         order by namespace, id, position
       ), made as (
         insert into tasks (namespace, id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
-          ends_at, max_runs, jitter_ms, priority, policies, gate, status, active_from, created_at, updated_at)
+          ends_at, max_runs, jitter_ms, priority, policies, limit_group, status, active_from, created_at, updated_at)
         select namespace, id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
-          ends_at, max_runs, jitter_ms, priority, policies, gate, status, active_from, $2, $2
+          ends_at, max_runs, jitter_ms, priority, policies, limit_group, status, active_from, $2, $2
         from given order by namespace, id
         on conflict (namespace, id) where deleted_at is null do nothing
         returning *
@@ -93,20 +95,20 @@ export async function updateTask(
         select x.* from jsonb_to_record($1::jsonb) as x(
           name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
           overlap overlap, misfire jsonb, starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_ms bigint,
-          priority smallint, policies jsonb, gate text, status task_status)
+          priority smallint, policies jsonb, limit_group uuid, status task_status)
       ), made as (
         update tasks t set name = g.name, description = g.description, labels = g.labels, schedule = g.schedule,
           target = g.target, timeout_ms = g.timeout_ms, retry = g.retry, overlap = g.overlap, misfire = g.misfire,
           starts_at = g.starts_at, ends_at = g.ends_at, max_runs = g.max_runs, jitter_ms = g.jitter_ms,
-          priority = g.priority, policies = g.policies, gate = g.gate, status = g.status, version = t.version + 1, updated_at = $4,
+          priority = g.priority, policies = g.policies, limit_group = g.limit_group, status = g.status, version = t.version + 1, updated_at = $4,
           schedule_version = t.schedule_version + case when $5::timestamptz is null then 0 else 1 end,
           claimed = coalesce($11, t.claimed),
           active_from = coalesce($5, t.active_from), changed_in = pg_current_xact_id()
         from given g
         where t.uid = $2 and t.version = $3 and t.deleted_at is null
         returning t.*
-      ), regated as (
-        ${updateRuns({ gate: `replace(made.gate, '${ownTask}', made.uid::text)` })} from made
+      ), regrouped as (
+        ${updateRuns({ limit_group: 'made.limit_group' })} from made
         where $10 and r.task_uid = made.uid and r.status in ('pending', 'retrying')
       ), noted as (
         insert into events (namespace, task_uid, type, at, actor, request_id, data)
@@ -114,7 +116,10 @@ export async function updateTask(
       )
       select ${taskColumns('made')} from made`,
     values: [
-      JSON.stringify(definitionColumns(task.id, change.definition)),
+      JSON.stringify({
+        ...definitionColumns(task.id, change.definition),
+        limit_group: limitGroupOf(task, change.definition),
+      }),
       task.uid,
       task.version,
       new Date(now).toISOString(),
@@ -126,7 +131,7 @@ export async function updateTask(
         ...describeChange(task.definition, change.definition, change.redact),
         ...(author.source != null && { triggerSource: author.source }),
       }),
-      gateOf(task.definition) !== gateOf(change.definition),
+      !sameLimits(task.definition, change.definition),
       change.claimed ?? null,
     ],
   });

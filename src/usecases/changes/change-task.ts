@@ -1,7 +1,7 @@
 /** Writes a change of one task, and makes it hold before it is answered. */
 
 import { isDeepStrictEqual } from 'node:util';
-import { gateOf } from '../../domain/limits/limits.ts';
+import { sameLimits } from '../../domain/limits/limits.ts';
 import { isPlainChange, type Moment, missLeft, reviseInSteps, staysDue, type Wish } from '../../domain/task/change.ts';
 import { redactDefinition } from '../../domain/task/credentials.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
@@ -125,7 +125,7 @@ async function hold(
   await noOlderClaims(context);
   if (missed) await correctMiss(context, missed);
   // A run that waited for a limit may start now.
-  if (made > 0 || gateOf(before.definition) !== gateOf(task.definition)) {
+  if (made > 0 || !sameLimits(before.definition, task.definition)) {
     context.signal('waiting');
     if (made > 0 && task.definition.hooks?.before) context.signal('checks');
   }

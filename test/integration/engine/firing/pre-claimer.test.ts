@@ -172,7 +172,9 @@ describe.skipIf(noPostgres)('a herd', () => {
   test('leaves out who was given a limit since its plan was read', async () => {
     const { tasks, timetable, preClaimer, take, rows } = await burst({ size: 64 });
     const { uid } = tasks[0] as Task;
-    await store.db.query(`update tasks set gate = 'concurrency:k=5', version = version + 1 where uid = $1`, [uid]);
+    await store.db.query(`update tasks set limit_group = gen_random_uuid(), version = version + 1 where uid = $1`, [
+      uid,
+    ]);
     await preClaimer.step();
     preClaimer.takeIn(t0);
     for (let batch = take(); batch; batch = take()) await batch.commit();

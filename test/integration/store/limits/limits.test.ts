@@ -2,18 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import type { TaskInput } from '../../../../src/domain/task/task.ts';
-import { countGated, forgetGates, type GatedTake, takeGated } from '../../../../src/store/limits/limits.ts';
+import { limitGroupOf } from '../../../../src/store/limits/groups.ts';
+import { countLimited, type LimitedTake, takeLimited } from '../../../../src/store/limits/limits.ts';
+import { forgetEnded, forgetStarts } from '../../../../src/store/limits/state.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
 import { insertManualRun, takeWaiting } from '../../../../src/store/runs/dispatch.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
-import { updateTask } from '../../../../src/store/tasks/tasks.ts';
+import { insertTasks, updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import {
   asked,
   author,
   dueOf,
   makeTask,
+  makeTasks,
   openStore,
   readRun,
   redact,
@@ -27,13 +30,13 @@ let store: Store;
 beforeAll(async () => {
   store = await openStore();
 });
-beforeEach(() => store.db.query('truncate runs, gates'));
+beforeEach(() => store.db.query('truncate runs, run_limits, limits'));
 
 let random = 0;
 const runIdAt = (instant: number) =>
   timeOrderedId(instant, (bytes) => new DataView(bytes.buffer).setUint32(5, ++random));
-const idsOf = ({ runs }: GatedTake) => runs.map(({ runId }) => runId);
-const take = (now = t0, limit = 100) => takeGated(store.database, randomUUID(), limit, () => now);
+const idsOf = ({ runs }: LimitedTake) => runs.map(({ runId }) => runId);
+const take = (now = t0, limit = 100) => takeLimited(store.database, randomUUID(), limit, () => now);
 const finish = (...ids: string[]) =>
   store.db.query(`update runs set status = 'succeeded', overlap_slot = null, finished_at = now() where id = any($1)`, [
     ids,
@@ -53,11 +56,12 @@ async function ask({ uid }: Pick<Task, 'uid'>, count = 1, from = t0 - 1_000): Pr
   return ids;
 }
 
-/** Many waiting runs past the API, each of `count` with a gate made of its number `n`. */
-const plant = ({ uid }: Pick<Task, 'uid'>, gate: string, count: number, at = t0 - 1_000) =>
+/** Many waiting runs of the task, past the API. */
+const plant = ({ uid }: Pick<Task, 'uid'>, count: number, at = t0 - 1_000) =>
   store.db.query(
-    `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, gate)
-     select gen_random_uuid(), $1, 'manual', 'pending', $2, $2, $2, 0, 1, $2, ${gate} from generate_series(1, $3) n`,
+    `insert into runs (id, task_uid, trigger, status, scheduled_for, due_at, effective_due_at, attempt, max_attempts, created_at, limit_group)
+     select gen_random_uuid(), uid, 'manual', 'pending', $2, $2, $2, 0, 1, $2, limit_group from tasks, generate_series(1, $3)
+     where uid = $1`,
     [uid, new Date(at).toISOString(), count],
   );
 
@@ -65,23 +69,23 @@ describe('runs with limits', () => {
   test('are left alone by who takes the others, who says that there are some', async () => {
     const plain = await makeTask(store.db, 'plain', { overlap: 'allow' });
     const waiting = () => takeWaiting(store.db, randomUUID(), 10, t0);
-    expect(await waiting()).toEqual({ runs: [], gated: false });
+    expect(await waiting()).toEqual({ runs: [], limitsWait: false });
     const [limited] = await ask(await makeLimited('limited', { maxConcurrency: 1 }));
     const [id] = await ask(plain);
-    expect(await waiting()).toMatchObject({ runs: [{ runId: id }], gated: true });
-    expect(await waiting()).toEqual({ runs: [], gated: true });
+    expect(await waiting()).toMatchObject({ runs: [{ runId: id }], limitsWait: true });
+    expect(await waiting()).toEqual({ runs: [], limitsWait: true });
     await finish(...idsOf(await take()));
     expect((await readRun(store.db, limited as string)).status).toBe('succeeded');
-    expect(await waiting()).toEqual({ runs: [], gated: false });
+    expect(await waiting()).toEqual({ runs: [], limitsWait: false });
   });
 
-  test('become ours with all that the attempt needs, in the order of their ranks', async () => {
+  test('become ours with all that the attempt needs, in the order of their effective due times', async () => {
     const task = await makeLimited('order', { concurrency: { key: 'order', limit: 3 }, timeout: '4s' });
     const urgent = await makeLimited('order-urgent', { concurrency: { key: 'order', limit: 3 }, priority: 1 });
     const [first, second] = await ask(task, 2, t0 - 5_000);
     const [jumped] = await ask(urgent, 1, t0 - 1_000);
     const owner = randomUUID();
-    const taken = await takeGated(store.database, owner, 100, () => t0);
+    const taken = await takeLimited(store.database, owner, 100, () => t0);
     expect(idsOf(taken)).toEqual([jumped, first, second]);
     expect(taken.waitedMs).toEqual([1_000, 5_000, 4_999]);
     expect(taken.runs[1]).toMatchObject({ uid: task.uid, attempt: 1, trigger: 'manual', firstStartedAt: null });
@@ -132,7 +136,7 @@ describe('runs with limits', () => {
     }
     const [last] = idsOf(await take());
     await finish(last as string);
-    // The next attempt passes the gate once more, when it is due.
+    // The next attempt waits for the limits once more, when it is due.
     expect(idsOf(await take(t0 + 999))).toEqual([]);
     expect((await take(t0 + 1_000)).runs).toMatchObject([{ attempt: 2 }]);
   });
@@ -154,9 +158,9 @@ describe('runs with limits', () => {
     const third = await take(t0 + 12_000);
     expect(third.runs).toMatchObject([{ runId: ids[3], attempt: 2 }]);
     expect(third.again).toEqual({ at: t0 + 20_000 });
-    const { rows } = await store.db.query('select key, starts, used_at from gates');
+    const { rows } = await store.db.query('select namespace, key, starts, used_at from limits');
     const starts = [0, 0, 0, 10, 10, 12].map((second) => `${t0 + second * 1_000}`);
-    expect(rows).toEqual([{ key: 'rate:api', starts, used_at: new Date(t0 + 12_000) }]);
+    expect(rows).toEqual([{ namespace: 'default', key: 'rate:api', starts, used_at: new Date(t0 + 12_000) }]);
   });
 
   test('share a rate between tasks with limits of their own, however many starts others are told', async () => {
@@ -173,17 +177,17 @@ describe('runs with limits', () => {
   test('no more starts are kept than any rate asks about, and none of a rate that is not used any more', async () => {
     const task = await makeLimited('kept', { rate: { key: 'kept', limit: 1_000, period: '1s' } });
     for (const second of [1, 2, 3]) {
-      await plant(task, `'rate:kept=1000/1000'`, 400);
+      await plant(task, 400);
       expect(idsOf(await take(t0 + second * 1_000, 500))).toHaveLength(400);
     }
     const { rows } = await store.db.query(
-      'select cardinality(starts) as count, starts[1] as first, starts[1000] as last from gates',
+      'select cardinality(starts) as count, starts[1] as first, starts[1000] as last from limits',
     );
     expect(rows).toEqual([{ count: 1_000, first: `${t0 + 1_000}`, last: `${t0 + 3_000}` }]);
-    await forgetGates(store.db, t0 + 3_000);
-    expect((await store.db.query('select from gates')).rowCount).toBe(1);
-    await forgetGates(store.db, t0 + 3_001);
-    expect((await store.db.query('select from gates')).rowCount).toBe(0);
+    await forgetStarts(store.db, t0 + 3_000);
+    expect((await store.db.query('select from limits')).rowCount).toBe(1);
+    await forgetStarts(store.db, t0 + 3_001);
+    expect((await store.db.query('select from limits')).rowCount).toBe(0);
   });
 
   test('that are held up by a rate occupy nothing, and are counted by what holds them up', async () => {
@@ -193,12 +197,12 @@ describe('runs with limits', () => {
     const [first] = await ask(both, 3, t0 - 9_000);
     const others = await ask(other, 2, t0 - 1_000);
     expect(idsOf(await take())).toEqual([first, others[0]]);
-    expect(await countGated(store.db, t0)).toEqual({ task: 0, rate: 2, concurrency: 1, slot: 0 });
+    expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 2, concurrency: 1, slot: 0 });
     await finish(first as string);
-    expect(await countGated(store.db, t0)).toEqual({ task: 0, rate: 2, concurrency: 0, slot: 1 });
+    expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 2, concurrency: 0, slot: 1 });
     expect(idsOf(await take())).toEqual([others[1]]);
-    await store.db.query('truncate runs');
-    expect(await countGated(store.db, t0)).toEqual({ task: 0, rate: 0, concurrency: 0, slot: 0 });
+    await store.db.query('truncate runs, run_limits');
+    expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 0, concurrency: 0, slot: 0 });
   });
 
   test('are not taken before their instant, their check, or their turn in the line of their task', async () => {
@@ -243,22 +247,30 @@ describe('runs with limits', () => {
     expect(idsOf(await take())).toEqual(ids.slice(1, 3));
     expect(idsOf(await take())).toEqual([]);
     await change(wider, null);
-    expect(await takeWaiting(store.db, randomUUID(), 10, t0)).toMatchObject({ runs: [{}, {}], gated: false });
+    expect(await takeWaiting(store.db, randomUUID(), 10, t0)).toMatchObject({ runs: [{}, {}], limitsWait: false });
   });
 
-  test('are found among very many: at one gate, at many gates, and behind those', async () => {
-    const task = await makeLimited('many', {});
-    await plant(task, `'concurrency:huge=2'`, 10_000, t0 - 9_000);
-    await plant(task, `'task:' || n || '=1 concurrency:tight=3'`, 500, t0 - 8_000);
-    for (let round = 0; round < 2; round++) await plant(task, `'task:' || (n + 1000) || '=1'`, 300, t0 - 7_000);
-    await plant(task, `'concurrency:last=1'`, 1, t0 - 6_000);
+  test('are found among very many: in one group, in many groups, and behind those', async () => {
+    const named = (kind: string, count: number, input: Partial<TaskInput>) =>
+      makeTasks(
+        store.db,
+        Array.from({ length: count }, (_, place) => `${kind}-${place}`),
+        { overlap: 'allow', priority: 0, ...input },
+      );
+    const [huge] = await named('huge', 1, { concurrency: { key: 'huge', limit: 2 } });
+    const tight = await named('tight', 500, { maxConcurrency: 1, concurrency: { key: 'tight', limit: 3 } });
+    const own = await named('own', 300, { maxConcurrency: 1 });
+    const [last] = await named('last', 1, { concurrency: { key: 'last', limit: 1 } });
+    await plant(huge as Task, 10_000, t0 - 9_000);
+    for (const task of tight) await plant(task, 1, t0 - 8_000);
+    for (const task of own) await plant(task, 2, t0 - 7_000);
+    await plant(last as Task, 1, t0 - 6_000);
     const counts = async () => {
       const { rows } = await store.db.query<{ kind: string; count: number }>(
-        `select substring(gate from '(huge|tight|last|^task:\\d+=1$)') as kind, count(*)::integer as count
-         from runs where status = 'running' group by 1`,
+        `select substring(t.id from '^[a-z]+') as kind, count(*)::integer as count
+         from runs r join tasks t on t.uid = r.task_uid where r.status = 'running' group by 1`,
       );
-      const own = rows.filter(({ kind }) => kind.startsWith('task')).reduce((sum, { count }) => sum + count, 0);
-      return { ...Object.fromEntries(rows.map(({ kind, count }) => [kind, count])), own };
+      return Object.fromEntries(rows.map(({ kind, count }) => [kind, count]));
     };
     let taken = await take(t0, 200);
     expect(taken.again).toEqual({ afterMs: 0 });
@@ -269,25 +281,81 @@ describe('runs with limits', () => {
     await take(t0, 500);
     expect(await counts()).toMatchObject({ huge: 2, tight: 3, own: 300 });
   });
+
+  test('hold their keys in rows as long as they run, and nothing is left of them afterwards', async () => {
+    const task = await makeLimited('rows', {
+      maxConcurrency: 2,
+      concurrency: { key: 'rows', limit: 9 },
+      rate: { key: 'rows', limit: 9, period: '1s' },
+    });
+    const [first, second] = await ask(task, 3);
+    await take();
+    const held = async () =>
+      (await store.db.query(`select run_id, namespace, key from run_limits order by run_id, key`)).rows;
+    const rowsOf = (id: string | undefined) =>
+      ['concurrency:rows', `task:${task.uid}`].map((key) => ({ run_id: id, namespace: 'default', key }));
+    expect(await held()).toEqual([...rowsOf(first), ...rowsOf(second)]);
+    await finish(first as string);
+    await forgetEnded(store.db);
+    expect(await held()).toEqual(rowsOf(second));
+    await store.db.query('delete from runs');
+    await forgetEnded(store.db);
+    expect(await held()).toEqual([]);
+  });
+
+  test('with one key in two namespaces have nothing to do with each other', async () => {
+    const one = await makeLimited('mine', { concurrency: { key: 'both-spaces', limit: 1 } });
+    const [two] = await insertTasks(
+      store.db,
+      [{ namespace: 'two', id: 'mine', definition: one.definition, activeFrom: t0, author }],
+      t0,
+    );
+    const ids = [...(await ask(one, 2, t0 - 9_000)), ...(await ask(two as Task, 2))];
+    expect(idsOf(await take())).toEqual([ids[0], ids[2]]);
+  });
+
+  test('put in while the limits of their task were changed follow the new ones', async () => {
+    const limited = await makeLimited('late', { maxConcurrency: 1 });
+    const shared = { concurrency: { key: 'late', limit: 1 } };
+    const [before, after] = [await makeLimited('late-before', shared), await makeLimited('late-after', shared)];
+    const [first, second] = [...(await ask(before, 1, t0 - 9_000)), ...(await ask(after, 1))];
+    // The change of a task does not see a run that is put in at the same moment.
+    await store.db.query('update tasks set limit_group = $2, policies = $3 where uid = $1', [
+      before.uid,
+      limitGroupOf(before, { maxConcurrency: 1 }),
+      { maxConcurrency: 1 },
+    ]);
+    expect(await take()).toEqual({ runs: [], waitedMs: [], again: { afterMs: 0 } });
+    expect(idsOf(await take())).toEqual([first, second]);
+    await store.db.query('update runs set limit_group = $2 where id = $1', [
+      (await ask(await makeLimited('late-plain', {})))[0],
+      limitGroupOf(limited, { maxConcurrency: 1 }),
+    ]);
+    await take();
+    expect(await takeWaiting(store.db, randomUUID(), 10, t0)).toMatchObject({ runs: [{}], limitsWait: false });
+  });
 });
 
 describe.skipIf(noPostgres)('several replicas at once', () => {
   /** Notes when runs begin and end, by the one clock that all of them share. */
   async function watchSteps(db: Queryable) {
     await db.query(`
-      create table if not exists steps (place bigint generated always as identity, at timestamptz, id uuid, gate text, begins boolean);
+      create table if not exists steps (place bigint generated always as identity, at timestamptz, id uuid, uid bigint, begins boolean);
       truncate steps;
       create or replace function note_step() returns trigger language plpgsql as $$
       begin
-        insert into steps (at, id, gate, begins) values (clock_timestamp(), new.id, new.gate, new.status = 'running');
+        insert into steps (at, id, uid, begins) values (clock_timestamp(), new.id, new.task_uid, new.status = 'running');
         return new;
       end $$;
       drop trigger if exists steps on runs;
       create trigger steps after update of status on runs for each row
         when (new.status = 'running' or old.status = 'running') execute function note_step()`);
     return async () =>
-      (await db.query<{ id: string; gate: string; begins: boolean }>('select id, gate, begins from steps order by at'))
-        .rows;
+      (
+        await db.query<{ id: string; uid: number; begins: boolean }>(
+          'select id, uid::integer, begins from steps order by at',
+        )
+      ).rows;
   }
 
   test('never let more through than a limit says, give no run twice, and come to an end without getting stuck', async () => {
@@ -306,7 +374,7 @@ describe.skipIf(noPostgres)('several replicas at once', () => {
     let left = asked.length;
     const replicas = Array.from({ length: 5 }, async () => {
       for (let pass = 0; left > 0 && pass < 2_000; pass++) {
-        const { runs, again } = await takeGated(store.database, randomUUID(), 3, () => now);
+        const { runs, again } = await takeLimited(store.database, randomUUID(), 3, () => now);
         left -= runs.length;
         if (runs.length > 0) await finish(...runs.map(({ runId }) => runId));
         else if (again && 'at' in again) now = Math.max(now, again.at);
@@ -321,22 +389,23 @@ describe.skipIf(noPostgres)('several replicas at once', () => {
         .map(({ id }) => id)
         .sort(),
     ).toEqual(asked.sort());
-    for (const [part, limit] of [
-      ['concurrency:race', 3],
-      ['concurrency:other', 1],
-      [`task:${tasks[1]?.uid}=`, 2],
-      [`task:${tasks[2]?.uid}=`, 4],
+    for (const [places, limit] of [
+      [[0, 1], 3],
+      [[3], 1],
+      [[1], 2],
+      [[2], 4],
     ] as const) {
+      const uids = places.map((place) => tasks[place]?.uid);
       let running = 0;
       let most = 0;
-      for (const { gate, begins } of noted) {
-        if (!gate.includes(part)) continue;
+      for (const { uid, begins } of noted) {
+        if (!uids.includes(uid)) continue;
         running += begins ? 1 : -1;
         most = Math.max(most, running);
       }
-      expect(most, part).toBeLessThanOrEqual(limit);
+      expect(most, String(places)).toBeLessThanOrEqual(limit);
     }
-    const { rows } = await store.db.query<{ starts: string[] }>(`select starts from gates where key = 'rate:race'`);
+    const { rows } = await store.db.query<{ starts: string[] }>(`select starts from limits where key = 'rate:race'`);
     const starts = rows[0]?.starts.map(Number) as number[];
     expect(starts).toHaveLength(60);
     for (const start of starts)
@@ -346,10 +415,10 @@ describe.skipIf(noPostgres)('several replicas at once', () => {
   test('do not wait for one that is stuck in the middle of letting runs through', async () => {
     const slow = await makeLimited('stuck', { rate: { key: 'stuck', limit: 5, period: '1s' } });
     const [first, second] = await ask(slow, 2);
-    await takeGated(store.database, randomUUID(), 1, () => t0);
+    await takeLimited(store.database, randomUUID(), 1, () => t0);
     const rival = await store.database.pool.connect();
     await rival.query('begin');
-    await rival.query('select from gates for update');
+    await rival.query('select from limits for update');
     const stuck = take();
     await waitForBlocked(store.db, 1);
     expect(await take()).toEqual({ runs: [], waitedMs: [], again: { afterMs: 10 } });
@@ -362,10 +431,10 @@ describe.skipIf(noPostgres)('several replicas at once', () => {
   test('one that dies in the middle leaves everything as it was', async () => {
     const task = await makeLimited('dies', { maxConcurrency: 1, rate: { key: 'dies', limit: 1, period: '1h' } });
     const [id] = await ask(task, 2);
-    await store.db.query(`insert into gates (key) values ('rate:dies')`);
+    await store.db.query(`insert into limits (key) values ('rate:dies')`);
     const rival = await store.database.pool.connect();
     await rival.query('begin');
-    await rival.query('select from gates for update');
+    await rival.query('select from limits for update');
     const dying = take();
     dying.catch(() => {});
     await waitForBlocked(store.db, 1);
@@ -380,8 +449,8 @@ describe.skipIf(noPostgres)('several replicas at once', () => {
   });
 
   test('survive a claim that takes the place a queued run was about to move up to', async () => {
-    const task = await makeLimited('lane-race', { overlap: 'queue', concurrency: { key: 'lane', limit: 5 } });
-    const other = await makeLimited('lane-race-other', { concurrency: { key: 'lane', limit: 5 } });
+    const task = await makeLimited('slot-race', { overlap: 'queue', concurrency: { key: 'slot', limit: 5 } });
+    const other = await makeLimited('slot-race-other', { concurrency: { key: 'slot', limit: 5 } });
     const [live] = await ask(task, 2, t0 - 5_000);
     expect(idsOf(await take())).toEqual([live]);
     await finish(live as string);

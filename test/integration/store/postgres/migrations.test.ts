@@ -4,6 +4,7 @@ import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api';
 import pg from 'pg';
 import { describe, expect, inject, test } from 'vitest';
 import * as eventTables from '../../../../src/store/events/schema.ts';
+import * as limitTables from '../../../../src/store/limits/schema.ts';
 import * as otherTables from '../../../../src/store/schema.ts';
 import { createDatabase } from '../../../services/database.ts';
 import { atFileEnd } from '../../../services/file-end.ts';
@@ -11,7 +12,7 @@ import { migrateNow } from '../../../services/migrate.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { dumpSchema } from '../../../services/schema-dump.ts';
 
-const schema = { ...otherTables, ...eventTables };
+const schema = { ...otherTables, ...eventTables, ...limitTables };
 
 type Snapshot = ReturnType<typeof generateDrizzleJson>;
 

@@ -113,7 +113,7 @@ describe('claiming', () => {
       { overlap: 'allow' },
     )) as [Task, Task, Task, Task, Task, Task];
     await store.db.query(`update tasks set overlap = 'queue' where uid = $1`, [busy.uid]);
-    await store.db.query(`update tasks set gate = 'concurrency:each=1' where uid = $1`, [limited.uid]);
+    await store.db.query(`update tasks set limit_group = gen_random_uuid() where uid = $1`, [limited.uid]);
     await claimOccurrences(store.db, [dueOf(taken, 1), dueOf(busy, 0)], claimer(), false);
     const batch = [dueOf(known, 1, 1), dueOf(unknown, 1), dueOf(taken, 1, 1), dueOf(busy, 1, 1), dueOf(limited, 1, 1)];
     const plain = { waits: false, overlap: null, snapshot: null, left: null };

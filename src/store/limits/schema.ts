@@ -1,0 +1,33 @@
+/** The tables of limits, as drizzle sees them. */
+
+import { sql } from 'drizzle-orm';
+import { bigint, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { instant, namespace } from '../column-types.ts';
+
+/**
+ * The limit keys that running runs hold. A row counts as long as its run is running; the next decision on limits
+ * removes the others.
+ */
+export const runLimits = pgTable(
+  'run_limits',
+  {
+    runId: uuid('run_id').notNull(),
+    namespace: namespace(),
+    /** With its kind: `concurrency:reports`, or `task:17` for the limit of the task with that number. */
+    key: text('key').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.namespace, t.key] })],
+);
+
+/** What is kept of a limit key besides the runs that hold it. */
+export const limits = pgTable(
+  'limits',
+  {
+    namespace: namespace(),
+    key: text('key').notNull(),
+    /** The starts that still count for a rate, in epoch milliseconds, oldest first. */
+    starts: bigint('starts', { mode: 'number' }).array().notNull().default(sql`'{}'`),
+    usedAt: instant('used_at').notNull().default(sql`now()`),
+  },
+  (t) => [primaryKey({ columns: [t.namespace, t.key] })],
+);

@@ -1,0 +1,120 @@
+/** How things stand with limits: which groups of runs wait, what is running, and what was started. */
+
+import { type Limit, type LimitPolicies, type LimitState, limitsOf, nameOf } from '../../domain/limits/limits.ts';
+import type { Queryable } from '../postgres/database.ts';
+import { updateRuns } from '../runs/transitions.ts';
+
+/** A group of waiting runs, and the limits that all of them have. */
+export type LimitGroup = { id: string; limits: Limit[] };
+
+/** Whether the run `r` waits for its limits, in the words of the index `runs_limits`. */
+export const waitsForLimits = (r: string) => `${r}.limit_group is not null and ${r}.status in ('pending', 'retrying')`;
+
+/** A run's effective due time is never later than its instant: it narrows what is looked at down in the index. */
+export const isDue = (r: string, now: string) =>
+  `${r}.effective_due_at <= ${now} and ${r}.due_at <= ${now} and ${r}.check_due is null`;
+
+const firstOfGroup = (condition: string) => `
+  select r.limit_group, r.effective_due_at, r.task_uid from runs r
+  where ${waitsForLimits('r')} and ${condition} order by r.limit_group, r.effective_due_at limit 1`;
+
+/**
+ * The groups of which runs may be due at `now` (epoch milliseconds), with the limits of the task of the first run: one
+ * probe of the index for each group, for one alone may have many runs. `outdated` are groups whose first run was put in
+ * while the limits of its task were being changed.
+ */
+export async function waitingGroups(db: Queryable, now: number): Promise<{ groups: LimitGroup[]; outdated: string[] }> {
+  const { rows } = await db.query<{
+    id: string;
+    isCurrent: boolean;
+    uid: string;
+    namespace: string;
+    policies: LimitPolicies | null;
+  }>({
+    name: 'limits-waiting',
+    text: `
+      with recursive waiting as (
+        (${firstOfGroup('true')})
+        union all
+        select next.* from waiting w cross join lateral (${firstOfGroup('r.limit_group > w.limit_group')}) next
+      )
+      select w.limit_group as id, w.limit_group is not distinct from t.limit_group as "isCurrent", t.uid, t.namespace,
+        jsonb_build_object('maxConcurrency', t.policies -> 'maxConcurrency', 'rate', t.policies -> 'rate',
+          'concurrency', t.policies -> 'concurrency') as policies
+      from waiting w join tasks t on t.uid = w.task_uid
+      where w.effective_due_at <= $1`,
+    values: [new Date(now).toISOString()],
+  });
+  return {
+    groups: rows
+      .filter(({ isCurrent }) => isCurrent)
+      .map(({ id, uid, namespace, policies }) => ({
+        id,
+        limits: limitsOf({ namespace, uid: Number(uid) }, policies ?? {}),
+      })),
+    outdated: rows.filter(({ isCurrent }) => !isCurrent).map(({ id }) => id),
+  };
+}
+
+/** Moves waiting runs of these groups to the group that their task has now, or to the runs without limits. */
+export async function renewGroups(db: Queryable, groups: readonly string[]): Promise<void> {
+  await db.query({
+    name: 'limits-renew',
+    text: `
+      ${updateRuns({ limit_group: 't.limit_group' })} from tasks t
+      where r.limit_group = any($1::uuid[]) and r.status in ('pending', 'retrying')
+        and t.uid = r.task_uid and t.limit_group is distinct from r.limit_group`,
+    values: [groups],
+  });
+}
+
+type KeyRow = { namespace: string; key: string };
+type StateRow = {
+  running: (KeyRow & { runs: number })[] | null;
+  starts: (KeyRow & { starts: number[] })[] | null;
+};
+
+/** What counts for the limits of these groups at `now` (epoch milliseconds). */
+export async function readState(db: Queryable, groups: readonly LimitGroup[], now: number): Promise<LimitState> {
+  const asked = new Map<string, Limit>();
+  for (const limit of groups.flatMap(({ limits }) => limits))
+    if (limit.kind === 'rate' && (asked.get(nameOf(limit))?.limit ?? 0) < limit.limit) asked.set(nameOf(limit), limit);
+  const rates = [...asked.values()];
+  const { rows } = await db.query<StateRow>({
+    name: 'limits-state',
+    text: `
+      select (
+        select json_agg(counted) from (
+          select l.namespace, l.key, count(*)::integer as runs
+          from run_limits l join runs r on r.id = l.run_id and r.status = 'running' group by l.namespace, l.key
+        ) counted
+      ) as running, (
+        select json_agg(json_build_object('namespace', l.namespace, 'key', l.key,
+          'starts', l.starts[greatest(cardinality(l.starts) - a.most + 1, 1):]))
+        from unnest($1::text[], $2::text[], $3::integer[]) as a(namespace, key, most)
+          join limits l on l.namespace = a.namespace and l.key = a.key
+      ) as starts`,
+    values: [rates.map(({ namespace }) => namespace), rates.map(({ key }) => key), rates.map(({ limit }) => limit)],
+  });
+  const { running, starts } = rows[0] ?? {};
+  return {
+    now,
+    running: new Map((running ?? []).map((row) => [nameOf(row), row.runs])),
+    starts: new Map((starts ?? []).map((row) => [nameOf(row), row.starts])),
+  };
+}
+
+/** Forgets what runs held that run no longer. What counts is decided by the runs, so it does no harm until then. */
+export async function forgetEnded(db: Queryable): Promise<void> {
+  await db.query({
+    name: 'limits-forget-ended',
+    text: `
+      delete from run_limits l
+      where not exists (select from runs r where r.id = l.run_id and r.status = 'running')`,
+  });
+}
+
+/** Forgets the starts of rates that nothing was started for since `before` (epoch milliseconds). */
+export async function forgetStarts(db: Queryable, before: number): Promise<void> {
+  await db.query('delete from limits where used_at < $1', [new Date(before).toISOString()]);
+}
