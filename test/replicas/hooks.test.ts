@@ -1,5 +1,5 @@
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { outlast } from '../outlast.ts';
 import { createDatabase } from '../services/database.ts';
 import { noPostgres } from '../services/provided.ts';
 import { hang, startTarget, status, type Target } from '../target.ts';
@@ -53,7 +53,7 @@ describe.skipIf(noPostgres)('hooks of several replicas', () => {
     await doomed.exited;
     target.setBehaviour('/told', status(200));
     // Nothing is missed that is less than a second late, and an heir may well be ready sooner than that.
-    await setTimeout(2_000);
+    await outlast(Date.now() + 2_000);
     const heir = await startReady({ env });
     const [first, second] = await called('/told', 2);
     expect(second).toEqual(first);

@@ -2,6 +2,7 @@ import pg from 'pg';
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRunIds } from '../../src/domain/run/ids.ts';
+import { outlast } from '../outlast.ts';
 import { poll } from '../poll.ts';
 import { createDatabase } from '../services/database.ts';
 import { startReplica } from '../services/process.ts';
@@ -58,7 +59,7 @@ describe.skipIf(noPostgres)('occurrences that were due while no replica lived', 
     await target.waitFor((requests) => requests.filter(({ path }) => path === '/fire-all').length >= 3);
     first.kill('SIGKILL');
     await first.exited;
-    await new Promise((resume) => setTimeout(resume, 4_000));
+    await outlast(Date.now() + 4_000);
 
     const second = await start({ DATABASE_URL: database.url });
     await poll(
@@ -111,7 +112,7 @@ describe.skipIf(noPostgres)('occurrences that were due while no replica lived', 
     await Promise.all([create('late', 'fire_once'), create('never', 'skip')]);
     first.kill('SIGKILL');
     await first.exited;
-    await new Promise((resume) => setTimeout(resume, 2_000));
+    await outlast(Date.now() + 2_000);
     const second = await start({ DATABASE_URL: database.url });
     const status = async (id: string) => (await second.http.get(`/tasks/${id}`)).body.status;
     await poll(async () => (await status('late')) === 'completed' && (await status('never')) === 'completed', {

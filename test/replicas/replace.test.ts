@@ -1,6 +1,7 @@
 import supertest from 'supertest';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Api, type Body, startApi } from '../integration/api/client.ts';
+import { outlast } from '../outlast.ts';
 import { poll } from '../poll.ts';
 import { startReplica } from '../services/process.ts';
 import { noPostgres } from '../services/provided.ts';
@@ -8,8 +9,6 @@ import { startTarget, status, type Target } from '../target.ts';
 
 const targets: Target[] = [];
 afterAll(() => Promise.all(targets.map((target) => target.close())));
-
-const pause = (ms: number) => new Promise((resume) => setTimeout(resume, ms));
 
 /** Every call hangs until `finish`, or until its caller goes. */
 async function hangingTarget() {
@@ -56,7 +55,7 @@ describe.each(noPostgres ? [1] : [1, 2])('where a task replaces its run, with %d
       ids.map(async ({ gap, id }) => {
         const answers: Promise<Body>[] = [];
         for (let n = 0; n < count; n++) {
-          if (n > 0 && gap > 0) await pause(gap);
+          if (n > 0 && gap > 0) await outlast(Date.now() + gap);
           answers.push(Promise.resolve(trigger(id, n)).then((answer) => answer as Body));
         }
         for (const { status, text } of await Promise.all(answers)) expect(status, text).toBe(202);
@@ -102,7 +101,7 @@ describe.each(noPostgres ? [1] : [1, 2])('where a task replaces its run, with %d
       .expect(200);
     await Promise.all(
       items.map(async ({ gap, id }, place) => {
-        await pause(at + gap - Date.now());
+        await outlast(at + gap);
         await trigger(id, place)?.expect(202);
       }),
     );

@@ -10,8 +10,8 @@ import type { Attempts } from './attempts.ts';
 
 export type DispatcherOptions = {
   database: Database;
-  time: DatabaseTime;
-  attempts: Attempts;
+  time: Pick<DatabaseTime, 'now'>;
+  attempts: Pick<Attempts, 'free' | 'endedPerMs' | 'reserve' | 'start'>;
   lease: Pick<Lease, 'id' | 'held'>;
   metrics: Pick<Metrics, 'limitPassed' | 'limitedWaiting'>;
 };

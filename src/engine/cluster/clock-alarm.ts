@@ -2,13 +2,12 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatDuration } from '../../domain/input/duration.ts';
-import type { Logger } from '../../observability/log.ts';
 import { confirmMs, type DatabaseTime, type Doubt } from './database-time.ts';
 
 export type ClockAlarmOptions = {
   clock: Pick<Clock, 'monotonic'>;
   time: Pick<DatabaseTime, 'doubt'>;
-  log: Logger;
+  log: { error(details: object, message: string): void; warn(message: string): void };
 };
 
 const pollMs = 1_000;

@@ -24,7 +24,7 @@ import type { DueOccurrence, Entry, MissedStretch, Timetable } from '../timetabl
 
 export type SweeperOptions = {
   database: Database;
-  time: DatabaseTime;
+  time: Pick<DatabaseTime, 'now'>;
   log: Logger;
   lease: Pick<Lease, 'id' | 'held'>;
   timetable: Pick<Timetable, 'next'>;

@@ -15,7 +15,7 @@ import type { Timetable } from './timetable.ts';
 
 export type PrefetcherOptions = {
   db: Queryable;
-  time: DatabaseTime;
+  time: Pick<DatabaseTime, 'now'>;
   timetable: Pick<Timetable, 'dueBy' | 'next'>;
   snapshots: LRUCache<number, TaskSnapshot>;
   /** Whether this replica is the one to claim a task's occurrences first. */

@@ -17,7 +17,10 @@ const strangersShare = 4;
 const slowMs = 2_000;
 
 /** The memory that the body of a request may take, in bytes; 0 where there is none. */
-export function bodyBytes({ method, url = '/', headers }: IncomingMessage, basePath: string): number {
+export function bodyBytes(
+  { method, url = '/', headers }: Pick<IncomingMessage, 'method' | 'url' | 'headers'>,
+  basePath: string,
+): number {
   const isChunked = headers['transfer-encoding'] !== undefined;
   const length = isChunked ? Infinity : Number(headers['content-length'] ?? 0);
   if (length <= usualBody) return length;

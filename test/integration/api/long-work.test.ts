@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { hang, startTarget, status, type Target } from '../../target.ts';
 import { type Api, type Body, startApi } from './client.ts';
 
@@ -64,9 +65,12 @@ describe('a target that answers 202', () => {
     const { run, token } = await accepted('alive', { heartbeatTimeout: '1500ms' });
     const first = Date.parse((await read(run.id)).heartbeatDueAt);
     for (const progress of [0.25, { done: 3, of: 4 }, 'nearly']) {
-      await new Promise((resume) => setTimeout(resume, 700));
       expect((await heartbeat(run.id, token, { progress }).expect(200)).body).toMatchObject({ progress });
     }
+    await poll(async () => (await heartbeat(run.id, token).expect(200)) && Date.now() > first + 500, {
+      what: 'a run that outlives its first heartbeat timeout',
+      everyMs: 200,
+    });
     const run2 = (await heartbeat(run.id, token).expect(200)).body;
     expect(run2).toMatchObject({ status: 'running', progress: 'nearly' });
     expect(Date.parse(run2.heartbeatDueAt)).toBeGreaterThan(first);

@@ -130,7 +130,13 @@ describe('stopping and deleting', () => {
     await api.runsOf('prompt', (found) => found.length > stopped);
     await api.http.delete('/tasks/prompt').expect(204);
     const { body: then } = await api.http.get('/runs?task=prompt&limit=200').expect(200);
-    await new Promise((resume) => setTimeout(resume, 500));
+    // Another task of the same schedule goes on meanwhile.
+    await api.http
+      .post('/tasks')
+      .send({ id: 'witness', schedule: '@every 100ms', overlap: 'allow', target: at('/witness') })
+      .expect(201);
+    await api.runsOf('witness', (found) => found.length >= 5);
+    await api.http.post('/tasks/witness/stop').expect(200);
     const { body: later } = await api.http.get('/runs?task=prompt&limit=200').expect(200);
     expect(later.items.map((run: { id: string }) => run.id)).toEqual(then.items.map((run: { id: string }) => run.id));
   });

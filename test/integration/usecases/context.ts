@@ -8,6 +8,7 @@ import { createTurns } from '../../../src/turns.ts';
 import type { UseCaseContext } from '../../../src/usecases/context.ts';
 import type { Caller } from '../../../src/usecases/use-case.ts';
 import { httpTargets } from '../../http-targets.ts';
+import { outlast } from '../../outlast.ts';
 import { runIds, type Store } from '../store/store.ts';
 
 /** What a use case told beside its answer. */
@@ -30,7 +31,7 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
     runEnded() {},
     random01: Math.random,
     random: (bytes) => crypto.getRandomValues(bytes),
-    pause: (ms) => new Promise((resume) => setTimeout(resume, ms)),
+    pause: (ms) => outlast(Date.now() + ms),
     turns,
     holdingTurns: turns,
   };

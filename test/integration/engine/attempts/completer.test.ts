@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createCompleter, type PendingOutcomeWrite } from '../../../../src/engine/attempts/completer.ts';
-import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
 import type { OutcomeWrite } from '../../../../src/store/runs/outcome-writes.ts';
 import { createClock, type HandClock, runDueCallbacks } from '../../../clock.ts';
+import { fakeQuery } from '../../../fake-query.ts';
 import { poll } from '../../../poll.ts';
 import { silent } from '../../../silent-log.ts';
 import { dueOf, makeTask, openStore, readRun, type Store, t0 } from '../../store/store.ts';
@@ -29,13 +29,13 @@ function start(fail: () => Error | null = () => null) {
   const clock = createClock();
   const waits = { calls: false };
   const batches: number[] = [];
-  const query = async (statement: { values: unknown[][] }) => {
-    batches.push(String(statement.values[1]).split(',').length);
+  const query = fakeQuery(async (statement) => {
+    batches.push(String(statement.values?.[1]).split(',').length);
     const error = fail();
     if (error) throw error;
-    return store.db.query(statement as never);
-  };
-  const completer = createCompleter({ query } as unknown as Queryable, clock, silent, () => waits.calls);
+    return store.db.query(statement);
+  });
+  const completer = createCompleter({ query }, clock, silent, () => waits.calls);
   const done = new Map<string, boolean>();
   const add = (runId: string, change: Partial<OutcomeWrite> = {}, by = owner, deferUntil = 0) => {
     const outcomeWrite: OutcomeWrite = {

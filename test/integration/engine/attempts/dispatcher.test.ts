@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Attempts } from '../../../../src/engine/attempts/attempts.ts';
 import { createDispatcherStep } from '../../../../src/engine/attempts/dispatcher.ts';
 import type { TakenRun } from '../../../../src/store/runs/dispatch.ts';
 import { dueOf, makeTasks, openStore, plantRun, type Store, t0 } from '../../store/store.ts';
@@ -16,13 +15,13 @@ async function taken(free: number, endedPerMs: number): Promise<TakenRun[]> {
   const owner = randomUUID();
   const step = createDispatcherStep({
     database: store.database,
-    time: { now: () => t0 + 60_000 } as never,
+    time: { now: () => t0 + 60_000 },
     attempts: {
       free: () => free,
       endedPerMs: () => endedPerMs,
       reserve: () => ({ release() {} }),
       start: (run: TakenRun) => void started.push(run),
-    } as unknown as Attempts,
+    },
     lease: { id: () => owner, held: () => true },
     metrics: { limitPassed() {}, limitedWaiting() {} },
   });

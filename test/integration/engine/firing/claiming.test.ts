@@ -5,6 +5,7 @@ import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
 import { noLock } from '../../../../src/redis/lock.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import { urlOf } from '../../../http-targets.ts';
+import { entryOf } from '../../../timetable-entry.ts';
 import { makeTask, openStore, runIds, t0 } from '../../store/store.ts';
 
 test('keeps the plans of tasks that are due again soon, and of no others', async () => {
@@ -39,7 +40,7 @@ test('keeps the plans of tasks that are due again soon, and of no others', async
     [once, Infinity],
   ]);
   const batch = [...nextOf].map(([{ uid, id, scheduleVersion }, nextAt]) => ({
-    entry: { uid, id, scheduleVersion, priority: 5, limited: false } as never,
+    entry: entryOf({ uid, id, scheduleVersion }),
     instant: t0,
     nextAt,
   }));

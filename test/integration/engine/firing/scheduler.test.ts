@@ -9,12 +9,12 @@ import { startScheduler } from '../../../../src/engine/firing/scheduler.ts';
 import { createDueLog } from '../../../../src/engine/timetable/due-log.ts';
 import { createTimetable } from '../../../../src/engine/timetable/timetable.ts';
 import { noLock, type OccurrenceLock } from '../../../../src/redis/lock.ts';
-import type { Database } from '../../../../src/store/postgres/database.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
 import { type TakenRun, takeUnconfirmed } from '../../../../src/store/runs/dispatch.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { createClock } from '../../../clock.ts';
+import { fakeQuery } from '../../../fake-query.ts';
 import { silent } from '../../../silent-log.ts';
 import { dueOf, makeTask, openStore, runIds, runsOf, type Store, t0 } from '../../store/store.ts';
 
@@ -50,25 +50,28 @@ function start(
     };
     timetable.put({ uid, id, scheduleVersion, priority: 5, limited: false, timing, misfire }, t0 - 1);
   }
-  const attempts = {
+  const attempts: Attempts = {
     free: () => busy.free,
     endedPerMs: () => 0,
     reserve: () => ({ release() {} }),
     running: () => busy.running,
     callsWait: () => busy.calls,
     inHand: () => new Set(),
-    start: (run: TakenRun) => started.push({ ...run, taskId: run.snapshot.taskId } as never),
-  } as unknown as Attempts;
-  let underWay = 0;
-  const query = (statement: { name: string }) => {
-    underWay++;
-    return around(statement.name, () => store.db.query(statement as never)).finally(() => underWay--);
+    abort: () => false,
+    abortAll() {},
+    idle: async () => true,
+    start: (run) => void started.push(run),
   };
+  let underWay = 0;
+  const query = fakeQuery((statement) => {
+    underWay++;
+    return around(statement.name ?? '', () => store.db.query(statement)).finally(() => underWay--);
+  });
   const time = createDatabaseTime(clock);
   const lease = { id: () => owner, held: () => true };
   const claim = createClaiming({
     ...{
-      database: { pool: { query } } as unknown as Database,
+      database: { ...store.database, pool: { ...store.database.pool, query } },
       time,
       attempts,
       lease,
@@ -101,8 +104,7 @@ function start(
     for (let step = 0; step < ms; step += 50) {
       await clock.advance(50);
       // A busy machine takes longer for a statement; one that a test holds back is not waited for.
-      for (let round = 0; round === 0 || (underWay > 0 && round < 25); round++)
-        await new Promise((resume) => setTimeout(resume, 2));
+      for (let round = 0; round === 0 || (underWay > 0 && round < 25); round++) await store.db.query('select 1');
     }
   };
   return { scheduler, started, busy, pass, owner, timetable, clock };
@@ -167,7 +169,9 @@ describe('what waits for slots', () => {
   const startFull = (tasks: Task[], around: Parameters<typeof start>[1]) =>
     start(tasks, around, '1m', undefined, undefined, undefined, { calls: false, free: 0, running: 100 });
   /** Lets statements under way come to their end; no time passes for the scheduler. */
-  const complete = () => new Promise((resume) => setTimeout(resume, 100));
+  const complete = async () => {
+    for (let round = 0; round < 5; round++) await store.db.query('select 1');
+  };
   const made = (names: readonly string[]) =>
     Promise.all(names.map((name) => makeTask(store.db, name, { overlap: 'allow' })));
 

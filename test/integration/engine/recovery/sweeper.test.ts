@@ -5,6 +5,7 @@ import { createDueLog } from '../../../../src/engine/timetable/due-log.ts';
 import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
 import { createTurns } from '../../../../src/turns.ts';
 import { silent } from '../../../silent-log.ts';
+import { entryOf } from '../../../timetable-entry.ts';
 import { watchedTurns } from '../../../turns-watch.ts';
 import { makeTask, openStore, runIds, runsOf, type Store, t0 } from '../../store/store.ts';
 
@@ -41,7 +42,7 @@ describe('the sweep', () => {
     const found: number[] = [];
     const step = createSweepStep({
       database: store.database,
-      time: { now: () => t0 + 20_000 } as never,
+      time: { now: () => t0 + 20_000 },
       log: silent,
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => entry.key },
@@ -92,7 +93,7 @@ describe('the sweep', () => {
     }
     let missed = 0;
     const step = createSweepStep({
-      ...{ database: store.database, time: { now: () => watermark + 40_000 } as never, log: silent, dueLog, turns },
+      ...{ database: store.database, time: { now: () => watermark + 40_000 }, log: silent, dueLog, turns },
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => watermark + 31_000 },
       ...{ hasNewestZones: () => true, runIds, followedUntil: () => watermark + 40_000, oldestOpen: () => Infinity },
@@ -109,7 +110,7 @@ describe('the sweep', () => {
 
   test('is left to replicas with newer time zone data, and not forgotten before they have swept it', async () => {
     const dueLog = createDueLog();
-    const entry = { uid: 1 } as unknown as Entry;
+    const entry = entryOf({ uid: 1, id: 'left', scheduleVersion: 1 });
     const { rows } = await store.db.query<{ watermark: Date }>('select watermark from cluster');
     const watermark = rows[0]?.watermark.getTime() as number;
     dueLog.add(
@@ -118,7 +119,7 @@ describe('the sweep', () => {
     );
     const step = createSweepStep({
       database: store.database,
-      time: { now: () => watermark + 100_000 } as never,
+      time: { now: () => watermark + 100_000 },
       log: silent,
       lease: { id: () => '00000000-0000-4000-8000-000000000000', held: () => true },
       timetable: { next: () => Infinity },

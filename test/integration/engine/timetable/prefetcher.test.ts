@@ -25,7 +25,7 @@ describe('what is due in a moment', () => {
     const prepared: string[] = [];
     const step = createPrefetchStep({
       db: store.db,
-      time: { now: () => t0 } as never,
+      time: { now: () => t0 },
       timetable: {
         next: () => t0 + 1,
         dueBy(instant) {

@@ -1,5 +1,7 @@
 /** What the one session behind the embedded store's socket does, as far as the store builds on it. */
 
+import { Socket } from 'node:net';
+
 import pg from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../../src/clock.ts';
@@ -19,8 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => store.stop());
 
-async function connect(): Promise<pg.Client> {
-  const client = new pg.Client(store.connection);
+async function connect(socket = new Socket()): Promise<pg.Client> {
+  const client = new pg.Client({ ...store.connection, stream: () => socket });
   client.on('error', () => {}); // Of those that are cut off.
   await client.connect();
   onTestFinished(() => client.end().catch(() => {}));
@@ -41,15 +43,14 @@ test.each([
   ['open', 'select 1'],
   ['failed', 'select 1 / 0'],
 ])('an %s transaction whose client is gone is rolled back, and the others go on', async (_, text) => {
-  const [one, other] = [await connect(), await connect()];
+  const socket = new Socket();
+  const [one, other] = [await connect(socket), await connect()];
   await other.query('create table if not exists gone (n integer)');
   await one.query('begin');
   await one.query('insert into gone values (1)');
   await one.query(text).catch(() => {});
   const answer = other.query('select count(*)::integer as rows from gone');
-  (
-    one as unknown as { connection: { stream: NodeJS.WritableStream & { destroy(): void } } }
-  ).connection.stream.destroy();
+  socket.destroy();
   expect((await answer).rows).toEqual([{ rows: 0 }]);
 });
 

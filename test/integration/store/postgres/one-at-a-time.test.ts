@@ -1,23 +1,30 @@
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import type { Database } from '../../../../src/store/postgres/database.ts';
 import { isUnavailable } from '../../../../src/store/postgres/failure.ts';
 import { oneAtATime } from '../../../../src/store/postgres/one-at-a-time.ts';
 import type { Pool } from '../../../../src/store/postgres/pool.ts';
 import { createClock, runDueCallbacks } from '../../../clock.ts';
+import { fakeQuery } from '../../../fake-query.ts';
 
 /** A pool that shows what is asked of it and answers when told to. */
 function database() {
   const asked: string[] = [];
   const answers: ((error?: Error) => void)[] = [];
-  const pool = {
-    query: (text: string) =>
+  const query = fakeQuery(
+    ({ text }) =>
       new Promise((resolve, reject) => {
         asked.push(text);
         answers.push((error) => (error ? reject(error) : resolve({ rows: [] })));
       }),
-    connect: async (released: () => void) => ({ release: released }),
+  );
+  const pool: Pool = {
+    query,
+    connect: async (released) => Object.assign(new pg.Client(), { release: () => released?.() }),
+    counts: () => ({ total: 1, idle: 0 }),
+    end: async () => {},
   };
-  return { asked, answers, own: { pool: pool as unknown as Pool } as Database };
+  return { asked, answers, own: { pool } as Database };
 }
 
 test('lets one statement of its callers into the pool, and those who share the pool past them', async () => {

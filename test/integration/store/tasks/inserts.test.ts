@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { defaultNamespace } from '../../../../src/domain/namespace.ts';
-import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { createTaskInserts } from '../../../../src/store/tasks/inserts.ts';
 import type { NewTask } from '../../../../src/store/tasks/tasks.ts';
+import { fakeQuery } from '../../../fake-query.ts';
 import { author, define, openStore, type Store, t0 } from '../store.ts';
 
 let store: Store;
@@ -13,12 +13,12 @@ beforeAll(async () => {
 /** Inserts that count their statements; `fail` may throw instead. */
 function counting(fail: (given: string) => void = () => {}) {
   const counted = { statements: 0 };
-  const query = async (statement: never) => {
+  const query = fakeQuery(async (statement) => {
     counted.statements++;
     fail(JSON.stringify(statement));
     return store.db.query(statement);
-  };
-  return { insert: createTaskInserts({ query } as unknown as Queryable), counted };
+  });
+  return { insert: createTaskInserts({ query }), counted };
 }
 
 const item = (id: string, name = id): NewTask => ({

@@ -1,19 +1,23 @@
 import { expect, test } from 'vitest';
 import { createAttempts, type Scheduled } from '../../../../src/engine/attempts/attempts.ts';
-import type { Completer, PendingHandOver, PendingOutcomeWrite } from '../../../../src/engine/attempts/completer.ts';
+import type { PendingHandOver, PendingOutcomeWrite } from '../../../../src/engine/attempts/completer.ts';
 import type { DatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import type { Outcome } from '../../../../src/executors/executor.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
 import { type TakenRun, unasked } from '../../../../src/store/runs/dispatch.ts';
 import { runDueCallbacks } from '../../../clock.ts';
 
-const snapshot = {
+const snapshot: TaskSnapshot = {
   taskId: 't',
   timeoutMs: 1_000,
   maxAttempts: 1,
-  retry: { maxDuration: null },
+  retry: {
+    ...{ maxAttempts: 1, backoff: 'exponential', multiplier: 2, jitter: 0, retryOn: [] },
+    ...{ minBackoff: '1s', maxBackoff: '1s', maxDuration: null },
+  },
   policies: null,
-} as unknown as TaskSnapshot;
+  ...{ version: 1, target: { type: 'none' }, queues: false, about: null },
+};
 const fine: Outcome = {
   ...{
     status: 'succeeded',
@@ -39,9 +43,10 @@ function start(maxConcurrent: number, outcome: Outcome = fine, isDeferred = fals
     },
     tokenOf: () => '',
     completer: {
-      add: (item: (typeof completed)[number]) => void completed.push(item),
+      add: (item) => void completed.push(item),
       holds: () => [],
-    } as unknown as Completer,
+      drain: async () => {},
+    },
     time: { now: () => 1_000 } as DatabaseTime,
     after() {},
     monotonic: () => 1_000,

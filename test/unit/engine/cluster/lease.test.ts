@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createDatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import { holdLease } from '../../../../src/engine/cluster/lease.ts';
-import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { createClock, runDueCallbacks } from '../../../clock.ts';
+import { fakeQuery } from '../../../fake-query.ts';
 import { silent } from '../../../silent-log.ts';
 
 const ttlMs = 10_000;
@@ -13,27 +13,27 @@ async function start(known: number | null = null) {
   const asked: { id: string; answer: () => Promise<void>; fail: () => Promise<void> }[] = [];
   const ended: string[] = [];
   const log: string[] = [];
-  const query = (statement: string | { name: string; values: unknown[] }, values?: unknown[]) => {
-    if (typeof statement === 'string') {
+  const query = fakeQuery(({ name, values }) => {
+    if (name === undefined) {
       ended.push(values?.[0] as string);
       return Promise.resolve({ rows: [] });
     }
-    if (statement.name === 'last-known-time') return Promise.resolve({ rows: [{ known }] });
+    if (name === 'last-known-time') return Promise.resolve({ rows: [{ known }] });
     return new Promise((resolve, reject) => {
       const act = (work: () => void) => async () => {
         work();
         await runDueCallbacks();
       };
       asked.push({
-        id: statement.values[0] as string,
+        id: values?.[0] as string,
         answer: act(() => resolve({ rows: [{ now_ms: clock.monotonic() + 1_000_000, peers: [] }] })),
         fail: act(() => reject(new Error('away'))),
       });
     });
-  };
+  });
   const time = createDatabaseTime(clock);
   const lease = holdLease({
-    db: { query } as unknown as Queryable,
+    db: { query },
     clock,
     time,
     log: silent,

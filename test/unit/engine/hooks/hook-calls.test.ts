@@ -250,6 +250,14 @@ describe('calls to hooks', () => {
   });
 });
 
+const delivery: DueDelivery = {
+  ...{ id: 'd', hook: 'onFailure', taskId: null, call: null, signing: null, runId: null, run: null, data: null },
+  ...{ attempt: 3, createdAt: 0, until: 1 },
+};
+const check: DueCheck = {
+  ...{ runId: 'r', taskId: 't', scheduledFor: 0, trigger: 'schedule', hook: null, signing: null, until: 1 },
+};
+
 test('a hook that was not called is told later, and neither a delivery nor a check counts it as a try', () => {
   const db = {} as Queryable;
   const noted: unknown[] = [];
@@ -257,15 +265,13 @@ test('a hook that was not called is told later, and neither a delivery nor a che
   const log = silent;
   const { hookTarget } = httpRegistry;
   const deliveries = hookDeliveries({ db, log, hookTarget, random: () => 0, onCalled: note });
-  expect(
-    deliveries.putBack({ id: 'd', until: 'u', attempt: 3 } as never as DueDelivery, 'deferred', 1_000, 2_100),
-  ).toEqual({
-    ...{ id: 'd', until: 'u', attempt: 3, failure: null },
+  expect(deliveries.putBack(delivery, 'deferred', 1_000, 2_100)).toEqual({
+    ...{ id: 'd', until: 1, attempt: 3, failure: null },
     dueAt: 3_100,
   });
   const checks = beforeChecks({ db, hookTarget, onChecked: note, onSkipped: note, onWaiting: note });
-  expect(checks.putBack({ runId: 'r', until: 'u' } as never as DueCheck, 'deferred', 1_000, 2_100)).toEqual({
-    ...{ runId: 'r', until: 'u', skipReason: null },
+  expect(checks.putBack(check, 'deferred', 1_000, 2_100)).toEqual({
+    ...{ runId: 'r', until: 1, skipReason: null },
     askAgainAt: 3_100,
   });
   expect(noted).toEqual([]);

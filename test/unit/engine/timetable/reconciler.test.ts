@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Calendar } from '../../../../src/domain/schedule/calendar.ts';
 import { createReconcilerStep } from '../../../../src/engine/timetable/reconciler.ts';
 import { createTimetable } from '../../../../src/engine/timetable/timetable.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
+import { fakeQuery } from '../../../fake-query.ts';
 import { silent } from '../../../silent-log.ts';
 import { watchedTurns } from '../../../turns-watch.ts';
 
@@ -16,11 +16,11 @@ const rows = (count: number, from: number) =>
 
 /** A store with tasks to load and others that changed afterwards. */
 function store(loaded: number, changed: number): Queryable {
-  const query = async ({ name, values }: { name?: string; values?: number[] }) => {
+  const query = fakeQuery(async ({ name, values }) => {
     if (name === 'load-tasks') return { rows: values?.[0] === 0 ? rows(loaded, 1) : [] };
     return name === 'read-changes' ? { rows: rows(changed, 1_001) } : { rows: [{ position: '7' }] };
-  };
-  return { query } as unknown as Queryable;
+  });
+  return { query };
 }
 
 /** A load and a look at what changed, where the next occurrence of each task takes `ms`. */
@@ -34,7 +34,7 @@ async function load(loaded: number, changed: number, ms: number) {
   const cron = { next, count: () => 0, leftOut: () => null, zoned: false };
   const step = createReconcilerStep({
     ...{ db: store(loaded, changed), log: silent, timetable, turns },
-    calendar: { compile: () => ({ ok: true, value: cron }) } as unknown as Calendar,
+    calendar: { compile: () => ({ ok: true, value: cron }), resolve: () => null },
     watermark: async () => t0,
     onChange() {},
     mayClaim: () => true,

@@ -1,10 +1,9 @@
-import { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { connectFirst, type ResolvedAddress } from '../../../../../src/executors/http/connections/race.ts';
 import { createClock } from '../../../../clock.ts';
 
-type FakeSocket = EventEmitter & { address: string; destroyed: boolean; destroy(): void };
+type FakeSocket = Socket & { address: string };
 
 function start(count: number, late: Promise<ResolvedAddress[]> | null = null) {
   const clock = createClock();
@@ -13,17 +12,13 @@ function start(count: number, late: Promise<ResolvedAddress[]> | null = null) {
   const stop = connectFirst({
     clock,
     open(address) {
-      const socket = Object.assign(new EventEmitter(), {
-        address,
-        destroyed: false,
-        destroy: () => void Object.assign(socket, { destroyed: true }),
-      });
+      const socket = Object.assign(new Socket(), { address });
       sockets.push(socket);
-      return socket as unknown as Socket;
+      return socket;
     },
     addresses: addresses(count),
     late,
-    report: (error, socket) => reports.push(error ?? (socket as unknown as FakeSocket).address),
+    report: (error, socket) => reports.push(error ?? sockets.find((one) => one === socket)?.address ?? 'unknown'),
   });
   const tried = () => sockets.map(({ address }) => address);
   const alive = () => sockets.filter(({ destroyed }) => !destroyed).map(({ address }) => address);
