@@ -28,3 +28,8 @@ export type Row<T extends Table, Name extends ColumnName<T> = ColumnName<T>> = {
 export type FilledRow<T extends Table, Name extends ColumnName<T>> = {
   [N in Name]: NonNullable<Value<Named<T>[N]>>;
 };
+
+/** `alias.column, …` for a select list. */
+export function columnsOf<T extends Table>(alias: string, ...names: readonly ColumnName<T>[]): string {
+  return names.map((name) => `${alias}.${name}`).join(', ');
+}

@@ -1,12 +1,14 @@
 /** The values that all replicas of one database share. */
 
 import type { Queryable } from '../postgres/database.ts';
+import type { Row } from '../rows.ts';
+import type { cluster } from '../schema.ts';
 
 /**
  * `id` keeps the Redis keys of two databases apart, and makes the ids of their runs different; the tokens of runs are
  * made with `secret`.
  */
-export type Cluster = { id: string; secret: string };
+export type Cluster = Row<typeof cluster, 'id' | 'secret'>;
 
 /** This database's cluster; the first caller makes it. */
 export async function readCluster(db: Queryable): Promise<Cluster> {

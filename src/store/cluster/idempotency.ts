@@ -3,6 +3,8 @@
 import { createHash } from 'node:crypto';
 import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
+import type { Row } from '../rows.ts';
+import type { idempotencyKeys } from '../schema.ts';
 
 /** One keyed request. `scope` names the caller and the operation, `body` is the request's body. */
 export type KeyedRequest = { namespace: string; scope: string; key: string; body: unknown };
@@ -33,7 +35,7 @@ export async function oncePerKey<T>(
       [...row, hash, new Date(now).toISOString()],
     );
     if (rowCount === 0) {
-      const { rows } = await client.query<{ request_hash: string; answer: T }>(
+      const { rows } = await client.query<Row<typeof idempotencyKeys, 'request_hash'> & { answer: T }>(
         `select request_hash, answer from idempotency_keys where ${isRow}`,
         row,
       );

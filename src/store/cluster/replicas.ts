@@ -1,6 +1,7 @@
 /** The replicas' leases: which replicas are alive by the database's clock. */
 
 import type { Queryable } from '../postgres/database.ts';
+import type { replicas } from '../schema.ts';
 
 export type ReplicaState = {
   id: string;
@@ -89,19 +90,10 @@ export async function forgetDeadReplicas(db: Queryable, now: number): Promise<vo
 }
 
 /** A live replica as `GET /cluster` shows it. */
-export type LiveReplica = {
-  id: string;
-  version: string;
-  tz: string | null;
-  host: string;
-  pid: number;
-  startedAt: Date;
-  heartbeatAt: Date;
-  running: number;
-  tasksLoaded: number;
-  duties: string[];
-  breakers: object[];
-};
+export type LiveReplica = Pick<
+  typeof replicas.$inferSelect,
+  'id' | 'version' | 'tz' | 'host' | 'pid' | 'startedAt' | 'heartbeatAt' | 'running' | 'tasksLoaded'
+> & { duties: string[]; breakers: object[] };
 
 /** Every replica whose lease is running, oldest first. The one that swept last has the duty `sweep`. */
 export async function listReplicas(db: Queryable): Promise<LiveReplica[]> {

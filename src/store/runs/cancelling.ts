@@ -1,9 +1,11 @@
 /** Cancelling runs: one by its id, those of a task, and those that a change has left without an occurrence. */
 
-import { isOver, type RunStatus } from '../../domain/run/run.ts';
+import { isOver } from '../../domain/run/run.ts';
 import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
 import type { Author } from '../events/events.ts';
 import type { Queryable } from '../postgres/database.ts';
+import type { Row } from '../rows.ts';
+import type { runs } from '../schema.ts';
 import { cancel, cancelWaiting, updateRuns } from './transitions.ts';
 
 /** What `cancelRun` found: cancelled at once, asked of the replica that runs it, or over already. */
@@ -14,7 +16,7 @@ const isNotActive = `not exists (select from tasks where uid = $1 and status = '
 
 /** Cancels a waiting run, or marks a running one for its replica to abort. Null when there is no such run. */
 export async function cancelRun(db: Queryable, id: string, author: Author, now: number): Promise<CancelAnswer> {
-  const { rows } = await db.query<{ status: RunStatus; owner: string | null }>({
+  const { rows } = await db.query<Row<typeof runs, 'status' | 'owner'>>({
     name: 'cancel-run',
     text: `
       with asked as (
@@ -31,7 +33,7 @@ export async function cancelRun(db: Queryable, id: string, author: Author, now: 
   });
   const row = rows[0];
   if (row) return { result: row.status === 'running' ? 'asked' : 'cancelled', owner: row.owner };
-  const { rows: found } = await db.query<{ status: RunStatus }>('select status from runs where id = $1', [id]);
+  const { rows: found } = await db.query<Row<typeof runs, 'status'>>('select status from runs where id = $1', [id]);
   return found[0] && isOver(found[0].status) ? { result: 'over', owner: null } : null;
 }
 
@@ -56,7 +58,7 @@ export async function cancelRunsOf(
   });
   const waiting = rowCount ?? 0;
   if (which === 'pending') return { cancelled: waiting, aborting: 0 };
-  const { rows } = await db.query<{ status: RunStatus }>({
+  const { rows } = await db.query<Row<typeof runs, 'status'>>({
     name: 'cancel-running-of',
     text: `
       ${updateRuns(cancel('$2', '$3::timestamptz'))}
@@ -80,7 +82,7 @@ export async function cancelOutdated(
 ): Promise<number> {
   const waiting = `status = 'pending' and attempt = 0
     and (trigger in ('schedule', 'catch_up') or trigger = 'retry' and created_at > scheduled_for)`;
-  const { rows } = await db.query<{ id: string }>({
+  const { rows } = await db.query<Row<typeof runs, 'id'>>({
     name: 'waiting-of',
     text: `select id from runs where task_uid = $1 and ${waiting}`,
     values: [uid],
@@ -103,7 +105,7 @@ export async function cancelRequests(
   db: Queryable,
   owner: string,
 ): Promise<{ runId: string; reason: string | null }[]> {
-  const { rows } = await db.query<{ id: string; reason: string | null }>({
+  const { rows } = await db.query<Row<typeof runs, 'id' | 'reason'>>({
     name: 'cancel-requests',
     text: `select id, reason from runs where status = 'running' and owner = $1 and cancel_requested`,
     values: [owner],

@@ -3,6 +3,8 @@
 import type { Trigger } from '../../domain/run/run.ts';
 import type { BeforeHook } from '../../domain/task/policies.ts';
 import type { Queryable } from '../postgres/database.ts';
+import type { FilledRow, Row } from '../rows.ts';
+import type { runs, tasks } from '../schema.ts';
 import { isNextInLine } from './dispatch.ts';
 import { choose, skip, updateRuns } from './transitions.ts';
 
@@ -26,20 +28,19 @@ export type CheckEnd = { runId: string; until: number; askAgainAt: number | null
 /** The time for writing the answer down, beyond the hook's own timeout. */
 const margin = `interval '5 seconds'`;
 
+type TakenCheck = Row<typeof runs, 'id' | 'scheduled_for' | 'trigger'> &
+  FilledRow<typeof runs, 'check_due'> & {
+    task_id: Row<typeof tasks, 'id'>['id'];
+    hook: BeforeHook | null;
+    signing: string | null;
+  };
+
 /**
  * Takes at most `limit` runs whose check is due, by effective due time; of those that wait behind others of their task
  * only the next one, so that its answer is fresh when it starts.
  */
 export async function takeChecks(db: Queryable, limit: number, now: number): Promise<DueCheck[]> {
-  const { rows } = await db.query<{
-    id: string;
-    task_id: string;
-    scheduled_for: Date;
-    trigger: Trigger;
-    check_due: Date;
-    hook: BeforeHook | null;
-    signing: string | null;
-  }>({
+  const { rows } = await db.query<TakenCheck>({
     name: 'take-checks',
     text: `
       with due as (
@@ -75,7 +76,7 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
 export async function endChecks(db: Queryable, ends: readonly CheckEnd[], now: number): Promise<Set<string>> {
   const sorted = [...ends].sort((a, b) => (a.runId < b.runId ? -1 : 1));
   // The status is compared as text so that no query plan goes by the index of live runs.
-  const { rows } = await db.query<{ id: string }>({
+  const { rows } = await db.query<Row<typeof runs, 'id'>>({
     name: 'end-checks',
     text: `
       ${updateRuns({

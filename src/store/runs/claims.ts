@@ -1,11 +1,11 @@
 /** Taking occurrences: one statement for a batch, the primary key as the fence under every lock. */
 
 import { createInstantFormat, formatInstant } from '../../domain/input/instant.ts';
-import type { Policies } from '../../domain/task/policies.ts';
-import type { Target } from '../../domain/task/target.ts';
-import type { Overlap, Retry } from '../../domain/task/task.ts';
+import type { Overlap } from '../../domain/task/task.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { plainArray } from '../postgres/plain-array.ts';
+import type { Row } from '../rows.ts';
+import type { runs, tasks } from '../schema.ts';
 import { isNotDeleted } from '../tasks/row.ts';
 import { chooseNew, insertRuns, newRun, starts, waits } from './transitions.ts';
 
@@ -20,20 +20,22 @@ export type Due = {
   knownVersion: number;
 };
 
+type TaskColumns = Row<typeof tasks>;
+
 /** Everything about a task that a replica needs to carry out its runs. */
 export type TaskSnapshot = {
-  taskId: string;
-  version: number;
-  target: Target;
+  taskId: TaskColumns['id'];
+  version: TaskColumns['version'];
+  target: TaskColumns['target'];
   timeoutMs: number;
   maxAttempts: number;
-  retry: Retry;
+  retry: TaskColumns['retry'];
   /** Whether a run may be queued behind another of the task. */
   queues: boolean;
   /** Only the policies that the task asks for; null where it asks for none. */
-  policies: Partial<Policies> | null;
+  policies: TaskColumns['policies'];
   /** For templates; null where the task has none. */
-  about: { name: string; labels: Record<string, string> } | null;
+  about: Pick<TaskColumns, 'name' | 'labels'> | null;
 };
 
 export type Claim = {
@@ -138,7 +140,7 @@ type AnswerRow = [
   runId: string | null,
   won: boolean,
   waits: boolean,
-  overlap: Overlap,
+  overlap: Row<typeof tasks, 'overlap'>['overlap'],
   snapshot: TaskSnapshot | null,
   left: number | null,
 ];
@@ -194,7 +196,7 @@ export async function readSnapshots(db: Queryable, uids: readonly number[]): Pro
 
 /** Those of these runs that do not exist. */
 export async function withoutRun(db: Queryable, runIds: readonly string[]): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>({
+  const { rows } = await db.query<Row<typeof runs, 'id'>>({
     name: 'without-run',
     text: 'select id from unnest($1::uuid[]) as g(id) where not exists (select from runs r where r.id = g.id)',
     values: [runIds],

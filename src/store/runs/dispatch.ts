@@ -5,6 +5,8 @@ import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
 import type { Author } from '../events/events.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { violatedConstraint } from '../postgres/failure.ts';
+import { type ColumnName, columnsOf, type Row } from '../rows.ts';
+import type { runs, tasks } from '../schema.ts';
 import { policyColumns, snapshotColumn, type TaskSnapshot } from './claims.ts';
 import { chooseNew, insertRuns, newRun, skippedAtOnce, take, updateRuns, waits } from './transitions.ts';
 
@@ -99,21 +101,21 @@ export function isNextInLine(r: string): string {
       where ahead.task_uid = ${r}.task_uid and ahead.overlap_slot > 0 and (ahead.effective_due_at, ahead.id) < (${r}.effective_due_at, ${r}.id))`;
 }
 
-/** The select list of a run `r` and its task `t` that makes a `TakenRow`. */
-export const takenColumns = `r.id, t.uid, r.attempt, r.scheduled_for, r.trigger, r.started_at, r.origin, r.input,
-  ${snapshotColumn} as snapshot`;
+const takenNames = [
+  'id',
+  'attempt',
+  'scheduled_for',
+  'trigger',
+  'started_at',
+  'origin',
+  'input',
+] as const satisfies ColumnName<typeof runs>[];
 
-export type TakenRow = {
-  id: string;
-  uid: string;
-  attempt: number;
-  scheduled_for: Date;
-  trigger: Trigger;
-  started_at: Date | null;
-  origin: RunOrigin | null;
-  input: string | null;
-  snapshot: TaskSnapshot;
-};
+/** The select list of a run `r` and its task `t` that makes a `TakenRow`. */
+export const takenColumns = `${columnsOf('r', ...takenNames)}, t.uid, ${snapshotColumn} as snapshot`;
+
+export type TakenRow = Row<typeof runs, (typeof takenNames)[number]> &
+  Row<typeof tasks, 'uid'> & { snapshot: TaskSnapshot };
 
 export function takenRun(row: TakenRow): TakenRun {
   return {

@@ -5,6 +5,7 @@ import { unionAll } from 'drizzle-orm/pg-core';
 import type { RunStatus, Trigger } from '../../domain/run/run.ts';
 import { leastRunId } from '../../domain/schedule/occurrence.ts';
 import type { Database, Queryable } from '../postgres/database.ts';
+import type { FilledRow, Row } from '../rows.ts';
 import { runs, tasks } from '../schema.ts';
 
 /** A stored run with the name of its task. */
@@ -31,7 +32,7 @@ const selection = { run: runs, namespace: tasks.namespace, taskId: tasks.id };
 
 /** Which of these runs are over. */
 export async function runsOver(db: Queryable, ids: readonly string[]): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(
+  const { rows } = await db.query<Row<typeof runs, 'id'>>(
     `select id from runs where id = any($1::uuid[]) and status not in ('pending', 'running', 'retrying')`,
     [ids],
   );
@@ -104,16 +105,12 @@ export async function uidsOf(db: Database, namespace: string, taskId: string): P
 }
 
 /** The newest run of each task. */
-export type LastRun = { id: string; status: RunStatus; scheduledFor: Date; finishedAt: Date | null };
+export type LastRun = Pick<typeof runs.$inferSelect, 'id' | 'status' | 'scheduledFor' | 'finishedAt'>;
 
 export async function lastRuns(db: Queryable, uids: readonly number[]): Promise<Map<number, LastRun>> {
-  const { rows } = await db.query<{
-    uid: string;
-    id: string;
-    status: RunStatus;
-    scheduled_for: Date;
-    finished_at: Date | null;
-  }>({
+  const { rows } = await db.query<
+    Row<typeof runs, 'id' | 'status' | 'scheduled_for' | 'finished_at'> & { uid: string }
+  >({
     name: 'last-runs',
     text: `
       select u.uid, r.id, r.status, r.scheduled_for, r.finished_at from unnest($1::bigint[]) as u(uid)
@@ -133,7 +130,9 @@ export async function previousRun(
   db: Queryable,
   runId: string,
 ): Promise<{ id: string; status: RunStatus; scheduledFor: string; finishedAt: string } | null> {
-  const { rows } = await db.query<{ id: string; status: RunStatus; scheduled_for: Date; finished_at: Date }>({
+  const { rows } = await db.query<
+    Row<typeof runs, 'id' | 'status' | 'scheduled_for'> & FilledRow<typeof runs, 'finished_at'>
+  >({
     name: 'previous-run',
     text: `
       select p.id, p.status, p.scheduled_for, p.finished_at from runs r
@@ -160,7 +159,7 @@ export async function deleteOldRuns(
   after: string | null,
   limit: number,
 ): Promise<{ deleted: number; next: string | null }> {
-  const { rows } = await db.query<{ deleted: number; last: string | null }>({
+  const { rows } = await db.query<{ deleted: number; last: Row<typeof runs, 'id'>['id'] | null }>({
     name: 'delete-old-runs',
     text: `
       with page as (

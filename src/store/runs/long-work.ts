@@ -7,7 +7,8 @@ import type { Detail } from '../../domain/run/detail.ts';
 import type { EndedRun, ErrorKind, RunOrigin, Trigger } from '../../domain/run/run.ts';
 import { verdictOf } from '../../domain/run/verdict.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
-import type { StoredAttempt } from '../schema.ts';
+import { type ColumnName, columnsOf, type FilledRow, type Row } from '../rows.ts';
+import type { runs, StoredAttempt } from '../schema.ts';
 import { detailRecord } from './attempt-records.ts';
 import { snapshotColumn, type TaskSnapshot } from './claims.ts';
 import { completeRuns, type OutcomeWrite } from './outcome-writes.ts';
@@ -41,23 +42,25 @@ export type Ending = {
   isFinal: boolean;
 };
 
-type OpenRow = {
-  id: string;
-  attempt: number;
-  trigger: Trigger;
-  origin: RunOrigin | null;
-  owner: string;
-  started_at: Date;
-  http_status: number | null;
-  detail: Detail | null;
-  output: string | null;
-  truncated: boolean | null;
-  heartbeat_due: Date | null;
-  last: StoredAttempt | null;
-  snapshot: TaskSnapshot;
-};
+const openNames = [
+  'id',
+  'attempt',
+  'trigger',
+  'origin',
+  'http_status',
+  'detail',
+  'output',
+  'truncated',
+  'heartbeat_due',
+] as const satisfies ColumnName<typeof runs>[];
 
-const openColumns = `r.id, r.attempt, r.trigger, r.origin, r.owner, r.started_at, r.http_status, r.detail, r.output, r.truncated, r.heartbeat_due,
+/** A running run has an owner, and was started. */
+const startedNames = ['owner', 'started_at'] as const satisfies ColumnName<typeof runs>[];
+
+type OpenRow = Row<typeof runs, (typeof openNames)[number]> &
+  FilledRow<typeof runs, (typeof startedNames)[number]> & { last: StoredAttempt | null; snapshot: TaskSnapshot };
+
+const openColumns = `${columnsOf('r', ...openNames, ...startedNames)},
     case when r.heartbeat_due is not null then r.attempts -> -1 end as last, ${snapshotColumn} as snapshot`;
 
 /** How long a holder may be silent, in milliseconds; a minute where the task no longer says. */

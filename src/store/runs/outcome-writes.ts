@@ -5,7 +5,8 @@ import { type Detail, httpStatusOf, otherDetail } from '../../domain/run/detail.
 import type { ErrorKind } from '../../domain/run/run.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { plainArray, textArray } from '../postgres/plain-array.ts';
-import type { StoredAttempt } from '../schema.ts';
+import type { Row } from '../rows.ts';
+import type { runs, StoredAttempt } from '../schema.ts';
 import { closedAttempts } from './attempt-records.ts';
 import { cancelUnderWay, choose, defer, end, hold, retry, updateRuns } from './transitions.ts';
 
@@ -142,7 +143,7 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
 export async function handOverRuns(db: Queryable, owner: string, batch: readonly HandOver[]): Promise<Set<string>> {
   const stamp = createStamps();
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
-  const { rows } = await db.query<{ id: string }>({
+  const { rows } = await db.query<Row<typeof runs, 'id'>>({
     name: 'part-with-runs',
     text: `
       ${handOver}

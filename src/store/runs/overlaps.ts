@@ -1,6 +1,9 @@
 /** What becomes of runs of a task that meet: the later ones wait, are skipped, or take the place of the earlier. */
 
+import type { RunStatus } from '../../domain/run/run.ts';
 import type { Queryable } from '../postgres/database.ts';
+import type { Row } from '../rows.ts';
+import type { runs as runTable } from '../schema.ts';
 import { isNotDeleted } from '../tasks/row.ts';
 import { type Claimer, type Due, policyColumns } from './claims.ts';
 import { giveWay, hasAttempt, insertRuns, newRun, skippedAtOnce, updateRuns, waits } from './transitions.ts';
@@ -23,7 +26,7 @@ export async function makeWay(
   isLatest = false,
 ): Promise<Replaced> {
   // One update with cases: a run that is being taken meanwhile is met again as it is then, running instead of waiting.
-  const { rows } = await db.query<{ status: string; before: string }>({
+  const { rows } = await db.query<Row<typeof runTable, 'status'>>({
     name: 'make-way',
     text: `
       ${updateRuns(giveWay(`'${replacedReason}'`, '$3::timestamptz'))}
@@ -34,7 +37,7 @@ export async function makeWay(
       returning r.status`,
     values: [runs.map(({ uid }) => uid), runs.map(({ runId }) => runId), new Date(now).toISOString(), isLatest],
   });
-  const count = (status: string) => rows.filter((row) => row.status === status).length;
+  const count = (status: RunStatus) => rows.filter((row) => row.status === status).length;
   return { skipped: count('skipped'), cancelled: count('cancelled'), aborting: count('running') };
 }
 
@@ -89,7 +92,7 @@ export async function recordOverlaps(
   due: readonly Due[],
   claimer: Claimer,
 ): Promise<{ queued: string[]; skipped: string[] }> {
-  const { rows } = await db.query<{ id: string; is_queued: boolean }>({
+  const { rows } = await db.query<Row<typeof runTable, 'id'> & { is_queued: boolean }>({
     name: 'record-overlaps',
     text: `
       with locked as materialized (

@@ -2,6 +2,8 @@
 
 import { leastRunId } from '../../domain/schedule/occurrence.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
+import type { Row } from '../rows.ts';
+import type { cluster, runs } from '../schema.ts';
 import { isNotDeleted } from '../tasks/row.ts';
 import { completeTasks, type ExhaustedTask } from '../tasks/tasks.ts';
 import type { Due } from './claims.ts';
@@ -29,7 +31,7 @@ export type SweepWork = {
 
 /** The instant up to which every occurrence has its row or its recorded miss, in epoch milliseconds. */
 export async function readWatermark(db: Queryable): Promise<number> {
-  const { rows } = await db.query<{ watermark: Date }>('select watermark from cluster');
+  const { rows } = await db.query<Row<typeof cluster, 'watermark'>>('select watermark from cluster');
   return rows[0]?.watermark.getTime() ?? 0;
 }
 
@@ -46,7 +48,9 @@ export function sweepOnce(
   sweeper: string,
 ): Promise<{ watermark: number; inserted: number }> {
   return inTransaction(database, async (db) => {
-    const { rows } = await db.query<{ watermark: Date }>('select watermark from cluster for update skip locked');
+    const { rows } = await db.query<Row<typeof cluster, 'watermark'>>(
+      'select watermark from cluster for update skip locked',
+    );
     const watermark = rows[0]?.watermark.getTime();
     if (watermark === undefined) return { watermark: await readWatermark(db), inserted: 0 };
     if (horizon <= watermark) return { watermark, inserted: 0 };
@@ -77,7 +81,7 @@ async function holdTasks(db: Queryable, { inTime, caughtUp, misses }: SweepWork)
 
 /** The ids of all runs of occurrences in (watermark, horizon]. */
 export async function occurredRuns(db: Queryable, watermark: number, horizon: number): Promise<Set<string>> {
-  const { rows } = await db.query<{ id: string }>({
+  const { rows } = await db.query<Row<typeof runs, 'id'>>({
     name: 'occurred-runs',
     text: `select id from runs where id >= $1 and id < $2 and trigger in ('schedule', 'catch_up')`,
     values: [leastRunId(watermark + 1), leastRunId(horizon + 1)],

@@ -12,9 +12,12 @@ import { instantOfRunId, leastRunId } from '../../domain/schedule/occurrence.ts'
 import type { Moment, Revision, Wish } from '../../domain/task/change.ts';
 import type { Unaccounted } from '../../domain/task/cut.ts';
 import type { Author, Redact } from '../events/events.ts';
+import type { events } from '../events/schema.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
+import type { Row } from '../rows.ts';
 import { insertAgain } from '../runs/insert-again.ts';
 import { insertDue } from '../runs/insert-due.ts';
+import type { cluster, runs, tasks } from '../schema.ts';
 import { type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
 import { deleteTask, type TaskChange, updateTask } from './tasks.ts';
 
@@ -117,11 +120,11 @@ async function holdTask(db: Queryable, namespace: string, id: string, version: n
     values: [namespace, id, version],
   });
   if (!rows[0]) return null;
-  const { rows: told } = await db.query<{ at: number; watermark: Date }>({
+  const { rows: told } = await db.query<Row<typeof cluster, 'watermark'> & { at: number }>({
     name: 'moment-of-change',
     text: `select watermark, floor(extract(epoch from clock_timestamp()) * 1000)::float8 as at from cluster`,
   });
-  const { at, watermark } = told[0] as { at: number; watermark: Date };
+  const { at, watermark } = told[0] as (typeof told)[number];
   return { task: taskOf(rows[0]), at, watermark: watermark.getTime() };
 }
 
@@ -136,7 +139,7 @@ async function readOpen(db: Queryable, { task, at, watermark }: Held): Promise<U
 
 /** The instants in (after, upTo] of which the task has a run. */
 async function ranIn(db: Queryable, uid: number, after: number, upTo: number): Promise<number[]> {
-  const { rows } = await db.query<{ id: string }>({
+  const { rows } = await db.query<Row<typeof runs, 'id'>>({
     name: 'ran-in',
     text: `
       select id from runs where task_uid = $1 and id >= $2 and id < $3 and trigger in ('schedule', 'catch_up')`,
@@ -206,7 +209,7 @@ const countsForLimit = `trigger in ('schedule', 'catch_up') and status <> 'skipp
  */
 export function recountRuns(database: Database, uid: number): Promise<void> {
   return inTransaction(database, async (db) => {
-    const { rows } = await db.query<{ max_runs: number | null; claimed: number }>(
+    const { rows } = await db.query<Row<typeof tasks, 'max_runs' | 'claimed'>>(
       'select max_runs, claimed from tasks where uid = $1 for no key update',
       [uid],
     );
@@ -225,7 +228,7 @@ async function recordCut(
   { reason, policy }: Pick<Revision, 'reason' | 'policy'>,
   at: number,
 ): Promise<RecordedMiss> {
-  const { rows } = await db.query<{ id: string }>({
+  const { rows } = await db.query<Row<typeof events, 'id'>>({
     name: 'record-cut',
     text: `
       insert into events (namespace, task_uid, type, at, actor, data)
@@ -237,7 +240,7 @@ async function recordCut(
       before.namespace,
     ],
   });
-  const { id } = rows[0] as { id: string };
+  const { id } = rows[0] as (typeof rows)[number];
   return { eventId: id, before, open, miss };
 }
 

@@ -4,6 +4,8 @@ import type { Misfire } from '../../domain/schedule/misfire.ts';
 import type { Schedule } from '../../domain/schedule/schedule.ts';
 import type { Queryable } from '../postgres/database.ts';
 import { isNewSince } from '../postgres/snapshots.ts';
+import type { Row } from '../rows.ts';
+import type { tasks } from '../schema.ts';
 
 /** A task that is stopped, completed or deleted: it has no occurrences. */
 export type InactiveTask = { uid: number; id: string; active: false; deleted: boolean };
@@ -25,17 +27,19 @@ export type TaskTiming = {
   active: true;
 };
 
+type TaskColumns = Row<typeof tasks>;
+
 type TimingRow = [
   uid: number,
-  id: string,
-  scheduleVersion: number,
-  schedule: Schedule | null,
+  id: TaskColumns['id'],
+  scheduleVersion: TaskColumns['schedule_version'],
+  schedule: TaskColumns['schedule'] | null,
   activeFrom: number,
   startsAt: number | null,
   endsAt: number | null,
   jitterMs: number,
-  misfire: Misfire | null,
-  priority: number,
+  misfire: TaskColumns['misfire'] | null,
+  priority: TaskColumns['priority'],
   limited: boolean,
   active: boolean,
   deleted: boolean,

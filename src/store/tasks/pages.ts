@@ -3,6 +3,8 @@
 import type { RunStatus } from '../../domain/run/run.ts';
 import type { TaskStatus } from '../../domain/task/states.ts';
 import type { Queryable } from '../postgres/database.ts';
+import type { Row } from '../rows.ts';
+import type { runs, tasks } from '../schema.ts';
 import { type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
 
 /** Which tasks a list shows: all conditions hold. */
@@ -30,13 +32,16 @@ export type ListedTask = {
   lastRun: { id: string; status: RunStatus; scheduledFor: number; finishedAt: number | null } | null;
 };
 
-type Row = [
+type TaskColumns = Row<typeof tasks>;
+type RunColumns = Row<typeof runs>;
+
+type PageRow = [
   uid: number,
-  id: string,
-  version: number,
-  runsLeft: number | null,
-  runId: string | null,
-  status: RunStatus,
+  id: TaskColumns['id'],
+  version: TaskColumns['version'],
+  runsLeft: TaskColumns['max_runs'],
+  runId: RunColumns['id'] | null,
+  status: RunColumns['status'],
   scheduledFor: number,
   finishedAt: number | null,
 ];
@@ -80,11 +85,11 @@ export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ it
       filter.namespace,
     ],
   });
-  const items = (rows as unknown as Row[]).slice(0, filter.limit).map(listedTask);
+  const items = (rows as unknown as PageRow[]).slice(0, filter.limit).map(listedTask);
   return { items, more: rows.length > filter.limit };
 }
 
-function listedTask([uid, id, version, runsLeft, runId, status, scheduledFor, finishedAt]: Row): ListedTask {
+function listedTask([uid, id, version, runsLeft, runId, status, scheduledFor, finishedAt]: PageRow): ListedTask {
   const lastRun = runId === null ? null : { id: runId, status, scheduledFor, finishedAt };
   return { uid, id, version, runsLeft, lastRun };
 }

@@ -4,6 +4,8 @@ import { formatDuration, parseDuration } from '../../domain/input/duration.ts';
 import { formatInstant } from '../../domain/input/instant.ts';
 import type { Hooks, Policies } from '../../domain/task/policies.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
+import { type ColumnName, columnsOf, type Row } from '../rows.ts';
+import type { tasks } from '../schema.ts';
 
 /** A stored task. Instants are epoch milliseconds. */
 export type Task = {
@@ -23,35 +25,6 @@ export type Task = {
 
 /** Only what was asked for. */
 type StoredPolicies = Partial<Omit<Policies, 'hooks'> & { hooks: Partial<Hooks> }>;
-
-/** A row as the driver gives it: bigints come as text, timestamps as Date. */
-export type TaskRow = {
-  uid: string;
-  namespace: string;
-  id: string;
-  name: string;
-  description: string | null;
-  labels: TaskDefinition['labels'];
-  schedule: TaskDefinition['schedule'];
-  target: TaskDefinition['target'];
-  timeout_ms: string;
-  retry: TaskDefinition['retry'];
-  overlap: TaskDefinition['overlap'];
-  misfire: TaskDefinition['misfire'];
-  starts_at: Date | null;
-  ends_at: Date | null;
-  max_runs: number | null;
-  jitter_ms: string | null;
-  priority: number;
-  policies: StoredPolicies | null;
-  status: TaskDefinition['status'];
-  version: number;
-  schedule_version: number;
-  active_from: Date;
-  claimed: number;
-  created_at: Date;
-  updated_at: Date;
-};
 
 const names = [
   'uid',
@@ -79,7 +52,10 @@ const names = [
   'claimed',
   'created_at',
   'updated_at',
-] as const satisfies (keyof TaskRow)[];
+] as const satisfies ColumnName<typeof tasks>[];
+
+/** A row as the driver gives it: bigints come as text, timestamps as Date. */
+export type TaskRow = Omit<Row<typeof tasks, (typeof names)[number]>, 'policies'> & { policies: StoredPolicies | null };
 
 /**
  * True for a task `t` that is not deleted, in a form that no index serves: where tasks are looked up by number, a query
@@ -89,7 +65,7 @@ export const isNotDeleted = `coalesce(t.deleted_at, '-infinity') = '-infinity'`;
 
 /** The select list that makes a `TaskRow` of the table or alias `from`. */
 export function taskColumns(from: string): string {
-  return names.map((name) => `${from}.${name}`).join(', ');
+  return columnsOf<typeof tasks>(from, ...names);
 }
 
 export function taskOf(row: TaskRow): Task {
@@ -144,7 +120,7 @@ export function definitionColumns(id: string, definition: TaskDefinition) {
     priority: definition.priority,
     policies: storedPolicies(definition),
     status: definition.status,
-  };
+  } satisfies Partial<Record<ColumnName<typeof tasks>, unknown>>;
 }
 
 const none: Policies = {

@@ -5,7 +5,9 @@ import type { TaskDefinition } from '../../domain/task/task.ts';
 import { type Author, describeChange, type Redact } from '../events/events.ts';
 import { limitGroupOf } from '../limits/groups.ts';
 import type { Queryable } from '../postgres/database.ts';
+import type { Row } from '../rows.ts';
 import { updateRuns } from '../runs/transitions.ts';
+import type { tasks } from '../schema.ts';
 import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
 
 export type NewTask = { namespace: string; id: string; definition: TaskDefinition; activeFrom: number; author: Author };
@@ -151,7 +153,7 @@ export async function deleteTask(
   author: Author,
   now: number,
 ): Promise<{ uid: number } | null> {
-  const { rows } = await db.query<{ uid: string }>({
+  const { rows } = await db.query<Row<typeof tasks, 'uid'>>({
     name: 'delete-task',
     text: `
       with gone as (

@@ -1,6 +1,8 @@
 /** Which templates a process is filling in for the first time, so that those are known that it died of. */
 
 import type { Queryable } from '../postgres/database.ts';
+import type { Row } from '../rows.ts';
+import type { tasks } from '../schema.ts';
 
 /**
  * A template is filled in within milliseconds: what is still noted after this many seconds was left by a process that
@@ -22,7 +24,7 @@ export async function beginTrials(
   process: string,
   atMost: number,
 ): Promise<Map<string, number>> {
-  const { rows } = await db.query<{ id: string; died: number }>({
+  const { rows } = await db.query<Row<typeof tasks, 'id'> & { died: number }>({
     name: 'begin-template-trials',
     text: `
       with asked as (
