@@ -98,7 +98,10 @@ export function* reviseInSteps(current: Standing, wish: Wish, moment: Moment, ca
   const comes = 'manual' in wanted.schedule || (!spent && next !== null && nextOccurrence(next, at) !== null);
   const running = isActive ? whole.inTime.length + whole.caughtUp.length + pulled.length : 0;
   // A new single instant that has just passed still counts.
-  const startsLate = !spent && next?.schedule.kind === 'at' && nextOccurrence(next, activeFrom) !== null;
+  const single = !spent && next?.schedule.kind === 'at' ? nextOccurrence(next, activeFrom) : null;
+  const startsLate = single !== null;
+  // It may lie below the watermark, where no sweep looks for it: its run is inserted with the change.
+  const late = single !== null && single <= at && timing ? [single] : [];
   const left = comes || startsLate || running + made.cut.caughtUp.length + made.again.length > 0;
 
   const limit = before.maxRuns !== wanted.maxRuns;
@@ -119,11 +122,13 @@ export function* reviseInSteps(current: Standing, wish: Wish, moment: Moment, ca
     const from = cut.miss && old ? beginAfter(old, cut.miss.from - 1) : activeFrom;
     return result(cut, from, status.status === 'stopped' ? 'stopped' : 'changed');
   }
-  if (isActive) return result({ ...whole, inTime: [...whole.inTime, ...pulled] }, activeFrom, 'changed');
-  if (isStart) return result(made.cut, activeFrom, 'stopped', made.again);
+  if (isActive) return result({ ...whole, inTime: withRuns(whole.inTime, pulled, late) }, activeFrom, 'changed');
+  if (isStart)
+    return result({ ...made.cut, inTime: withRuns(made.cut.inTime, late) }, activeFrom, 'stopped', made.again);
   // A stopped task keeps the stretch that a start may make up for, as long as it is due at the same instants.
   const keeps = status.status === 'stopped' && isSameBeat(before, wanted);
-  return result(nothing, keeps ? current.activeFrom : activeFrom, 'changed');
+  const cut = status.status === 'active' ? { ...nothing, inTime: late } : nothing;
+  return result(cut, keeps ? current.activeFrom : activeFrom, 'changed');
 }
 
 /** The occurrences that a deletion cuts off. */
@@ -243,4 +248,9 @@ export function keepAnchor(stored: TaskDefinition, wanted: TaskDefinition, input
     return wanted;
   const anchored = typeof input === 'object' && input !== null && 'anchor' in input && input.anchor !== null;
   return anchored ? wanted : { ...wanted, schedule: stored.schedule };
+}
+
+/** The instants of all lists, each once, in order. */
+function withRuns(...instants: readonly (readonly number[])[]): number[] {
+  return [...new Set(instants.flat())].sort((a, b) => a - b);
 }

@@ -4,11 +4,12 @@ import type { Warning } from '../../domain/input/warning.ts';
 import type { TaskInput } from '../../domain/task/task.ts';
 import { ok } from '../../errors.ts';
 import type { Task } from '../../store/tasks/row.ts';
-import { findTask, insertTasks } from '../../store/tasks/tasks.ts';
+import { findTask } from '../../store/tasks/tasks.ts';
 import type { UseCaseContext } from '../context.ts';
 import { type Outcome, refuse } from '../refusal.ts';
 import { asOfNow, type TaskNow } from '../tasks/get-task.ts';
 import { newTask } from '../tasks/new-task.ts';
+import { storeTasks } from '../tasks/store-tasks.ts';
 import { authorOf, type Caller, useCase } from '../use-case.ts';
 import { untilWritten } from './change-task.ts';
 import { type Expected, otherVersion } from './expected.ts';
@@ -40,9 +41,8 @@ async function attempt(
     if (expected !== null) return refuse('precondition_failed', 'the task does not exist');
     const item = newTask(context, caller, { ...input, id }, warnings);
     if (!item.ok) return item;
-    const [task] = await insertTasks(context.database.pool, [item.value], context.now());
+    const [task] = await storeTasks(context, [item.value]);
     if (!task) return ok(null);
-    context.signal('tasks');
     return ok({ task, created: true, warnings });
   }
   if (createOnly) return refuse('precondition_failed', `a task with the id "${id}" exists`);

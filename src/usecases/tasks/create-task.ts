@@ -4,12 +4,13 @@ import type { Warning } from '../../domain/input/warning.ts';
 import { ok } from '../../errors.ts';
 import { oncePerKey } from '../../store/cluster/idempotency.ts';
 import type { Task } from '../../store/tasks/row.ts';
-import { insertTasks, type NewTask } from '../../store/tasks/tasks.ts';
+import type { NewTask } from '../../store/tasks/tasks.ts';
 import type { UseCaseContext } from '../context.ts';
 import { type Key, keyedBy } from '../idempotency.ts';
 import type { Outcome } from '../refusal.ts';
 import { type Caller, useCase } from '../use-case.ts';
 import { type CreatedTask, type NewTaskInput, newTask, taskExists } from './new-task.ts';
+import { storeTasks, storeWithRuns, tellOfTasks } from './store-tasks.ts';
 
 export type CreateTask<A> = {
   input: NewTaskInput;
@@ -28,27 +29,31 @@ export const createTask = useCase(
     { input, key, answerOf }: CreateTask<A>,
   ): Promise<Outcome<{ answer: A; replayed: boolean }>> => {
     const { database, now } = context;
-    const create = async (insert: (item: NewTask) => Promise<Task | null | undefined>): Promise<Outcome<A>> => {
+    const create = async (store: (item: NewTask) => Promise<(Task | null)[]>): Promise<Outcome<CreatedTask>> => {
       const warnings: Warning[] = [];
       const item = newTask(context, caller, input, warnings);
       if (!item.ok) return item;
-      const task = await insert(item.value);
-      return task ? ok(answerOf({ task, warnings })) : taskExists(item.value.id);
+      const [task] = await store(item.value);
+      return task ? ok({ task, warnings }) : taskExists(item.value.id);
     };
     if (key === null) {
-      const created = await create((item) => context.insertTask(item, now()));
-      if (created.ok) context.signal('tasks');
-      return created.ok ? ok({ answer: created.value, replayed: false }) : created;
+      const created = await create((item) => storeTasks(context, [item]));
+      return created.ok ? ok({ answer: answerOf(created.value), replayed: false }) : created;
     }
+    let stored: (Task | null)[] = [];
     // The input is read only when the key is new: an instant in it may have passed when the request is repeated.
     const first = await oncePerKey(database, keyedBy(caller, 'create', key), now(), async (db) => {
-      const created = await create(async (item) => (await insertTasks(db, [item], now()))[0]);
-      return { answer: created, remember: created.ok };
+      const created = await create(async (item) => {
+        stored = await storeWithRuns(context, db, [item]);
+        return stored;
+      });
+      const answer: Outcome<A> = created.ok ? ok(answerOf(created.value)) : created;
+      return { answer, remember: created.ok };
     });
     if (first.kind === 'mismatch') return { ok: false, errors: { kind: 'idempotency_mismatch' } };
     const created = first.answer;
     if (!created.ok) return created;
-    context.signal('tasks');
+    tellOfTasks(context, stored);
     return ok({ answer: created.value, replayed: first.kind === 'replayed' });
   },
 );

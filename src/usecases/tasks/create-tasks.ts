@@ -2,16 +2,17 @@
 
 import type { Warning } from '../../domain/input/warning.ts';
 import { ok } from '../../errors.ts';
-import { insertTasks, type NewTask } from '../../store/tasks/tasks.ts';
+import type { NewTask } from '../../store/tasks/tasks.ts';
 import type { Outcome } from '../refusal.ts';
 import { useCase } from '../use-case.ts';
 import { type CreatedTask, type NewTaskInput, newTask, taskExists } from './new-task.ts';
+import { storeTasks } from './store-tasks.ts';
 
 /** The outcome of each input, in their order. An input that is refused already stays refused. */
 export const createTasks = useCase(
   'admin',
   async (context, caller, inputs: readonly Outcome<NewTaskInput>[]): Promise<Outcome<Outcome<CreatedTask>[]>> => {
-    const { database, now, turns } = context;
+    const { turns } = context;
     const read: { item: Outcome<NewTask>; warnings: Warning[] }[] = [];
     for (const input of inputs) {
       await turns.take();
@@ -19,8 +20,7 @@ export const createTasks = useCase(
       read.push({ item: input.ok ? newTask(context, caller, input.value, warnings) : input, warnings });
     }
     const good = read.flatMap(({ item }) => (item.ok ? [item.value] : []));
-    const stored = good.length === 0 ? [] : await insertTasks(database.pool, good, now());
-    if (stored.some((task) => task !== null)) context.signal('tasks');
+    const stored = await storeTasks(context, good);
     let place = 0;
     return ok(
       read.map(({ item, warnings }) => {

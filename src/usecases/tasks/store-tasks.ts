@@ -1,0 +1,63 @@
+/**
+ * Stores new tasks. A task whose single instant has just passed is stored with its waiting run, in one transaction.
+ *
+ * Such an instant may lie below the watermark, where no sweep looks for it. Without its run it would be lost if every
+ * replica died before one of them claimed it.
+ */
+
+import { nextOccurrence } from '../../domain/schedule/occurrence.ts';
+import { timingOf } from '../../domain/task/task.ts';
+import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
+import { insertDue } from '../../store/runs/insert-due.ts';
+import type { Task } from '../../store/tasks/row.ts';
+import { insertTasks, type NewTask } from '../../store/tasks/tasks.ts';
+import type { UseCaseContext } from '../context.ts';
+
+/** The stored tasks in the order of `items`; null where the id is taken. Wakes the replicas. */
+export async function storeTasks(context: UseCaseContext, items: readonly NewTask[]): Promise<(Task | null)[]> {
+  const { database, now } = context;
+  const [first] = items;
+  if (first === undefined) return [];
+  const stored = items.some((item) => isLate(item, now()))
+    ? await inTransaction(database, (db) => storeWithRuns(context, db, items))
+    : items.length === 1
+      ? [await context.insertTask(first, now())]
+      : await insertTasks(database.pool, items, now());
+  tellOfTasks(context, stored);
+  return stored;
+}
+
+/** The same in a transaction of the caller, who calls `tellOfTasks` after it. */
+export async function storeWithRuns(
+  { now, calendar, runIds }: UseCaseContext,
+  db: Queryable,
+  items: readonly NewTask[],
+): Promise<(Task | null)[]> {
+  const at = now();
+  const stored = await insertTasks(db, items, at);
+  const late = stored.flatMap((task) => {
+    if (task === null || !isLate(task, at)) return [];
+    const { uid, scheduleVersion, definition, activeFrom } = task;
+    const timing = timingOf(uid, definition, activeFrom, calendar);
+    const instant = timing && nextOccurrence(timing, activeFrom);
+    if (instant === null || instant > at) return [];
+    const due = { runId: runIds().of(uid, instant), uid, scheduleVersion, scheduledFor: instant, knownVersion: 0 };
+    return [{ ...due, limited: definition.maxRuns !== null }];
+  });
+  if (late.length > 0) await insertDue(db, late, 'schedule', at);
+  return stored;
+}
+
+/** Wakes the replicas for new tasks, and for the runs that were stored with them. */
+export function tellOfTasks({ signal, now }: UseCaseContext, stored: readonly (Task | null)[]): void {
+  const tasks = stored.filter((task) => task !== null);
+  if (tasks.length > 0) signal('tasks');
+  const late = tasks.filter((task) => isLate(task, now()));
+  if (late.length > 0) signal('waiting');
+  if (late.some(({ definition }) => definition.hooks?.before)) signal('checks');
+}
+
+/** Whether the task is due once, at an instant before `now`, which still counts. */
+function isLate({ definition, activeFrom }: Pick<NewTask, 'definition' | 'activeFrom'>, now: number): boolean {
+  return definition.status === 'active' && 'at' in definition.schedule && activeFrom < now;
+}
