@@ -24,14 +24,27 @@ export async function createDatabase(): Promise<TestDatabase> {
     await migrateNow(embedded.url);
     return { url: embedded.url };
   }
-  const { adminUrl, template } = provided;
+  return { url: await makeDatabase(provided, `TEMPLATE ${provided.template}`) };
+}
+
+/** The address of an empty, unmigrated database on the server of the tests. Rejects where `noPostgres`. */
+export async function emptyDatabase(): Promise<string> {
+  const provided = inject('postgres');
+  if (provided.kind === 'embedded') throw new Error('needs a server');
+  return makeDatabase(provided, '');
+}
+
+async function makeDatabase(
+  { adminUrl, template }: { adminUrl: string; template: string },
+  from: string,
+): Promise<string> {
   // The part before the template's last word is the name of this run, see template.ts.
   const name = template.replace(/[^_]*$/, randomBytes(6).toString('hex'));
-  await execute(adminUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  await execute(adminUrl, `CREATE DATABASE ${name} ${from}`);
   atFileEnd(() => execute(adminUrl, `DROP DATABASE ${name} WITH (FORCE)`));
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
-  return { url: url.href };
+  return url.href;
 }
 
 async function execute(url: string, statement: string): Promise<void> {

@@ -4,13 +4,15 @@ import { once } from 'node:events';
 import { poll } from '../poll.ts';
 import { atFileEnd } from './file-end.ts';
 import { createGuard } from './guard.ts';
-import { nodeArguments } from './program.ts';
+import { builtProgram, nodeArguments } from './program.ts';
 import { createScratchFolder } from './scratch.ts';
 
 export type ReplicaOptions = {
   /** The whole environment but for PATH and `PORT=0`: nothing of the tests' own gets in. */
   env?: Record<string, string>;
   args?: string[];
+  /** The main.js of another build than this one's. */
+  program?: string;
   /** Where it runs; without, a new folder. Relative settings such as `./data` count from here. */
   cwd?: string;
 };
@@ -42,11 +44,15 @@ export async function startProgram(options: ReplicaOptions = {}): Promise<Starte
   const folder = options.cwd ? undefined : await createScratchFolder(undefined);
   const cwd = options.cwd ?? (folder as string);
   const guard = createGuard({ signal: 'KILL', ...(folder && { folder }) });
-  const child = guard.spawn(process.execPath, [...nodeArguments, ...(options.args ?? [])], {
-    cwd,
-    env: { PATH: process.env.PATH, PORT: '0', ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = guard.spawn(
+    process.execPath,
+    [...nodeArguments.slice(0, -1), options.program ?? builtProgram, ...(options.args ?? [])],
+    {
+      cwd,
+      env: { PATH: process.env.PATH, PORT: '0', ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (chunk: string) => {

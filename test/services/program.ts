@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 const root = new URL('../../', import.meta.url);
 const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { scripts: { start: string } };
 
-const program = fileURLToPath(new URL('dist/main.js', root));
+export const builtProgram = fileURLToPath(new URL('dist/main.js', root));
 
 /** What comes between `node` and the program's own arguments, the program included. */
 export const nodeArguments = scripts.start
   .split(' ')
   .slice(2)
-  .map((argument) => (argument === 'dist/main.js' ? program : argument));
+  .map((argument) => (argument === 'dist/main.js' ? builtProgram : argument));

@@ -1,13 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api';
 import pg from 'pg';
-import { describe, expect, inject, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import * as eventTables from '../../../../src/store/events/schema.ts';
 import * as limitTables from '../../../../src/store/limits/schema.ts';
 import * as otherTables from '../../../../src/store/schema.ts';
-import { createDatabase } from '../../../services/database.ts';
-import { atFileEnd } from '../../../services/file-end.ts';
+import { createDatabase, emptyDatabase } from '../../../services/database.ts';
 import { migrateNow } from '../../../services/migrate.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { dumpSchema } from '../../../services/schema-dump.ts';
@@ -20,20 +18,6 @@ const folder = new URL('../../../../migrations/', import.meta.url);
 
 async function readJson<T>(path: string): Promise<T> {
   return JSON.parse(await readFile(new URL(path, folder), 'utf8')) as T;
-}
-
-/** An empty database on the server of the tests. */
-async function emptyDatabase(): Promise<string> {
-  const provided = inject('postgres');
-  if (provided.kind === 'embedded') throw new Error('needs a server');
-  const { adminUrl, template } = provided;
-  const name = template.replace(/[^_]*$/, randomBytes(6).toString('hex'));
-  const admin = (text: string) => withClient(adminUrl, (client) => client.query(text));
-  await admin(`create database ${name}`);
-  atFileEnd(() => admin(`drop database ${name} with (force)`));
-  const url = new URL(adminUrl);
-  url.pathname = `/${name}`;
-  return url.href;
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
