@@ -1,10 +1,11 @@
 /**
- * The flags of V8 that a burst of runs gains from, in one place. They are set while the process runs, so that a version of
- * Node that does not know one of them says so on stderr and goes on, instead of refusing to start. All are known to Node 20.19 and 24.21.
+ * The flags of V8 that a burst of runs gains from, in one place. They are set while the process runs, so that a version
+ * of Node that does not know one of them says so on stderr and goes on, instead of refusing to start. All are known to
+ * Node 20.19 and 24.21.
  *
- * Measured together on Node 20 with two cores: without them the p99 of a burst of 10,000 is 1.13 times as long warm, and
- * of 1,000 the same (docs/performance.md). The two sizes of the young generation must be known when the heap is laid out,
- * so they stand on the command line (`npm start` and the Dockerfile).
+ * Measured together on Node 20 with two cores: without them the p99 of a burst of 10,000 is 1.13 times as long warm,
+ * and of 1,000 the same (docs/performance.md). The two sizes of the young generation must be known when the heap is
+ * laid out, so they stand on the command line (`npm start` and the Dockerfile).
  */
 
 import { setFlagsFromString } from 'node:v8';

@@ -44,12 +44,12 @@ export type EngineOptions = {
   metrics: Metrics;
   calendar: Calendar;
   random: () => number;
-  /** Shares the event loop between long computations and all else. */
+  /** Shares the event loop between long computations and other work. */
   turns: Turns;
   /** The pools: `claims` for the firing path, `lease` for nothing but renewals, `other` for the rest. */
   db: { claims: Database; lease: Database; other: Database };
   lock: OccurrenceLock;
-  /** Also for hooks: by no circuit breaker, for they have retries and bounds of their own. */
+  /** Hooks use them without a circuit breaker, because hooks have retries and bounds of their own. */
   executors: Pick<Registry, 'start' | 'prepare' | 'groupOf' | 'hookTarget'>;
   /** Starts the attempts of runs. */
   execute: Executor;
@@ -82,7 +82,7 @@ export type Engine = {
    * Stops claiming, lets running attempts finish for `graceMs`, hands back the rest, gives up the lease. Never rejects.
    */
   stop(graceMs: number): Promise<void>;
-  /** The values of the gauges. */
+  /** The values of the gauges, as of now. */
   state(): Omit<GaugeState, 'dependencies'> & { loaded: boolean };
 };
 
@@ -127,7 +127,7 @@ export function startEngine(options: EngineOptions): Engine {
       if (attempts.free() === 1) wake('dispatcher');
     },
     onWaiting: (at, checked) => wakeAt(checked ? 'checks' : 'dispatcher', at),
-    // A replica without a slot for the next run tells the others.
+    // A replica without a free slot for the next run signals the others.
     onPlaceFree: () => (attempts.free() > 0 && !stopping ? wake('dispatcher') : options.signal('waiting')),
   });
 
@@ -177,7 +177,7 @@ export function startEngine(options: EngineOptions): Engine {
       followedUntil = asOf;
       if (!loaded) {
         loaded = true;
-        // From now on it has a partition of its own.
+        // From now on the replica has a partition.
         lease.renew();
         options.onLoaded();
       }
@@ -247,7 +247,7 @@ export function startEngine(options: EngineOptions): Engine {
         wake('checks');
       },
     });
-    // Until the timetable is full, an occurrence that it does not give out proves nothing.
+    // Until the timetable is loaded, a missing occurrence in it proves nothing.
     loop('sweep', async () => (loaded ? sweep() : 500));
   }
 
@@ -268,7 +268,7 @@ export function startEngine(options: EngineOptions): Engine {
     abort: (runId, reason) => attempts.abort(runId, { kind: 'cancel', reason }),
     async stop(graceMs) {
       stopping = true;
-      // The others take over its share.
+      // The other replicas take over its partition.
       lease.renew();
       await firing?.scheduler.stop();
       const others = [...loops].filter(([name]) => name !== 'cancels').map(([, each]) => each.stop());

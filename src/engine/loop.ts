@@ -1,4 +1,4 @@
-/** A dumb loop around a step: it survives errors, never overlaps itself, can be woken and can be stopped. */
+/** A loop around a step: it survives errors, never overlaps itself, can be woken and can be stopped. */
 
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../observability/log.ts';
@@ -35,7 +35,7 @@ export function startLoop({ name, clock, log, step, retryMs }: LoopOptions): Loo
       failures = 0;
     } catch (error) {
       failures++;
-      // One line when it begins and one a minute or so: an outage is not told a thousand times.
+      // A failure is logged when it begins and then once a minute or so.
       if (failures === 1 || failures % 100 === 0)
         log.error({ err: error, loop: name, failures }, 'a pass of the loop failed');
     }

@@ -1,9 +1,9 @@
 /**
- * Hands what happened to those who want to hear of it.
+ * Hands events to their subscribers.
  *
- *   transaction of what happened ── row in `events` ── signal or poll ── the outbox of any replica ── each subscriber
+ *   transaction of the change ── row in `events` ── signal or poll ── the outbox of any replica ── each subscriber
  *
- * A subscriber is one value. It takes note of events in the transaction that marks them as read; what it does about them
+ * A subscriber is one value. It takes note of events in the transaction that marks them as read; its work for them
  * comes later and is its own.
  */
 

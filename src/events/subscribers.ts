@@ -1,4 +1,4 @@
-/** Everybody who hears of events. A new one is a folder beside this file, and one word here. */
+/** All subscribers of events. A new one is a folder beside this file, and one word here. */
 
 import { hookSubscriber } from './hooks/subscriber.ts';
 import type { Subscriber } from './outbox.ts';

@@ -21,8 +21,8 @@ export type Attempt<T extends Target = Target> = {
   /** Called instead of the target while the circuit to that one is open; null when there is none. */
   fallback: Target | null;
   /**
-   * How long a holder may give no sign of life, in milliseconds: the outcome may then be `held`, and the end is reported
-   * later. Null where the task does not say.
+   * How long a holder may give no sign of life, in milliseconds: the outcome may then be `held`, and the end is
+   * reported later. Null where the task does not say.
    */
   holdMs: number | null;
   /**
@@ -79,8 +79,8 @@ export type Deferral = { ms: number; cause: 'circuit_open' | 'origin_full' };
 
 /**
  * A held attempt goes on outside of any replica. Its holder, such as a target that answered 202, reports the end.
- * `until`: the deadline for the next sign of life, in epoch milliseconds by the database's clock. `waitsFor`: a noun for
- * the message when the deadline passes, as in "no heartbeat within 5m".
+ * `until`: the deadline for the next sign of life, in epoch milliseconds by the database's clock. `waitsFor`: a noun
+ * for the message when the deadline passes, as in "no heartbeat within 5m".
  */
 export type Held = { until: number; waitsFor: string };
 

@@ -37,7 +37,7 @@ export type UseCaseContext = {
   random: (bytes: Uint8Array) => void;
   /** Resolves after so many milliseconds. */
   pause: (ms: number) => Promise<void>;
-  /** Shares the event loop between long computations and all else. */
+  /** Shares the event loop between long computations and other work. */
   turns: Turns;
   /** The same for work that holds a row or a connection of the store: it does not queue behind other requests. */
   holdingTurns: Turns;

@@ -1,6 +1,6 @@
 /**
- * Two replicas on one Postgres and without Redis. Their polls are held back, so whatever one follows of the other came by
- * NOTIFY.
+ * Two replicas on one Postgres and without Redis. Their polls are held back, so whatever one follows of the other came
+ * by NOTIFY.
  */
 
 import { Writable } from 'node:stream';

@@ -12,7 +12,7 @@ import { createRate } from './rate.ts';
 import type { RunObserver } from './run-log.ts';
 import { type StartAttemptOptions, startAttempt } from './start-attempt.ts';
 
-/** Why an attempt is aborted: somebody cancelled the run, the lease was lost, or the replica is shutting down. */
+/** Why an attempt is aborted: the run was cancelled, the lease was lost, or the replica is shutting down. */
 export type AbortCause = { kind: 'cancel'; reason: string } | { kind: 'lease' } | { kind: 'shutdown' };
 
 /** An attempt whose end is written down, for metrics and logs. Times in milliseconds. */
@@ -20,28 +20,28 @@ export type CompletedAttempt = EndedRun & {
   status: OutcomeWrite['status'];
   /** Whether hooks may have heard of it. */
   hooked: boolean;
-  /** Whether somebody may wait for it: it was triggered. */
+  /** Whether a caller may wait for its end, as for a triggered run. */
   awaited: boolean;
 };
 
-/** Where an occurrence stands among others, and when its task's next one is due (Infinity: never). */
+/** The order of an occurrence among others, and when its task's next one is due (Infinity: never). */
 export type Scheduled = { effectiveDueAt: number; nextAt: number };
 
 export type Attempts = {
-  /** How many slots are neither taken nor promised; negative when more was claimed than there are slots. */
+  /** How many slots are neither taken nor reserved; negative when more runs were claimed than there are slots. */
   free(): number;
   /** How many attempts end per millisecond just now. */
   endedPerMs(): number;
-  /** Keeps slots for runs that are being claimed; to be released before they are started. */
+  /** Reserves slots for runs that are being claimed. The caller releases them before it starts the runs. */
   reserve(count: number): { release(): void };
   running(): number;
-  /** Whether calls end quickly and others wait for them: other work had better wait then. */
+  /** Whether a burst of calls is under way. Other work should wait then. */
   callsWait(): boolean;
-  /** The runs in hand here: their attempts wait for a slot, run, or have still to be written down. */
+  /** The runs that this replica works on: their attempts wait for a slot, run, or are not written down yet. */
   inHand(): ReadonlySet<string>;
   /**
-   * Starts an attempt of a run that is ours as soon as a slot is free, the least effective due time first; what is not
-   * of the timetable before all others.
+   * Starts an attempt of a run that this replica owns as soon as a slot is free. The earliest effective due time goes
+   * first. Runs without one, such as triggered runs, go before all others.
    */
   start(run: TakenRun, owner: string, scheduled?: Scheduled): void;
   /** Aborts one run's attempt; false when it is not here. */
@@ -61,25 +61,30 @@ export type AttemptsOptions = StartAttemptOptions & {
   maxConcurrent: number;
   onCompleted: (completed: CompletedAttempt) => void;
   onStarted: RunObserver['started'];
-  /** A write was fenced off: the run had been taken away. */
+  /** A write was fenced off, because another replica had taken the run over. */
   onFenced: (runId: string, taskId: string) => void;
   /** A slot is free again. */
   onFree: () => void;
   /** A run waits for its next attempt at this instant; or a run queued behind it may start, or be checked, now. */
   onWaiting: (at: number, checked: boolean) => void;
-  /** A place that a limit keeps count of is free again. */
+  /** A place that a limit counts is free again. */
   onPlaceFree: () => void;
 };
 
-/** More at once than a quick origin has connections, and more ended per millisecond than on a quiet day. */
+/**
+ * A burst has more calls under way than a quick origin has connections, and more of them end per millisecond than on a
+ * quiet day.
+ */
 const crowd = 64;
 const quickEndsPerMs = 1;
 /**
- * How long an outcome may wait while calls do, in milliseconds: what a crash would make a second attempt of. Writing
- * 10,000 costs as much as 2,000 calls.
+ * The longest time, in milliseconds, for which an outcome is deferred while calls wait. A crash within this time costs
+ * a second attempt. Writing 10,000 outcomes costs as much as 2,000 calls.
  */
 const mostDeferMs = 500;
-/** Its outcome is asked to be written so long before the task's next occurrence, which asks whether it still runs. */
+/**
+ * An outcome is written at least this long before the task's next occurrence, whose claim asks whether the run is live.
+ */
 const beforeNextMs = 250;
 const unscheduled: Scheduled = { effectiveDueAt: -Infinity, nextAt: -Infinity };
 
@@ -173,7 +178,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       hooked: snapshot.policies?.hooks != null && outcomeWrite.retryAt === null,
       awaited: run.trigger === 'manual' || run.trigger === 'retry',
     };
-    // Others of its task may wait in line behind it.
+    // Other runs of its task may be queued behind it.
     const others = snapshot.queues || run.trigger === 'catch_up' ? outcomeWrite.finishedAt : null;
     const waitingAt = outcomeWrite.retryAt ?? others;
     const checked = outcomeWrite.retryAt === null && snapshot.policies?.hooks?.before != null;
@@ -181,7 +186,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       owner,
       deferUntil: options.monotonic() + mayWaitMs(outcomeWrite, run, nextAt),
       outcomeWrite,
-      // Of a run whose outcome waits nothing else is kept: there may be thousands.
+      // Thousands of outcomes may wait, so nothing else is kept of their runs.
       done(written) {
         if (!written) options.onFenced(completed.runId, completed.taskId);
         else options.onCompleted(completed);
@@ -213,7 +218,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     start(run, owner, scheduled = unscheduled) {
       if (running.size() < maxConcurrent) return begin(run, owner, scheduled);
       const { effectiveDueAt } = scheduled;
-      // Nearly always it is the last.
+      // It is nearly always the last one.
       const isLast = effectiveDueAt >= (ready.at(-1)?.scheduled.effectiveDueAt ?? effectiveDueAt);
       const place = isLast ? -1 : ready.findIndex((each) => each.scheduled.effectiveDueAt > effectiveDueAt);
       ready.splice(place < 0 ? ready.length : place, 0, { run, owner, scheduled });

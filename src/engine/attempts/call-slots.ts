@@ -17,7 +17,7 @@ export type CallSlotsOptions = {
   monotonic: () => number;
   total: number;
   perOrigin: number;
-  /** To an origin that already has so many calls under way for longer than `slowMs` no other begins. */
+  /** No call begins to an origin that has this many calls which take longer than `slowMs`. */
   perSlowOrigin: number;
   slowMs: number;
 };

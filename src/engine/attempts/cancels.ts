@@ -1,4 +1,4 @@
-/** Finds the runs that somebody wants cancelled and whose attempts are made here, and aborts them. */
+/** Finds the attempts of this replica whose runs are to be cancelled, and aborts them. */
 
 import type { Queryable } from '../../store/postgres/database.ts';
 import { cancelRequests } from '../../store/runs/cancelling.ts';
@@ -14,13 +14,13 @@ export type CancelOptions = {
 };
 
 const pollMs = 1_000;
-/** A cancellation may come just before its attempt begins here, so this looks once more. */
+/** A cancellation may come just before its attempt begins, so the step looks a second time after this pause. */
 const soonMs = 20;
 
 /** The step of its loop, which a signal wakes. */
 export function createCancelStep({ db, lease, attempts, slots }: CancelOptions): () => Promise<number> {
   return async () => {
-    // A run that is being claimed or taken has its slot already.
+    // A run that is being claimed already has its slot.
     if (attempts.free() >= slots) return pollMs;
     let wait = pollMs;
     for (const { runId, reason } of await cancelRequests(db, lease.id()))

@@ -17,13 +17,13 @@ import { completeRuns, type HandOver, handOverRuns, type OutcomeWrite } from '..
 type PendingWrite = {
   /** Whose attempt it was. */
   owner: string;
-  /** While calls wait to be made this may wait as well: until this instant of the monotonic clock, in milliseconds. */
+  /** The write may be deferred until this instant (monotonic milliseconds) while calls wait. */
   deferUntil: number;
-  /** Told whether it was written (true) or fenced off. */
+  /** Called with true when it was written, with false when it was fenced off. */
   done: (written: boolean) => void;
 };
 export type PendingOutcomeWrite = PendingWrite & { outcomeWrite: OutcomeWrite };
-/** For an attempt that is not over. */
+/** The write about an attempt that is not over. */
 export type PendingHandOver = PendingWrite & { handOver: HandOver };
 type Pending = PendingOutcomeWrite | PendingHandOver;
 
@@ -77,7 +77,7 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
   const size = () => ready.length + later.length - laterFrom;
 
   function defer(item: Pending): boolean {
-    // One that would have to come before others is not worth finding its place.
+    // A write that belongs before others is written at once: searching its place costs more.
     if (item.deferUntil <= clock.monotonic() || item.deferUntil < lastDeferred) return false;
     lastDeferred = item.deferUntil;
     later.push(item);
@@ -98,7 +98,7 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
     if (later.length === 0) lastDeferred = -Infinity;
   }
 
-  /** The first, and those like it: all of one kind, and of one incarnation, for the fence names one owner. */
+  /** The first write and others of its kind and owner. A statement is guarded by one owner. */
   function nextBatch(most: number): Pending[] {
     const batch: Pending[] = [];
     const [first] = ready;
@@ -128,7 +128,7 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
 
   async function flush(): Promise<void> {
     writing = true;
-    /** How many are to be written one by one, because together they were refused. */
+    /** How many writes are made one by one, because Postgres refused them together. */
     let suspects = 0;
     let failures = 0;
     while (size() > 0) {
@@ -146,10 +146,11 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
         failures = 0;
       } catch (error) {
         failures++;
-        // An outage is told when it begins and every half a minute, not four times a second.
+        // An outage is logged when it begins and then every half a minute.
         if (failures % 100 === 1)
           log.error({ err: error, waiting: size(), failures }, 'outcomes could not be written; trying again');
-        // One outcome that Postgres will not take must not hold up the others: find it alone, then keep its bare end.
+        // One outcome that Postgres refuses must not hold up the others. It is found by writing them one by one, and
+        // then written without its texts.
         const [only] = batch;
         if (isBadData(error) && (batch.length > 1 || (only && !stripped.has(only)))) {
           if (only && batch.length === 1) {

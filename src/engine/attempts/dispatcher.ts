@@ -23,8 +23,7 @@ const soonMs = 16;
 
 /**
  * The step of the dispatcher's loop. It polls for runs that other replicas left, and is woken for runs of this one.
- * Where no run has limits it asks one question; the answer tells when some have, and only then are their limits looked
- * at.
+ * It makes one query. Only when the answer says that runs with limits wait, it makes more queries for these.
  */
 export function createDispatcherStep(options: DispatcherOptions): () => Promise<number> {
   const { database, time, attempts, lease, metrics } = options;
@@ -43,7 +42,7 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
       const owner = lease.id();
       const taken = await taking(owner);
       slots.release();
-      // They were taken in the name of a lease that is over: another replica takes them over.
+      // The lease under which they were taken has been lost: another replica takes them over.
       if (lease.held() && lease.id() === owner) for (const run of taken.runs) attempts.start(run, owner);
       return taken;
     } finally {
@@ -52,14 +51,17 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
   }
 
   /**
-   * While a burst drains, claims keep ahead of the slots. Runs that wait here get some of the slots that become free.
+   * During a burst, claims take all free slots. The dispatcher then gets some of the slots that become free.
    */
   function room(): number {
     const soonFree = Math.floor(attempts.endedPerMs() * soonMs);
     return lease.held() ? Math.min(Math.max(attempts.free(), soonFree), batchSize) : 0;
   }
 
-  /** Tells how many wait for their limits: now and then while there are some, and once when there are none any more. */
+  /**
+   * Updates the metric of runs that wait for their limits: at intervals while there are some, and once when there are
+   * none left.
+   */
   async function count(): Promise<void> {
     if (limitsWait ? time.now() - countedAt < countEveryMs : countedAt === -Infinity) return;
     metrics.limitedWaiting(await countLimited(database.pool, time.now()));
@@ -69,7 +71,8 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
   return async () => {
     const limit = room();
     if (limit <= 0) return pollMs;
-    // While both wait neither may use up all slots; a single one goes to them in turn.
+    // Where plain runs and runs with limits both wait, each kind gets half of the slots. A single slot goes to them in
+    // turn.
     passes++;
     const share = limitsWait ? (limit + (passes % 2)) >> 1 : limit;
     let wait = pollMs;

@@ -1,4 +1,4 @@
-/** Ends held attempts whose holder gave no sign of life in time. */
+/** Ends held attempts whose holder sent no heartbeat in time. */
 
 import type { Logger } from '../../observability/log.ts';
 import type { Database } from '../../store/postgres/database.ts';

@@ -14,7 +14,7 @@ import type { HandOver, OutcomeWrite } from '../../store/runs/outcome-writes.ts'
  */
 export type AttemptTimes = { startedAt: number; finishedAt: number; random01: number };
 
-/** The reasons that people read of a run that waits because its target was not called. */
+/** The texts that the API shows for a run whose attempt was deferred. */
 const deferralReasons: Record<Deferral['cause'], string> = {
   circuit_open: 'the circuit to the target is open',
   origin_full: "calls that do not end take all connections to the target's origin",
@@ -55,7 +55,7 @@ export function outcomeWriteOf(run: TakenRun, outcome: Outcome, early: EarlyEnd,
   };
 }
 
-/** The write about a run that somebody else holds now, or whose target was not called. */
+/** The write about a run that is held or deferred. */
 export function handOverOf(run: TakenRun, outcome: Outcome, at: AttemptTimes): HandOver {
   const { runId, attempt } = run;
   const base = { runId, attempt, startedAt: attempt === 1 ? at.startedAt : null };

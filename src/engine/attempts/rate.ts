@@ -1,4 +1,4 @@
-/** A moving average of how many things happen per millisecond, over the last 50 ms or so. */
+/** A moving average of events per millisecond, over the last 50 ms or so. */
 
 /** Instants in milliseconds on a clock that never jumps. */
 export function createRate() {

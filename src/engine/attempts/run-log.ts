@@ -12,7 +12,7 @@ export type LogRuns = 'none' | 'failures' | 'all';
 
 /** Hears of attempts as they begin and end. */
 export type RunObserver = {
-  /** Null where no log line is wanted: then nothing is made for it. */
+  /** Null where no log line is wanted, so that callers make no report for it. */
   started: ((run: StartedRun) => void) | null;
   ended(run: EndedRun): void;
 };
@@ -31,8 +31,8 @@ const linesPerSecond = 50;
 const failures: readonly string[] = ['failed', 'timed_out', 'lost'];
 
 /**
- * An observer that counts every end and writes lines. Of more than 50 in a second it writes the first 50, and when the
- * second is over how many it left out.
+ * An observer that counts every end and writes log lines. It writes at most 50 lines a second. When a second had more,
+ * one line then tells how many were left out.
  */
 export function observeRuns({ log, mode, count, after }: RunObserverOptions): RunObserver {
   let written = 0;

@@ -14,7 +14,7 @@ export type StartAttemptOptions = {
 
 /**
  * Starts an attempt at `now` (epoch milliseconds). Its timeout is cut at the end of the run's `maxDuration`; where that
- * is over already, the attempt ends at once with a timeout. `effectiveDueAt` says where it stands among those that wait
+ * is over already, the attempt ends at once with a timeout. `effectiveDueAt` is its order among the attempts that wait
  * for a connection.
  */
 export function startAttempt(

@@ -1,4 +1,4 @@
-/** Tells people when the database's clock says something that is not believed. */
+/** Logs an error while the database's clock is not believed. */
 
 import type { Clock } from '../../clock.ts';
 import { formatDuration } from '../../domain/input/duration.ts';

@@ -10,9 +10,9 @@ export type DatabaseTime = {
    * after `askedAt`. Answers by how much the time that is believed jumped since the readings before, 0 when it did not.
    */
   observe(databaseMs: number, askedAt: number, receivedAt: number): number;
-  /** Before the first reading: the database has said this time already, to others or to a process before this one. */
+  /** Sets a lower bound before the first reading: a time that the database has already given to another process. */
   remember(databaseMs: number): void;
-  /** Set while the database's clock says something that is not believed: nothing may be taken for due by it. */
+  /** The doubt about the database's clock, or null. While there is one, nothing may be called due by that clock. */
   doubt(): Doubt | null;
   /** The database's clock, as it is believed, less this machine's, in milliseconds. */
   offset(): number;
@@ -24,19 +24,18 @@ export type Doubt = { jumpMs: number };
 /** How far two readings may differ before the database's clock counts as having jumped, in milliseconds. */
 const jumpMs = 1_000;
 /**
- * A jump further than this is not followed. It would fire or skip every occurrence between, and move the watermark past
- * it, which no correction of the clock takes back. Time goes on as it was; the jump is believed once the clock has run
- * on evenly for `confirmMs` and this machine's own clock agrees with it, which is what a correction looks like. A clock
- * that is wrong stays alone with its opinion until somebody sets it right, or restarts the replicas and thereby says
- * that it is right after all.
+ * A jump that is longer than this is not followed at once. Following it would fire or skip every occurrence in between,
+ * and would move the watermark, which cannot be moved back. The time goes on as before the jump. The jump is followed
+ * once the clock has run evenly for `confirmMs` and this machine's wall clock agrees with it. A wrong clock is ignored
+ * until an operator corrects it, or restarts the replicas to confirm it.
  */
 export const farMs = 60_000;
 export const confirmMs = 5 * 60_000;
 const remembered = 8;
 
 /**
- * Bounds of how far the database's clock is ahead of the monotonic one: it had said that time when the answer came, and
- * had not when it was asked. The greatest lower bound belongs to the quickest answer.
+ * Bounds of how far the database's clock is ahead of the monotonic clock. The clock was read after the question was
+ * sent and before the answer came. The quickest answer gives the greatest lower bound.
  */
 type Reading = { least: number; most: number };
 
@@ -49,7 +48,7 @@ function jumpOf(readings: readonly Reading[], reading: Reading): number {
   return forward > jumpMs ? forward : backward > jumpMs ? -backward : 0;
 }
 
-/** A bound that contradicts the newest reading is from before a jump, or before a step too small to be called one. */
+/** A reading that contradicts the newest one is older than a change of the database's clock, and is dropped. */
 function withReading(readings: readonly Reading[], reading: Reading): Reading[] {
   const standing = readings.filter((each) => each.least <= reading.most && each.most >= reading.least);
   return [...standing.slice(1 - remembered), reading];
@@ -57,13 +56,13 @@ function withReading(readings: readonly Reading[], reading: Reading): Reading[] 
 
 export function createDatabaseTime(clock: Clock): DatabaseTime {
   let believed: Reading[] = [];
-  /** The greatest of their lower bounds: asked for with every call. */
+  /** The greatest of their lower bounds. It is kept because every call needs it. */
   let ahead = 0;
   let doubted: { readings: Reading[]; since: number; jumpMs: number } | null = null;
   /** How far this machine's uptime was ahead of the monotonic clock at the last reading that was believed. */
   let awake = sleptMs();
 
-  /** Grows while this machine sleeps: then its monotonic clock stands still, and all others seem to jump. */
+  /** Grows while this machine sleeps. The monotonic clock stands still then, so other clocks seem to jump. */
   function sleptMs(): number {
     return clock.uptime() - clock.monotonic();
   }
@@ -105,7 +104,7 @@ export function createDatabaseTime(clock: Clock): DatabaseTime {
       return jump;
     },
     remember(databaseMs) {
-      // How long ago it said so is not known: any time after it is as good.
+      // The age of this reading is not known, so the reading has no upper bound.
       if (believed.length === 0) believe([{ least: databaseMs - clock.monotonic(), most: Infinity }]);
     },
     doubt: () => doubted && { jumpMs: Math.round(doubted.jumpMs) },

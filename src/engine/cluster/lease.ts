@@ -1,13 +1,13 @@
 /**
- * This replica's lease. It is renewed in Postgres, and believed for less than its length, counted from before it was
- * asked for.
+ * This replica's lease. It is renewed in Postgres. This replica believes in it for less than its length, counted from
+ * before the renewal was sent.
  *
  *     asking ──> held ── renewed in time ──> held
  *                 │
  *                 └── no answer for 70 % of the length, or Postgres says it is over ──> lost ──> asking, under a new id
  *
- * Who loses the lease stops claiming and aborts its attempts at once: others take its runs over when the length is
- * over.
+ * A replica that loses the lease stops claiming and aborts its attempts at once. Others take its runs over when the
+ * full length has passed.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -26,7 +26,7 @@ export type Lease = {
   held(): boolean;
   /** Why the last renewal failed; null where it did not. */
   trouble(): string | null;
-  /** Milliseconds for which it may. */
+  /** For how many milliseconds it may still believe in its lease. */
   remainingMs(): number;
   /** Renews it at once, because the contents of the replica's row have changed. */
   renew(): void;
@@ -43,7 +43,7 @@ export type LeaseOptions = {
   /** The contents of the replica's row besides its id. */
   state: () => Omit<ReplicaState, 'id'>;
   onHeld: (id: string) => void;
-  /** These other replicas live too, as of now. */
+  /** Called with the other live replicas after each renewal. */
   onPeers: (own: string, peers: readonly Peer[]) => void;
   /** The lease is lost: everything that runs in its name must stop now. */
   onLost: () => void;
@@ -51,7 +51,10 @@ export type LeaseOptions = {
   onJump: (ms: number) => void;
 };
 
-/** The share of the lease for which its holder believes in it; the rest is for aborting before others take over. */
+/**
+ * The part of the lease for which its holder believes in it. The rest is the time to abort attempts before others take
+ * over.
+ */
 const believed = 0.7;
 
 export function holdLease(options: LeaseOptions): Lease {
@@ -83,7 +86,7 @@ export function holdLease(options: LeaseOptions): Lease {
     log,
     retryMs: 250,
     async step() {
-      // This process has no earlier reading: the tables tell where the database's clock has already been.
+      // This process has no earlier reading. The tables hold times that the database's clock has already reached.
       if (!remembered) {
         const known = await lastKnownTime(db);
         if (known !== null) time.remember(known);
@@ -99,7 +102,7 @@ export function holdLease(options: LeaseOptions): Lease {
       const receivedAt = clock.monotonic();
       const jump = time.observe(nowMs, askedAt, receivedAt);
       if (jump !== 0) options.onJump(jump);
-      // An answer that comes after the lease was given up for lost belongs to the incarnation before.
+      // An answer that comes after the lease was lost belongs to the previous incarnation.
       if (renewing !== id) {
         await giveUpLease(db, renewing);
         return 0;

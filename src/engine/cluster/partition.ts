@@ -5,11 +5,11 @@ import { compareZoneData, newestZoneData } from '../../domain/schedule/zones/zon
 import type { Peer } from '../../store/cluster/replicas.ts';
 
 export type Partition = {
-  /** These are the replicas that live: this one, and the others. */
+  /** Sets the live replicas: this one and its peers. */
   follow(own: string, peers: readonly Peer[]): void;
   /**
-   * Whether this replica comes first for the task; true for all of them while it knows of no other. `zoned` where the
-   * task's instants depend on time zone data.
+   * Whether the task is in this replica's partition; true for all tasks while it knows of no other replica. `zoned`
+   * where the task's instants depend on time zone data.
    */
   isOwn(uid: number, zoned: boolean): boolean;
   /** Whether it may claim the task's occurrences at all. */
@@ -29,12 +29,12 @@ export type ZoneData = {
 };
 
 /**
- * By rendezvous hashing (Thaler and Ravishankar, 1998): the replica with the highest weight for a task has it. When one
- * goes, only its own tasks move, evenly to the others. Two replicas that see different others may both come first for a
- * task, or none: the fence and the hand-over after a while are for that.
+ * By rendezvous hashing (Thaler and Ravishankar, 1998): the replica with the highest weight for a task has it. When a
+ * replica goes, only its own tasks move, evenly to the others. Replicas whose views differ may both claim a task first,
+ * or neither does. The fence covers the first case, and the other replicas' later claim covers the second.
  *
- * Where replicas have different time zone data they would fire a daily task at two instants of a day, which no fence
- * can see. So tasks in a zone are for those with the newest data alone.
+ * Replicas with different time zone data would fire a daily task at two instants of one day. The fence cannot prevent
+ * that, because the instants differ. So only replicas with the newest data claim tasks in a time zone.
  */
 export function createPartition(tz: string | null): Partition {
   let own = 0;

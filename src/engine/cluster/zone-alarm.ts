@@ -1,4 +1,4 @@
-/** Tells people when live replicas have different time zone data. */
+/** Logs an error while live replicas have different time zone data. */
 
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';

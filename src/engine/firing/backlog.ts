@@ -5,17 +5,18 @@ import { createHeap, type HeapItem } from '../timetable/heap.ts';
 import type { DueOccurrence } from '../timetable/timetable.ts';
 
 /**
- * `unconfirmed`: a claim of it failed in a way that leaves open whether it was written. `deferred`: it was left to
- * others before; Postgres is asked whether one of them has it, because a lock may lie, or be held by a dead replica.
+ * `unconfirmed`: a claim of it failed, and it is not known whether the run was written. `deferred`: it was left to
+ * other replicas before. Postgres is then asked whether one of them has claimed it, because a lock may be wrong, or be
+ * held by a dead replica.
  */
 export type Waiting = DueOccurrence & { unconfirmed?: boolean; deferred?: boolean };
 
 export type Backlog = {
-  /** How many wait to be taken; those set aside do not count. */
+  /** How many may be taken, without those set aside. */
   size(): number;
   add(due: Waiting): void;
   /**
-   * Sets one aside until this instant, in epoch milliseconds: it may be taken, behind those of that time, from then on.
+   * Sets one aside until this instant (epoch milliseconds). From then on it may be taken again.
    */
   setAside(due: Waiting, until: number): void;
   /** Makes those available that were set aside until `now` or earlier. */
@@ -24,14 +25,14 @@ export type Backlog = {
   nextRelease(): number;
   /** The earliest instant in it, set aside or not, or Infinity. */
   oldest(): number;
-  /** The effective due time of the first that may be taken, or Infinity. */
+  /** The effective due time of the first occurrence that may be taken, or Infinity. */
   firstEffectiveDueAt(): number;
   /** Takes out the first `limit`; with an `effectiveDueAt`, only those that come before it. */
   take(limit: number, effectiveDueAt?: number): Waiting[];
 };
 
 /**
- * Ordered as waiting runs are in the database: by instant, each step of priority being worth some seconds of waiting.
+ * A backlog in the order of the effective due time, like the runs that wait in the database.
  */
 export function createBacklog(): Backlog {
   type Item = HeapItem & { due: Waiting };

@@ -40,7 +40,7 @@ export type ClaimingOptions = {
   lockTtlMs: number;
   runIds: RunIds;
   /**
-   * The task snapshots of the tasks that fired last and soon will again, so that Postgres need not send them with every
+   * The task snapshots of tasks that fired recently and fire again soon, so that Postgres need not send them with every
    * claim.
    */
   snapshots: LRUCache<number, TaskSnapshot>;
@@ -50,11 +50,11 @@ export type ClaimingOptions = {
   onClaims: (outcome: 'won' | 'denied' | 'taken' | 'queued' | 'overlap' | 'stale', count: number) => void;
   /** The last occurrences of these tasks are written down. */
   onExhausted: (tasks: readonly ExhaustedTask[]) => void;
-  /** Runs had to make way for later ones; those to be aborted are with whichever replica has them. */
+  /** Runs were replaced by later ones. `aborting` are running, here or on another replica. */
   onReplaced: (replaced: { skipped: number; cancelled: number; aborting: number }) => void;
   /** Runs were inserted that wait for their check, or for their limits. */
   onWaiting: (checked: boolean) => void;
-  /** A task turned out to have changed: its timetable entry is out of date. */
+  /** A task has changed: its timetable entry is out of date. */
   onStale: () => void;
 };
 
@@ -64,7 +64,10 @@ export type Slots = ReturnType<Attempts['reserve']>;
 /** Begins a run that was won; `waiting` is its occurrence. */
 export type Begin = (run: TakenRun, waiting: Waiting) => void;
 
-/** Claims the occurrences for `owner`. Where it rejects, those that have not begun may be written down or not. */
+/**
+ * Claims the occurrences for `owner`. When it rejects, it is not known of the runs that were not begun whether they
+ * were written.
+ */
 export type ClaimBatch = (
   batch: readonly Waiting[],
   owner: string,
@@ -73,12 +76,15 @@ export type ClaimBatch = (
   defer: (waiting: Waiting) => void,
 ) => Promise<void>;
 
-/** With the task snapshot known when the claim was made: the cache may have let go of it when the answer comes. */
+/**
+ * An occurrence with the task snapshot that was known when the claim was sent. The cache may have dropped it by the
+ * time the answer comes.
+ */
 type DueWithSnapshot = Due & { snapshot: TaskSnapshot | undefined; nextAt: number };
 
 /**
  * A task snapshot is kept for a task that is due again within this time, in milliseconds. A burst of more tasks than
- * the cache holds would only turn it over, and make the collector move every task snapshot about.
+ * the cache holds would only evict entries, and make the garbage collector copy every task snapshot.
  */
 const keptForMs = 5 * 60_000;
 
@@ -160,7 +166,8 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
       const stale = due.filter(({ runId }) => !known.has(runId));
       options.onClaims('stale', stale.length);
       options.onStale();
-      // Where a limited task is still of this schedule version, its runs are spent; completing checks both.
+      // A task with `maxRuns` that is still of this schedule version has no runs left. The statement that completes it
+      // checks both.
       if (limited)
         options.onExhausted(stale.map(({ uid, scheduleVersion }) => ({ uid, scheduleVersion, spent: true })));
     }

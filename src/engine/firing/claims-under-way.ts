@@ -12,7 +12,7 @@ import { effectiveDueTime } from '../timetable/effective-due-time.ts';
 import type { Waiting } from './backlog.ts';
 import type { Begin, Slots } from './claiming.ts';
 
-/** `urgent`: the one claim besides the usual ones, for occurrences that come before all of theirs. */
+/** `urgent`: one more claim, for occurrences that come before all those in the usual claims. */
 export type ClaimKind = 'usual' | 'urgent';
 
 export type ClaimsUnderWay = {
@@ -33,7 +33,7 @@ export type ClaimsUnderWayOptions = {
   log: Logger;
   attempts: Pick<Attempts, 'reserve' | 'start'>;
   lease: Pick<Lease, 'id'>;
-  /** Takes an occurrence back whose claim failed: it may have been written down all the same. */
+  /** Takes back an occurrence whose claim failed. Its run may exist all the same. */
   onUnconfirmed: (waiting: Waiting) => void;
   onFailed: (occurrences: number) => void;
   /** A claim is over, and its slots are free again. */
@@ -51,7 +51,7 @@ export function createClaimsUnderWay(options: ClaimsUnderWayOptions): ClaimsUnde
 
   function tellOfFailure(error: unknown, occurrences: number): void {
     failures++;
-    // An outage is told when it begins, and now and then: not four times a second.
+    // An outage is logged when it begins, and then seldom.
     if (failures === 1 || failures % 100 === 0)
       log.error({ err: error, failures, occurrences }, 'a claim failed; its occurrences are tried again');
     options.onFailed(occurrences);

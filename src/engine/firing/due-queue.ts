@@ -9,15 +9,15 @@ import type { PreClaimer } from './pre-claimer.ts';
 
 export type DueQueue = {
   /**
-   * Takes what is pre-claimed and due at `now` out of the timetable, and takes in what is due and comes before all of
-   * that.
+   * Takes the pre-claimed occurrences that are due at `now` out of the timetable. Also takes in due occurrences that
+   * come before all of these.
    */
   takePreClaimed(now: number): void;
   /** Takes in the occurrences that are due at `now`, in epoch milliseconds. */
   takeIn(now: number): void;
   /** Leaves an occurrence to the other replicas for a while. */
   defer(waiting: Waiting): void;
-  /** When there will be more to take in; Infinity when not before something leaves the backlog. */
+  /** When there will be more to take in; Infinity while the backlog is full. */
   next(): number;
 };
 
@@ -25,7 +25,7 @@ export type DueQueueOptions = {
   timetable: Timetable;
   dueLog: DueLog;
   backlog: Backlog;
-  /** Whether this replica is the one to claim a task's occurrences first. */
+  /** Whether a task is in this replica's partition. */
   isOwn: Partition['isOwn'];
   /** The occurrences that need no claim. */
   preClaimed: Pick<PreClaimer, 'takeIn' | 'first'>;
@@ -35,20 +35,21 @@ export type DueQueueOptions = {
   monotonic: () => number;
 };
 
-/** How many due occurrences are kept in memory beyond the timetable; the rest stays implicit in it. */
+/** The most due occurrences in the backlog. The timetable gives out the rest later. */
 const backlogLimit = 5_000;
-/** How many more are taken at a time that come before all of those. */
+/** How many urgent occurrences, which come before all of these, are taken at a time besides. */
 const roomForUrgent = 32;
-/** How long it goes on at a time, in milliseconds: thousands of rare schedules must not hold the event loop. */
+/** The longest time for one pass, in milliseconds: thousands of rare schedules must not hold the event loop. */
 const longestMs = 10;
 /**
- * How long an occurrence is left to the replica whose it is. Long enough for a claim, so that the others find most of
- * them taken, and short enough for the least grace of an occurrence and for the promise about a killed replica.
+ * How long an occurrence is left to the replica of its partition, in milliseconds. This is long enough for a claim, so
+ * most of them are taken then. It is shorter than the least grace of an occurrence, and short enough for the promise
+ * about a killed replica.
  */
 const leftToOwnerMs = 500;
 /**
- * While own calls wait it is left for so much longer: to look up thousands in the middle of a burst delays all of it.
- * Both together stay below the least grace.
+ * It is left for this much longer while this replica's own calls wait, because looking up thousands would delay the
+ * burst. Both together are less than the least grace.
  */
 const leftWhileBusyMs = 350;
 
@@ -65,7 +66,7 @@ export function createDueQueue(options: DueQueueOptions): DueQueue {
     );
   }
 
-  /** Takes at most `limit` due occurrences that come before `effectiveDueAt`; says whether to go on at once. */
+  /** Takes at most `limit` due occurrences that come before `effectiveDueAt`. Returns whether to go on at once. */
   function take(now: number, limit: number, effectiveDueAt: number): boolean {
     const until = monotonic() + longestMs;
     const { due, missed } = timetable.takeDue(now, limit, effectiveDueAt, () => monotonic() < until);
@@ -85,7 +86,7 @@ export function createDueQueue(options: DueQueueOptions): DueQueue {
     takeIn(now) {
       if (room() > 0) backlog.release(now - mostWaitMs());
       while (room() > 0 && take(now, room(), Infinity));
-      // Behind thousands that wait nothing waits that comes before them all.
+      // An urgent occurrence must not wait behind the thousands in the backlog.
       if (room() <= 0) take(now, roomForUrgent, backlog.firstEffectiveDueAt());
     },
     defer,

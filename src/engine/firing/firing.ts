@@ -54,7 +54,10 @@ export type Firing = {
 
 const snapshotsKept = 20_000;
 const lockTtlMs = 10_000;
-/** Small enough for several batches to find their slots, and for urgent occurrences to come between them. */
+/**
+ * The occurrences of one batch. It is small, so that several batches find slots and urgent occurrences come between
+ * them.
+ */
 const preClaimBatchSize = 250;
 
 export function startFiring(options: FiringOptions): Firing {

@@ -1,5 +1,5 @@
 /**
- * Pre-claims bursts: what is due at one instant in great number is claimed a moment before, so that only the calls
+ * Pre-claims bursts: many occurrences that are due at one instant are claimed shortly before it, so that only the calls
  * remain.
  */
 
@@ -22,10 +22,10 @@ import type { DueOccurrence, Entry, Timetable } from '../timetable/timetable.ts'
 /** Pre-claimed occurrences whose instant has come. */
 export type PreClaimedBatch = {
   due: readonly DueOccurrence[];
-  /** The least of theirs. */
+  /** The earliest effective due time of the batch. */
   effectiveDueAt: number;
   /**
-   * Makes their runs ours for good. Rejects when the lease has changed or Postgres fails; the runs may be there then.
+   * Commits their runs. Rejects when the lease has changed or Postgres fails; the runs may exist then.
    */
   commit(): Promise<TakenRun[]>;
 };
@@ -34,8 +34,8 @@ export type PreClaimer = {
   /** The step of its loop. */
   step(): Promise<number>;
   /**
-   * Takes what is pre-claimed and due at `now` out of the timetable, and keeps it until it is committed; gives back
-   * what it took.
+   * Takes the pre-claimed occurrences that are due at `now` out of the timetable, keeps them until they are committed,
+   * and returns them.
    */
   takeIn(now: number): readonly DueOccurrence[];
   /** The batch to commit next; null when none is ready. It stays until it is taken. */
@@ -44,7 +44,7 @@ export type PreClaimer = {
   take(): void;
   /** The earliest instant that has come and is kept here; Infinity when there is none. */
   oldest(): number;
-  /** Lets go of all that is pre-claimed, after the loop has ended. */
+  /** Rolls back all pre-claims, after the loop has ended. */
   stop(): Promise<void>;
 };
 
@@ -53,7 +53,7 @@ export type PreClaimerOptions = {
   time: Pick<DatabaseTime, 'now'>;
   timetable: Pick<Timetable, 'dueBy' | 'takeOne'>;
   snapshots: LRUCache<number, TaskSnapshot>;
-  /** Whether this replica is the one to claim a task's occurrences first. */
+  /** Whether a task is in this replica's partition. */
   isOwn: Partition['isOwn'];
   lease: Pick<Lease, 'id' | 'held'>;
   lock: OccurrenceLock;
@@ -64,11 +64,11 @@ export type PreClaimerOptions = {
   batchSize: number;
   turns: Turns;
   /**
-   * The tasks with an occurrence that is being claimed: a later one must not get ahead of it. Null while more wait for
-   * that, who need what pre-claiming would take.
+   * The tasks with an occurrence that is being claimed: a later occurrence must not overtake it. Null while more
+   * occurrences wait to be claimed, because pre-claiming would take their slots.
    */
   claiming: () => ReadonlySet<number> | null;
-  /** A kept occurrence turned out not to be pre-claimed: it is to be claimed. */
+  /** Called with due occurrences whose pre-claim was rolled back. They must be claimed. */
   onReleased: (due: readonly DueOccurrence[]) => void;
 };
 
@@ -88,15 +88,18 @@ type PreClaimed = {
 type Ready = PreClaimed & { claim: PreClaim; kept: [DueOccurrence, ...DueOccurrence[]] };
 
 const everyMs = 100;
-/** Long enough for all batches to be written; a stop may have to wait for as long. */
+/**
+ * How long before its instant a burst is pre-claimed. All batches are written in this time. A stop may have to wait for
+ * as long.
+ */
 const leadMs = 400;
-/** Occurrences that are so near are claimed when they are due. */
+/** Occurrences that are due sooner than this are claimed when they are due. */
 const leastLeadMs = 5;
-/** How long a batch waits for slots after its instant: others may have its occurrences then. */
+/** How long a batch waits for slots after its instant. Then other replicas may claim its occurrences. */
 const mostWaitMs = 300;
-/** Fewer at one instant are claimed at once anyway. */
+/** Fewer occurrences at one instant are claimed with one statement anyway. */
 const leastBurst = 64;
-/** How many are looked at for each that could be pre-claimed. */
+/** How many timetable entries are looked at for each that can be pre-claimed. */
 const lookedAtPerPlace = 2;
 
 export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
@@ -113,7 +116,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
 
   async function discard(batch: PreClaimed): Promise<void> {
     const { claim } = batch;
-    // Meanwhile it is neither to be committed nor to be let go of again, and its occurrences are still known here.
+    // While it is being rolled back it is not committed and not rolled back again, and its occurrences stay known here.
     batch.claim = null;
     await claim?.rollback();
     forget(batch);
@@ -126,7 +129,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
     return snapshots.get(uid)?.policies === null;
   }
 
-  /** Those that are due soon in great number and are not pre-claimed, by instant. */
+  /** The bursts that are due soon and are not pre-claimed, by instant. */
   function bursts(): [instant: number, Entry[]][] {
     const now = time.now();
     const byInstant = new Map<number, Entry[]>();
@@ -139,7 +142,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
     return [...byInstant].filter(([, burst]) => burst.length >= leastBurst).sort(([a], [b]) => a - b);
   }
 
-  /** From here on `takeIn` knows the occurrences, so that they cannot be claimed besides. */
+  /** From here on `takeIn` knows the occurrences, so they cannot be claimed twice. */
   function begin(instant: number, entries: readonly Entry[]): PreClaimed {
     const batch: PreClaimed = { instant, owner: lease.id(), members: new Map(), kept: null, claim: null };
     for (const { uid, scheduleVersion } of entries) {
@@ -160,7 +163,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
     return batch;
   }
 
-  /** Schedules remember their last answer: to go on from the instant, when it has come, costs nothing then. */
+  /** Schedules remember their last answer, so this spares the same computation at the instant itself. */
   async function lookAhead(entries: readonly Entry[], instant: number): Promise<void> {
     for (const { timing } of entries) {
       if (turns.areOver()) await turns.take();
@@ -237,14 +240,14 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
 
   return {
     async step() {
-      // While one is let go of, others may be committed.
+      // While one batch is rolled back, others may be committed.
       for (let over = preClaimed.find(isOver); over; over = preClaimed.find(isOver)) await discard(over);
       if (!lease.held() || preClaimed.length >= mostBatches || options.claiming() === null) return everyMs;
       for (const [instant, burst] of bursts()) {
         burst.sort((a, b) => b.priority - a.priority);
         for (let start = 0; start < burst.length; start += batchSize) {
           await lookAhead(burst.slice(start, start + batchSize), instant);
-          // Time has passed with every batch: occurrences that came due or changed meanwhile are left alone.
+          // Each batch took time. Occurrences that became due or changed meanwhile are left out.
           const claiming = options.claiming();
           if (preClaimed.length >= mostBatches || !lease.held() || claiming === null) return everyMs;
           const now = time.now();

@@ -8,8 +8,9 @@
  *
  *     each of them ── stop ──> stopping ── no claim is under way ──> stopped
  *
- * While it is waiting, anything may make it claim: the timer, a free slot, a change of the timetable, the lease. While
- * it is gathering, free slots do not: a burst frees ten of them a millisecond, and each alone is not worth a statement.
+ * While it is waiting, each of these makes it claim: the timer, a free slot, a change of the timetable, the lease.
+ * While it is gathering, a free slot does not: a burst frees ten slots a millisecond, and a statement for each would
+ * cost too much.
  */
 
 import type { Clock, Timer } from '../../clock.ts';
@@ -33,11 +34,11 @@ export type Scheduler = {
   wake(): void;
   /** A slot is free. */
   slotFree(): void;
-  /** Claims these, which have come due, like others. */
+  /** Claims these due occurrences, which were not won by a pre-claim. */
   release(due: readonly DueOccurrence[]): void;
-  /** The tasks with an occurrence that is being claimed; null while more wait for that. */
+  /** The tasks with an occurrence that is being claimed; null while more occurrences wait to be claimed. */
   claiming(): ReadonlySet<number> | null;
-  /** The earliest occurrence that is due and not yet known to be written down; Infinity when there is none. */
+  /** The earliest due instant whose run is not known to be written; Infinity when there is none. */
   oldestOpen(): number;
   /** Stops claiming; resolves when no claim is under way. */
   stop(): Promise<void>;
@@ -52,9 +53,9 @@ export type SchedulerOptions = {
   lease: Pick<Lease, 'id' | 'held'>;
   claim: ClaimBatch;
   preClaimer: Pick<PreClaimer, 'takeIn' | 'first' | 'take' | 'oldest'>;
-  /** Whether this replica is the one to claim a task's occurrences first; the others follow when it does not. */
+  /** Whether a task is in this replica's partition. Other replicas claim its occurrences only later. */
   isOwn: Partition['isOwn'];
-  /** Whether it may claim them at all; replicas that may, sweep the others. */
+  /** Whether it may claim them at all. Replicas that may also sweep them. */
   mayClaim: Partition['mayClaim'];
   dueLog: DueLog;
   /** Counts the results of pre-claims and of failed claims; `claim` counts its own. */
@@ -63,14 +64,16 @@ export type SchedulerOptions = {
   onExhausted: (tasks: readonly ExhaustedTask[]) => void;
 };
 
-/** The timer never sleeps longer, in milliseconds: clock jumps and the limit of timers do no harm then. */
+/** The longest sleep of the timer, in milliseconds. It is short because clocks may jump and timers have a limit. */
 const longestSleepMs = 1_000;
 const batchSize = 500;
 const usualClaims = 2;
 const urgentBatchSize = 32;
 /** The most occurrences that are claimed beyond the free slots. */
 const mostAhead = 1_000;
-/** As many free slots are worth a claim of their own; fewer are gathered for so many milliseconds while runs go on. */
+/**
+ * With this many free slots a claim is made at once. Fewer are gathered for some milliseconds while runs are under way.
+ */
 const worthwhile = 256;
 const gatherMs = 8;
 
@@ -103,7 +106,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     if (state.name === 'stopping') return;
     if (lease.held()) {
       const now = time.now();
-      // Pre-claimed batches are on their way to Postgres while the rest is looked through.
+      // Pre-claimed batches are committed first. Their commits run while the other occurrences are taken in.
       dueQueue.takePreClaimed(now);
       claimAll();
       dueQueue.takeIn(now);
@@ -117,7 +120,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     while (mayClaim() && (claimUrgent() || claimUsual()));
   }
 
-  /** Claims, besides, occurrences that come before all that are being claimed. Says whether there was any. */
+  /** Claims occurrences that come before all those being claimed. Returns whether there were any. */
   function claimUrgent(): boolean {
     if (claims.count('urgent') > 0 || claims.count('usual') === 0) return false;
     const effectiveDueAt = claims.lastEffectiveDueAt();
@@ -130,7 +133,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     return true;
   }
 
-  /** Claims or commits as much as there are slots for. Says whether there may be more to do. */
+  /** Claims or commits as many occurrences as there are slots for. Returns whether there may be more to do. */
   function claimUsual(): boolean {
     if (claims.count('usual') >= usualClaims) return false;
     const free = freeSlots();

@@ -16,14 +16,14 @@ export type ChecksOptions = {
   onChecked: (outcome: string) => void;
   /** Runs were skipped. */
   onSkipped: (count: number) => void;
-  /** Runs may start now, or have left their place in line to the next. */
+  /** Runs may start now, or have ended so that the next in the queue may start. */
   onWaiting: () => void;
 };
 
-/** How long a check waits that was put back, in milliseconds. */
+/** How long a check waits before it is tried again, in milliseconds. */
 const pauses: Record<PutBackCause, number> = { shutdown: 0, deferred: 0, busy: 500, slow: 500 };
 
-/** Two replicas ask about the same run only where the first does not come to write down the answer. */
+/** Two replicas ask about the same run only where the first could not write the answer. */
 export function beforeChecks({
   db,
   hookTarget,

@@ -1,4 +1,4 @@
-/** Delivers events to hooks, again and again until each has taken them or a day is over. */
+/** Delivers events to hooks. A delivery is repeated until the hook accepts it or a day has passed. */
 
 import { cloudEventType, missEvent, runEvent } from '../../domain/hooks/cloud-event.ts';
 import { judgeDelivery, pauseBeforeRedelivery } from '../../domain/hooks/redelivery.ts';
@@ -21,7 +21,7 @@ export type DelivererOptions = {
 
 const busyPauseMs = 200;
 
-/** At least once, in no order that is promised. */
+/** Delivers each event at least once. No order is promised. */
 export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery, DeliveryEnd> {
   const { db, log, random, hookTarget, onCalled } = options;
 
@@ -34,7 +34,8 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
 
   return {
     name: 'deliverer',
-    // One that hangs for ten seconds and gets an event a second is due some 35 times a second by the end of a day.
+    // A hook that hangs for ten seconds and gets an event a second has some 35 deliveries due a second at the end of a
+    // day.
     bounds: { total: 64, perOrigin: 32, perSlowOrigin: 8, slowMs: 1_000 },
     take: (limit, now) => takeDeliveries(db, limit, now),
     call({ id, hook, taskId, call, signing, runId, run, data, attempt, createdAt }) {
@@ -52,7 +53,7 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
     },
     answered(row, outcome, now) {
       const { id, hook, until, createdAt, call, taskId } = row;
-      // Nobody wants to hear of it any more.
+      // The hook does not exist any more.
       if (taskId === null || call === null) return { id, until, dueAt: null, attempt: row.attempt, failure: null };
       if (outcome === null) return dropped(row, row.attempt, 'the run is no longer kept');
       const attempt = row.attempt + 1;

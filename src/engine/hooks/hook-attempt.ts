@@ -11,7 +11,7 @@ export type HookSubject = Pick<Attempt, 'taskId' | 'runId' | 'scheduledFor' | 't
   messageId: string;
 };
 
-/** Neither a template nor a fallback: a hook is called as it stands. `target` sends its message. */
+/** A hook has no template and no fallback. `target` sends its message. */
 export function hookAttempt({ timeout }: Hook, target: Target, about: HookSubject): Attempt {
   return {
     ...about,

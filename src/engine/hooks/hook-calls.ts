@@ -11,8 +11,8 @@ import type { Lease } from '../cluster/lease.ts';
 import { type Loop, startLoop } from '../loop.ts';
 
 /**
- * Why a call is not made now: too many to its host are under way, they take long besides, the executor found no
- * connection for it, or the replica is shut down.
+ * Why a call is not made now. `busy`: too many calls to its host are under way. `slow`: these also take long.
+ * `deferred`: the executor had no connection for it. `shutdown`: the replica is stopping.
  */
 export type PutBackCause = 'busy' | 'slow' | 'deferred' | 'shutdown';
 
@@ -22,7 +22,7 @@ export type HookWork<Row, End> = {
   bounds: Omit<CallSlotsOptions, 'monotonic'>;
   /** Takes at most `limit` calls that are due. Other replicas may take those whose result is not written in time. */
   take(limit: number, now: number): Promise<Row[]>;
-  /** The call to make; null where there is none to make any more. */
+  /** The call to make; null where it is no longer needed. */
   call(row: Row): Attempt | null;
   /** The result of an answer; `outcome` is null where there was no call to make. */
   answered(row: Row, outcome: Outcome | null, now: number): End;
@@ -58,8 +58,8 @@ export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: Hook
     try {
       await work.write(batch, time.now());
     } catch (error) {
-      // A result that cannot be written now is written with the next pass. One that never can must not stand in the
-      // way.
+      // A result that cannot be written now is written with the next pass. A result that can never be written must not
+      // hold up others.
       if (!isBadData(error)) throw error;
       log.error({ err: error, loop: work.name }, 'what came of calls to hooks was refused: they are repeated');
     }

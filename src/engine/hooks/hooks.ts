@@ -1,4 +1,4 @@
-/** The loops around hooks: one asks before a run, one tells afterwards, and one reads the events to tell of. */
+/** The loops of hooks: one checks before a run, one delivers events, and one reads the outbox. */
 
 import { createOutboxStep } from '../../events/outbox.ts';
 import { subscribers } from '../../events/subscribers.ts';

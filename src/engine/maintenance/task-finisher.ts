@@ -14,8 +14,8 @@ const batchSize = 1_000;
 const everyMs = 100;
 const idleMs = 60_000;
 /**
- * Completing a burst of single instants costs Postgres as much as firing it does: it waits until that is done, this
- * long.
+ * Completing a burst of one-time tasks costs Postgres as much as firing it. It waits until the burst is over, at most
+ * this long.
  */
 const mostWaitMs = 10_000;
 

@@ -1,4 +1,4 @@
-/** Finds runs that the database holds for this replica's own, and that it knows nothing of. */
+/** Finds stuck runs: the database says that this replica runs them, but it has no attempt of them. */
 
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
@@ -26,15 +26,15 @@ export type StuckRunOptions = {
 
 const pollMs = 5_000;
 /**
- * Longer than any claim takes, its second look included: an attempt that was unknown here for so long is not about to
- * be begun. Nor did it end meanwhile: writes that wait are known, and a written run is not running.
+ * Longer than any claim takes, its repetition included. An attempt that was unknown here for so long will not be begun.
+ * It has not ended either: outcomes that wait to be written are known, and a written run is not `running`.
  */
 const marginMs = 15_000;
 
 /**
- * The step of its loop. A claim whose answer was lost is looked up by whoever made it; what is left over (a dispatch
- * whose answer was lost, a defect) would stay `running` for as long as this replica lives: its lease is good, so nobody
- * else takes it.
+ * The step of its loop. A claim whose answer was lost is looked up by the replica that made it. Other cases, such as a
+ * dispatch whose answer was lost or a defect, would leave the run `running` while this replica lives: its lease is
+ * good, so no other replica takes the run over.
  */
 export function createStuckRunStep(options: StuckRunOptions): () => Promise<number> {
   const { database, clock, time, log, lease, attempts, metrics, onTaken, onRetry } = options;
@@ -43,8 +43,7 @@ export function createStuckRunStep(options: StuckRunOptions): () => Promise<numb
   const keyOf = ({ runId, attempt }: HeldAttempt) => `${runId} ${attempt}`;
 
   return async () => {
-    // While every slot is taken, occurrences whose claim is in doubt wait for one to be looked up: they are not lost
-    // yet.
+    // Occurrences whose claim is unconfirmed are looked up once a slot is free. Until then they are not stuck.
     if (!lease.held() || attempts.free() <= 0) {
       unknown = new Map();
       return pollMs;

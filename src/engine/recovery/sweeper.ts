@@ -37,14 +37,14 @@ export type SweeperOptions = {
   followedUntil: () => number;
   /** See `Scheduler.oldestOpen`. */
   oldestOpen: () => number;
-  /** Occurrences without a row that were repaired, and missed ones that were recorded. */
+  /** Called with how many occurrences got a run, and how many were recorded as missed. */
   onFound: (repaired: number, missed: number) => void;
   /** Runs were inserted that wait to be taken. */
   onWaiting: () => void;
 };
 
 const everyMs = 1_000;
-/** Younger occurrences are still left to claims. */
+/** Occurrences younger than this are left to claims. */
 const marginMs = 2_000;
 
 /** The step of the sweep's loop. Replicas take turns: a row lock lets one of them sweep at a time. */
@@ -53,7 +53,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
 
   function horizonOf(now: number): number {
     const horizon = Math.min(now - marginMs, options.followedUntil(), timetable.next() - 1, options.oldestOpen() - 1);
-    // A missed stretch is completed as a whole: the watermark must not come to stand inside of it.
+    // A missed stretch is recorded as a whole: the watermark must not be set inside it.
     const { missed } = dueLog.within(horizon, Infinity);
     return Math.min(horizon, ...missed.map(({ after }) => after));
   }
@@ -143,8 +143,8 @@ function instantsByTask(ids: Iterable<string>, runIds: RunIds): Map<number, numb
 }
 
 /**
- * One stretch for each task, over all that is late: what was given out in time and never carried out lies between what
- * was not given out at all, and the policy is for the outage as a whole.
+ * One stretch for each task, over all its late occurrences. Some of them were given out in time and never carried out,
+ * others were not given out. The misfire policy is for the outage as a whole.
  */
 function stretchesOf(missed: readonly Stretch[], late: readonly DueOccurrence[]): Stretch[] {
   const byEntry = new Map<Entry, { after: number; upTo: number }>();

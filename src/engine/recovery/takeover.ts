@@ -1,4 +1,4 @@
-/** Takes up the runs of replicas that died. */
+/** Takes over the runs of dead replicas. */
 
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
@@ -13,7 +13,7 @@ export type TakeoverOptions = {
   log: Logger;
   lease: Pick<Lease, 'held'>;
   metrics: Pick<Metrics, 'takenOver'>;
-  /** Runs were taken away from their owners. */
+  /** Runs of dead owners were taken over. */
   onTaken: () => void;
   /** Runs now wait for their next attempt. */
   onRetry: () => void;

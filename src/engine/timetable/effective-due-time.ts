@@ -3,7 +3,8 @@
 import { secondsPerPriority } from '../../domain/run/run.ts';
 
 /**
- * The least comes first: by instant (epoch milliseconds), each step of priority being worth some seconds of waiting.
+ * The effective due time of an instant (both epoch milliseconds): each step of priority is worth ten seconds of
+ * waiting. The least comes first.
  */
 export function effectiveDueTime(instant: number, priority: number): number {
   return instant - priority * secondsPerPriority * 1_000;

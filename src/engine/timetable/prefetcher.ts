@@ -1,6 +1,6 @@
 /**
- * Reads the task snapshots of what is due in a moment, so that claims need not bring them when everybody waits for
- * them.
+ * Reads the task snapshots of occurrences that are due soon, so that claims need not bring them when everybody waits
+ * for them.
  */
 
 import type { LRUCache } from 'lru-cache';
@@ -18,7 +18,7 @@ export type PrefetcherOptions = {
   time: Pick<DatabaseTime, 'now'>;
   timetable: Pick<Timetable, 'dueBy' | 'next'>;
   snapshots: LRUCache<number, TaskSnapshot>;
-  /** Whether this replica is the one to claim a task's occurrences first. */
+  /** Whether a task is in this replica's partition. */
   isOwn: Partition['isOwn'];
   lease: Pick<Lease, 'held'>;
   /** Prepares the calls of a target. */
@@ -32,7 +32,7 @@ const most = 10_000;
 const batchSize = 500;
 
 /**
- * The step of its loop. What it reads is only remembered: a claim says which version it knows, and gets the task
+ * The step of its loop. The snapshots are only a cache: a claim says which version it knows, and gets the task
  * snapshot where that has changed meanwhile.
  */
 export function createPrefetchStep(options: PrefetcherOptions): () => Promise<number> {

@@ -45,8 +45,8 @@ export type Timetable = {
   /**
    * Takes out at most `limit` of the occurrences up to `now`, in the order in which they are to start: by instant, each
    * step of priority being worth some seconds of waiting. Those beyond their grace come as stretches, however many they
-   * are. With a `effectiveDueAt`, only what comes before it. Ends early when `mayGoOn` says no: the next occurrence of
-   * a rare schedule is dear.
+   * are. With an `effectiveDueAt`, only those that come before it. Ends early when `mayGoOn` says no: the next
+   * occurrence of a rare schedule is dear.
    */
   takeDue(
     now: number,
@@ -109,8 +109,8 @@ export function createTimetable(): Timetable {
     put(task, after) {
       this.remove(task.uid);
       const { uid, id, scheduleVersion, priority, limited, timing, misfire } = task;
-      // Each by its name: V8 makes copies with `...` of ever new shapes, and what reads ten thousand of them takes six
-      // times as long.
+      // Each member by its name: V8 makes copies with `...` of ever new shapes, and code that reads ten thousand of
+      // them takes six times as long.
       const entry: Entry = { key: Infinity, place: -1, uid, id, scheduleVersion, priority, limited, timing, misfire };
       byUid.set(entry.uid, entry);
       advance(entry, after);

@@ -45,7 +45,8 @@ const margin = `interval '5 seconds'`;
 /**
  * Makes a delivery for each hook that hears of these events: of the end of a run those that the event names, of a miss
  * the hook that the task has now. The events are locked until the transaction ends, so that a correction of a miss (see
- * `resolveMiss`) comes either before this or finds the delivery. A miss by a change is told later, after its correction.
+ * `resolveMiss`) comes either before this or finds the delivery. A miss by a change is told later, after its
+ * correction.
  */
 export async function deliverEvents(db: Queryable, eventIds: readonly number[]): Promise<void> {
   await db.query({

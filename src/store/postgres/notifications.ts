@@ -27,8 +27,8 @@ const probeMs = 10_000;
 const spacingMs = 10;
 
 /**
- * A message is one word. The sender receives its own at once, without the detour over Postgres. The connection belongs to
- * no pool, so nothing else waits for it. Its commits do not wait for the disk, for NOTIFY writes nothing.
+ * A message is one word. The sender receives its own at once, without the detour over Postgres. The connection belongs
+ * to no pool, so nothing else waits for it. Its commits do not wait for the disk, for NOTIFY writes nothing.
  */
 export function createNotifications<Message extends string>({
   connection,

@@ -1,4 +1,6 @@
-/** `/runs/:id/complete` and `/runs/:id/heartbeat`: reports of the holder of a run, such as a target that answered 202. */
+/**
+ * `/runs/:id/complete` and `/runs/:id/heartbeat`: reports of the holder of a run, such as a target that answered 202.
+ */
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
