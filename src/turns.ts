@@ -10,9 +10,8 @@ export type Turns = {
 };
 
 /**
- * The first `most` items of a sequence that costs something to compute, at most `turnMs` of them at a time. Fewer where
- * `isWanted` says between two turns that nobody waits for them any more: else abandoned requests would pile up in the
- * queue.
+ * The first `most` items of a sequence that costs something to compute, at most `turnMs` of them at a time. It ends
+ * early where `isWanted` says that the caller is gone, so that abandoned requests do not pile up in the queue.
  */
 export async function inTurns<T>(
   sequence: Iterable<T>,
@@ -43,11 +42,14 @@ export async function resultOf<T>(steps: Steps<T>, turns: Turns): Promise<T> {
   }
 }
 
-/** In milliseconds. With the step that goes beyond it, and the requests that are answered meanwhile, far below 50. */
+/**
+ * The length of a turn, in milliseconds. A turn, its last step and the requests in between stay far below 50 ms
+ * together.
+ */
 const turnMs = 8;
 
 /**
- * One queue for all who are given it: between two turns the event loop looks at everything else once. `later` runs a
+ * One queue for all its users. Between two turns the event loop handles its other work once. `later` runs a
  * function after that, `monotonic` gives milliseconds.
  */
 export function createTurns(monotonic: () => number, later: (run: () => void) => void): Turns {

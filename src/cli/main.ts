@@ -44,7 +44,7 @@ async function runMigrations(settings: Settings): Promise<void> {
   process.stdout.write('The database is up to date.\n');
 }
 
-/** Between the lines of the log no library writes text of its own. */
+/** Warnings of Node and of libraries go to the log, so that each line of the output is JSON. */
 function collectPlainText(log: Logger): void {
   process.removeAllListeners('warning');
   process.on('warning', (warning) => log.warn({ err: warning }, warning.message));

@@ -11,7 +11,7 @@ import { type OutboxEvent, readOutbox, subscribersWithNews } from '../store/even
 import type { Database, Queryable } from '../store/postgres/database.ts';
 
 export type Subscriber = {
-  /** Under which it is remembered how far it has read. */
+  /** The name under which its position is stored. */
   name: string;
   /** The types of the events that it is given. */
   types: readonly string[];

@@ -11,38 +11,38 @@ export type Attempt<T extends Target = Target> = {
   attempt: number;
   scheduledFor: number;
   trigger: Trigger;
-  /** What the request that asked for the run said of it; absent or null where none did. */
+  /** The description that the request for the run gave of it; absent or null where there is none. */
   origin?: RunOrigin | null;
   /** The JSON text that the request gave the run to work on; absent or null where it gave none. */
   input?: string | null;
   target: T;
   /** Total time the attempt may take, in milliseconds: connecting, sending and reading the answer. */
   timeoutMs: number;
-  /** Called instead of the target while the circuit to that one is open; null when there is none. */
+  /** The target that is called instead while the circuit of the first is open; null when there is none. */
   fallback: Target | null;
   /**
-   * How long a holder may give no sign of life, in milliseconds: the outcome may then be `held`, and the end is
-   * reported later. Null where the task does not say.
+   * How long a holder may be silent, in milliseconds. With this the outcome may be `held`, and the end is reported
+   * later. Null where the task does not allow it.
    */
   holdMs: number | null;
   /**
-   * Whether the target must not get the call twice, whatever happens to the connection; else a call whose reused
-   * connection broke before any byte of an answer is sent once more.
+   * Whether the target must never get the call twice. Otherwise a call whose reused connection broke before any byte of
+   * an answer is sent once more.
    */
   atMostOnce: boolean;
-  /** With which the target then speaks about this attempt; null when there is none. */
+  /** The token with which the target reports about this attempt; null when there is none. */
   token: string | null;
-  /** What templates may name of the task; null where it has none. */
+  /** The parts of the task that templates may name; null where the target has no templates. */
   about: { name: string; labels: Record<string, string> } | null;
   /** The task's own signing secrets, as `Signing` has them; absent or null where it has none. */
   signing?: string | null;
-  /** Of those that wait for a connection the least goes first; absent before all others. */
+  /** The order among attempts that wait for a connection: the earliest goes first. Absent: before all others. */
   effectiveDueAt?: number;
-  /** What a message about the run is known by to its receiver; absent where the run itself is carried out. */
+  /** The id under which a receiver knows a message about the run; absent where the run itself is carried out. */
   messageId?: string;
 };
 
-/** How an attempt ended. Never thrown: whatever the target does is a value. */
+/** How an attempt ended. It is a value for everything that a target does, and never thrown. */
 export type Outcome = {
   status:
     | 'succeeded'
@@ -59,9 +59,9 @@ export type Outcome = {
   truncated: boolean;
   /** Null when it succeeded. */
   error: { kind: ErrorKind; message: string } | null;
-  /** What the target asked for with `Retry-After`, in milliseconds from now; null when it did not. */
+  /** The pause that the target asked for with `Retry-After`, in milliseconds from now; null when it did not. */
   retryAfterMs: number | null;
-  /** Whether another attempt would be of no use: the target says so (489), or its templates cannot be filled in. */
+  /** Whether another attempt would be useless: the target says so (489), or its templates cannot be filled in. */
   isFinal: boolean;
   /** Whether the fallback was called instead of the target. */
   viaFallback: boolean;
@@ -88,7 +88,7 @@ export type Held = { until: number; waitsFor: string };
 export type StartedAttempt = {
   outcome: Promise<Outcome>;
   cancel(): void;
-  /** True where it is known already that nothing is called: the outcome will be `deferred`. */
+  /** True where it is already known that the outcome will be `deferred`. */
   isDeferred?: boolean;
 };
 

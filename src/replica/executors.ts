@@ -37,7 +37,7 @@ export type Executors = Registry & {
   execute: Executor;
   /** The groups that are open. */
   breakers(): BreakerState[];
-  /** Makes calls to this process itself, so that their way is compiled; resolves with how many were answered. */
+  /** Makes calls to this process itself, so that V8 compiles their code. Resolves with how many were answered. */
   warmUp(): Promise<number>;
 };
 

@@ -22,7 +22,7 @@ export type PreparationOptions = {
   owner: Connection | null;
   clock: Clock;
   log: Logger;
-  /** Only people can help: told how, in a sentence. */
+  /** Called with a sentence when only an operator can help. */
   onFatal: (reason: string) => void;
 };
 

@@ -1,4 +1,4 @@
-/** Keeps this process from dying of a template again and again: stops the task that two processes have died of. */
+/** Stops a task whose template has killed two processes. */
 
 import type { Clock } from '../clock.ts';
 import { defaultNamespace } from '../domain/namespace.ts';

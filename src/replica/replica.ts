@@ -52,7 +52,7 @@ export type ServiceOptions = {
   version: string;
   /** The version of the time zone data; null where it is not known. */
   tz: string | null;
-  /** Something that cannot be mended from inside: the process should end. */
+  /** Called when this process cannot recover by itself and should end. */
   onFatal: (reason: string) => void;
   /** Kinds of target besides HTTP; none when absent. */
   otherKinds?: readonly ExecutorKind[];

@@ -1,4 +1,6 @@
-/** Chooses by what the replicas of a cluster wake each other: Redis, NOTIFY of Postgres, or nothing for one alone. */
+/**
+ * Chooses how the replicas of a cluster wake each other: by Redis, by Postgres' NOTIFY, or not at all for a single one.
+ */
 
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../observability/log.ts';
@@ -13,7 +15,7 @@ export type SignalOptions = {
   redis: { connection: RedisConnection; source: NonNullable<Secrets['redis']> } | null;
   /** Null for the embedded store, which has one session and one replica. */
   postgres: Connection | null;
-  /** The id of the cluster, a UUID: its replicas hear each other and nobody else. */
+  /** The id of the cluster, a UUID: only its replicas hear each other. */
   cluster: string;
   /** This process, a UUID. */
   process: string;

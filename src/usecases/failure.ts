@@ -8,7 +8,7 @@ import { isBadData, isDiskFull, isUnavailable } from '../store/postgres/failure.
  */
 export type Failure = 'unavailable' | 'disk_full' | 'bad_data';
 
-/** Null for an error that nobody expects. */
+/** Null for an unexpected error. */
 export function failureOf(error: unknown): Failure | null {
   if (isUnavailable(error)) return isDiskFull(error) ? 'disk_full' : 'unavailable';
   return isBadData(error) ? 'bad_data' : null;

@@ -1,4 +1,4 @@
-/** Who calls a use case, and the check of their role that no use case can be called without. */
+/** The caller of a use case, and the check of its role. No use case can be called without the check. */
 
 import { type Role, roleAllows } from '../domain/role.ts';
 import type { Author } from '../store/events/events.ts';
@@ -6,7 +6,7 @@ import type { UseCaseContext } from './context.ts';
 import { type Outcome, type Refused, refuse } from './refusal.ts';
 
 /**
- * On whose behalf something is done, and in which namespace. `requestId` stands in the events of the change; null when
+ * The caller of a use case, with its namespace. `requestId` stands in the events of the change; null when
  * there is no request.
  */
 export type Caller = { name: string; role: Role; namespace: string; requestId: string | null };
@@ -32,7 +32,7 @@ export function useCase<W extends Work>(needs: Role, work: W): W & { readonly ne
   return Object.assign(checked as W, { needs });
 }
 
-/** The author that the events of a change name. `source` is the caller's word for what made it ask. */
+/** The author that the events of a change name. `source` is the caller's name for the cause of the request. */
 export function authorOf({ name, requestId }: Caller, source: string | null = null): Author {
   return { actor: name, requestId, source };
 }

@@ -3,7 +3,7 @@
 export type HeapItem = {
   /** The key that the heap is ordered by; the least comes first. */
   key: number;
-  /** Where the item stands; -1 while it is in no heap. Written by the heap alone. */
+  /** The item's index; -1 while it is in no heap. Only the heap writes it. */
   place: number;
 };
 
@@ -59,7 +59,7 @@ export function createHeap<T extends HeapItem>(): Heap<T> {
     items: () => items,
     upTo(key, limit) {
       const found: T[] = [];
-      // No item comes before the one above it.
+      // No item has a smaller key than its parent.
       const places = [0];
       for (let place = places.pop(); place !== undefined && found.length < limit; place = places.pop()) {
         const item = items[place];

@@ -39,14 +39,14 @@ export function createPrefetchStep(options: PrefetcherOptions): () => Promise<nu
   const { db, time, timetable, snapshots, isOwn, lease, prepare } = options;
   return async () => {
     const now = time.now();
-    // While a burst drains, its claims bring the task snapshots. Reading more would only push out others.
+    // During a burst its claims bring the task snapshots. Reading more would only evict others.
     if (!lease.held() || timetable.next() <= now) return everyMs;
     const wanted = timetable
       .dueBy(now + aheadMs, most)
       .filter(({ uid, timing }) => !snapshots.has(uid) && isOwn(uid, isZoned(timing.schedule)))
       .map(({ uid }) => uid);
     for (let start = 0; start < wanted.length; start += batchSize) {
-      // Those that are gone leave the timetable by themselves.
+      // Deleted tasks are removed from the timetable by the reconciler.
       const found = await readSnapshots(db, wanted.slice(start, start + batchSize));
       for (const [uid, snapshot] of found) {
         snapshots.set(uid, snapshot);

@@ -16,16 +16,15 @@ export type ReconcilerOptions = {
   log: Logger;
   calendar: Calendar;
   timetable: Timetable;
-  /** Taken by elapsed time: a promise for each of a hundred thousand tasks would be dear. */
+  /** Turns are taken by elapsed time, because a promise for each of a hundred thousand tasks would cost too much. */
   turns: Turns;
   /**
-   * Up to where every occurrence has its row or its recorded miss (epoch milliseconds): tasks loaded at boot go on from
-   * there.
+   * The watermark (epoch milliseconds). Tasks that are loaded at boot go on from there.
    */
   watermark: () => Promise<number>;
   /** The timetable changed. */
   onChange: () => void;
-  /** Whether this replica decides about tasks whose instants depend, or do not, on time zone data. */
+  /** Whether this replica may claim tasks that are zoned, or not zoned. */
   mayClaim: (zoned: boolean) => boolean;
   /** A task has no occurrence left: all it had are written down. */
   onExhausted: (task: ExhaustedTask) => void;
@@ -93,7 +92,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
       last = page.at(-1)?.uid ?? last;
       if (page.length < pageSize) break;
     }
-    // Only now: a load that failed half way begins again from the start.
+    // It is set only here, because a load that failed half way begins again from the start.
     position = from;
     log.info({ tasks: timetable.size() }, 'the timetable is loaded');
   }

@@ -45,8 +45,8 @@ export type Timetable = {
   /**
    * Takes out at most `limit` of the occurrences up to `now`, in the order in which they are to start: by instant, each
    * step of priority being worth some seconds of waiting. Those beyond their grace come as stretches, however many they
-   * are. With an `effectiveDueAt`, only those that come before it. Ends early when `mayGoOn` says no: the next
-   * occurrence of a rare schedule is dear.
+   * are. With an `effectiveDueAt`, only those that come before it. Ends early when `mayGoOn` says no: computing the
+   * next occurrence of a rare schedule takes long.
    */
   takeDue(
     now: number,

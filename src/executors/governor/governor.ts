@@ -1,6 +1,6 @@
 /**
- * Governs the calls of one group, such as those to one HTTP origin: which are made, which wait for a slot, and which
- * are deferred, so that a target that is down or hangs costs the others nothing.
+ * The governor of one group of calls, such as those to one HTTP origin. It decides which calls are made, which wait for
+ * a slot, and which are deferred. So a target that is down or hangs costs other targets nothing.
  *
  *     closed ──1──▶ saturated        1  A caller has waited for a second, and calls end so seldom that the next would
  *       │ ◀──2──      │                 wait longer still.
@@ -22,21 +22,21 @@ import type { Clock, Timer } from '../../clock.ts';
 
 export type GovernorState = 'closed' | 'saturated' | 'open';
 
-/** What a call holds while it is under way, such as a connection. */
+/** A resource that one call holds while it is under way, such as a connection. */
 export type Slot = { takenAt: number; leftAt: number; destroy(reason: Error): void };
 
-/** `open` makes a slot where none is left over. `start` makes the call; `refuse` defers it by `pauseMs`. */
+/** `open` makes a slot where none is free. `start` makes the call; `refuse` defers it by `pauseMs`. */
 export type Caller<S> = { open(): S; start(slot: S): void; refuse(pauseMs: number): void };
 
 type Waiting<S> = { caller: Caller<S>; effectiveDueAt: number; since: number };
 
-/** The one call that tries whether the target of an open group answers again. */
+/** The one call that tests whether the target of an open group answers again. */
 export type Probe = { startedAt: number };
 
 export type Governor<S extends Slot> = {
-  /** In how many milliseconds it is worth asking again; 0 when a call may be made now. */
+  /** How long to wait before a call may be made, in milliseconds; 0 when it may be made now. */
   waitMs(): number;
-  /** Notes a call that is made because `waitMs` was 0. Tells the probe that it is, or null. */
+  /** Notes a call that is made because `waitMs` was 0. Returns its probe where the call is one, else null. */
   begin(): Probe | null;
   /**
    * Notes how a call ended that `begin` noted: `hasFailed` when it timed out or found the target unavailable, null when
@@ -44,8 +44,8 @@ export type Governor<S extends Slot> = {
    */
   learn(probe: Probe | null, hasFailed: boolean | null): void;
   /**
-   * Calls `start` once a slot is free, or `refuse`. Of the callers that wait the least effective due time comes first,
-   * without one before all others. The returned function withdraws a caller that still waits.
+   * Calls `start` once a slot is free, or `refuse`. The waiting caller with the earliest effective due time comes
+   * first. Callers without one come before all others. The returned function withdraws a caller that still waits.
    */
   enter(caller: Caller<S>, effectiveDueAt?: number): () => void;
   /** In how many milliseconds a caller that cannot wait any longer may come back. */
@@ -54,7 +54,7 @@ export type Governor<S extends Slot> = {
   leave(slot: S, reusable: boolean): void;
   /** For how long it is open, and whether a probe is under way; null in other states. */
   opened(): { msAgo: number; isProbed: boolean } | null;
-  /** Since when nothing happens here; null while calls run or wait. */
+  /** The instant since which the group is idle; null while calls run or wait. */
   idleSince(): number | null;
   /** Destroys the slots that are not in use. */
   release(reason: Error): void;
@@ -65,7 +65,7 @@ export type CircuitOptions = {
   /** A group opens when more than this share of the calls in a window failed, of at least `minimumCalls`. */
   threshold: number;
   minimumCalls: number;
-  /** How long a window is. It begins with the first call after the one before. */
+  /** The length of a window. A window begins with the first call after the previous window. */
   windowMs: number;
   /** How long an open group waits before one call may try. */
   cooldownMs: number;
@@ -91,8 +91,8 @@ const slowAnswerMs = 20;
 /** A group left alone for so long starts small again. */
 const forgetSlownessMs = 10_000;
 /**
- * A caller waits this long. Whoever waits holds a slot of the replica, so a second is what a target that hangs may cost
- * the others; one that answers within a second on average frees slots quickly enough to wait for.
+ * The longest time for which a caller waits. A waiting caller holds a slot of the replica, so a target that hangs costs
+ * the others at most a second. A target that answers within a second on average frees slots quickly enough.
  */
 const mostWaitMs = 1_000;
 /** When deferred callers come back: soon enough for a target that recovers, seldom enough to cost little. */
@@ -170,14 +170,14 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
     const now = monotonic();
     // By Little's law.
     const meanMs = (ended: number, elapsed: number) => (limit * elapsed) / ended;
-    // A timer that comes late tells that this process is the slow one: more slots would only add to its work.
+    // A timer that fires late shows that this process is slow, not the target. More slots would only add to its work.
     const isLate = now - lookedAt > 2 * slowAnswerMs;
     slowLooks = !isLate && meanMs(endedSince, now - lookedAt) > slowAnswerMs ? slowLooks + 1 : 0;
     // Twice in a row, because once may be a pause.
     if (slowLooks > 1) limit = Math.min(most, limit * 2);
     const elapsed = now - second.from;
     if (elapsed >= mostWaitMs) {
-      // After more than two seconds this process was halted: then nobody had the chance to end a call.
+      // After more than two seconds this process was halted, so no call could end.
       const isJudged = now - first.since >= mostWaitMs && elapsed <= 2 * mostWaitMs;
       if (isJudged && meanMs(second.ended, elapsed) > mostWaitMs) {
         if (limit === most) {
@@ -201,7 +201,7 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
 
   function noteEnd(tookMs: number, now: number): void {
     endedSince++;
-    // While nobody waits, calls that ran into their timeouts do not tell that the target answers again.
+    // While no caller waits, calls that timed out do not show that the target answers again.
     if (state === 'saturated' && tookMs >= mostWaitMs) return;
     if (state === 'saturated' && now - second.from > mostWaitMs) second = { from: now, ended: 0 };
     second.ended++;
@@ -210,8 +210,8 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
 
   function pauseMs(): number {
     const now = monotonic();
-    // One after the other: calls that take more than a second free fewer than `most` slots a second, so that as many
-    // coming back leave none of them idle, and thousands that wait do not all ask in vain every few seconds.
+    // Deferred callers come back one after the other. Calls that take more than a second free fewer than `most` slots a
+    // second. So `most` callers a second leave no slot idle, and thousands do not ask in vain every few seconds.
     const next = Math.max(comeBackAt, now + leastPauseMs) + 1_000 / most;
     comeBackAt = Math.min(next, now + longestPauseMs);
     return Math.ceil((comeBackAt - now) * (1 + random() / 2));
@@ -235,7 +235,8 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
       const isLatest = probe === ended;
       if (isLatest) probe = null;
       if (hasFailed === null) return;
-      // Calls under way when the group opened tell nothing new, nor does a failed probe before the latest one.
+      // The end of a call that was under way when the group opened is ignored, and so is a failed probe that is not the
+      // latest.
       if (state === 'open' && (ended === null || (hasFailed && !isLatest))) return;
       const now = monotonic();
       const isAnswered = state === 'open' && !hasFailed;
@@ -253,7 +254,7 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
         go('closed');
         if (limit !== fewest) resize(fewest);
       }
-      // Whoever waits already comes first.
+      // Callers that wait already come first.
       if (busy < limit && queue.length === 0) {
         admit(caller);
         return () => {};
@@ -281,7 +282,7 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
       noteEnd(slot.leftAt - slot.takenAt, slot.leftAt);
       if (reusable) free.push(slot);
       else slot.destroy(surplus);
-      // Whoever made the call may still be amid its own bookkeeping for it.
+      // The owner of the call may still be updating its own state.
       if (queue.length > 0) queueMicrotask(fill);
       else if (busy === 0) quietSince = slot.leftAt;
     },

@@ -39,7 +39,7 @@ export type GovernorsOptions = Omit<GovernorOptions, 'circuit' | 'onChange'> & {
 };
 
 const mostGroups = 1_024;
-/** How many are forgotten at once when there are too many: looking for them costs a part of a millisecond. */
+/** How many groups are forgotten at once when there are too many. Finding them costs a part of a millisecond. */
 const forgottenAtOnce = mostGroups / 4;
 const sweepMs = 60_000;
 
@@ -72,7 +72,7 @@ export function createGovernors<S extends Slot>(options: GovernorsOptions): Gove
     governor.release(unused);
   }
 
-  /** The longest unused go, the open ones only when there is nothing else. */
+  /** Forgets the groups unused for longest, and open ones only where there are no others. */
   function forgetSome(): void {
     const idle = [...groups].flatMap(([group, governor]) => {
       const since = governor.idleSince();
@@ -115,7 +115,7 @@ export function createGovernors<S extends Slot>(options: GovernorsOptions): Gove
         const { fallback } = attempt;
         const other = fallback === null ? governor : of(groupOf(fallback));
         if (fallback === null || other === governor || other.waitMs() > 0) {
-          // Spread, so that the callers do not all come back in one moment.
+          // Random, so that the callers do not all come back at once.
           const deferMs = Math.ceil(wait + random() * circuit.cooldownMs);
           options.onDeferred();
           return { outcome: Promise.resolve(deferredOutcome(deferMs, 'circuit_open')), cancel() {}, isDeferred: true };

@@ -36,8 +36,8 @@ export type CallOptions = {
   attempt: Attempt;
   target: PreparedTarget;
   /**
-   * Called once, when a connection is free, with the milliseconds left: what depends on the time is made as late as
-   * possible.
+   * Called once, when a connection is free, with the milliseconds left, so that headers which depend on the time are
+   * made as late as possible.
    */
   buildRequest(leftMs: number): HttpRequest;
   /** Monotonic milliseconds. */
@@ -85,7 +85,7 @@ export function startCall({
     return attempt.holdMs === null ? null : now() + attempt.holdMs;
   }
 
-  /** All is there that is read of the answer. */
+  /** The answer is read to its end, or to the limit of reading. */
   function complete(): void {
     received.isWhole = true;
     if (received.encodings === null && target.success === null) {
@@ -151,7 +151,7 @@ export function startCall({
         return;
       }
       if (!isOver && !attempt.atMostOnce && slot?.failedOnReuse()) {
-        // The client is still amid its own bookkeeping for the connection that broke.
+        // The HTTP client is still handling the connection that broke.
         queueMicrotask(send);
         return;
       }
@@ -163,7 +163,7 @@ export function startCall({
 
   function send(): void {
     if (isOver) {
-      // Given up since, which has cut the connection.
+      // The call was cancelled meanwhile, which has cut the connection.
       leave(false);
       return;
     }

@@ -14,7 +14,7 @@ import { readTemplatedTarget } from './template/template.ts';
 /** Why settings refuse this address, or null. */
 type RefusesUrl = (url: string) => string | null;
 
-/** What of a kind of target is known without anything being called. */
+/** The part of a kind of target that needs no connection. */
 export type HttpTargetDefinition = Omit<ExecutorKind<HttpTarget>, 'groupOf' | 'prepare' | 'start' | 'close'>;
 
 export function httpTargetDefinition(refusesUrl: RefusesUrl): HttpTargetDefinition {
@@ -71,14 +71,17 @@ export function httpHooks(refusesUrl: RefusesUrl): HookKind {
   };
 }
 
-/** A hook that a client sent, as a target; what its schema does not know has been refused. */
+/** A hook that a client sent, as a target. Unknown members have been refused by its schema. */
 function asTarget(given: unknown): unknown {
   if (typeof given !== 'object' || given === null) return given;
   const { url, headers } = given as { url?: unknown; headers?: unknown };
   return { url: url ?? '', headers: headers ?? {} };
 }
 
-/** A target that settings accept too. What `stored` names is not judged again: settings may have changed since. */
+/**
+ * A target that settings accept too. Addresses that `stored` already has are not checked again: settings may have
+ * changed since.
+ */
 function accepted(
   read: Result<HttpTarget>,
   stored: Pick<HttpTarget, 'url' | 'proxy'> | null,

@@ -24,7 +24,8 @@ import type { HttpTarget } from './target/target.ts';
 export type HttpExecutorOptions = {
   clock: Clock;
   /**
-   * Epoch milliseconds by the database's clock: a replica's own may be wrong, and targets judge by what they are told.
+   * Epoch milliseconds by the database's clock, because a replica's own may be wrong and targets rely on the time that
+   * they are told.
    */
   now(): number;
   /** For `user-agent`. */
@@ -44,16 +45,16 @@ export type HttpExecutorOptions = {
 };
 
 export type HttpExecutor = {
-  /** Without an AbortSignal, which would make a call half as dear again (measured). */
+  /** Without an AbortSignal, which would make a call cost half as much again (measured). */
   execute: Executor<HttpTarget>;
   /**
-   * Does ahead what is the same for every call of a target, and keeps it as long as the target; nothing where its URL
-   * is none.
+   * Prepares the parts that are the same for every call of a target, and keeps them as long as the target. Does nothing
+   * where its URL is not valid.
    */
   prepare(target: HttpTarget): void;
   /**
-   * Scheme, host and port of where a target is, and what else sets its connections apart; its URL as it stands where
-   * that is none, which only a call of it tells.
+   * The key by which calls share connections: scheme, host and port, and the proxy and certificates where there are
+   * any. A URL that is not valid is its own key; the call then fails.
    */
   originOf(target: HttpTarget): string;
   /** Ends all calls as cancelled and closes all connections. Later calls are cancelled at once. */
@@ -62,7 +63,7 @@ export type HttpExecutor = {
 
 type Call = IndexedItem & { cancel: (message: string) => void };
 
-/** For so many routes it is kept how to connect, with what was learnt of it: TLS sessions, addresses that answered. */
+/** How many connectors are kept, each with its TLS session and the address family that answered last. */
 const mostConnectors = 1_024;
 
 const givenUp = 'the attempt was cancelled';
@@ -89,7 +90,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   const connectors = new LRUCache<string, Connector>({ max: mostConnectors });
   const calls = createIndexedList<Call>();
   let isClosed = false;
-  /** Whoever asks where a target is calls it next. */
+  /** The same target is called next, so this is computed once for both. */
   let lastTarget: HttpTarget | null = null;
   let lastPrepared: PreparedTarget | null = null;
 
@@ -135,7 +136,7 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   }
 
   /**
-   * Starts the calls of an attempt that follows redirects: all before one deadline, and what proves who calls for its
+   * Starts the calls of an attempt that follows redirects. They share one deadline. Credentials go only to the target's
    * own origin.
    */
   function hopsOf(attempt: Attempt): StartHop {

@@ -9,7 +9,7 @@ export type FairQueue<T> = {
   empty(): T[];
 };
 
-/** Up to `most` waits for each owner, weighed by `sizeOf`; one item alone may weigh more. */
+/** Items of up to `most` in all may wait for each owner, measured by `sizeOf`. A single item may be larger. */
 export function createFairQueue<T>(most: number, sizeOf: (item: T) => number): FairQueue<T> {
   /** In the order of their turns. */
   const owners = new Map<string, { items: T[]; size: number }>();

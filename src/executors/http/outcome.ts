@@ -13,7 +13,7 @@ export type Received = {
   contentType: string | null;
   /** The encodings to undo before the body can be read, in that order; null for none. */
   encodings: readonly string[] | null;
-  /** Where else the answer points. */
+  /** The `Location` of a redirect. */
   location: string | null;
   /** The headers are longer than 16 KiB, and were not read. */
   hasLongHeaders: boolean;
@@ -47,9 +47,8 @@ const closedCodes: readonly string[] = ['UND_ERR_SOCKET', wrongLength];
 const bodyless: readonly (number | null)[] = [204, 304];
 
 /**
- * The outcome of a whole answer, or of as much of it as anybody should read. `heldUntil`: how long a target that
- * answers 202 may then be silent, in epoch milliseconds; null where the task has it no other way than to answer for
- * good.
+ * The outcome of a whole answer, or of as much of it as anybody should read. `heldUntil`: the deadline of a held run
+ * when the target answers 202, in epoch milliseconds; null where the task does not allow that.
  */
 export function answeredOutcome(
   received: Received,
@@ -130,7 +129,7 @@ export function parseRetryAfter(value: string, date: string | null, now: number)
   return Math.max(0, until - (Number.isNaN(from) ? now : from));
 }
 
-/** One for each status, made once: there is one for every call. */
+/** One object for each status, made once, because each call has one. */
 const details = Array.from({ length: 600 }, (_, httpStatus) => Object.freeze({ httpStatus }));
 
 function outcome(
@@ -142,7 +141,7 @@ function outcome(
   return {
     status,
     detail: httpStatus === null ? null : (details[httpStatus] ?? { httpStatus }),
-    // A compressed body is no text.
+    // A compressed body is not text.
     output: httpStatus === null ? null : encodings !== null ? '' : answerText(answer, isComplete, contentType),
     truncated: hasLongHeaders || isTruncated(answer),
     error,

@@ -10,7 +10,10 @@ import { longestUrl } from './target/target.ts';
 /** One call of an attempt. */
 type Hop = {
   target: PreparedTarget;
-  /** An origin other than the task's has been on the way: nothing that is meant for the task's goes there, nor back. */
+  /**
+   * Whether a redirect has led to an origin other than the task's. From then on no credentials are sent, also not to
+   * the task's own origin.
+   */
   isForeign: boolean;
 };
 
@@ -50,7 +53,7 @@ export function followRedirects(
   return (message) => cancel(message);
 }
 
-/** Where to go on, or why not, as the end of a sentence. */
+/** The next call, or the reason why there is none, as the end of a sentence. */
 function nextHop(hop: Hop, status: number, location: string, router: Router): Hop | string {
   const { target } = hop;
   const from = target.route.url;
@@ -86,14 +89,17 @@ function nextHop(hop: Hop, status: number, location: string, router: Router): Ho
   };
 }
 
-/** The trusted certificates go along, the caller's own do not. */
+/** The trusted certificates stay, the caller's own certificate does not. */
 function trustAlone(tls: PreparedTarget['ownTls']): PreparedTarget['ownTls'] {
   if (tls === undefined) return undefined;
   const { cert: _, key: __, ...trust } = tls;
   return trust;
 }
 
-/** Of a later call: its failure says where it was, and a target that was called once is not one that was not called. */
+/**
+ * The outcome of a later call. Its message says which address failed. It is not `deferred`, because the target has been
+ * called once.
+ */
 function afterRedirects(outcome: Outcome, hop: Hop): Outcome {
   const where = `after a redirect to ${hop.target.route.origin}`;
   if (outcome.status === 'deferred') {

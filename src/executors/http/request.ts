@@ -17,13 +17,13 @@ export type PreparedTarget = {
   /** Null when the run's own description is sent, or nothing is. */
   body: Buffer | null;
   describesRun: boolean;
-  /** Under a content type other than JSON: how the JSON text of that description, or of a trigger's input, is sent. */
+  /** How the JSON text of that description, or of a trigger's input, is sent under a content type other than JSON. */
   describe: ReturnType<typeof describesIn>;
   isSuccess(status: number): boolean;
-  /** Of the body of such an answer; null for any. */
+  /** The rule about the body of a successful answer; null where there is none. */
   success: SuccessTest | null;
   followsRedirects: boolean;
-  /** As the target has them, for where its answers point to. */
+  /** The target's own proxy and certificates, for its redirects. */
   ownProxy: HttpTarget['proxy'];
   ownTls: HttpTarget['tls'];
 };
@@ -48,20 +48,20 @@ export type Sender = {
   now(): number;
   nextSpanId(): string;
   formatInstant(ms: number): string;
-  /** The same apart, because each remembers the instant of the call before. */
+  /** The same as a separate function, because each remembers its last instant. */
   formatDeadline(ms: number): string;
 };
 
 const describingMethods: readonly HttpMethod[] = ['POST', 'PUT', 'PATCH'];
 
-/** Prepares the parts of a call that are the same for each. Throws when the URL is none. */
+/** Prepares the parts that are the same for each call. Throws when the URL is not valid. */
 export function prepareTarget(target: HttpTarget, version: string, router: Router): PreparedTarget {
   const route = router.routeTo(new URL(target.url), target.proxy, target.tls);
   const body = encodeBody(target);
   const describesRun = body === null && describingMethods.includes(target.method);
   const headers = new Map([
     ['accept', '*/*'],
-    // Of an answer 16 KiB are kept: to compress it would be work for both sides and gain nothing.
+    // Only 16 KiB of an answer are kept, so compressing it would gain nothing.
     ['accept-encoding', 'identity'],
     ['user-agent', `punctual/${version}`],
   ]);
@@ -96,7 +96,7 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
     if (described?.isJson) own = asJson(own);
   }
   const headers = own.concat('x-task-id', taskId, 'idempotency-key', id);
-  // A message about a run is none of its attempts, and must not be taken for one.
+  // A message about a run is not an attempt, and must not look like one.
   if (messageId === undefined)
     // biome-ignore format: names and values in pairs
     headers.push(

@@ -1,4 +1,4 @@
-/** How a URL is reached: over which connections, through which proxy, with whose certificates. */
+/** How a URL is reached: its connections, its proxy, its certificates. */
 
 import { type ProxyAddress, type ProxyChoice, proxyName, readProxy } from './target/proxy.ts';
 import type { HttpTarget } from './target/target.ts';
@@ -11,23 +11,23 @@ export type Route = {
   origin: string;
   /**
    * The key by which connections are shared: the origin, with the proxy and a mark of its credentials and of `tls`
-   * where there are any. So a certificate, or trust in anybody, serves no other target.
+   * where there are any. So connections with a client certificate, or without verification, serve no other target.
    */
   key: string;
-  /** As the request line has it: with the origin in it where a proxy has to know that. */
+  /** The target of the request line; with the origin where a proxy needs it. */
   path: string;
-  /** For https, whose certificate is asked for; else empty. */
+  /** The host whose certificate is required, for https; else empty. */
   servername: string;
   proxy: ProxyAddress | null;
   tls: TargetTls | null;
 };
 
 export type Router = {
-  /** `proxy` and `tls` as a target has them. Throws where the proxy's URL is none. */
+  /** `proxy` and `tls` as a target has them. Throws where the proxy's URL is not valid. */
   routeTo(url: URL, proxy: HttpTarget['proxy'], tls: TargetTls | undefined): Route;
 };
 
-/** `fingerprint` makes a mark of a text that tells nothing about it. */
+/** `fingerprint` is a one-way hash of a text. */
 export function createRouter(proxyOf: ProxyChoice | null, fingerprint: (text: string) => string): Router {
   return {
     routeTo(url, ownProxy, ownTls) {

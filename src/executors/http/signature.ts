@@ -57,7 +57,7 @@ export function createSignatures(secrets: readonly KeyObject[]): Signatures {
       if (ownSecrets === null) return commonSigner;
       const kept = own.get(ownSecrets);
       if (kept !== undefined) return kept.signer;
-      // They were checked when the task was written, perhaps by another version.
+      // The secrets were checked when the task was written, perhaps by another version.
       const read = parseSigningSecrets(ownSecrets);
       const signer = createSigner([...(read.ok ? read.value : []), ...common]);
       own.set(ownSecrets, { signer });

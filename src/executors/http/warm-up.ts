@@ -1,4 +1,7 @@
-/** Calls that a replica makes to itself at its start, so that V8 has compiled their way when the first burst comes. */
+/**
+ * Calls that a replica makes to itself at its start, so that V8 has compiled the code of calls when the first burst
+ * comes.
+ */
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -15,11 +18,11 @@ export type WarmUpOptions = {
   newId(): string;
 };
 
-/** From there on more of them made the first burst no quicker (measured): they take a third of a second. */
+/** More calls than this made the first burst no quicker (measured). They take a third of a second. */
 const calls = 2_000;
 /** Twice as many as an origin that answers quickly has connections: half of them wait for one. */
 const atOnce = 128;
-/** A replica that is given little of a processor has better things to do, in milliseconds. */
+/** The longest time for them, in milliseconds, for a replica with little processor time. */
 const longestMs = 1_000;
 const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
 
@@ -35,7 +38,7 @@ export async function warmUp({ clock, executor, newId }: WarmUpOptions): Promise
     socket.on('data', () => socket.write(answer));
   });
   try {
-    // A connection that could not be taken on is a call that is not answered.
+    // A connection that is not accepted counts as a call without an answer.
     server.on('error', () => {});
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

@@ -1,4 +1,4 @@
-/** Writes a change of one task, and makes it hold before it is answered. */
+/** Writes a change of one task, and makes it hold: it is answered only when no older claim can start a run any more. */
 
 import { isDeepStrictEqual } from 'node:util';
 import { sameLimits } from '../../domain/limits/limits.ts';
@@ -36,8 +36,8 @@ export type Change = {
 export type CancelledRuns = 'none' | 'pending' | 'all';
 
 /**
- * Tries a change until nobody else changes the task at the same time: `attempt` gives null where somebody did. The
- * pauses in between grow, some two seconds in all; then the change is refused.
+ * Repeats `attempt` while it gives null, which means that another caller changed the task at the same time. The pauses
+ * grow to some two seconds in all. Then the change is refused.
  */
 export async function untilWritten<T>(
   { pause }: Pick<UseCaseContext, 'pause'>,
@@ -52,7 +52,7 @@ export async function untilWritten<T>(
   return refuse('conflict', 'the task is being changed too often; try again');
 }
 
-/** The task as changed; null when somebody else changed it since `current` was read. */
+/** The task as changed; null when another caller changed it since `current` was read. */
 export async function changeTask(
   context: UseCaseContext,
   current: Task,
@@ -91,8 +91,8 @@ export async function changeTask(
 }
 
 /**
- * Makes a change hold that finds nothing to change: it may repeat one that was committed and then failed, or is still
- * being made to hold.
+ * Makes a change hold that finds nothing to do. It may repeat a change that was committed and whose wait then failed,
+ * or is still under way.
  */
 export async function holdAgain(context: UseCaseContext, task: Task, cancel: CancelledRuns): Promise<void> {
   await noOlderClaims(context);
@@ -120,7 +120,7 @@ async function hold(
   before: Task,
   { task, missed, made }: Pick<Changed, 'task' | 'missed' | 'made'>,
 ): Promise<Task> {
-  // Before waiting: a replica that pre-claimed the next run can let go of it in time.
+  // The signal comes before the wait, so that a replica can roll back its pre-claim of the next run in time.
   context.signal('tasks');
   await noOlderClaims(context);
   if (missed) await correctMiss(context, missed);

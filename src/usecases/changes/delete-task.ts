@@ -45,7 +45,7 @@ export const deleteTask = useCase(
   },
 );
 
-/** Waits for claims that did not see that these tasks were deleted, then cancels their waiting runs. */
+/** Waits for claims that did not see the deletion of these tasks, then cancels their waiting runs. */
 async function endRunsOf(context: UseCaseContext, uids: readonly number[], between = async () => {}): Promise<void> {
   if (uids.length === 0) return;
   await noOlderClaims(context);

@@ -29,7 +29,7 @@ export const putTask = useCase('admin', async (context, caller, put: PutTask): P
 
 type Attempted = { task: Task; created: boolean; warnings: readonly Warning[] };
 
-/** Null where somebody else was faster. */
+/** Null where another caller was faster. */
 async function attempt(
   context: UseCaseContext,
   caller: Caller,

@@ -9,8 +9,7 @@ import { changeTask } from './change-task.ts';
 type QuarantineTask = { id: string; reason: string };
 
 /**
- * A start lifts it. True when it was stopped, false when it
- * is not active or somebody else has just changed it.
+ * A start ends it. True when it was stopped, false when it is not active or another caller has just changed it.
  */
 export const quarantineTask = useCase('admin', async (context, caller, { id, reason }: QuarantineTask) => {
   const task = await findTask(context.database.pool, caller.namespace, id);

@@ -12,8 +12,8 @@ import { warnOfOldZones } from '../zones.ts';
 import { changeTask } from './change-task.ts';
 
 /**
- * The task as replaced by an input of the right form, and what to tell about it in `warnings`; null when somebody else
- * changed it since `current` was read.
+ * The task as replaced by an input of the right form; null when another caller changed it since `current` was read.
+ * Adds to `warnings`.
  */
 export async function replaceTask(
   context: UseCaseContext,

@@ -7,7 +7,10 @@ import { authorOf, useCase } from '../use-case.ts';
 import { refusalOfOldZones } from '../zones.ts';
 import { changeTask, untilWritten } from './change-task.ts';
 
-/** `catchUp` says what of the time since a stop is made up for; `source` is the caller's word for what made it ask. */
+/**
+ * `catchUp` is the policy for occurrences missed since the stop. `source` is the caller's name for the cause of the
+ * request.
+ */
 type StartTask = { id: string; catchUp: Misfire['policy']; source: string | null };
 
 export const startTask = useCase('operator', async (context, caller, { id, catchUp, source }: StartTask) =>

@@ -5,7 +5,7 @@ import { findLiveTask, taskNow } from '../tasks/get-task.ts';
 import { authorOf, useCase } from '../use-case.ts';
 import { type CancelledRuns, changeTask, holdAgain, untilWritten } from './change-task.ts';
 
-/** `cancel` says which of its runs are cancelled, `source` is the caller's word for what made it ask. */
+/** `cancel` says which of its runs are cancelled. `source` is the caller's name for the cause of the request. */
 type StopTask = { id: string; cancel: CancelledRuns; source: string | null };
 
 export const stopTask = useCase('operator', async (context, caller, { id, cancel, source }: StopTask) =>

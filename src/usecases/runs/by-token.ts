@@ -1,4 +1,4 @@
-/** Use cases of a target that answered 202: whoever has the token of an attempt speaks for it. */
+/** Use cases of a target that answered 202. The token of an attempt gives the right to report about it. */
 
 import { ok } from '../../errors.ts';
 import { findRun, type Run } from '../../store/runs/history.ts';
@@ -7,7 +7,7 @@ import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome, refuse } from '../refusal.ts';
 import { isRunId } from './get-run.ts';
 
-/** Who speaks for an attempt: `token` came with the call of its target. */
+/** The run and the token that came with the call of its target. */
 export type TokenHolder = { runId: string; token: string };
 
 /** The attempt that the token was made for; a refusal where it is no token of this run. */

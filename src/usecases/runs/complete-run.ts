@@ -1,4 +1,4 @@
-/** Takes the word of a target that answered 202 on how its work ended. */
+/** Completes a held run: takes the report of a target that answered 202 on how its work ended. */
 
 import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { ok } from '../../errors.ts';
@@ -31,7 +31,7 @@ export const completeRun = byToken(async (context, open, completion: Completion)
   return ok(null);
 });
 
-/** Characters that cannot be stored are replaced: the work is done, whatever its output is. */
+/** Characters that cannot be stored are replaced rather than refused, because the work is done. */
 function endingOf({ status = 'succeeded', output, error, retry = true }: Completion): Ending {
   return {
     status,

@@ -1,4 +1,4 @@
-/** Makes a run that somebody asked for: it waits to be taken by whichever replica has a free slot. */
+/** Makes a run that a caller asked for. It waits until a replica with a free slot takes it. */
 
 import { timeOrderedId } from '../../domain/schedule/occurrence.ts';
 import type { Overlap } from '../../domain/task/task.ts';
@@ -42,7 +42,10 @@ export async function makeRunIn(
   return run && { runId, status: run.status, replaced };
 }
 
-/** Counts what a new run has led to, and wakes whoever has to act. `checked`: the run waits for its check first. */
+/**
+ * Counts the effects of a new run on others, and wakes the loops that act on it. `checked`: the run first waits for its
+ * check.
+ */
 export function announceRun(
   { metrics, signal }: UseCaseContext,
   { status, replaced }: MadeRun,

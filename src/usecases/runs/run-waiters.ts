@@ -5,16 +5,16 @@ import type { Logger } from '../../observability/log.ts';
 
 export type RunWaiters = {
   /**
-   * Resolves when the run is over, `ms` have passed or `gone` was called back. Null when the caller, or all callers
-   * together, have as many waiting as there may be: then nobody waits.
+   * Resolves when the run is over, `ms` have passed or the caller is gone. Null, without waiting, when the caller or
+   * all callers together have too many requests waiting.
    */
   wait(runId: string, ms: number, caller: string, onGone: (gone: () => void) => void): Promise<void> | null;
-  /** A run ended somewhere: look whether somebody waits for it. */
+  /** Called when a run has ended on some replica: looks whether a caller waits for it. */
   look(): void;
   waiting(): number;
 };
 
-/** Of one caller (by name, in open mode by address), and in all. */
+/** The most waits of one caller (by name, in open mode by address), and in all. */
 const mostOfCaller = 64;
 const mostInAll = 256;
 /** Without a signal (no Redis, or a lost message) an end is seen after so many milliseconds. */
@@ -48,7 +48,7 @@ export function createRunWaiters(
       const ended = new Set(await over([...new Set([...waiters].map(({ runId }) => runId))]));
       for (const waiter of waiters) if (ended.has(waiter.runId)) waiter.done();
     } catch (error) {
-      // Whoever waits is answered at the end of the time it asked for.
+      // On an error each caller is answered at the end of the time that it asked for.
       log.debug({ err: error }, 'could not look for the ends of runs');
     }
     asking = false;
@@ -78,7 +78,7 @@ export function createRunWaiters(
         };
         waiters.add(waiter);
         onGone(waiter.done);
-        // It may have ended before it was waited for.
+        // The run may have ended before the wait began.
         look();
       });
     },

@@ -1,4 +1,4 @@
-/** Takes a sign of life of a target that answered 202: its work goes on. */
+/** Takes the heartbeat of a target that answered 202: its work goes on. */
 
 import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { ok } from '../../errors.ts';
@@ -9,7 +9,7 @@ import { byToken } from './by-token.ts';
 /** As JSON, in bytes. */
 const largestProgress = 4 * 1024;
 
-/** `progress` is any JSON, shown with the run; undefined leaves what was told before. */
+/** `progress` is any JSON, shown with the run; undefined leaves the progress as it was. */
 export const takeHeartbeat = byToken(async (context, open, { progress }: { progress?: unknown }) => {
   const text = progress === undefined ? '' : writeExactJson(progress);
   if (Buffer.byteLength(text) > largestProgress)

@@ -1,4 +1,4 @@
-/** Runs a task now, whatever its status. */
+/** Runs a task now, in any status. */
 
 import type { Trace } from '../../domain/run/trace.ts';
 import { ok } from '../../errors.ts';
@@ -11,7 +11,7 @@ import { announceRun, type MadeRun, makeRun, makeRunIn, retryOnConflict } from '
 
 export type TriggerTask = {
   taskId: string;
-  /** The caller's word for what made it ask. */
+  /** The caller's name for the cause of the request. */
   source: string | null;
   /** The trace that the run belongs to; null for a trace of its own. */
   trace: Trace | null;

@@ -1,4 +1,4 @@
-/** Reads a page of what happened to a task. */
+/** Reads a page of a task's events. */
 
 import { ok } from '../../errors.ts';
 import { listEvents as findEvents } from '../../store/events/events.ts';

@@ -1,4 +1,4 @@
-/** Tells what a schedule means and when it fires next, without storing anything. */
+/** Describes a schedule and lists its next instants, without storing anything. */
 
 import { parseDuration } from '../../domain/input/duration.ts';
 import type { Warning } from '../../domain/input/warning.ts';
@@ -14,7 +14,7 @@ import { warnOfOldZones } from '../zones.ts';
 type PreviewSchedule = {
   /** As the input of a task has it. */
   schedule: unknown;
-  /** The task whose `H` is meant; null for none. */
+  /** The task whose id the `H` in a pattern is computed from; null for none. */
   taskId: string | null;
   /** Epoch milliseconds; null for now. */
   from: number | null;

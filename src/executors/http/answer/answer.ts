@@ -19,7 +19,7 @@ export function emptyAnswer(): Answer {
   return { bytes: null, kept: 0, received: 0, limit: keepLimit };
 }
 
-/** Takes the next chunk in; false when the answer is longer than anybody should read. */
+/** Takes the next chunk in; false when the answer is longer than `readLimit`. */
 export function takeChunk(answer: Answer, chunk: Buffer): boolean {
   const { limit } = answer;
   answer.received += chunk.length;
@@ -27,7 +27,7 @@ export function takeChunk(answer: Answer, chunk: Buffer): boolean {
     answer.bytes = chunk;
     answer.kept = Math.min(chunk.length, limit);
   } else if (answer.kept < limit) {
-    // Few buffers, each of twice the size: a target that sends single bytes must not cost an object for each.
+    // The buffer doubles in size, so that a target that sends single bytes does not cost an object for each.
     const wanted = Math.min(limit, answer.kept + chunk.length);
     if (answer.bytes.length < wanted || answer.bytes.length < keepLimit) {
       const whole = Buffer.allocUnsafeSlow(Math.min(limit, Math.max(keepLimit, 2 * wanted)));

@@ -1,4 +1,4 @@
-/** Undoes the content encodings of an answer, as far as anybody reads it. */
+/** Undoes the content encodings of an answer, up to the limit of reading. */
 
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
@@ -21,8 +21,8 @@ export function encodingsOf(header: string | string[] | undefined): string[] | n
 }
 
 /**
- * The answer with its encodings undone, of which at most `limit` bytes are made, whatever the answer would become. What
- * is damaged or cut off is decoded up to there, and counts as an answer of which more came. Never rejects.
+ * The answer with its encodings undone, at most `limit` bytes of it. An answer that is damaged or cut off is decoded up
+ * to that place, and counts as truncated. Never rejects.
  */
 export async function decodeAnswer(answer: Answer, encodings: readonly string[], limit: number): Promise<Answer> {
   let bytes = answer.bytes?.subarray(0, answer.kept) ?? Buffer.alloc(0);

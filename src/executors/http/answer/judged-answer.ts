@@ -7,7 +7,7 @@ import { answerText, judgeLimit } from './answer.ts';
 import { decodeAnswer } from './decoding.ts';
 import type { Judge } from './judging.ts';
 
-/** `isWanted` says whether anybody still waits for it. Rejects on no account known. */
+/** `isWanted` says whether anybody still waits for it. No known input makes it reject. */
 export async function judgeAnswer(
   taskId: string,
   received: Received,
@@ -21,7 +21,7 @@ export async function judgeAnswer(
     received.encodings = null;
   }
   const byStatus = answeredOutcome(received, target.isSuccess, heldUntil);
-  // A target that works on is judged by its final report.
+  // The body is not judged for a held run: its final report decides.
   if (target.success === null || byStatus.status !== 'succeeded') return byStatus;
   const { answer, contentType } = received;
   const isWhole = answer.received === answer.kept;

@@ -11,8 +11,7 @@ import type { JudgeJob } from './judge-worker.ts';
 
 export type Judge = {
   /**
-   * How a body breaks the rule; null when it does not. Never rejects. Nobody may want to know by the time
-   * it is asked.
+   * How a body breaks the rule; null when it does not. Never rejects. `isWanted` is asked again before the work begins.
    */
   faultIn(
     taskId: string,
@@ -32,7 +31,7 @@ const longestAtOnce = 64 * 1024;
 const mostStepsAtOnce = 1_000_000;
 /** How long one body may take on the thread, in milliseconds: only a pattern made for that takes longer. */
 const jobLimitMs = 2_000;
-/** So much may wait of one task, in characters: 64 of the largest bodies. */
+/** The most that may wait of one task, in characters: 64 of the largest bodies. */
 const mostWaiting = 64 * 1024 * 1024;
 /** A thread with nothing to do takes some 20 MB. */
 const idleThreadMs = 30_000;

@@ -13,18 +13,21 @@ import { type AnswerWatch, skipInterimAnswers } from './interim-answers.ts';
 export type ConnectionSlot = Slot & {
   /** Sends a call; `atMostOnce` keeps it off a connection that the target may be about to close. */
   send(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, atMostOnce: boolean): void;
-  /** To be called as the request is written, by its handler. */
+  /** The handler calls this when the request is written. */
   started(): void;
   /**
-   * Of a call that failed: whether it went out on a connection that had carried another one, and no byte of an answer
-   * came. The target has closed such a connection without having seen the call, nearly always.
+   * Whether a failed call went out on a reused connection and no byte of an answer came. In nearly all such cases the
+   * target had closed the connection before it saw the call.
    */
   failedOnReuse(): boolean;
   /** Cuts the connection, established or not; the handler of a call under way hears of it. */
   destroy(reason: Error): void;
 };
 
-/** A name that moved is followed within this time, in milliseconds, however busy its connections are. */
+/**
+ * The longest life of a connection, in milliseconds. So a name with new addresses is followed, even where its
+ * connections are always busy.
+ */
 const longestLifeMs = 60_000;
 /**
  * Common servers close a connection after a second or two without a call. A call that may not be repeated keeps clear
@@ -33,7 +36,7 @@ const longestLifeMs = 60_000;
 const longestIdleAtMostOnceMs = 500;
 
 /**
- * Of an answer, in bytes: more than anybody sends in good faith, and few enough to be taken apart in some milliseconds.
+ * The longest headers of an answer, in bytes. Honest targets send less, and so many are parsed in some milliseconds.
  */
 const longestHeaders = 128 * 1024;
 

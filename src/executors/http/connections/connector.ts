@@ -31,7 +31,7 @@ export type ConnectorOptions = { clock: Clock; filter: TargetFilter; resolve: Re
  * attempt to connect.
  */
 export function createConnector({ clock, filter, resolve }: ConnectorOptions): Connector {
-  /** That of the last connection: an address family that leads nowhere need not be tried first each time. */
+  /** The address family of the last connection, so that a family without a route is not tried first each time. */
   let family = 0;
   /** Counts sockets: they are spread over the addresses of a host. */
   let opened = 0;

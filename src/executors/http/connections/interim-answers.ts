@@ -1,6 +1,6 @@
 /**
- * Takes interim answers (1xx) out of what a connection reads, because the HTTP client breaks the connection at some of
- * them.
+ * Removes interim answers (1xx) from the bytes that a connection reads, because the HTTP client breaks the connection
+ * at some of them.
  */
 
 import type { Socket } from 'node:net';
@@ -11,7 +11,7 @@ import { refusedCode } from '../outcome.ts';
 export type AnswerWatch = {
   /** A request is about to be written: bytes that are read from now on answer it. */
   expect(): void;
-  /** Whether a byte came since. */
+  /** Whether a byte of the answer has come since then. */
   hasBegun(): boolean;
 };
 

@@ -18,18 +18,17 @@ export type RaceOptions = {
 };
 
 /**
- * An address that has not answered for so long is no longer waited for alone, in milliseconds: RFC 8305 §8 recommends
- * it.
+ * How long an address is tried alone before the next is tried too, in milliseconds (recommended by RFC 8305 §8).
  */
 const staggerMs = 250;
-/** So many are tried at once. One more takes the place of the oldest, but never before that had its time. */
+/** How many addresses are tried at once. One more replaces the oldest, but not before that had `staggerMs`. */
 const mostAtOnce = 8;
 const leastMs = 2_000;
 
 /**
- * Tries the addresses one after the other, the next as soon as one has failed or has not answered for a moment, and
- * none is given up for it: the first to answer wins. There is no time limit while an address is left that may answer:
- * the caller's deadline ends the attempt, by the function that is returned, which gives up without a report.
+ * Tries the addresses one after the other: the next as soon as one has failed or has not answered for `staggerMs`.
+ * Earlier ones go on, and the first to answer wins. There is no time limit of its own. The caller ends the attempt at
+ * its deadline with the returned function, which gives up without a report.
  */
 export function connectFirst({ clock, open, addresses, late, report }: RaceOptions): () => void {
   const waiting = [...addresses];
@@ -80,7 +79,8 @@ export function connectFirst({ clock, open, addresses, late, report }: RaceOptio
   function begin({ address }: ResolvedAddress): void {
     const socket = open(address);
     trying.set(socket, clock.monotonic());
-    // Stays for the socket's life: an error after the report is somebody else's to see, but must never be unhandled.
+    // This listener stays for the socket's life: an error after the report is handled by the new owner, but must never
+    // be unhandled.
     socket.on('error', (error) => failed(socket, error));
     socket.once('connect', () => {
       if (isOver) return;

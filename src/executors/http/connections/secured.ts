@@ -6,9 +6,9 @@ import type { TargetTls } from '../target/tls.ts';
 import type { Connector } from './connector.ts';
 
 /**
- * The connector `reach`, with TLS on its sockets for https. They share the TLS session. The certificate has to be that
- * of the endpoint's host, whatever `Host` a call names; `tls` says whom to trust and who the caller is, null for the
- * usual.
+ * The connector `reach`, with TLS on its sockets for https. They share the TLS session. The certificate must be that of
+ * the endpoint's host, even where a call names another `Host`. `tls` holds trusted certificates and the caller's own;
+ * null for Node's defaults.
  */
 export function createSecured(reach: Connector, tls: TargetTls | null): Connector {
   let session: Buffer | undefined;
@@ -40,8 +40,8 @@ export function createSecured(reach: Connector, tls: TargetTls | null): Connecto
       secured.on('session', (latest) => {
         session = latest;
       });
-      // Stays for the socket's life: an error after the report is the HTTP client's to see, but must never be
-      // unhandled.
+      // This listener stays for the socket's life: an error after the report is handled by the HTTP client, but must
+      // never be unhandled.
       secured.on('error', (failure) => complete(failure, null)).once('secureConnect', () => complete(null, secured));
     });
     return () => {

@@ -11,8 +11,8 @@ import { createSecured } from './secured.ts';
  * A connector that reaches every endpoint through `proxy`, without TLS to the endpoint: over a tunnel (CONNECT) where
  * it is https, else by the proxy's own connection, on which requests name the whole URL. The proxy's address is
  * filtered like any other, and so is the endpoint's: a literal one as it stands, a name once it is looked up here. A
- * name that only the proxy can resolve is refused where settings allow some addresses alone, and is the proxy's
- * business otherwise.
+ * name that only the proxy can resolve is refused where settings allow only some addresses. Otherwise the proxy
+ * decides.
  */
 export function createTunnel(proxy: ProxyAddress, options: ConnectorOptions): Connector {
   const { filter, resolve } = options;

@@ -6,13 +6,13 @@ import { reachedBy } from './embedded-addresses.ts';
 
 /** Every answer is null for "allowed", or a phrase that names the refused address and the setting that refuses it. */
 export type TargetFilter = {
-  /** Looks at a URL without resolving its host: literal addresses in any notation, and host names. */
+  /** Checks a URL without resolving its host: literal addresses in any notation, and host names. */
   refusesUrl(url: string): string | null;
-  /** Looks at a host name before it is resolved. */
+  /** Checks a host name before it is resolved. */
   refusesHost(host: string): string | null;
-  /** Looks at an address about to be connected to; `host` is the name it was resolved from, or the address itself. */
+  /** Checks an address before connecting to it; `host` is the name it was resolved from, or the address itself. */
   refusesAddress(host: string, address: string): string | null;
-  /** Looks at a host name that only the proxy can resolve. */
+  /** Checks a host name that only the proxy can resolve. */
   refusesUnresolved(host: string): string | null;
 };
 

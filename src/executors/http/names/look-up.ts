@@ -3,7 +3,7 @@
 import type { Clock } from '../../../clock.ts';
 import type { ResolvedAddress } from '../connections/race.ts';
 
-/** Asks name servers for one look-up, and for nothing else, so that no look-up waits for another. */
+/** A query to name servers that serves one look-up only, so that no look-up waits for another. */
 export type NameQuery = {
   resolve4(name: string): Promise<AddressRecord[]>;
   resolve6(name: string): Promise<AddressRecord[]>;
@@ -22,7 +22,7 @@ export type LookedUp = { found: Found; late: Promise<Found | null> | null };
 
 /** After one family has answered the other one is waited for so many milliseconds (RFC 8305 §3). */
 const resolutionDelayMs = 50;
-/** A zone may hold thousands of addresses: trying all of them would be of no use. */
+/** The most addresses that are used. A zone may hold thousands; trying all of them would be useless. */
 const mostAddresses = 64;
 /** The errors of c-ares about names that do not exist, have no address, or cannot exist. */
 const noSuchCodes: readonly string[] = ['ENOTFOUND', 'ENODATA', 'EBADNAME', 'EBADQUERY'];
@@ -67,7 +67,8 @@ async function bothFamilies(name: string, query: NameQuery, clock: Clock): Promi
     six.then(() => [six, four] as const),
     four.then(() => [four, six] as const),
   ])
-    // Neither has an address: an unknown answer weighs more than a name that does not exist.
+    // Neither family has an address. An error of a server is reported before "no such name", because the name may
+    // exist.
     .catch(({ errors }: AggregateError) => {
       throw errors.find((error) => !isNoSuchName(error)) ?? errors[0];
     });

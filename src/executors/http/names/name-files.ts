@@ -35,7 +35,7 @@ export function createNameFiles({ readText, monotonic }: NameFilesOptions): Name
     if (monotonic() - readAt < rereadMs) return;
     readAt = monotonic();
     const text = textOf('/etc/hosts');
-    // It may be long, and hardly ever changes.
+    // The file may be long and rarely changes, so it is parsed only when its text has changed.
     if (text !== hostsText) hosts = parseHosts(text);
     hostsText = text;
     search = parseSearch(textOf('/etc/resolv.conf'));
@@ -87,7 +87,7 @@ function parseHosts(text: string): Map<string, ResolvedAddress[]> {
   return hosts;
 }
 
-/** The last `search` or `domain` line counts. */
+/** The last `search` or `domain` line is used. */
 function parseSearch(text: string): Search {
   let domains: string[] = [];
   let ndots = 1;

@@ -13,7 +13,10 @@ export type Places = {
   enter(isUnconfirmed: boolean, start: (leave: () => void) => void, cut: () => void): void;
 };
 
-/** A place is taken away when it is needed, but not before so many milliseconds: healthy name servers take less. */
+/**
+ * The least time, in milliseconds, before a place is taken away for another look-up. Healthy name servers answer
+ * sooner.
+ */
 const leastMs = 2_000;
 
 type Waiting = { start: (leave: () => void) => void; cut: () => void };

@@ -29,18 +29,17 @@ const longestLookUpMs = 10_000;
 /** How long an answer holds: as long as its TTL says, within these bounds. */
 const leastFreshMs = 1_000;
 const longestFreshMs = 60_000;
-/** How long after that it is used while no new one comes. */
+/** How long after that an answer is used while there is no newer one, in milliseconds. */
 const staleMs = 5 * 60_000;
-/** So long a new answer is waited for where there is an old one. */
+/** How long a look-up is waited for where there is an old answer, in milliseconds. */
 const staleAfterMs = 300;
 /**
- * And so long where the last look-up failed: calls that wait for a name that no server answers for hold slots of the
- * replica.
+ * How long it is waited for where the last look-up failed, in milliseconds. Calls that wait hold slots of the replica.
  */
 const unconfirmedAfterMs = 2_000;
 /**
- * For so long a name is not looked up again: a name that does not exist, and, doubled with each failure in turn, after
- * a failure.
+ * How long a name is not looked up again, in milliseconds: after the answer that it does not exist, and, doubled with
+ * each failure, after a failure.
  */
 const pauseMs = 1_000;
 const longestPauseMs = 5_000;
@@ -102,7 +101,7 @@ export function createResolver({ clock, readText, newQuery, most }: ResolverOpti
     function stop(error: unknown): void {
       if (isOver) return;
       end();
-      // Else one family has answered, and only the other one is given up.
+      // In this case one family has answered, and only the other is given up.
       if (entry.pending?.done === promise) reject(fail(entry, error));
     }
 

@@ -15,7 +15,7 @@ export function isCredential(name: string, value: string): boolean {
 }
 
 /**
- * All that is called has this form: targets, fallbacks, hooks. `tls.key` is a private key in PEM, `proxy` a URL with or
+ * The form that targets, fallbacks and hooks have in common. `tls.key` is a private key in PEM, `proxy` a URL with or
  * without a password.
  */
 export type Call = { headers: Record<string, string>; tls?: { key?: string | null } | null; proxy?: string };
@@ -40,8 +40,8 @@ function maskUrl(url: string): string {
 }
 
 /**
- * What a client sent of a call, with the stored value wherever the mask came back. `refuse` is told of each mask that
- * stands for nothing stored.
+ * The call that a client sent, with the stored value in place of each mask. `refuse` is called for each mask without a
+ * stored value.
  */
 export function restoreCall(given: unknown, kept: Call | null, refuse: RefuseBelow): unknown {
   if (!isObject(given)) return given;
@@ -53,7 +53,7 @@ export function restoreCall(given: unknown, kept: Call | null, refuse: RefuseBel
       );
   const tls = restoreMember(given.tls, 'key', kept?.tls?.key, (path, detail) => refuse(`/tls${path}`, detail));
   if (typeof proxy === 'string' && proxy.includes(mask)) {
-    // With another host beside the mask it would send the password there.
+    // With another host, the stored password would be sent to that host.
     if (kept?.proxy !== undefined && proxy === maskUrl(kept.proxy)) proxy = kept.proxy;
     else refuse('/proxy', standsForNothing);
   }

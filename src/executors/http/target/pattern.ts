@@ -25,8 +25,8 @@ export function compilePattern(text: string): Pattern | string {
 }
 
 /**
- * About how many steps a pattern has when its counted repetitions are written out. Whatever is no pattern has some size
- * too.
+ * About how many steps a pattern has when its counted repetitions are written out. A text that is not a pattern gets
+ * some number too.
  */
 function sizeOf(pattern: string): number {
   const token = /\\Q.*?(?:\\E|$)|\\[pP]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|\[:\w*:\]|[^\]\\])*\]|\{(\d+)(,(\d*))?\}|[()]|./gsu;

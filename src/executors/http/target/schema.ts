@@ -11,7 +11,7 @@ import { longestPem } from './tls.ts';
 
 const pem = (description: string) => ({ type: 'string', maxLength: longestPem, description });
 
-/** What a target may have beyond URL, method, headers and body: as it is sent, and as it is shown. */
+/** The optional members of a target besides method, headers and body: as sent, and as shown. */
 const optionalFields = {
   success: closedFields(
     {
@@ -53,7 +53,7 @@ const optionalFields = {
       ca: pem('Certificates to trust instead of the usual ones, as PEM.'),
       cert: pem("The client's certificate, and those that vouch for it, as PEM."),
       key: pem('The private key of `cert`, as PEM, not encrypted.'),
-      insecure: { type: 'boolean', description: "Take the target's certificate whatever it is." },
+      insecure: { type: 'boolean', description: 'Accept any certificate of the target.' },
     },
     { description: 'For https URLs.' },
   ),

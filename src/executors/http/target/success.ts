@@ -65,13 +65,13 @@ export type SuccessTest = {
   /** How much work a character of the text is. */
   size: number;
   /**
-   * What about the body is not as the rule wants it, as the end of a sentence that begins with "its body"; null when it
-   * is. `isWhole` is false where the text is only the beginning.
+   * How the body breaks the rule, as the end of a sentence that begins with "its body"; null when it does not.
+   * `isWhole` is false where the text is only the beginning.
    */
   faultIn(text: string, isWhole: boolean): string | null;
 };
 
-/** Makes a rule ready. One that another version let in and this one cannot read finds every text at fault. */
+/** Compiles a rule. A stored rule that this version cannot read refuses every text. */
 export function successTest(rule: SuccessRule): SuccessTest {
   if ('bodyContains' in rule) {
     const { bodyContains } = rule;

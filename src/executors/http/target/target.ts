@@ -1,4 +1,4 @@
-/** What a run calls: the shape of a target as it is stored and echoed, and what a client may ask for. */
+/** HTTP targets: their stored form, and the checks of a client's input. */
 
 import { faultInJson, isRecord, pointerPart, type Refuse } from '../../../domain/input/field.ts';
 import { type FieldError, fault, ok, type Result } from '../../../errors.ts';
@@ -21,19 +21,18 @@ export type HttpTarget = {
   /** Any JSON value; absent = the run's own description is sent. */
   body?: unknown;
   /**
-   * The body as it was written, where it has numbers that JavaScript would write otherwise: this is what is sent and
-   * shown.
+   * The body as the client wrote it, where JavaScript would change its numbers. This text is sent and shown.
    */
   bodyText?: string;
   /** Which answers are a success: `2xx` classes or single codes such as `404`. */
   successStatus: string[];
-  /** What the body of such an answer must be like besides; absent = anything. */
+  /** The rule that the body of such an answer must also meet; absent = none. */
   success?: SuccessRule;
   /** Whether an answer that points elsewhere is followed there; absent = "none". */
   redirect?: Redirect;
   /** How `body` becomes bytes; absent = as the content type says, JSON where it says nothing. */
   bodyType?: BodyType;
-  /** URL of the proxy to call it through, "none" for none whatever settings say; absent = as settings say. */
+  /** URL of the proxy to call it through; "none" = no proxy, even where settings name one; absent = as settings say. */
   proxy?: string;
   tls?: TargetTls;
   /** Whether `{{ … }}` in url, headers and body is filled in for each attempt; absent = no. */
@@ -76,9 +75,8 @@ const ownHeaders: readonly string[] = [
 ];
 
 /**
- * The canonical target for what a client sent, a URL alone standing for a POST to it, or every fault with its pointer
- * below `pointer`.
- * The HTTP layer's schema has checked the shape; null stands for absent. Never throws, whatever it is given.
+ * The canonical target of a client's input, or every fault with its pointer below `pointer`. A URL alone stands for a
+ * POST to it, and null for an absent member. The HTTP layer's schema has checked the shape. Never throws for any input.
  */
 export function readTarget(input: unknown, pointer = '#/target'): Result<HttpTarget> {
   if (typeof input === 'string') return readTarget({ url: input }, pointer);
@@ -144,8 +142,8 @@ function readProxyField(input: unknown, refuse: Refuse): string | undefined {
 }
 
 /**
- * Every address that settings refuse among those that a target names, with its pointer below `pointer`. What stands in
- * `before`, as it is stored, is not asked about again: settings may have changed since.
+ * Every address that settings refuse among those that a target names, with its pointer below `pointer`. Addresses in
+ * `before`, the stored target, are not checked again: settings may have changed since.
  */
 export function refusedAddresses(
   target: HttpTarget,
@@ -162,7 +160,7 @@ export function refusedAddresses(
 
 /** The text with something harmless in place of every `{{ … }}`. */
 export function withoutTemplates(text: string): string {
-  // By hand, because a regular expression would look for the end of each `{{` that has none through all of the text.
+  // Without a regular expression, which would search the whole text for the end of each `{{` that has none.
   let plain = '';
   let from = 0;
   for (;;) {
@@ -174,11 +172,11 @@ export function withoutTemplates(text: string): string {
   }
 }
 
-/** What is wrong with a URL, or null. Where it is a template, what is outside of its `{{ … }}` is looked at. */
+/** The fault of a URL, or null. In a template only the text outside of `{{ … }}` is checked. */
 export function faultInUrl(given: string, isTemplate: boolean): string | null {
   if (given.length > longestUrl) return `must be at most ${longestUrl} characters long`;
   const text = isTemplate ? withoutTemplates(given) : given;
-  // The URL parser drops some blanks and line ends and forgives missing slashes; nobody means them.
+  // The URL parser drops some blanks and line ends and adds missing slashes. Such a URL is most likely a mistake.
   if (!/^https?:\/\/[^\s\p{Cc}\p{Cs}\\]+$/iu.test(text) || !URL.canParse(text))
     return 'must be an absolute http or https URL';
   const url = new URL(text);
@@ -210,7 +208,7 @@ function readHeaders(input: unknown, isTemplate: boolean, refuse: Refuse): Recor
   return Object.fromEntries(headers);
 }
 
-/** What a header takes of `largestHeaders`. */
+/** The size of a header, in bytes as `largestHeaders` counts. */
 export function headerSize(name: string, value: string): number {
   return name.length + value.length + 4;
 }
@@ -224,10 +222,10 @@ function faultInHeader(name: string, value: string | null): string | null {
   return value === null ? 'must be a string' : faultInHeaderValue(name, value);
 }
 
-/** What is wrong with the value of a header, or null (RFC 9110 §5.5, without obsolete line folding). */
+/** The fault of a header's value, or null (RFC 9110 §5.5, without obsolete line folding). */
 export function faultInHeaderValue(name: string, value: string): string | null {
   if (!/^[\t\x20-\x7e\xa0-\xff]*$/.test(value)) return 'must consist of printable Latin-1 characters on one line';
-  // RFC 9110 §7.2: a name or address, and perhaps a port. Which server is connected to is the URL's business alone.
+  // RFC 9110 §7.2: a name or address, and perhaps a port. The URL alone decides which server is connected to.
   if (name === 'host' && !/^([\w.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(value))
     return 'must be a host name or address, with a port or without';
   return null;

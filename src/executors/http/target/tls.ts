@@ -1,4 +1,4 @@
-/** What TLS with one target needs beyond the usual: whom to trust, and who the caller is. */
+/** TLS options of one target: the certificates to trust, and the caller's own. */
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { pointerPart, type Refuse } from '../../../domain/input/field.ts';
@@ -10,14 +10,14 @@ export type TargetTls = {
   /** The client's certificate, with those that vouch for it after it. */
   cert?: string;
   key?: string;
-  /** Take the target's certificate whatever it is. */
+  /** Accept any certificate of the target. */
   insecure?: true;
 };
 
 /** In characters: some forty certificates. */
 export const longestPem = 64 * 1024;
 
-/** The canonical form of what a client sent; undefined where there is none, or a fault in it. */
+/** The canonical form of a client's input; undefined where there is none, or a fault in it. */
 export function readTls(input: unknown, refuse: Refuse): TargetTls | undefined {
   if (input === undefined || input === null) return undefined;
   if (typeof input !== 'object' || Array.isArray(input)) return refuse('/tls', 'must be an object');

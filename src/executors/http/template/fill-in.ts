@@ -10,14 +10,14 @@ import type { HttpTarget } from '../target/target.ts';
 import { compileTemplates, type PreviousRun, type TargetTemplates } from './template.ts';
 import type { Trials } from './trials.ts';
 
-/** The templates of so many tasks are known as harmless. */
+/** For how many tasks it is remembered that their templates are harmless. */
 const mostProven = 10_000;
 
 /**
- * `execute` for targets without templates as it is; for those with, once they are filled in. `previousOf` gives the
- * task's last run before one that is over; it is asked only where a template names it. What a target needs once is kept
- * as long as the target itself. The first attempt with these templates of the task goes by way of `trials`: not so
- * those that come with another copy of the target, as runs by hand do.
+ * `execute`, with the templates of a target filled in first. `previousOf` gives the last earlier run of the task that
+ * is over; it is called only where a template names that run. Compiled templates are kept as long as their target. The
+ * first attempt with these templates of a task goes through `trials`; later ones do not, even with another copy of the
+ * target.
  */
 export function fillInTemplates(
   execute: Executor<HttpTarget>,
@@ -67,7 +67,7 @@ export function fillInTemplates(
           () => start(() => ended(notFilledIn('the process died twice while it was filled in'))),
         );
       };
-      // Asked before the templates are understood: that belongs to what is tried.
+      // This comes before the templates are compiled, because compiling is a part of the trial.
       if (!text.includes('previous')) return fill(null);
       previousOf(runId).then(fill, ({ message }: Error) => {
         const error = { kind: 'internal', message: `the previous run could not be read: ${message}` } as const;
@@ -100,7 +100,7 @@ function later(prepare: (start: (begin: () => StartedAttempt) => void) => void):
   };
 }
 
-/** All that may be a template. */
+/** All texts of a target that may hold a template. */
 function textOf({ url, headers, body }: HttpTarget): string {
   return JSON.stringify([url, headers, body]);
 }

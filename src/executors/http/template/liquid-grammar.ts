@@ -1,8 +1,8 @@
-/** Which expressions of Liquid a `{{ … }}` may consist of: a list of what is allowed, everything else is refused. */
+/** The list of Liquid expressions that are allowed in `{{ … }}`. All others are refused. */
 
 import { type Output, type Token, TokenKind } from 'liquidjs';
 
-/** Names that may stand first, and what may follow them: null = nothing, `any` = what the value may have. */
+/** The names that an expression may begin with, and the members that may follow: null = none, `any` = any member. */
 const known: Record<string, readonly string[] | 'any' | null> = {
   scheduledFor: null,
   attempt: null,

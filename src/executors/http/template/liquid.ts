@@ -13,7 +13,7 @@ type LiquidText = {
 };
 
 /**
- * What the texts of one target have in common: how many more `{{ … }}` there may be, and the values they are tried
+ * Shared by the texts of one target: how many more `{{ … }}` are allowed, and the sample values that they are tried
  * with.
  */
 type LiquidBudget = { left: number; sample: Context | null };
@@ -25,8 +25,8 @@ export type LiquidEncoding = 'plain' | 'url';
 const mostExpressions = 128;
 const longestExpression = 512;
 /**
- * Of what all expressions of one target read and make together, in characters. Liquid counts for its filters; what is
- * inserted into the text and what a date costs is counted here.
+ * The limit for all expressions of one target together, in characters read and made. Liquid counts those of its
+ * filters. The text that is inserted and the cost of dates are counted here.
  */
 const memoryLimit = 500_000;
 /**
@@ -40,7 +40,10 @@ const conversionCost = 200;
  */
 const renderLimit = 1_000;
 
-/** Values of the same shape as those to come. What names nothing else is tried with them when it is written. */
+/**
+ * Sample values of the shape that real ones have. A template that names only these is tried with them when its task is
+ * written.
+ */
 const sample: Record<string, string | number> = {
   scheduledFor: '2026-01-01T00:00:00.000Z',
   attempt: 1,
@@ -107,7 +110,8 @@ export function compileLiquid(
 }
 
 /**
- * Looked at before Liquid reads the text: what is read of one expression grows with its length, however it is refused.
+ * Checked before Liquid reads the text, because its work for one expression grows with the length, even where the
+ * expression is refused.
  */
 function hasLongExpression(text: string): boolean {
   for (let start = text.indexOf('{{'); start >= 0; start = text.indexOf('{{', start + 2)) {

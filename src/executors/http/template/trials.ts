@@ -1,7 +1,7 @@
 /**
- * Fills in a template for the first time only once that is noted, so that a template that ends the process is known by
- * what the process left behind. What one process died of is filled in alone: the next death then has one cause. What
- * two died of is not filled in any more.
+ * Trials: before a template is filled in for the first time, a note is stored. A template that kills the process is
+ * then known by the note left behind. A template that one process died of is filled in alone, so that the next death
+ * has one cause. A template that two processes died of is not filled in any more.
  */
 
 import type { Clock } from '../../../clock.ts';
@@ -13,13 +13,13 @@ export type Trials = {
 
 export type TrialsOptions = {
   clock: Pick<Clock, 'after'>;
-  /** Notes these tasks, but for those of more than `atMost` deaths, and tells how many processes died of each. */
+  /** Notes these tasks, without those of more than `atMost` deaths. Returns how many processes died of each. */
   begin(taskIds: readonly string[], atMost: number): Promise<Map<string, number>>;
   /** Their templates did no harm. Tried again until it succeeds: a note that stays would count as a death. */
   end(taskIds: readonly string[]): Promise<void>;
-  /** Stops a task for good, or until somebody starts it. */
+  /** Stops a task until a caller starts it. */
   quarantine(taskId: string): Promise<void>;
-  /** Something of that could not be done; the templates are filled in all the same. */
+  /** Writing or removing a note failed. The templates are filled in all the same. */
   onError(error: unknown): void;
 };
 
@@ -51,7 +51,7 @@ export function createTrials(options: TrialsOptions): Trials {
   const begin = (trials: readonly Trial[], atMost: number) =>
     orElse(options.begin([...new Set(trials.map(({ taskId }) => taskId))], atMost), new Map<string, number>());
 
-  /** Of these, and of all whose end could not be noted before. */
+  /** Removes the notes of these, and of all those that could not be removed before. */
   async function end(trials: readonly Trial[]): Promise<void> {
     for (const { taskId } of trials) unended.add(taskId);
     if (unended.size === 0) return;
