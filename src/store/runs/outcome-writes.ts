@@ -103,7 +103,7 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
   const stamp = createStamps();
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
   const { rows } = await db.query<{ some: string[] | null }>({
-    name: 'settle',
+    name: 'complete',
     text: `
       with written as (${completion}
       from unnest($2::uuid[], $3::smallint[], $4::run_status[], $5::timestamptz[], $6::timestamptz[], $7::smallint[],
@@ -144,7 +144,7 @@ export async function handOverRuns(db: Queryable, owner: string, batch: readonly
   const stamp = createStamps();
   const sorted = [...batch].sort((a, b) => (a.runId < b.runId ? -1 : 1));
   const { rows } = await db.query<Row<typeof runs, 'id'>>({
-    name: 'part-with-runs',
+    name: 'defer-runs',
     text: `
       ${handOver}
       from unnest($2::uuid[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::boolean[],

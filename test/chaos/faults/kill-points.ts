@@ -12,9 +12,9 @@ const onTheWire: Partial<Record<KillPoint, [statement: string, moment: Moment]>>
   'before-commit': ['claim', 'executed'],
   'after-commit': ['claim', 'committed'],
   'at-answer': ['claim', 'answered'],
-  'before-result': ['settle', 'asked'],
-  'result-before-commit': ['settle', 'executed'],
-  'after-result': ['settle', 'committed'],
+  'before-result': ['complete', 'asked'],
+  'result-before-commit': ['complete', 'executed'],
+  'after-result': ['complete', 'committed'],
 };
 
 /** `times` in a row: killed, started, killed again. */

@@ -88,7 +88,7 @@ async function useUpConnections(context: FaultContext, length: number): Promise<
 const watched = new Set([
   'claim',
   'claim-limited',
-  'settle',
+  'complete',
   'take-waiting',
   'insert-tasks',
   'insert-manual-run',

@@ -39,11 +39,11 @@ describe.skipIf(noOwnPostgres || pgbouncer === null)('behind a PgBouncer', () =>
     const direct = new pg.Client({ connectionString: url });
     await direct.connect();
     onTestFinished(() => direct.end());
-    const { rows } = await direct.query('select uid::float8 as uid, run_salt as salt from tasks, cluster');
-    const { uid, salt } = rows[0];
+    const { rows } = await direct.query('select uid::float8 as uid, cluster.id as cluster from tasks, cluster');
+    const { uid, cluster } = rows[0];
     const scheduledFor = Date.now();
     const due = {
-      runId: createRunIds(salt).of(uid, scheduledFor),
+      runId: createRunIds(cluster).of(uid, scheduledFor),
       uid,
       scheduleVersion: 1,
       scheduledFor,
