@@ -9,6 +9,7 @@ import { type DeliveryEnd, endDeliveries, takeDeliveries } from '../../../../src
 import { listEvents } from '../../../../src/store/events/events.ts';
 import { readOutbox, registerSubscribers } from '../../../../src/store/events/outbox.ts';
 import { recordMisses } from '../../../../src/store/runs/sweep.ts';
+import { resolveMiss } from '../../../../src/store/tasks/changes.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask, updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { forgetTombstones } from '../../../../src/store/tasks/tombstones.ts';
@@ -295,6 +296,33 @@ test('a miss is told where the task has a hook for it and is still the one', asy
       run: null,
       data: { from: new Date(t0).toISOString(), to: new Date(t0 + 5_000).toISOString(), count: 6, policy: 'skip' },
     },
+  ]);
+});
+
+test('a miss by a change is told later, as it was corrected meanwhile, or not at all', async () => {
+  const task = await makeTask(store.db, 'miss-corrected', { hooks: { onMissed: url } });
+  const miss = { from: t0, to: t0 + 2_000, count: 3 };
+  const record = async () => {
+    const { rows } = await store.db.query<{ id: string }>(
+      `insert into events (task_uid, type, at, actor, data) values ($1, 'missed', $2, 'scheduler', $3) returning id`,
+      [task.uid, new Date(t0), { count: 3, policy: 'skip', reason: 'stopped' }],
+    );
+    const recorded = {
+      eventId: rows[0]?.id ?? '',
+      before: task,
+      open: { after: t0 - 1, upTo: t0 + 2_000, ran: [] },
+      miss,
+    };
+    await tellHooks();
+    return (left: typeof miss | null) => resolveMiss(store.db, recorded, async () => left);
+  };
+  const corrected = await record();
+  const dropped = await record();
+  await corrected({ from: t0 + 1_000, to: t0 + 2_000, count: 2 });
+  await dropped(null);
+  expect(await takeDeliveries(store.db, 10, t0 + 1_999)).toEqual([]);
+  expect(await takeDeliveries(store.db, 10, t0 + 2_000)).toMatchObject([
+    { hook: 'onMissed', createdAt: t0, data: { count: 2, policy: 'skip', reason: 'stopped' } },
   ]);
 });
 
