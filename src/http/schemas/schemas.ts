@@ -7,7 +7,6 @@ import { misfirePolicies } from '../../domain/schedule/misfire.ts';
 import { taskStatuses } from '../../domain/task/states.ts';
 import type { TargetSchemas } from '../../domain/task/target.ts';
 import { backoffs, overlaps, retryKinds } from '../../domain/task/task.ts';
-import { TriggerInput } from '../input/trigger-input.ts';
 import {
   choice,
   closed,
@@ -23,6 +22,7 @@ import {
 import { policyFields, shownPolicies } from './policies.ts';
 import { ScheduleInput, shownSchedule, warningList } from './schedules.ts';
 import { shownTarget, targetInput } from './targets.ts';
+import { TriggerInput } from './triggers.ts';
 
 const retryFields = {
   maxAttempts: { type: 'integer', minimum: 1, maximum: 100 },

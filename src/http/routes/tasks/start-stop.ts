@@ -5,11 +5,11 @@ import { type Misfire, misfirePolicies } from '../../../domain/schedule/misfire.
 import { startTask } from '../../../usecases/changes/start-task.ts';
 import { stopTask } from '../../../usecases/changes/stop-task.ts';
 import { type App, callerOf, type HttpContext } from '../../context.ts';
-import { triggerSource } from '../../input/trigger-input.ts';
 import { valueOrThrow } from '../../outcome.ts';
 import { sendTask } from '../../output/send-task.ts';
 import { optional } from '../../schemas/parts.ts';
 import { choice, closed, taskIdParams } from '../../schemas/schemas.ts';
+import { triggerSource } from '../../schemas/triggers.ts';
 
 const sourceOfChange = optional({
   ...triggerSource,
