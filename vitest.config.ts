@@ -19,20 +19,22 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
-      withServices('integration', 1),
-      withServices('replicas', 2),
+      withServices('integration', 1, 4),
+      withServices('replicas', 2, 4),
       // By itself, after everything else: it judges how late runs are.
-      withServices('chaos', 3),
+      withServices('chaos', 3, 1),
     ],
   },
 });
 
-function withServices(name: string, groupOrder: number): TestProjectInlineConfiguration {
+/** Most tests with services wait for them: more files at once than cores do not disturb each other. */
+function withServices(name: string, groupOrder: number, maxWorkers: number): TestProjectInlineConfiguration {
   return {
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],
       sequence: { groupOrder },
+      maxWorkers,
       setupFiles: 'test/services/file-end.ts',
       testTimeout: 30_000,
       hookTimeout: 60_000,
