@@ -77,7 +77,9 @@ describe.skipIf(noPostgres)('two hundred tasks of one instant', () => {
     for (const { startedAt, scheduledFor } of (await api.http.get('/tasks/herd-1/runs')).body.items)
       expect(Date.parse(startedAt)).toBeGreaterThanOrEqual(Date.parse(scheduledFor));
     const { text } = await api.http.get('/metrics');
-    expect(Number(/scheduler_claims_total\{outcome="pre_claimed"\} (\d+)/.exec(text)?.[1])).toBeGreaterThanOrEqual(size - 1);
+    expect(Number(/scheduler_claims_total\{outcome="pre_claimed"\} (\d+)/.exec(text)?.[1])).toBeGreaterThanOrEqual(
+      size - 1,
+    );
     await end();
   }, 60_000);
 

@@ -203,8 +203,8 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/engine/firing/scheduler.js',
-        find: 'backlog.add({ ...waiting, unconfirmed: true });',
-        put: 'backlog.add({ ...waiting, unconfirmed: false });',
+        find: 'backlog.add({ ...waiting, unconfirmed: true })',
+        put: 'backlog.add({ ...waiting, unconfirmed: false })',
       },
       {
         file: 'dist/engine/engine.js',
