@@ -1,7 +1,7 @@
 /** A list, in no order, that items enter and leave quickly. */
 
 export type IndexedItem = {
-  /** Where the item stands; -1 while it is in no indexed list. Written by the indexed list alone. */
+  /** The item's index; -1 while it is in no indexed list. Only the indexed list writes it. */
   place: number;
 };
 
@@ -15,10 +15,10 @@ export type IndexedList<T extends IndexedItem> = {
 };
 
 /**
- * An array whose items know their place. A Map or Set would do, were it not for V8: one that was changed often enough
- * makes itself a new table, and the old one points to that. The first of them that has grown old keeps all later ones,
- * and whatever they had in them, until the next major collection (measured: 2.5 KB for each call to a target, and
- * scavenges that take four times as long).
+ * An array whose items know their index. A Map or Set would cost memory in V8: it makes itself a new table after some
+ * changes, and the old table points to the new one. Once one table is in the old generation, it keeps all later tables
+ * and their contents alive until the next major collection (measured: 2.5 KB for each call to a target, and scavenges
+ * that take four times as long).
  */
 export function createIndexedList<T extends IndexedItem>(): IndexedList<T> {
   const items: T[] = [];

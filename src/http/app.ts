@@ -67,7 +67,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: usualBody,
     serverFactory: (handler) => door.serve(handler),
-    // The door answers bytes that are no request.
+    // The door answers input that is not a request.
     clientErrorHandler() {},
     rewriteUrl: ({ url = '/' }) => withoutBase(readTarget(url).path, basePath),
     genReqId: (request) => requestIdOf(request.headers, context),
@@ -154,7 +154,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   });
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    // A client must not send its next request into a connection that is about to go.
+    // A client must not send its next request on a connection that is about to close.
     if (context.draining()) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -188,7 +188,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     // Whether or not Fastify accepts its body.
     if (request.is404 && !(error instanceof ProblemError)) return answerUnknown(request, reply);
     const problem = asProblem(error);
-    // The guard of texts should have refused it: this is the net below.
+    // A second check, in case the check of texts let it through.
     if (failureOf(error) === 'bad_data')
       request.log.warn({ err: error }, 'Postgres refused a value that a client sent');
     if (problem.code === 'internal')

@@ -18,7 +18,7 @@ export type HttpContext = UseCaseContext & {
   log: Logger;
   metrics: Metrics;
   authenticate: Authenticator;
-  /** The kinds of target that are registered, with what documents say of them. */
+  /** The kinds of target that are registered, with their schemas. */
   targets: Targets & { schemas: TargetSchemas };
   /** Where requests wait for the end of a run. */
   runWaiters: RunWaiters;
@@ -26,7 +26,7 @@ export type HttpContext = UseCaseContext & {
   readinessFailures: () => Promise<Record<string, string>>;
   /** Whether the store has been reached since the start, and has its schema. */
   started: () => boolean;
-  /** Whether this replica is on its way out: it still answers, and asks clients to reconnect elsewhere. */
+  /** Whether this replica shuts down: it still answers, and asks clients to reconnect elsewhere. */
   draining: () => boolean;
   version: string;
   clock: Clock;
@@ -43,7 +43,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The role that may call the route; a route without it cannot be registered. */
     role?: Role | 'public' | 'token';
-    /** The body may hold text that Postgres cannot store: the route looks at it itself. */
+    /** The body may hold text that Postgres cannot store: the route checks it itself. */
     anyText?: true;
   }
   interface FastifyRequest {
@@ -51,7 +51,7 @@ declare module 'fastify' {
   }
 }
 
-/** On whose behalf a request is made. */
+/** The caller of the use case that a request asks for. */
 export function callerOf({ actor, id }: FastifyRequest): Caller {
   return { ...actor, namespace: defaultNamespace, requestId: id };
 }

@@ -77,7 +77,7 @@ export function problemOf(error: ProblemError, request: { url: string; originalU
   };
 }
 
-/** 422 for input that is well-formed and means nothing. */
+/** 422 for input that has the right form and makes no sense. */
 export function unprocessable(errors: FieldError[]): ProblemError {
   return new ProblemError('unprocessable', sentence(errors), { errors });
 }

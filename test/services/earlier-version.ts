@@ -11,7 +11,9 @@ import { atFileEnd } from './file-end.ts';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The commit that `test/upgrade-from.txt` names: the last release, or the last commit that changed a released table. */
+/**
+ * The commit that `test/upgrade-from.txt` names: the last release, or the last commit that changed a released table.
+ */
 export async function earlierCommit(): Promise<string> {
   return (await readFile(join(root, 'test/upgrade-from.txt'), 'utf8')).trim();
 }

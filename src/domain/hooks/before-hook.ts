@@ -22,7 +22,7 @@ const skips: readonly (number | null)[] = [409, 412];
 const longestText = 200;
 
 export function judgeBefore(answer: BeforeAnswer, onError: BeforeHook['onError']): BeforeVerdict {
-  // A no is a no, even where the rest of it never came.
+  // The status alone decides, even where the rest of the answer never came.
   if (skips.includes(answer.httpStatus)) {
     const text = oneLine(answer.output ?? '');
     const said = `before hook answered ${answer.httpStatus}`;

@@ -36,8 +36,8 @@ export type EndedRun = {
 
 const types: Record<EventHook, string> = {
   onSuccess: 'punctual.run.succeeded',
-  // One type for failed, timed_out and lost, which `data.status` tells apart: all of them are what a hook on failures
-  // is for.
+  // failed, timed_out and lost share one type, because a hook on failures hears of all three. `data.status` tells which
+  // it is.
   onFailure: 'punctual.run.failed',
   onRecovery: 'punctual.run.recovered',
   onMissed: 'punctual.task.missed',
@@ -88,7 +88,7 @@ function envelope(id: string, hook: EventHook, taskId: string, time: number) {
   };
 }
 
-/** As much of the beginning of a text as fits, without half a surrogate pair at its end. */
+/** The longest beginning of a text that fits, without half a surrogate pair at its end. */
 function fitting(text: string): string {
   let kept = text;
   while (Buffer.byteLength(JSON.stringify(kept)) > mostOutputBytes)

@@ -25,8 +25,8 @@ const jitter = 0.2;
 const finalStatuses: readonly (number | null)[] = [410, 489];
 
 /**
- * What becomes of a call. It is made again after a pause, or after what `Retry-After` asks for if that is longer, the
- * last time 24 hours after the event. `share` is a random number in [0, 1) that spreads the pause.
+ * Decides about a tried call. It is made again after a pause, or after the time in `Retry-After` if that is longer, and
+ * for the last time 24 hours after the event. `random01` is a random number in [0, 1) that spreads the pause.
  */
 export function judgeDelivery(tried: TriedDelivery, random01: number): DeliveryVerdict {
   const { attempt, createdAt, now, succeeded, httpStatus, retryAfterMs } = tried;

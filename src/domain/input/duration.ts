@@ -114,7 +114,7 @@ function timesSize(text: string, size: number): number | null {
 }
 
 function hintFor(text: string): string {
-  // In many notations it is months.
+  // In many notations the letter stands for months.
   if (/\d\s*M\b/.test(text) && !text.startsWith('P')) return ': minutes are "m"; months differ in length';
   const meant = durationInWords(text.slice(0, 100));
   if (meant !== null) return `; write "${meant}"`;

@@ -1,6 +1,5 @@
 /**
- * Reads and writes JSON without losing what JavaScript's own parser loses: the digits of numbers, and the place of a
- * fault.
+ * Reads and writes JSON, and keeps the digits of numbers and the place of a fault, which JavaScript's own parser loses.
  */
 
 import type { Result } from '../../errors.ts';
@@ -31,7 +30,7 @@ const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const word = /true|false|null/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for characters that JSON does not allow.
 const control = /[\u0000-\u001f]/;
-/** After so many tokens, or escapes within texts, a reader is asked whether it wants to go on. */
+/** The tokens, or escapes within texts, that are read in one step. */
 const tokensPerStep = 5_000;
 
 /** `readExactJson` in one go, all numbers exact. */

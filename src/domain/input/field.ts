@@ -8,7 +8,8 @@ export const deepestJson = 64;
 export type Refuse = (path: string, detail: string) => undefined;
 
 /**
- * Refuses what the store cannot hold (Postgres' jsonb knows neither NUL nor half a surrogate pair) or would choke on.
+ * The fault of a value that the store cannot hold, or null: NUL and half surrogate pairs (Postgres' jsonb has neither),
+ * and values that are nested too deeply.
  */
 export function faultInJson(value: unknown, depth = 0): string | null {
   if (typeof value === 'string')

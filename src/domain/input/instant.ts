@@ -6,8 +6,8 @@ const pattern = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,18}))?(?:
 export const latestInstant = Date.UTC(10_000, 0) - 1;
 
 /**
- * Epoch milliseconds, finer fractions cut off; null for what is no RFC 3339 instant, no day of the calendar, or not in
- * the years 1970 to 9999. Leap seconds are refused: no clock here shows them.
+ * Epoch milliseconds, finer fractions cut off. Null for a text that is no RFC 3339 instant, for a day that does not
+ * exist, and outside of the years 1970 to 9999. Leap seconds are refused, because no clock here shows them.
  */
 export function parseInstant(text: string): number | null {
   const match = pattern.exec(text);
@@ -43,7 +43,7 @@ export function formatInstant(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** `formatInstant` for many that are mostly the same as the one before, which it remembers: of a burst all are. */
+/** `formatInstant` that remembers its last instant, because all calls of a burst have the same. */
 export function createInstantFormat(): (ms: number) => string {
   let last = Number.NaN;
   let text = '';

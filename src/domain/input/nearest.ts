@@ -1,10 +1,11 @@
-/** Finds the known word that somebody evidently meant by an unknown one. */
+/** Finds the known word that is nearest to an unknown one. */
 
 const longest = 64;
 
 /**
  * The word with the fewest letters changed, left out, added or swapped, a third of them at most; null where none is
- * near. `values` are given back in place of the words, when they are others. Letters of either case are the same.
+ * near. Where `values` are given, the one at the same index is returned instead of the word. Letters of either case are
+ * the same.
  */
 export function nearest(word: string, words: readonly string[], values: readonly string[] = words): string | null {
   if (word.length > longest) return null;

@@ -56,14 +56,14 @@ export function readPostgresUrl(input: string): Result<PostgresUrl, string[]> {
     const value = given.get(name);
     if (value !== null) parameters.set(name, value);
   }
-  // The library warns of a change to come, in plain text: name what it does now.
+  // The library warns of a future change of these modes, so the URL names the present behaviour.
   const strictMode = !asLibpq && mode !== null && ['prefer', 'require', 'verify-ca'].includes(mode) ? mode : null;
   if (strictMode !== null) parameters.set('sslmode', 'verify-full');
   if (asLibpq) parameters.set('uselibpqcompat', 'true');
 
   const hosts = placesOf(authority, given.get('host'), given.get('port')).map(({ host, port }) => {
     const own = new URLSearchParams(parameters);
-    // The path of a Unix socket stands in no URL's authority.
+    // The authority of a URL cannot hold the path of a Unix socket.
     const isSocket = host.startsWith('/');
     if (isSocket) own.set('host', host);
     if (isSocket && port !== '') own.set('port', port);

@@ -1,4 +1,4 @@
-/** What an executor tells of how an attempt ended, beyond status, error and output. */
+/** Details that an executor adds to the outcome of an attempt, beyond status, error and output. */
 
 /**
  * Small, plain JSON, of the executor's kind: an HTTP status, an exit code, a broker's receipt. Answers show the member
@@ -13,7 +13,7 @@ export function httpStatusOf(detail: Detail | null): number | null {
 
 /** The detail without the HTTP status; null where there is nothing else. */
 export function otherDetail(detail: Detail | null): Detail | null {
-  // Of an HTTP call there is nothing else: that is found without making anything.
+  // An HTTP call has no other details: this case allocates nothing.
   for (const name in detail)
     if (name !== 'httpStatus') {
       const { httpStatus: _, ...other } = detail;

@@ -21,8 +21,9 @@ export type LostVerdict = {
 };
 
 /**
- * A lost attempt is not the target's failure: the next one follows at once while attempts are left, whatever the retry
- * rule says. A run that was to be cancelled gets none. `message` tells what happened to the attempt, `reason` why.
+ * A lost attempt is not the target's failure. The next one follows at once while attempts are left, without the pause
+ * of the retry rule. A run that was to be cancelled gets none. `message` describes the loss of the attempt, `reason`
+ * its cause.
  */
 export function verdictOfLost(lost: LostAttempt, message: string, reason: string): LostVerdict {
   const { attempt, maxAttempts, finishedAt, cancelRequested } = lost;

@@ -5,8 +5,8 @@ import type { Retry } from '../task/task.ts';
 import type { ErrorKind } from './run.ts';
 
 /**
- * A failed attempt. `attempt` counts from 1; `retryAfterMs` is what the target asked for, if it did; `spentMs` has
- * passed since the run's first attempt started.
+ * A failed attempt. `attempt` counts from 1; `retryAfterMs` is the pause that the target asked for, or null. `spentMs`
+ * has passed since the run's first attempt started.
  */
 export type FailedAttempt = {
   attempt: number;
@@ -17,8 +17,8 @@ export type FailedAttempt = {
 };
 
 /**
- * The pause before the next attempt in milliseconds, or null when there is to be none. `share` is a random number in
- * [0, 1) that the jitter spreads the pause by.
+ * The pause before the next attempt in milliseconds, or null when there is to be none. `random01` is a random number in
+ * [0, 1) that spreads the pause.
  */
 export function pauseBeforeRetry(retry: Retry, failed: FailedAttempt, random01: number): number | null {
   if (failed.attempt >= failed.maxAttempts) return null;

@@ -1,4 +1,4 @@
-/** The life of a run: its words, and the one table of allowed steps. */
+/** The life of a run: its statuses, and the table of allowed steps. */
 
 import type { Trace } from './trace.ts';
 
@@ -30,7 +30,7 @@ export type RunStatus = (typeof runStatuses)[number];
 export const errorKinds = ['timeout', 'unavailable', 'rejected', 'internal', 'cancelled', 'lost'] as const;
 export type ErrorKind = (typeof errorKinds)[number];
 
-/** How an attempt stands: `running` where its target works on by itself. */
+/** The status of an attempt: `running` while it is held. */
 export type StoredAttemptStatus = 'running' | 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'lost';
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The token with which a target speaks about its own attempt. Only that target gets it, and it is computed, not stored.
+ * The token with which a target reports about its own attempt. Only that target gets it. It is computed, not stored.
  */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';

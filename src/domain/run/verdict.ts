@@ -36,10 +36,10 @@ export type Verdict = {
   retryAt: number | null;
 };
 
-/** `share` is a random number in [0, 1) that spreads the pause before the next attempt. */
+/** `random01` is a random number in [0, 1) that spreads the pause before the next attempt. */
 export function verdictOf(ended: EndedAttempt, retry: Retry, early: EarlyEnd, random01: number): Verdict {
   const { attempt, maxAttempts, finishedAt, status } = ended;
-  // An attempt that ended by itself in the same moment counts as it ended.
+  // An attempt that ended by itself in the same moment keeps its own outcome.
   if (status === 'cancelled' && early?.kind === 'shutdown')
     return verdictOfLost(
       { attempt, maxAttempts, finishedAt, cancelRequested: false },

@@ -67,7 +67,7 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
     const canonical = zoneNames.get(name) ?? zoneNamed(name);
     if (canonical === null) return null;
     zoneNames.set(name, canonical);
-    // There are only so many canonical names: old names and letters of either case make no further zones.
+    // The number of canonical names is bounded: old names and other letter cases make no further zones.
     const zone = zones.get(canonical) ?? openZone(canonical);
     zones.set(canonical, zone);
     return zone;
@@ -109,7 +109,7 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
       if (!read.ok) return fault('#/cron', read.errors);
       const zone = zoneOf(timezone);
       if (!zone) return fault('#/timezone', unknownZone(timezone));
-      // Looked up at each call: a schedule that lives long must not hold a croner object that the cache let go.
+      // Looked up at each call, so that a long-lived schedule does not hold a croner object that the cache has dropped.
       const nextWall = (after: number) => {
         const found = wallClockOf(expression);
         return found.ok ? found.value.next(after) : null;

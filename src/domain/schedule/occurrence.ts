@@ -13,7 +13,7 @@ export type Timing = {
   startsAt: number | null;
   /** Last instant allowed, nominal or moved. */
   endsAt: number | null;
-  /** Each occurrence is moved by a fixed share of at most this many milliseconds. */
+  /** Each occurrence is moved by a fixed amount of at most this many milliseconds. */
   jitterMs: number;
 };
 
@@ -88,7 +88,7 @@ function lastNominal(schedule: CompiledSchedule, from: number, to: number): numb
   return found;
 }
 
-/** An even share in [0, 1) from two integers (the finalizer of MurmurHash3, public domain). */
+/** An evenly distributed number in [0, 1) from two integers (the finalizer of MurmurHash3, public domain). */
 function share(uid: number, instant: number): number {
   let hash = 0x9e3779b9;
   for (const word of [uid % 2 ** 32, uid / 2 ** 32, instant % 2 ** 32, instant / 2 ** 32]) {

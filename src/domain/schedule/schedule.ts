@@ -1,4 +1,4 @@
-/** Schedules: read at the door, echoed in one canonical form, asked for the next instant. */
+/** Schedules: read from a client's input, stored in one canonical form, asked for the next instant. */
 
 import { type FieldError, fault, ok, type Result } from '../../errors.ts';
 import { formatDuration, isRewritten, parseDuration, readDuration } from '../input/duration.ts';

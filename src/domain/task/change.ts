@@ -1,5 +1,6 @@
 /**
- * What a change of a task's definition means: for its status, for when it is due, and for what was due.
+ * Decides about a change of a task's definition: its new status, when it is due, and what happens to occurrences that
+ * were due before.
  *
  * A change has one instant, by the database's clock, while it holds the task's row. Occurrences up to it belong to the
  * definition before, later ones to the new one. See `docs/runs.md`.
@@ -66,7 +67,7 @@ export type Revised = { ok: true; revision: Revision } | { ok: false; fault: Rev
  */
 export type Wish = { definition: TaskDefinition; status: TaskStatus | null; catchUp: Misfire['policy'] };
 
-/** Whether a change needs no more than the new definition written down: it touches neither status nor what is due. */
+/** Whether a change only writes the new definition, and changes neither the status nor when the task is due. */
 export function isPlainChange(before: TaskDefinition, { definition, status }: Wish): boolean {
   const kept = status === null || status === before.status;
   return kept && before.maxRuns === definition.maxRuns && !changesTiming(before, definition);
@@ -118,7 +119,7 @@ export function* reviseInSteps(current: Standing, wish: Wish, moment: Moment, ca
   if (!timing && !turned) return result(nothing, null, 'changed');
   if (isActive && status.status !== 'active') {
     const cut = old === null ? nothing : yield* cutOff(old, open, leftBefore, null);
-    // A start may make up for it: the open stretch then begins where this one ends.
+    // A start may make up for these occurrences. The open stretch then begins where this one ends.
     const from = cut.miss && old ? beginAfter(old, cut.miss.from - 1) : activeFrom;
     return result(cut, from, status.status === 'stopped' ? 'stopped' : 'changed');
   }
@@ -139,7 +140,10 @@ export function* cutByDeletion(current: Standing, open: Unaccounted, calendar: C
   return timing === null ? nothing : yield* cutOff(timing, open, left, null);
 }
 
-/** The miss of a cut once all claims that could not see it are over: some of its occurrences may have got their run. */
+/**
+ * The miss of a cut, computed again once all older claims are over: these may have started runs for some of its
+ * occurrences.
+ */
 export function* missLeft(
   current: Standing,
   open: Unaccounted,
@@ -158,8 +162,8 @@ export function staysDue(current: Standing, instant: number, calendar: Calendar)
 }
 
 /**
- * How many runs count for `maxRuns`. The history may hold fewer than were counted, and a limit counts no further than
- * itself.
+ * How many runs count for `maxRuns`. The history may hold fewer runs than were counted. No more than `maxRuns` are
+ * counted.
  */
 function claimedBy({ definition, claimed }: Standing, { maxRuns }: TaskDefinition, { counted }: Moment): number {
   if (maxRuns === null || maxRuns === definition.maxRuns) return claimed;

@@ -72,8 +72,8 @@ export function restoreCredentials<T extends Given>(input: T, stored: Definition
 }
 
 /**
- * `holder` with `kept` in place of a mask that its member `name` is. `refuse` is told where nothing is kept. Anything
- * else comes back as it is.
+ * `holder` with `kept` in place of a mask that its member `name` is. `refuse` is called where nothing is kept. Any
+ * other value is returned as it is.
  */
 export function restoreMember(
   holder: unknown,

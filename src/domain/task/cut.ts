@@ -26,7 +26,7 @@ const missesAll: MisfireRule = { policy: 'skip', graceMs: 0, limit: 0 };
 
 /**
  * Cuts a definition off at `upTo`. `left` is how many more occurrences its `maxRuns` allowed, null without. `stays`
- * says which of its occurrences the new definition has as well; null where nothing of it may start.
+ * says which of its occurrences the new definition has too; null where none of them may start.
  */
 export function* cutOff(
   timing: Timing,

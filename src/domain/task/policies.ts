@@ -35,7 +35,7 @@ export type Policies = {
   concurrency: Concurrency | null;
   rate: Rate | null;
   hooks: Hooks | null;
-  /** A run may be held and finished later, as long as its holder gives a sign of life at least this often. */
+  /** A run may be held and completed later, as long as its holder sends a heartbeat at least this often. */
   heartbeatTimeout: string | null;
   /** Called instead of the target while the circuit to that one is open. */
   fallback: Target | null;

@@ -1,5 +1,5 @@
 /**
- * The states of a task, and which act leads from one to the other.
+ * The states of a task, and the steps between them.
  *
  *              stop                         nothing left to come
  *   stopped ◄────────── active ──────────────────────────────────► completed
@@ -7,8 +7,8 @@
  *        start: something   a start, or a change of when it is due or of
  *        is left to come    maxRuns, that leaves something to come
  *
- * `completed` and `stopped` never change into each other: a completed task has nothing that a stop could hold back, and
- * a stopped one is not judged before it is started.
+ * `completed` and `stopped` never change into each other. A completed task has no occurrence left to stop, and a
+ * stopped task is not completed before it is started.
  */
 
 export const taskStatuses = ['active', 'stopped', 'completed'] as const;
@@ -53,7 +53,7 @@ export function nextStatus(
     case 'completed':
       if (asked !== 'active' && !timing && !limit) return became('completed');
       if (left) return became('active');
-      // A limit that leaves nothing completes it; any other change was meant to bring it back.
+      // A `maxRuns` that leaves no run completes the task. Any other change makes it active again.
       return asked === 'active' || timing ? refused('nothing_left') : became('completed');
   }
 }

@@ -2,7 +2,10 @@
 
 import type { Result } from '../../errors.ts';
 
-/** What a task calls, in its canonical form. The type names the executor; only that knows the other members. */
+/**
+ * The target of a task in its canonical form. The type names the executor, and only the executor knows the other
+ * members.
+ */
 export type Target = { readonly type: string };
 
 /** The target of a hook, in the same sense: only its executor knows the members. */
@@ -26,8 +29,8 @@ export type Redaction<T> = {
   /** The value with a mask for each of its credentials; the value itself where it has none. */
   redact(value: T): T;
   /**
-   * A client's input, with the stored credential in the place of each mask. `refuse` is told of each mask that
-   * stands for nothing stored. `given` may have any form; `stored` is null where nothing is stored.
+   * A client's input, with the stored credential in the place of each mask. `refuse` is called for each mask without a
+   * stored value. `given` may have any form; `stored` is null where nothing is stored.
    */
   restore(given: unknown, stored: T | null, refuse: RefuseBelow): unknown;
   /** A merge patch with its members named as they are stored, where names differ in case only. */

@@ -81,7 +81,7 @@ export type TaskContext = {
   warn?: Warn;
 };
 
-/** One attempt unless asked for more: a repeated side effect must be somebody's decision. */
+/** One attempt is the default: a client must decide that a side effect may be repeated. */
 const defaultRetry: Retry = {
   maxAttempts: 1,
   backoff: 'exponential',
@@ -99,8 +99,8 @@ const longestTimeout = 24 * 3_600_000;
 const longestDelay = 30 * 24 * 3_600_000;
 
 /**
- * The canonical task of a client's input, or every fault in it with its pointer. `id` is the default of `name`.
- * Parts that are those of `stored`, the definition to be replaced, are not judged anew: time has passed, or settings
+ * The canonical task of a client's input, or every fault in it with its pointer. `id` is the default of `name`. Parts
+ * that equal those of `stored`, the definition to be replaced, are not checked again: time has passed, or settings may
  * have changed.
  */
 export function readTask(

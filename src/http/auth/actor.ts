@@ -9,9 +9,9 @@ import { type Role, roles } from '../../domain/role.ts';
 export type Actor = { name: string; role: Role };
 
 /**
- * Whether everybody who reads this name sees all of it and nothing else: it is stored with every change and stands in
- * logs. At most 256 characters; no controls, no line ends, nothing that is invisible or turns the direction of writing,
- * no blank at an end.
+ * Whether a name is shown completely and as it is, because it is stored with every change and stands in logs. At most
+ * 256 characters; no controls, no line ends, nothing that is invisible or turns the direction of writing, no blank at
+ * an end.
  */
 export function isPlainName(text: string): boolean {
   return (

@@ -1,4 +1,4 @@
-/** Lets a request through only when its actor's role covers what the route asks for. */
+/** Lets a request through only when its actor's role covers the role of the route. */
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
@@ -12,7 +12,7 @@ import type { FailedLogins } from './failed-logins.ts';
 export type AuthHookOptions = Pick<HttpContext, 'authenticate'> & {
   failedLogins: FailedLogins;
   onRefused: (reason: Refusal['reason']) => void;
-  /** The request only waits from now on: its place is free. */
+  /** From now on the request only waits, and its place is free. */
   leave: (request: IncomingMessage) => void;
   /** Whether a path that the request's method does not fit has public routes: its 405 needs no credentials. */
   isPublic: (request: FastifyRequest) => boolean;
@@ -22,7 +22,7 @@ export type AuthHookOptions = Pick<HttpContext, 'authenticate'> & {
 export function authHook({ authenticate, failedLogins, onRefused, leave, isPublic }: AuthHookOptions) {
   return async (request: FastifyRequest): Promise<void> => {
     const role = request.routeOptions.config.role;
-    // A caller with the token of a run speaks for its target: the route checks the token.
+    // A caller with the token of a run reports for its target. The route checks the token.
     if (role === 'public' || role === 'token') return;
     if (role === undefined && isPublic(request)) return;
     const answer = await authenticate(request.headers);
@@ -41,8 +41,9 @@ export function authHook({ authenticate, failedLogins, onRefused, leave, isPubli
       );
     }
     request.actor = answer.value;
-    // A path that is no route asks for credentials like the rest, and then is a 404.
-    // The use case looks at the role again: here a stranger learns nothing from what happens to its body.
+    // An unknown path asks for credentials like others, and is then answered with a 404. The use case checks the role
+    // again. This check comes before the body is read, so that a caller without rights learns nothing from faults in
+    // its body.
     const refused = role === undefined ? null : refusalOf(answer.value, role);
     if (refused !== null) throw problemFor(refused.errors);
   };

@@ -24,8 +24,9 @@ export type Auth = {
 };
 
 /**
- * Makes what tells requests' actors. `Authorization: Bearer` holds a key or, in three parts and where tokens are
- * configured, a token; without it `X-Api-Key` counts. Where no auth is configured everybody is the admin `anonymous`.
+ * Makes the function that finds the actor of a request. `Authorization: Bearer` holds a key or, in three parts and
+ * where tokens are configured, a token; without it `X-Api-Key` counts. Where no auth is configured every caller is the
+ * admin `anonymous`.
  */
 export function createAuth(settings: AuthSettings, clock: Clock, log: Pick<Logger, 'warn' | 'info'>): Auth {
   if (settings.open) return { authenticate: async () => ok({ name: 'anonymous', role: 'admin' }), replace() {} };

@@ -1,4 +1,4 @@
-/** Slows down clients that send wrong credentials again and again, by address, and says so in the log. */
+/** Slows down clients that repeatedly send wrong credentials, by address, and logs them. */
 
 import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
@@ -11,7 +11,7 @@ export type FailedLogins = {
 };
 
 const windowMs = 60_000;
-/** From this one in a minute on it is slowed down and logged. */
+/** From this many in a minute on, an address is slowed down and logged. */
 const noticedFrom = 5;
 const firstDelayMs = 25;
 const longestDelayMs = 200;
@@ -58,7 +58,9 @@ export function createFailedLogins(clock: Clock, log: Logger): FailedLogins {
   };
 }
 
-/** The first ones each, then ever fewer: a flood of wrong keys must not become one of log lines. */
+/**
+ * The first ones are logged each, later ones ever more seldom, so that many wrong keys do not make as many log lines.
+ */
 function isTold(count: number): boolean {
   return count < 2 * noticedFrom || Number.isInteger(Math.log2(count));
 }

@@ -15,7 +15,7 @@ export type TokenCheck = (token: string) => Promise<Result<Actor, Refusal>>;
 
 const keySetAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 const clockToleranceSeconds = 5;
-/** No `sub` makes this name: none begins with a blank. */
+/** The name of a token without `sub`. No `sub` can make it, because none may begin with a blank. */
 const nameless = 'jwt: (no sub)';
 
 /** The checker of tokens, or null where neither a secret nor a key set is configured. */

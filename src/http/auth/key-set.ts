@@ -1,5 +1,6 @@
 /**
- * The keys that tokens are checked with: fetched when they are needed, kept, and used on while they cannot be fetched.
+ * The keys that tokens are checked with. They are fetched when needed, kept, and used for a while when they cannot be
+ * fetched again.
  */
 
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
@@ -10,7 +11,7 @@ export type KeySet = {
   keyOf: JWTVerifyGetKey;
 };
 
-/** The keys cannot be had, so that nothing can be said about a token. */
+/** The keys cannot be fetched, so tokens cannot be checked. */
 export class KeysUnavailable extends Error {}
 
 /** Times in milliseconds. */
@@ -18,7 +19,8 @@ const fetchTimeoutMs = 2_000;
 /** Keys younger than this are used without asking. */
 const freshMs = 10 * 60_000;
 /**
- * Older ones are used on while the key set cannot be fetched, so long and no longer: one of them may have been revoked.
+ * Older keys are used up to this age while the key set cannot be fetched. Not longer, because one of them may have been
+ * revoked.
  */
 const usableMs = 6 * 3_600_000;
 /** A failure is remembered: until this is over no request waits for another try. */
@@ -101,7 +103,7 @@ async function fetchKeySet(url: string, clock: Clock): Promise<JSONWebKeySet> {
     });
     if (answer.status !== 200) throw new Error(`the answer has the status ${answer.status}`);
     const set = JSON.parse(await textOf(answer)) as JSONWebKeySet;
-    // An issuer that shows no keys for a moment must not lock everybody out.
+    // An issuer that gives an empty key set for a moment must not lock all callers out.
     if (!Array.isArray(set?.keys) || set.keys.length === 0) throw new Error('the answer holds no keys');
     return set;
   } finally {

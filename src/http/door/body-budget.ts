@@ -11,9 +11,9 @@ const batchPath = /^\/tasks\/batch\/?(?:[?#]|$)/;
 const smallBody = 16 * 1024;
 
 const mostBytes = 128 * 1024 * 1024;
-/** Callers without credentials may take one part in so many. */
+/** Callers without credentials may take one part of this many. */
 const strangersShare = 4;
-/** Where there is no room, bodies that have taken longer than this are given up, in milliseconds. */
+/** Where there is no room, bodies that have taken longer than this (milliseconds) are dropped. */
 const slowMs = 2_000;
 
 /** The memory that the body of a request may take, in bytes; 0 where there is none. */
@@ -40,14 +40,14 @@ function isBatch(url: string, basePath: string): boolean {
 export type BodyBudgetOptions<Body> = {
   /** In milliseconds. */
   monotonic: () => number;
-  /** A body that takes too long goes, to make room. */
+  /** Drops a body that takes too long, to make room. */
   giveUp: (body: Body) => void;
 };
 
 export type BodyBudget<Body> = {
   /**
-   * Whether a body of up to so many bytes may come. `isStranger`: its caller shows no credentials, where they are asked
-   * for.
+   * Whether a body of up to so many bytes may be read. `isStranger`: its caller sends no credentials, and the service
+   * asks for them.
    */
   take(body: Body, bytes: number, isStranger: boolean): boolean;
   /** The body is read, or reading has stopped. */
@@ -78,7 +78,7 @@ export function createBodyBudget<Body>({ monotonic, giveUp }: BodyBudgetOptions<
       const now = monotonic();
       for (const [oldest, other] of bodies) {
         if (fits(bytes, isStranger) || now - other.since < slowMs) break;
-        // A stranger makes room among strangers only.
+        // For a caller without credentials, only bodies of such callers are dropped.
         if (isStranger && !other.isStranger) continue;
         giveBack(oldest);
         giveUp(oldest);

@@ -1,11 +1,11 @@
 /**
- * The connections of the API: one request of each is worked on at a time, what nobody reads is given up, and when there
- * are too many the one goes that has said nothing for longest.
+ * The connections of the API. One request of each is worked on at a time. An answer that the client does not read is
+ * dropped with its connection. When there are too many connections, the one that has been silent for longest is closed.
  *
  *   connected → waiting for a request → working (holds a place) → handed over → (read by the client) → waiting …
  *
- * Node hands over all requests that a client sends without waiting for answers (pipelining) at once, and tells nothing
- * of the end of those that it has not begun to answer (Node 20). So they wait here, in order, and only the first has an
+ * When a client sends requests without waiting for answers (pipelining), Node hands them all over at once, and does not
+ * report the end of those whose answer has not begun (Node 20). So they wait here, in order, and only the first has an
  * answer under way.
  */
 
@@ -14,7 +14,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
 import { createBodyBudget } from './body-budget.ts';
 
-/** One request on its way through. */
+/** One request while it is handled. */
 export type Visit = {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -43,26 +43,26 @@ export type ConnectionsOptions = {
   begin: (visit: Visit) => void;
   /** The answer to one request too many on a connection. */
   tooMany: () => Buffer;
-  /** A connection is ended by us, before its time. */
+  /** Called when this service closes a connection early. */
   onGivenUp: (reason: GiveUpReason) => void;
 };
 
 /** Requests of one connection that may wait behind the one under way. */
 const mostWaiting = 64;
-/** A connection on which nothing moves for so long while an answer is to be read is given up, in milliseconds. */
+/** A connection on which no byte moves for this long (milliseconds) while an answer is to be read is closed. */
 const stalledMs = 10_000;
 /** An answer must be read by then, even if the client does something else meanwhile. */
 const longestReadMs = 30_000;
 const checkMs = 1_000;
-/** Unread answers beyond these are given up sooner, in milliseconds: they are held in memory. */
+/** Beyond this many unread answers, which are held in memory, the oldest are dropped sooner. */
 const mostUnread = 64;
 const soonerMs = 2_000;
-/** For so long a client may read the last answer before the connection is gone. */
+/** How long a client may read the last answer before the connection is closed, in milliseconds. */
 const lingerMs = 1_000;
 
 export function createConnections({ clock, most, begin, tooMany, onGivenUp }: ConnectionsOptions) {
   const all = new Map<Socket, Connection>();
-  /** Those that hold no place, the longest silent first. */
+  /** Connections that hold no place, the longest silent first. */
   const silent = new Set<Connection>();
   /** Answers handed over and not yet read, with their instants by the monotonic clock. */
   const unread = new Map<Visit, number>();
@@ -79,8 +79,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
 
   function opened(socket: Socket): void {
     const connection: Connection = { socket, active: null, queue: [], last: null };
-    // Node takes its own listener away before it hands over a CONNECT, and an error without a listener ends the
-    // process.
+    // Node removes its own listener before it hands over a CONNECT. An error without a listener would end the process.
     socket.on('error', () => socket.destroy());
     if (all.size >= most) {
       const [silentest] = silent;
@@ -89,7 +88,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     }
     all.set(socket, connection);
     silent.add(connection);
-    // No place outlives its connection, even if answers are lost.
+    // A place is given back with its connection, even if answers are lost.
     socket.once('close', () => {
       connection.queue.length = 0;
       if (connection.active) {
@@ -118,7 +117,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     const { connection, response } = visit;
     connection.active = visit;
     if (silent.delete(connection)) silent.add(connection);
-    // It may come from a request whose answer was stalled.
+    // The error may come from a request whose answer was stalled.
     connection.socket.setTimeout(0);
     response.once('close', () => ended(visit));
     begin(visit);
@@ -137,7 +136,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     else if (next) start(next);
   }
 
-  /** Ends a connection with bytes of our own, the client's answer, and does not wait for it to be read for ever. */
+  /** Ends a connection with these bytes as the answer. The client has a limited time to read them. */
   function close({ socket }: Connection, bytes: Buffer): void {
     if (!socket.writable) {
       socket.destroy();
@@ -171,17 +170,17 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
   return {
     opened,
     arrived,
-    /** The visit gives its place back before it is over: it waits for something, or the rest is the client's. */
+    /** The visit gives its place back early, because it only waits, or because its answer only has to be read. */
     leave,
     /** The visit has got a place, which `giveBack` returns. */
     entered(visit: Visit, giveBack: () => void): void {
       visit.leave = giveBack;
       silent.delete(visit.connection);
     },
-    /** An answer is about to be written: the rest is the client's. */
+    /** An answer is about to be written. Then the client only has to read it. */
     handOver(visit: Visit): void {
       leave(visit);
-      // Its end was told before: nothing would take it off the list.
+      // Its end was reported before, so it would never be removed from the list.
       if (visit.response.closed) return;
       visit.connection.socket.setTimeout(stalledMs);
       const now = clock.monotonic();
@@ -196,7 +195,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     /** A body is on its way. False when there is no room for it: see `createBodyBudget`. */
     awaitBody: bodies.take,
     bodyIsHere: bodies.giveBack,
-    /** The input is no request; `bytes` say so as soon as the requests before it are answered. */
+    /** The input is not a request. `bytes` are the answer, sent as soon as the earlier requests are answered. */
     broken(socket: Socket, bytes: Buffer): void {
       const connection = all.get(socket);
       if (!connection || !socket.writable) return void socket.destroy();
@@ -204,7 +203,8 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
       connection.last = bytes;
       onGivenUp('malformed');
       const { active, queue } = connection;
-      // The request under way is the broken one when its body is not whole; its handler will find it gone.
+      // The request under way is the broken one if its body is not complete. Its handler will see the end of the
+      // connection.
       const isActive = active !== null && queue.length === 0 && !active.request.complete;
       if (active === null || (isActive && !active.response.headersSent)) close(connection, bytes);
       else if (isActive) socket.destroy();

@@ -13,7 +13,7 @@ export type DoorSettings = {
   isLoopback: (host: string) => boolean;
   /** How many requests are worked on at once; more are refused. */
   maxRequests: number;
-  /** No credentials are asked for: everybody is admin. */
+  /** No credentials are asked for, and every caller is admin. */
   open: boolean;
   keepAliveTimeoutMs: number;
 };

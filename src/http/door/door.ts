@@ -1,6 +1,6 @@
 /**
- * The door of the API: Node's HTTP server, what it reads before a route is looked for, and what it answers by itself. A
- * request beyond the places is refused here, before anything is parsed, asked or logged for it.
+ * The door of the API: Node's HTTP server, the steps before a route is looked for, and the answers without a route. A
+ * request beyond the places is refused here, before it is parsed, authenticated or logged.
  */
 
 import {
@@ -35,9 +35,9 @@ export type Door = {
   serve(handler: Handler): Server;
   /** Takes a place for a request whose body is whole; false when there is none. One that has a place keeps it. */
   enter(request: IncomingMessage): boolean;
-  /** Lets the client send the body that it holds back. */
+  /** Lets the client send a body for which it waits for `100 Continue`. */
   goOn(request: IncomingMessage): void;
-  /** Gives back the place of a request that only waits from now on. */
+  /** Gives back the place of a request that from now on only waits. */
   leave(request: IncomingMessage): void;
   /** The answer is written from now on. */
   handOver(request: IncomingMessage): void;
@@ -45,7 +45,7 @@ export type Door = {
   stuckForMs(): number;
 };
 
-/** Monitors ask for these, and must be able to tell overload from death. Each costs little. */
+/** Monitors call these, and must be able to tell overload from failure. Each costs little. */
 const watched = new Set(['/livez', '/readyz', '/healthz', '/metrics']);
 const headersTimeoutMs = 10_000;
 /** For headers and body together. */
@@ -92,7 +92,7 @@ export function createDoor(options: DoorOptions): Door {
       if (giveBack) connections.entered(visit, giveBack);
       else if (places.full(known) || !connections.awaitBody(visit, bytes, !options.open && !known)) {
         const takeBack = budget(() => shed(visit));
-        // Clients that have gone must not hold up those that still wait for their 503.
+        // Clients that have disconnected must not delay those that still wait for their 503.
         if (takeBack) response.once('close', takeBack);
         else request.socket.destroy();
         return;
@@ -133,7 +133,7 @@ export function createDoor(options: DoorOptions): Door {
       keepAliveTimeout: options.keepAliveTimeoutMs,
       maxHeaderSize: maxHeaderBytes,
       noDelay: true,
-      // Looked at with the rest of the address, where it becomes a problem document.
+      // The address is checked later, where a fault becomes a problem document.
       requireHostHeader: false,
     });
     server.on('connection', connections.opened);
@@ -164,7 +164,7 @@ export function createDoor(options: DoorOptions): Door {
   function serveBoth(server: Server): void {
     const { address, port } = server.address() as AddressInfo;
     const other = newServer();
-    // A machine without the other family is no fault.
+    // A machine may lack the other address family.
     other.on('error', () => {});
     other.listen({ host: address === '::1' ? '127.0.0.1' : '::1', port });
     server.on('close', () => {

@@ -12,7 +12,7 @@ import type { Door } from './door.ts';
 import type { DoorSettings } from './door-settings.ts';
 
 const longestUrl = 8 * 1024;
-/** Asked by IP address and by any name, and telling nothing that needs hiding. */
+/** These are called by IP address and by any name, and their answers are not secret. */
 const anyHost = new Set(['/livez', '/readyz', '/healthz']);
 
 /** To be called before other hooks are added. */

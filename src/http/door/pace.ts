@@ -1,4 +1,4 @@
-/** Keeps cheap answers and dear ones from taking all of the event loop, however often they are asked for. */
+/** Limits how much of the event loop cheap and expensive answers take, even when they are asked for very often. */
 
 import type { Clock } from '../../clock.ts';
 
@@ -6,15 +6,14 @@ import type { Clock } from '../../clock.ts';
 const periodMs = 50;
 
 /**
- * Null when too much waits already; otherwise a function that takes the work back while it waits, and does nothing
- * later.
+ * Runs the work, now or later. Null when too much waits already. Else returns a function that withdraws the work while
+ * it waits.
  */
 export type Budget = (work: () => void) => (() => void) | null;
 
 /**
- * Runs work at once, up to `perPeriod` times in 50 ms; what is beyond that waits for the next period, in order, up to
- * `mostWaiting`. A client that is told "not now" and asks again at once would otherwise be answered as fast as the
- * machine can, and nothing else would be.
+ * Runs work at once, up to `perPeriod` times in 50 ms. More work waits for the next period, in order, up to
+ * `mostWaiting`. Otherwise a client that repeats a refused request at once would take all of the machine's time.
  */
 export function createBudget(perPeriod: number, mostWaiting: number, clock: Clock): Budget {
   let left = perPeriod;
@@ -52,12 +51,12 @@ export function createBudget(perPeriod: number, mostWaiting: number, clock: Cloc
   };
 }
 
-/** A dear answer may take one part in so many of the time. */
+/** An expensive answer may take one part of this many of the time. */
 const oneIn = 10;
 
 /**
- * Makes something at most for a tenth of the time: who asks meanwhile waits, and all who wait share the next one. What
- * is made was begun after it was asked for.
+ * Spends at most a tenth of the time on `make`. Callers that ask in the meantime wait and share the next result. A
+ * result is always begun after its callers asked.
  */
 export function createShared<T>(make: () => Promise<T>, clock: Clock): () => Promise<T> {
   let next: Promise<T> | null = null;

@@ -1,9 +1,9 @@
-/** Answers to input that is no request: bytes for the connection, which is closed after them. */
+/** Answers to input that is not a request: the bytes for the connection, which is then closed. */
 
 import { STATUS_CODES } from 'node:http';
 import { ProblemError, problemOf, problemTable } from '../problems.ts';
 
-/** A head that is too long is blamed on its request line where that is longer than this. */
+/** A head that is too long gets the status for a long request line where that line is longer than this. */
 const longLineBytes = 8 * 1024;
 
 /** The problem that an error of Node's parser is for the client. */

@@ -7,7 +7,7 @@ import { mayHoldExactNumbers, readExactJson } from '../../domain/input/exact-jso
 import type { Turns } from '../../turns.ts';
 import { ProblemError } from '../problems.ts';
 
-/** No body that means anything is nested so deeply; recursive code must not meet one that is. */
+/** Deeper bodies are refused, because recursive code would fail on them. Meaningful bodies are less deep. */
 const deepest = 100;
 /** The members that are kept, sent or shown as they were written, to the last digit of their numbers. */
 const keptAsWritten = ['body', 'input', 'output', 'progress'];
@@ -58,7 +58,7 @@ function decoded(bytes: Buffer): string | null {
 }
 
 async function refuseText(bytes: Buffer, turns: Turns): Promise<never> {
-  // Bytes that are no character are replaced: the first one that comes back changed is the culprit.
+  // Invalid bytes are replaced by decoding, so the first byte that changes is the invalid one.
   const written = Buffer.from(bytes.toString());
   let at = 0;
   while (at < bytes.length && written[at] === bytes[at]) at++;

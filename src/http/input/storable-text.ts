@@ -16,8 +16,8 @@ export function faultsInText(request: { body?: unknown; params?: unknown; query?
 }
 
 /**
- * Goes through a value once. `path` is where it is; it becomes a pointer at a fault only, for pointers cost more than
- * texts.
+ * Goes through a value once. `path` is its place. A pointer is made of it only for a fault, because making one costs
+ * more than checking a text.
  */
 function collect(value: unknown, path: (string | number)[], faults: FieldError[]): void {
   if (typeof value === 'string') {

@@ -16,15 +16,15 @@ export type Validation = {
 
 /** `schemas` are those that others refer to by their `$id`. */
 export function createValidation(schemas: readonly object[]): Validation {
-  // First only how many members and items there are: a list of 60,000 faults would take longer to make than to send.
+  // The number of members and items is checked first: making a list of 60,000 faults would take long.
   const counting = new Ajv({ strict: false, validateFormats: false, schemas: schemas.map(countsOf) as object[] });
-  // `verbose` hands the schema along with an error: it may say in words what its pattern means.
+  // `verbose` adds the schema to an error, because the schema may describe its pattern in words.
   const options = { allErrors: true, verbose: true, strict: false, validateFormats: false, schemas: [...schemas] };
   const strict = new Ajv(options);
   const coercing = new Ajv({ ...options, coerceTypes: 'array', useDefaults: true });
   return {
     body(schema) {
-      // A named schema is known already: compiled again, it must not bring its name.
+      // A named schema is registered already, so it is compiled without its name.
       const { $id: _, ...counts } = countsOf(schema) as { $id?: string };
       const [few, form] = [checkWith(counting.compile(counts)), checkWith(strict.compile(schema))];
       return (value) => {
@@ -37,11 +37,11 @@ export function createValidation(schemas: readonly object[]): Validation {
 }
 
 const mostErrors = 20;
-/** More are not looked at: most of them say the same. */
+/** More faults than this are not looked for: most of them are alike. */
 const mostFound = 500;
-/** A closed object may have so many members that it does not know, for each of them to be told. */
+/** Up to this many unknown members of an object are reported one by one. */
 const mostUnknown = 100;
-/** Of a list that does not say how long it may be. */
+/** The bound for a list without a bound of its own. */
 const mostItems = 10_000;
 
 /** The part of a schema that bounds how much there is to check: how many members objects have, and items lists. */
@@ -66,7 +66,7 @@ function countsOf(schema: unknown): unknown {
 function checkWith(validate: ValidateFunction): FormCheck {
   return (value) => {
     if (validate(value)) return [];
-    // That of `if` says only that its `then` or `else` has faults, which are told themselves.
+    // The error of `if` only says that its `then` or `else` has faults, which are reported themselves.
     const faults = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'if');
     const found = faults.slice(0, mostFound).map(fieldErrorOf);
     const seen = new Set<string>();
@@ -113,7 +113,7 @@ function fieldErrorOf(error: ErrorObject): FieldError {
 type ClosedSchema = { properties?: object; misplaced?: Record<string, string> };
 
 /**
- * An unknown field may belong elsewhere, as the schema's `misplaced` says, or be a known one with a slip in its name.
+ * An unknown field may belong elsewhere, as the schema's `misplaced` says, or be a misspelt known one.
  */
 function detailOfUnknown(name: string, schema: ClosedSchema): string {
   const place = Object.hasOwn(schema.misplaced ?? {}, name) ? schema.misplaced?.[name] : undefined;

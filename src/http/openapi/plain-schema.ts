@@ -1,7 +1,7 @@
 /**
- * Rewrites the schemas that bodies are checked with into those that tools read: no lists of types but `oneOf` of typed
- * branches, no keywords of our own, a named component for whatever says `named`. What `shownAs` gives stands for the
- * rest.
+ * Rewrites the schemas that bodies are checked with into schemas that tools read. Lists of types become `oneOf` of
+ * typed branches. Our own keywords are removed. A schema with `named` becomes a component, and one with `shownAs` is
+ * replaced by that.
  */
 
 export type Schema = { [keyword: string]: unknown };

@@ -8,7 +8,7 @@ import { isIP } from 'node:net';
  */
 export type Authority = { readonly name: string; readonly port: number | null };
 
-/** The authority in a text, or null where it is none. User names are none of it. */
+/** The authority in a text, or null where it is none. A text with a user name is none. */
 export function readAuthority(text: string): Authority | null {
   const [, literal, bare, digits] = /^(?:\[([\da-f:.]{2,45})\]|([a-z\d_.-]{1,254}))(?::(\d{0,5}))?$/i.exec(text) ?? [];
   const port = digits === undefined || digits === '' ? null : Number(digits);

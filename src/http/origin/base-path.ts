@@ -1,5 +1,5 @@
 /**
- * Where the API stands below a path of its own (BASE_PATH): what comes in loses the prefix, what links back gets it.
+ * The API below a path of its own (BASE_PATH): requests lose the prefix, links in answers get it.
  */
 
 /** Answered with and without the prefix: their callers often do not come through the proxy. */

@@ -1,4 +1,4 @@
-/** Keeps pages of other origins from acting, and lets those of CORS_ORIGINS in. */
+/** Refuses changes by web pages of other origins, except those of CORS_ORIGINS. */
 
 import { isSamePlace, readAuthority } from './authority.ts';
 
@@ -16,8 +16,8 @@ export type Page = {
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /**
- * Whether a page of another origin asks for a change. Programs that are no browsers send neither header. `null` is what
- * sandboxed pages and files send: another one.
+ * Whether a page of another origin asks for a change. Programs other than browsers send neither header. Sandboxed pages
+ * and files send the origin `null`, which counts as another origin.
  */
 export function isCrossSite({ method, origin, site, host }: Page, corsOrigins: ReadonlySet<string>): boolean {
   if (safeMethods.has(method)) return false;

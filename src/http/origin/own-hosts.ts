@@ -1,5 +1,5 @@
 /**
- * Tells whether a request is meant for this service: what a web page gets a browser to send elsewhere is refused (DNS
+ * Tells whether a request is meant for this service. A request that a web page makes under another name is refused (DNS
  * rebinding).
  */
 
@@ -27,13 +27,13 @@ export type Addressed = {
   needsHost: boolean;
 };
 
-/** `own`: ours. `malformed`: no right `Host` (400). `foreign`: somebody else's (421). */
+/** `own`: for this service. `malformed`: no valid `Host` (400). `foreign`: for another service (421). */
 export type Verdict = 'own' | 'malformed' | 'foreign';
 
 /**
- * Ours are the loopback names and addresses, the address or name of `HOST`, the address by which the connection came,
- * and `ALLOWED_HOSTS`; with any port, for proxies and port mappings change it. Addresses cannot be rebound, but
- * somebody else's is not ours. HTTP/1.0 without a `Host` is let in: no browser sends it, old health checks do.
+ * These hosts are own: the loopback names and addresses, the address or name of `HOST`, the address by which the
+ * connection came, and `ALLOWED_HOSTS`. Any port is accepted, because proxies and port mappings change it. Other
+ * addresses are foreign. HTTP/1.0 without a `Host` is accepted: browsers do not send it, old health checks do.
  */
 export function createHostCheck({ host, allowedHosts, isLoopback }: HostSettings): (request: Addressed) => Verdict {
   const configured = readAuthority(host.includes(':') ? `[${host}]` : host)?.name;

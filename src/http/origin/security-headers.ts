@@ -6,11 +6,11 @@ const everywhere: Headers = [
   ['x-content-type-options', 'nosniff'],
   ['referrer-policy', 'no-referrer'],
   ['x-frame-options', 'DENY'],
-  // Pages of other origins cannot take an answer in as a script or an image; CORS is another door.
+  // Pages of other origins cannot load an answer as a script or an image. CORS is separate.
   ['cross-origin-resource-policy', 'same-origin'],
 ];
 
-/** An answer of the API is no page: a browser that takes it for one must do nothing with it. */
+/** An answer of the API is not a page. These headers keep a browser from using it as one. */
 const api: Headers = [
   ...everywhere,
   ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],

@@ -18,7 +18,7 @@ export function decodeCursor(cursor: string | undefined, isValid: (text: string)
   return text;
 }
 
-/** In bytes. What a page holds beyond its first item comes to no more than this; the rest is on the next one. */
+/** In bytes. The items of a page after its first one are no longer than this together; others are on the next page. */
 export const largestPage = 2 * 1024 * 1024;
 
 /** The contents of a page: items in their order, and whether more follow them. */

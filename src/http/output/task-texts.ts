@@ -1,5 +1,6 @@
 /**
- * The text of tasks in lists: written once for each version of a task, and kept for the tasks that were listed last.
+ * The JSON text of tasks in lists. It is written once for each version of a task, and kept for the tasks that were
+ * listed last.
  */
 
 import { LRUCache } from 'lru-cache';

@@ -88,7 +88,7 @@ export function runView(run: Run) {
   };
 }
 
-/** The finished attempts, and the one under way. An only attempt is told by the run itself. */
+/** The finished attempts, and the one under way. A single attempt is described by the run itself. */
 function attemptsOf(run: Run, error: { kind: string; message: string } | null) {
   const attempts: object[] = (run.attempts ?? []).map(({ waitsFor: _, ...shown }) => shown);
   if (run.status === 'running' && run.heartbeatDue === null)
@@ -113,7 +113,7 @@ function attemptsOf(run: Run, error: { kind: string; message: string } | null) {
   return attempts;
 }
 
-/** What an executor told of the end besides an HTTP status, where it did. */
+/** The executor's details besides an HTTP status, where there are any. */
 function detailOf({ detail }: Run): { detail?: Detail } {
   return detail === null ? {} : { detail };
 }

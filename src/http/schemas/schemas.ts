@@ -81,7 +81,7 @@ const taskInputFields = (targets: TargetSchemas) => ({
   ...policyFields(targets),
 });
 
-/** Where fields belong that are sent at the top of a task. */
+/** Where fields belong that clients send at the top of a task by mistake. */
 const within = (place: string, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, `${place}.${name}`]));
 const misplaced = ({ targets }: TargetSchemas) => ({

@@ -3,7 +3,10 @@
 import { type TSchema, Type } from 'typebox';
 import type { TargetSchemas } from '../../domain/task/target.ts';
 
-/** What a client may send: checked by the schema of the type that is named, by the first one where none is. */
+/**
+ * The target that a client may send. It is checked by the schema of its `type`, or of the first kind where it names
+ * none.
+ */
 export function targetInput({ targets }: TargetSchemas): TSchema {
   const inputs = [...targets].map(([type, { input }]) => ({ type, input }));
   const [first, ...others] = inputs;

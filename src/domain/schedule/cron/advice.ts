@@ -27,7 +27,7 @@ export function adviseOnCron(
     else if (second !== null && second - first > yearMs)
       advise('rare', `after ${formatInstant(first)} it fires at ${formatInstant(second)} only`);
   }
-  // A pattern of every hour loses nothing that anybody waits for.
+  // A pattern of every hour fires again an hour later, so no warning is needed.
   const change = parts.hour.text.startsWith('*') ? null : compiled.leftOut(now, now + yearMs);
   if (change !== null) {
     const fate = parts.minute.text.startsWith('*') ? 'does not fire' : 'fires at that instant, once';

@@ -1,4 +1,4 @@
-/** Says in English when a cron pattern fires. Every word comes from the values that match, so none promises more. */
+/** Says in English when a cron pattern fires. Every word is made from the values that match. */
 
 import { dayNames } from './fields.ts';
 import { type CronPart, partsOf, valuesOf } from './parts.ts';

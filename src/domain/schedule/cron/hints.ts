@@ -6,12 +6,12 @@ import { dayNames, longestCron, nicknames } from './fields.ts';
 import { rewriteCron, withoutBlanks } from './rewrite.ts';
 import { readCron } from './syntax.ts';
 
-/** More than this is not looked at. */
+/** Longer texts are not examined. */
 const longestLooked = 400;
 
 /**
- * One sentence for a text that `readCron` refused with `fault`. What it tells to write is valid, and means what the
- * text evidently did; where there is doubt it says what is wrong and no more.
+ * One sentence for a text that `readCron` refused with `fault`. It proposes a valid pattern where the meaning of the
+ * text is evident. Otherwise it only names the fault.
  */
 export function refusalOf(given: string, fault: string): string {
   const text = withoutBlanks(given.slice(0, longestLooked));

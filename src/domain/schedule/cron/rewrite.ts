@@ -1,6 +1,6 @@
 /**
- * Writes out what other systems allow in a cron pattern, in the one form that is stored, with a warning for each
- * change.
+ * Rewrites the notations that other systems allow in a cron pattern to the one form that is stored, with a warning for
+ * each change.
  */
 
 import { createHash } from 'node:crypto';
@@ -24,8 +24,8 @@ export function withoutBlanks(text: string): string {
 }
 
 /**
- * The pattern as it is stored, and the zone that stood before it. What is not understood stays as it is: `readCron`
- * says what is wrong with it.
+ * The pattern as it is stored, and the zone that stood before it. Unknown parts stay as they are: `readCron` names
+ * their faults.
  */
 export function rewriteCron(text: string, rewriting: Rewriting): { cron: string; zone: string | null } {
   const tidy = withoutBlanks(text);

@@ -76,7 +76,7 @@ function timesOfDay(next: NextWall): (ms: number) => number {
   return (ms) => share(hours, ms, hour, inHour(hour), inHour);
 }
 
-/** How many times lie before `ms` where each stretch of `unit` that matches has `each` of them, spread by `rest`. */
+/** How many times lie before `ms`, where each matching stretch of `unit` has `each` times, spread by `rest`. */
 function share(before: Tally, ms: number, unit: number, each: number, rest: (ms: number) => number): number {
   const place = Math.floor(ms / unit);
   const whole = before[place] as number;

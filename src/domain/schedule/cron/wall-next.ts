@@ -30,7 +30,7 @@ export function rememberDays(next: NextWall, everyDay: boolean): NextDay {
       midnight = next(midnight);
     }
     kinds.set(kindOf(start, end), days);
-    // The months up to the one of the next match are empty, which was dear to learn.
+    // The months up to the one of the next match are empty. This is remembered, because the search took long.
     const reached = midnight ?? endOfYears;
     for (let empty = index + 1; monthStart(empty + 1) <= reached; empty++)
       kinds.set(kindOf(monthStart(empty), monthStart(empty + 1)), 0);

@@ -8,7 +8,7 @@ export const yearOf = (wall: number) => new Date(wall).getUTCFullYear();
 
 /**
  * The first time after `after` that `next` gives and that lies in one of the years, or null. Ends soon also where no
- * year has a match: what is possible in a year depends only on its first weekday and on whether it is a leap year.
+ * year has a match: the matches in a year depend only on its first weekday and on whether it is a leap year.
  */
 export function nextInYears(
   next: (after: number) => number | null,

@@ -26,7 +26,8 @@ export function nextByRealTime(nextWall: NextWall, zone: Zone, after: number): n
     if (wall !== null && wall - stretch.offset < stretch.end) return wall - stretch.offset;
     const following = zone.at(stretch.end);
     const reached = stretch.end - 1 + following.offset;
-    // The answer stands unless the clock goes back behind the question or jumps over the answer: asking is dear.
+    // Computing an answer takes long, so it is kept unless the clock goes back behind the question or jumps over the
+    // answer.
     if (reached < asked || (wall !== null && wall <= reached)) {
       asked = reached;
       wall = nextWall(asked);
@@ -52,7 +53,7 @@ export function nextByWallClock(nextWall: NextWall, zone: Zone, after: number): 
 
 /**
  * The instant that stands for a wall-clock time: the first of two, the end of a gap, or null in a gap too long to be
- * made up for. Wall-clock times up to `until` fare alike.
+ * made up for. The same holds for wall-clock times up to `until`.
  */
 function placeOf(wall: number, zone: Zone): { instant: number | null; until: number } {
   let stretch = zone.at(wall - dayMs);

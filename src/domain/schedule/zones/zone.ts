@@ -13,7 +13,7 @@ export type Zone = {
 const dayMs = 86_400_000;
 /** Offsets are compared this far apart: no zone changes its offset and changes it back within so short a time. */
 const probeMs = 4 * dayMs;
-/** How much is asked of Intl at once: a rare schedule needs one day of a year. */
+/** How much is read from Intl at once. It is little, because a rare schedule needs one day of a year. */
 const pieceMs = 24 * probeMs;
 const piecesKept = 256;
 

@@ -22,7 +22,7 @@ const tokenHeader = Type.Object({
   ),
 });
 export function longWorkRoutes(app: App, context: HttpContext): void {
-  /** Before the body is looked at: a stranger learns nothing from what happens to it. */
+  /** This comes before the body is checked, so that a caller without a token learns nothing from faults in its body. */
   const onRequest = async (request: FastifyRequest) => {
     valueOrThrow(attemptOfToken(context, holderOf(request)));
   };
@@ -30,7 +30,7 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
   app.post(
     '/runs/:id/complete',
     {
-      // What cannot be stored of its output is replaced: the work is done, whatever it says.
+      // Characters of its output that cannot be stored are replaced rather than refused, because the work is done.
       config: { role: completeRun.needs, anyText: true },
       onRequest,
       schema: {
@@ -92,7 +92,7 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
   );
 }
 
-/** Who makes the request; throws a 401 where it brings no token. */
+/** The run and token of a request; throws a 401 where it has no token. */
 function holderOf(request: FastifyRequest): TokenHolder {
   const { id: runId } = request.params as { id: string };
   const token = tokenOf(request);

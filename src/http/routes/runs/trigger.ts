@@ -59,7 +59,7 @@ export function triggerRoutes(app: App, context: HttpContext, leave: (request: I
     },
   );
 
-  /** Null where nobody may wait: too many do, or the client has gone. */
+  /** Null where the request may not wait: too many do, or the client is gone. */
   function waitForEnd(runId: string, ms: number, request: FastifyRequest, reply: FastifyReply): Promise<void> | null {
     if (reply.raw.closed) return null;
     const caller = context.door.open ? request.ip : request.actor.name;

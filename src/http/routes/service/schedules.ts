@@ -1,4 +1,4 @@
-/** `/schedules/preview`: what a schedule means, without storing anything. */
+/** `/schedules/preview`: describes a schedule, without storing anything. */
 
 import { Type } from 'typebox';
 import { formatInstant } from '../../../domain/input/instant.ts';

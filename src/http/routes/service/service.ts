@@ -16,7 +16,7 @@ const healthAnswer = Type.Object(
 
 /** `stuckForMs` tells for how long the API has taken no request, because those under way do not end. */
 export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => number): void {
-  /** One text for all who ask at the same time, in each of the two formats. */
+  /** One text for all requests at the same time, in each of the two formats. */
   const [plainMetrics, openMetrics] = [false, true].map((isOpen) =>
     createShared(async () => {
       const { contentType, text } = await context.metrics.page(isOpen);
@@ -46,7 +46,7 @@ export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => 
       },
       async (_request, reply) => {
         const failing = { ...(await context.readinessFailures()) };
-        // Much to do is no reason to send clients elsewhere; that nothing is done any more is.
+        // High load alone does not make the replica unready. A replica that makes no progress is unready.
         if (stuckForMs() > longestStuckMs) failing.api = 'all requests under way have been waiting for long; none ends';
         const healthy = Object.keys(failing).length === 0;
         return reply.code(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'failing', failing });

@@ -63,7 +63,7 @@ export function listTaskRoutes(app: App, context: HttpContext): void {
       const found = valueOrThrow(await listTasks(context, caller, filter));
       const { role } = caller;
       const at = now();
-      // Looked up before others are kept, which may push them out.
+      // Looked up before others are kept, because these may evict them.
       const known = new Map<number, string>();
       const note = async (task: ListedTask) => {
         if (texts.isDear(task, role, at)) await turns.take();
@@ -86,7 +86,7 @@ export function listTaskRoutes(app: App, context: HttpContext): void {
       const written: Written[] = [];
       for (const { id, uid } of found.items) {
         const text = known.get(uid);
-        // It has gone, or it is too large for this page, which then ends here. The first is never too large.
+        // The task is deleted, or too large for this page, which then ends here. The first is never too large.
         if (text === undefined && written.length > 0) break;
         written.push({ text: text ?? '', cursor: id });
       }

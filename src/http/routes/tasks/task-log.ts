@@ -1,4 +1,4 @@
-/** `/tasks/:id/events` and `/misses`: what happened to a task, and which occurrences did not fire. */
+/** `/tasks/:id/events` and `/misses`: the events of a task, and its occurrences that did not fire. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
