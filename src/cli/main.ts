@@ -60,7 +60,7 @@ async function serve(settings: Settings): Promise<void> {
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping || service === null) {
-      log.warn({ signal }, stopping ? 'a second signal: leaving at once' : 'leaving before the start was done');
+      log.warn({ signal }, stopping ? 'a second signal: exiting at once' : 'exiting before the start was complete');
       process.exit(1);
     }
     stopping = true;

@@ -120,7 +120,7 @@ export function startEngine(options: EngineOptions): Engine {
     onStarted: options.runs.started,
     onFenced(runId, taskId) {
       metrics.fencedWrite();
-      log.warn({ runId, taskId }, 'an outcome was dropped: the run had been taken away from this replica');
+      log.warn({ runId, taskId }, 'an outcome was dropped: another replica had taken the run over');
     },
     onFree() {
       firing?.scheduler.slotFree();
@@ -275,7 +275,7 @@ export function startEngine(options: EngineOptions): Engine {
       await Promise.all(others);
       await firing?.close();
       if (!(await attempts.idle(graceMs))) {
-        log.warn({ running: attempts.running() }, 'the grace is over: handing back what still runs');
+        log.warn({ running: attempts.running() }, 'the grace is over: handing back the runs that are left');
         attempts.abortAll({ kind: 'shutdown' });
         await attempts.idle(2_000);
       }
@@ -283,7 +283,7 @@ export function startEngine(options: EngineOptions): Engine {
       await loops.get('cancels')?.stop();
       await lease
         .stop()
-        .catch((error) => log.warn({ err: error }, 'the lease could not be given up; it runs out by itself'));
+        .catch((error) => log.warn({ err: error }, 'the lease could not be given up; it expires by itself'));
     },
     state: () => ({
       running: attempts.running(),

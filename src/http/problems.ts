@@ -15,8 +15,8 @@ export const problemTable = {
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
   task_exists: { status: 409, title: 'A task with this id exists' },
   illegal_transition: { status: 409, title: 'The current status does not allow this' },
-  nothing_left: { status: 409, title: 'The task has nothing left to come' },
-  conflict: { status: 409, title: 'Somebody else changed it at the same time' },
+  nothing_left: { status: 409, title: 'The task has no occurrence left' },
+  conflict: { status: 409, title: 'Another request changed it at the same time' },
   precondition_failed: { status: 412, title: 'The resource is not in the expected version' },
   too_large: { status: 413, title: 'The request is too large' },
   uri_too_long: { status: 414, title: 'The URL is too long' },
@@ -27,7 +27,7 @@ export const problemTable = {
   idempotency_mismatch: { status: 422, title: 'The idempotency key was used for another request' },
   too_many_requests: { status: 429, title: 'Too many requests' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
-  internal: { status: 500, title: 'Something went wrong on our side' },
+  internal: { status: 500, title: 'Internal error' },
   unavailable: { status: 503, title: 'Not available right now' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -72,8 +72,8 @@ export function connectRedis(source: RedisSource, log: Logger, clock: Pick<Clock
   /** One line when it fails, and one when it works again. A refusal is told also after another reason: it stays. */
   function tell(error: Error | null): void {
     if (error && (failing === null || (isRefusal(error) && !isRefusal(failing))))
-      log.warn({ err: error }, 'Redis cannot be used: the fence in Postgres holds alone');
-    if (!error && failing) log.info('Redis is back');
+      log.warn({ err: error }, 'Redis cannot be used: replicas rely on the fence in Postgres alone');
+    if (!error && failing) log.info('Redis can be used again');
     failing = error && failing && isRefusal(failing) ? failing : error;
   }
 

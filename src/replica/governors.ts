@@ -20,12 +20,11 @@ export function createTargetGovernors(options: TargetGovernorsOptions): Governor
   const { breakerThreshold: threshold, breakerWindowMs: windowMs, breakerCooldownMs: cooldownMs } = options.settings;
 
   function tell(origin: string, from: GovernorState, to: GovernorState): void {
-    if (to === 'saturated') log.warn({ origin }, 'calls to this origin do not end: more are made only as they do');
-    else if (from === 'saturated' && to === 'closed')
-      log.info({ origin }, 'calls to an origin that took too long end again');
+    if (to === 'saturated') log.warn({ origin }, 'calls to this origin do not end: others are deferred until they do');
+    else if (from === 'saturated' && to === 'closed') log.info({ origin }, 'calls to this origin end again');
     else {
       metrics.breakerChanged(from === to ? 'half_open' : to);
-      if (to === 'closed') log.info({ origin }, 'an origin that failed answers again');
+      if (to === 'closed') log.info({ origin }, 'this origin answers again');
       else if (from !== to) log.warn({ origin }, 'calls to this origin fail: it is not called for a while');
     }
   }

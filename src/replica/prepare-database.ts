@@ -81,8 +81,8 @@ async function prepareDatabase({
     if (sessions.value.pooled)
       log.warn(
         { connections: pools.size },
-        'Postgres is reached through a pooler in session mode: its pool must have room for so many connections of each ' +
-          'replica (default_pool_size in PgBouncer is 20), or POOL_API, POOL_CLAIMS and POOL_ENGINE must ask for fewer',
+        'Postgres is reached through a pooler in session mode: its pool must have room for this many connections of each ' +
+          'replica (default_pool_size in PgBouncer is 20), or POOL_API, POOL_CLAIMS and POOL_ENGINE must be lower',
       );
     return ok(cluster);
   } catch (error) {

@@ -30,7 +30,7 @@ export function createHeartbeatStep(options: HeartbeatOptions): () => Promise<nu
     for (const { retryAt, ...run } of ended) {
       log.warn(
         { taskId: run.taskId, runId: run.runId, status: run.status },
-        'the holder of a run gave no sign of life in time',
+        'the holder of a run sent no heartbeat in time',
       );
       runs.ended(run);
       onWaiting(retryAt ?? time.now());

@@ -39,7 +39,7 @@ export function observeRuns({ log, mode, count, after }: RunObserverOptions): Ru
   let suppressed = 0;
 
   function endSecond(): void {
-    if (suppressed > 0) log.warn({ suppressed }, 'more lines of runs than 50 in a second were left out');
+    if (suppressed > 0) log.warn({ suppressed }, 'log lines of runs beyond 50 in a second were left out');
     written = 0;
     suppressed = 0;
   }

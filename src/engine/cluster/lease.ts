@@ -75,7 +75,7 @@ export function holdLease(options: LeaseOptions): Lease {
     }
     if (!held) return;
     held = false;
-    log.warn({ replica: id }, 'the lease could not be renewed in time: stopping all that runs in its name');
+    log.warn({ replica: id }, 'the lease was not renewed in time: claiming stops and attempts are aborted');
     id = randomUUID();
     options.onLost();
   }

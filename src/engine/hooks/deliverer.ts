@@ -28,7 +28,10 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
   function dropped(row: DueDelivery, attempts: number, error: string): DeliveryEnd {
     const { id, until, attempt, hook, runId, taskId } = row;
     onCalled(hook, 'dropped');
-    log.warn({ taskId, runId, hook, attempts, reason: error }, 'a hook was not told of what happened: it is given up');
+    log.warn(
+      { taskId, runId, hook, attempts, reason: error },
+      'an event could not be delivered to a hook: no more tries',
+    );
     return { id, until, dueAt: null, attempt, failure: { hook, runId, attempts, error } };
   }
 

@@ -61,7 +61,10 @@ export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: Hook
       // A result that cannot be written now is written with the next pass. A result that can never be written must not
       // hold up others.
       if (!isBadData(error)) throw error;
-      log.error({ err: error, loop: work.name }, 'what came of calls to hooks was refused: they are repeated');
+      log.error(
+        { err: error, loop: work.name },
+        'Postgres refused the results of calls to hooks: the calls are repeated',
+      );
     }
     ends.splice(0, batch.length);
   }
@@ -123,7 +126,7 @@ export function startHookCalls<Row, End>(work: HookWork<Row, End>, options: Hook
       await write().catch((error: Error) =>
         log.warn(
           { err: error, loop: work.name },
-          'what came of the last calls could not be written: they are repeated',
+          'the results of the last calls could not be written: the calls are repeated',
         ),
       );
     },

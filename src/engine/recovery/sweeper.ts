@@ -112,7 +112,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
     if (repaired + missed > 0)
       log.warn(
         { repaired, missed },
-        'the sweep found occurrences without a run: fired what is in time, recorded what is not',
+        'the sweep found occurrences without a run: those in time are fired, the others recorded as missed',
       );
     options.onFound(repaired, missed);
     if (swept.inserted > 0) options.onWaiting();

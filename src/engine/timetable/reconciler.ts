@@ -58,7 +58,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
     if (schedule === null) {
       log.error(
         { taskId: id, schedule: task.schedule },
-        'a schedule is not known on this system: the task cannot fire here',
+        'the schedule cannot be computed here: the task does not fire on this replica',
       );
       return;
     }

@@ -39,7 +39,7 @@ export function createAuth(settings: AuthSettings, clock: Clock, log: Pick<Logge
           onFailed: (err, hasKeys) =>
             log.warn(
               { err },
-              `the key set of tokens cannot be fetched${hasKeys ? ': the keys from before are used on' : ''}`,
+              `the key set of tokens cannot be fetched${hasKeys ? ': the keys fetched before stay in use' : ''}`,
             ),
           onRecovered: () => log.info('the key set of tokens can be fetched again'),
         });

@@ -47,7 +47,7 @@ export function createFailedLogins(clock: Clock, log: Logger): FailedLogins {
             reason,
             ...(forwardedFor && { forwardedFor: forwardedFor.slice(0, 200) }),
           },
-          'requests of this address were refused for their credentials again and again',
+          'requests of this address were refused repeatedly because of their credentials',
         );
       if (waiting >= mostWaiting) return;
       waiting++;

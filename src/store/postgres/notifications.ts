@@ -84,7 +84,7 @@ export function createNotifications<Message extends string>({
     listening = null;
     end(client);
     if (closed) return;
-    log.warn('the connection for signals of other replicas was lost: what changes is found by polling');
+    log.warn('the connection for signals of other replicas was lost: changes are found by polling');
     clock.after(retryMs, open);
   }
 

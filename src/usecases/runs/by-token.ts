@@ -13,7 +13,7 @@ export type TokenHolder = { runId: string; token: string };
 /** The attempt that the token was made for; a refusal where it is no token of this run. */
 export function attemptOfToken(context: UseCaseContext, { runId, token }: TokenHolder): Outcome<number> {
   const attempt = isRunId(runId) ? context.attemptOf(runId, token) : null;
-  return attempt === null ? refuse('forbidden', 'this is no token of this run') : ok(attempt);
+  return attempt === null ? refuse('forbidden', 'the token is not of this run') : ok(attempt);
 }
 
 type Work<I> = (context: UseCaseContext, open: OpenAttempt, input: I) => Promise<Outcome<unknown>>;

@@ -133,7 +133,7 @@ describe('a use case', () => {
     ['completeRun', () => completeRun(untouched, { runId, token: 'of another run' }, {})],
     ['takeHeartbeat', () => takeHeartbeat(untouched, { runId, token: 'of another run' }, {})],
   ])('%s refuses who has no token of the run, before it does anything', async (_, call) => {
-    const detail = 'this is no token of this run';
+    const detail = 'the token is not of this run';
     expect(await call()).toEqual({ ok: false, errors: { kind: 'forbidden', detail } });
   });
 });

@@ -23,7 +23,7 @@ export function createTasksRoutes(app: App, context: HttpContext, validation: Va
   /** An item as the input of a task where it has that form. */
   function inputOf(item: unknown): Outcome<NewTaskInput> {
     if (isLargerThan(item, mostItemCharacters))
-      return refuse('too_large', 'one task of a batch may be as large as a single one: 256 KiB');
+      return refuse('too_large', 'each task of a batch may have at most 256 KiB');
     const errors = faultsIn(item);
     if (errors.length === 0) errors.push(...faultsInText({ body: item }));
     return errors.length > 0 ? malformed(errors) : ok(item as NewTaskInput);
