@@ -30,7 +30,8 @@ export function startAttempt(
     timeoutMs = timeoutOf(timeoutMs, parseDuration(retry.maxDuration), spent);
     if (timeoutMs <= 0) return { outcome: Promise.resolve(tooLate(retry.maxDuration)), cancel() {} };
   }
-  const holdMs = parseDuration(policies?.heartbeatTimeout ?? '');
+  const heartbeat = policies?.heartbeatTimeout ?? null;
+  const holdMs = heartbeat === null ? null : parseDuration(heartbeat);
   return execute({
     taskId,
     runId,

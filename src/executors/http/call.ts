@@ -80,19 +80,14 @@ export function startCall({
     report(outcome, received);
   }
 
-  /** How long a target that works on may be silent; null where it may not. */
-  function heldUntil(): number | null {
-    return attempt.holdMs === null ? null : now() + attempt.holdMs;
-  }
-
   /** The answer is read to its end, or to the limit of reading. */
   function complete(): void {
     received.isWhole = true;
     if (received.encodings === null && target.success === null) {
-      end(answeredOutcome(received, target.isSuccess, heldUntil()));
+      end(answeredOutcome(received, target.isSuccess, heldUntil(attempt, now)));
       return;
     }
-    judgeAnswer(attempt.taskId, received, target, heldUntil(), judge, () => !isOver).then(end, (error) =>
+    judgeAnswer(attempt.taskId, received, target, heldUntil(attempt, now), judge, () => !isOver).then(end, (error) =>
       end(brokenOutcome(received, error)),
     );
   }
@@ -197,4 +192,9 @@ function sizeOf(headers: unknown): number {
   let size = 0;
   if (Array.isArray(headers)) for (const part of headers) size += part.length + 2;
   return size;
+}
+
+/** How long a target that works on may be silent, in epoch milliseconds; null where the task does not allow it. */
+function heldUntil({ holdMs }: Attempt, now: () => number): number | null {
+  return holdMs === null ? null : now() + holdMs;
 }
