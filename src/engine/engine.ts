@@ -12,7 +12,7 @@ import type { GaugeState, Metrics } from '../observability/metrics.ts';
 import type { OccurrenceLock } from '../redis/lock.ts';
 import type { Signal } from '../redis/signals.ts';
 import type { Database } from '../store/postgres/database.ts';
-import { readWatermark } from '../store/runs/sweep.ts';
+import { readWatermark } from '../store/runs/recovery/sweep.ts';
 import type { Turns } from '../turns.ts';
 import { createAttempts } from './attempts/attempts.ts';
 import { createCancelStep } from './attempts/cancels.ts';

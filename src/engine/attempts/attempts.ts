@@ -3,8 +3,8 @@
 import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
 import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
 import type { Outcome, StartedAttempt } from '../../executors/executor.ts';
-import type { TakenRun } from '../../store/runs/dispatch.ts';
-import type { OutcomeWrite } from '../../store/runs/outcome-writes.ts';
+import type { TakenRun } from '../../store/runs/claiming/dispatch.ts';
+import type { OutcomeWrite } from '../../store/runs/completing/outcome-writes.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Completer } from './completer.ts';
 import { handOverOf, outcomeWriteOf } from './outcomes.ts';

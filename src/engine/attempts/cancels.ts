@@ -1,7 +1,7 @@
 /** Finds the attempts of this replica whose runs are to be cancelled, and aborts them. */
 
 import type { Queryable } from '../../store/postgres/database.ts';
-import { cancelRequests } from '../../store/runs/cancelling.ts';
+import { cancelRequests } from '../../store/runs/completing/cancelling.ts';
 import type { Lease } from '../cluster/lease.ts';
 import type { Attempts } from './attempts.ts';
 

@@ -11,7 +11,12 @@ import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 import { isBadData } from '../../store/postgres/failure.ts';
-import { completeRuns, type HandOver, handOverRuns, type OutcomeWrite } from '../../store/runs/outcome-writes.ts';
+import {
+  completeRuns,
+  type HandOver,
+  handOverRuns,
+  type OutcomeWrite,
+} from '../../store/runs/completing/outcome-writes.ts';
 
 /** One write that is to be made. */
 type PendingWrite = {

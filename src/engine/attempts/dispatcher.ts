@@ -3,7 +3,7 @@
 import type { Metrics } from '../../observability/metrics.ts';
 import { countLimited, takeLimited } from '../../store/limits/limits.ts';
 import type { Database } from '../../store/postgres/database.ts';
-import { type TakenRun, takeWaiting } from '../../store/runs/dispatch.ts';
+import { type TakenRun, takeWaiting } from '../../store/runs/claiming/dispatch.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 import type { Attempts } from './attempts.ts';

@@ -2,7 +2,7 @@
 
 import type { Logger } from '../../observability/log.ts';
 import type { Database } from '../../store/postgres/database.ts';
-import { endSilent } from '../../store/runs/long-work.ts';
+import { endSilent } from '../../store/runs/completing/long-work.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 import type { RunObserver } from './run-log.ts';

@@ -5,8 +5,8 @@ import type { StoredAttemptStatus } from '../../domain/run/run.ts';
 import { type EarlyEnd, verdictOf } from '../../domain/run/verdict.ts';
 import type { Deferral, Outcome } from '../../executors/executor.ts';
 import { detailRecord } from '../../store/runs/attempt-records.ts';
-import type { TakenRun } from '../../store/runs/dispatch.ts';
-import type { HandOver, OutcomeWrite } from '../../store/runs/outcome-writes.ts';
+import type { TakenRun } from '../../store/runs/claiming/dispatch.ts';
+import type { HandOver, OutcomeWrite } from '../../store/runs/completing/outcome-writes.ts';
 
 /**
  * When the attempt started and ended, in epoch milliseconds, and a random number in [0, 1) for the pause before the

@@ -4,7 +4,7 @@ import { parseDuration } from '../../domain/input/duration.ts';
 import { timeoutOf } from '../../domain/run/verdict.ts';
 import type { Executor, StartedAttempt } from '../../executors/executor.ts';
 import { failedOutcome } from '../../executors/outcomes.ts';
-import type { TakenRun } from '../../store/runs/dispatch.ts';
+import type { TakenRun } from '../../store/runs/claiming/dispatch.ts';
 
 export type StartAttemptOptions = {
   execute: Executor;

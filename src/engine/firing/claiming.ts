@@ -21,10 +21,10 @@ import {
   type Due,
   leftOver,
   type TaskSnapshot,
-  withoutRun,
-} from '../../store/runs/claims.ts';
-import { type TakenRun, takeUnconfirmed, unasked } from '../../store/runs/dispatch.ts';
-import { meetOverlaps } from '../../store/runs/overlaps.ts';
+} from '../../store/runs/claiming/claims.ts';
+import { type TakenRun, takeUnconfirmed, unasked } from '../../store/runs/claiming/dispatch.ts';
+import { meetOverlaps } from '../../store/runs/claiming/overlaps.ts';
+import { withoutRun } from '../../store/runs/history.ts';
 import type { ExhaustedTask } from '../../store/tasks/tasks.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';

@@ -5,7 +5,7 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
-import type { TakenRun } from '../../store/runs/dispatch.ts';
+import type { TakenRun } from '../../store/runs/claiming/dispatch.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { Lease } from '../cluster/lease.ts';
 import { effectiveDueTime } from '../timetable/effective-due-time.ts';

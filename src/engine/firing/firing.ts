@@ -7,7 +7,7 @@ import type { Target } from '../../domain/task/target.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { OccurrenceLock } from '../../redis/lock.ts';
 import type { Database } from '../../store/postgres/database.ts';
-import type { TaskSnapshot } from '../../store/runs/claims.ts';
+import type { TaskSnapshot } from '../../store/runs/claiming/claims.ts';
 import type { Turns } from '../../turns.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';

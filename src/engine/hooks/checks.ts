@@ -5,7 +5,7 @@ import { formatInstant } from '../../domain/input/instant.ts';
 import { httpStatusOf } from '../../domain/run/detail.ts';
 import type { Registry } from '../../executors/registry.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
-import { type CheckEnd, type DueCheck, endChecks, takeChecks } from '../../store/runs/checks.ts';
+import { type CheckEnd, type DueCheck, endChecks, takeChecks } from '../../store/runs/claiming/checks.ts';
 import { hookAttempt } from './hook-attempt.ts';
 import type { HookWork, PutBackCause } from './hook-calls.ts';
 

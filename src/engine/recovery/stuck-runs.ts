@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Database } from '../../store/postgres/database.ts';
-import { attemptsOf, type HeldAttempt, rescueStuckRuns } from '../../store/runs/stuck-runs.ts';
+import { attemptsOf, type HeldAttempt, rescueStuckRuns } from '../../store/runs/recovery/stuck-runs.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';

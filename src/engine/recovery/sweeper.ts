@@ -14,8 +14,8 @@ import { decideMisfires, type MisfireDecision } from '../../domain/schedule/misf
 import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Database } from '../../store/postgres/database.ts';
-import type { Due } from '../../store/runs/claims.ts';
-import { occurredRuns, readWatermark, type SweepWork, sweepOnce } from '../../store/runs/sweep.ts';
+import type { Due } from '../../store/runs/claiming/claims.ts';
+import { occurredRuns, readWatermark, type SweepWork, sweepOnce } from '../../store/runs/recovery/sweep.ts';
 import { resultOf, type Turns } from '../../turns.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';

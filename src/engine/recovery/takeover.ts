@@ -3,7 +3,7 @@
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Database } from '../../store/postgres/database.ts';
-import { type RescuedRun, rescueRunsOfDead } from '../../store/runs/stuck-runs.ts';
+import { type RescuedRun, rescueRunsOfDead } from '../../store/runs/recovery/stuck-runs.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 

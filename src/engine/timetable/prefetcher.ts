@@ -7,7 +7,7 @@ import type { LRUCache } from 'lru-cache';
 import { isZoned } from '../../domain/schedule/schedule.ts';
 import type { Target } from '../../domain/task/target.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
-import { readSnapshots, type TaskSnapshot } from '../../store/runs/claims.ts';
+import { readSnapshots, type TaskSnapshot } from '../../store/runs/claiming/claims.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 import type { Partition } from '../cluster/partition.ts';

@@ -19,7 +19,7 @@ import {
 } from '../../domain/limits/limits.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 import { violatedConstraint } from '../postgres/failure.ts';
-import { type TakenRow, type TakenRun, takenColumns, takenRun } from '../runs/dispatch.ts';
+import { type TakenRow, type TakenRun, takenColumns, takenRun } from '../runs/claiming/dispatch.ts';
 import { take, updateRuns } from '../runs/transitions.ts';
 import { forgetEnded, isDue, type LimitGroup, readState, renewGroups, waitingGroups, waitsForLimits } from './state.ts';
 

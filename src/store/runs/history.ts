@@ -39,6 +39,16 @@ export async function runsOver(db: Queryable, ids: readonly string[]): Promise<s
   return rows.map(({ id }) => id);
 }
 
+/** Those of these runs that do not exist. */
+export async function withoutRun(db: Queryable, runIds: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<Row<typeof runs, 'id'>>({
+    name: 'without-run',
+    text: 'select id from unnest($1::uuid[]) as g(id) where not exists (select from runs r where r.id = g.id)',
+    values: [runIds],
+  });
+  return rows.map(({ id }) => id);
+}
+
 export async function findRun(db: Database, id: string): Promise<Run | null> {
   const [row] = await db.orm
     .select(selection)

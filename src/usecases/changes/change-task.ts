@@ -6,9 +6,6 @@ import { isPlainChange, type Moment, missLeft, reviseInSteps, staysDue, type Wis
 import { redactDefinition } from '../../domain/task/credentials.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
 import { ok } from '../../errors.ts';
-import { type Author, noteEvent } from '../../store/events/events.ts';
-import { cancelOutdated, cancelRunsOf } from '../../store/runs/cancelling.ts';
-import { claimsAreOver } from '../../store/tasks/barrier.ts';
 import {
   type Changed,
   type RecordedMiss,
@@ -16,7 +13,10 @@ import {
   resolveMiss,
   stopReason,
   changeTask as storeChange,
-} from '../../store/tasks/changes.ts';
+} from '../../store/changes/changes.ts';
+import { type Author, noteEvent } from '../../store/events/events.ts';
+import { cancelOutdated, cancelRunsOf } from '../../store/runs/completing/cancelling.ts';
+import { claimsAreOver } from '../../store/tasks/barrier.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import { type TaskChange, updateTask } from '../../store/tasks/tasks.ts';
 import { resultOf } from '../../turns.ts';

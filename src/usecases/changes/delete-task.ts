@@ -3,9 +3,9 @@
 import { cutByDeletion } from '../../domain/task/change.ts';
 import type { Unaccounted } from '../../domain/task/cut.ts';
 import { ok } from '../../errors.ts';
-import { cancelRunsOf } from '../../store/runs/cancelling.ts';
+import { removeTask } from '../../store/changes/changes.ts';
+import { cancelRunsOf } from '../../store/runs/completing/cancelling.ts';
 import { uidsOf } from '../../store/runs/history.ts';
-import { removeTask } from '../../store/tasks/changes.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import { findTask } from '../../store/tasks/tasks.ts';
 import { resultOf } from '../../turns.ts';

@@ -3,7 +3,7 @@
 import { occurrencesUpTo } from '../../domain/schedule/occurrence-count.ts';
 import { timingOf } from '../../domain/task/task.ts';
 import { ok } from '../../errors.ts';
-import { insertBackfill } from '../../store/runs/backfill.ts';
+import { insertBackfill } from '../../store/runs/claiming/backfill.ts';
 import { inTurns } from '../../turns.ts';
 import { meaningless, notFound } from '../refusal.ts';
 import { findLiveTask } from '../tasks/get-task.ts';

@@ -1,8 +1,8 @@
 /** Use cases of a target that answered 202. The token of an attempt gives the right to report about it. */
 
 import { ok } from '../../errors.ts';
+import { type OpenAttempt, openAttempt } from '../../store/runs/completing/long-work.ts';
 import { findRun, type Run } from '../../store/runs/history.ts';
-import { type OpenAttempt, openAttempt } from '../../store/runs/long-work.ts';
 import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome, refuse } from '../refusal.ts';
 import { isRunId } from './get-run.ts';

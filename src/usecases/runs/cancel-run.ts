@@ -1,7 +1,7 @@
 /** Cancels one run. */
 
 import { ok } from '../../errors.ts';
-import { cancelRun as markCancelled } from '../../store/runs/cancelling.ts';
+import { cancelRun as markCancelled } from '../../store/runs/completing/cancelling.ts';
 import { refuse } from '../refusal.ts';
 import { authorOf, useCase } from '../use-case.ts';
 import { findKnownRun } from './get-run.ts';

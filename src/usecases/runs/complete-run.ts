@@ -2,7 +2,7 @@
 
 import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { ok } from '../../errors.ts';
-import { type Ending, endAttempt, endedRun } from '../../store/runs/long-work.ts';
+import { type Ending, endAttempt, endedRun } from '../../store/runs/completing/long-work.ts';
 import { refuse } from '../refusal.ts';
 import { byToken } from './by-token.ts';
 

@@ -5,8 +5,8 @@ import type { Overlap } from '../../domain/task/task.ts';
 import type { Author } from '../../store/events/events.ts';
 import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import { violatedConstraint } from '../../store/postgres/failure.ts';
-import { type AskedRun, insertManualRun } from '../../store/runs/dispatch.ts';
-import { holdReplacing, makeWay, type Replaced } from '../../store/runs/overlaps.ts';
+import { type AskedRun, insertManualRun } from '../../store/runs/claiming/dispatch.ts';
+import { holdReplacing, makeWay, type Replaced } from '../../store/runs/claiming/overlaps.ts';
 import type { UseCaseContext } from '../context.ts';
 
 export type MadeRun = { runId: string; status: 'pending' | 'skipped'; replaced: Replaced | null };

@@ -2,7 +2,7 @@
 
 import { writeExactJson } from '../../domain/input/exact-json.ts';
 import { ok } from '../../errors.ts';
-import { heartbeatMsOf, takeHeartbeat as storeHeartbeat } from '../../store/runs/long-work.ts';
+import { heartbeatMsOf, takeHeartbeat as storeHeartbeat } from '../../store/runs/completing/long-work.ts';
 import { malformed, refuse } from '../refusal.ts';
 import { byToken } from './by-token.ts';
 

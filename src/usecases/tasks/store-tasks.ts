@@ -8,7 +8,7 @@
 import { nextOccurrence } from '../../domain/schedule/occurrence.ts';
 import { timingOf } from '../../domain/task/task.ts';
 import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
-import { insertDue } from '../../store/runs/insert-due.ts';
+import { insertDue } from '../../store/runs/claiming/insert-due.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import { insertTasks, type NewTask } from '../../store/tasks/tasks.ts';
 import type { UseCaseContext } from '../context.ts';

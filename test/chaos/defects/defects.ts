@@ -39,7 +39,7 @@ export const defects: Defect[] = [
     what: 'owner, attempt and status from the guard of what is written about an attempt',
     replacements: [
       {
-        file: 'dist/store/runs/outcome-writes.js',
+        file: 'dist/store/runs/completing/outcome-writes.js',
         find: `case when r.owner = $1 and r.attempt = s.attempt and r.status = 'running' then true end`,
         put: '$1::uuid is not null and s.attempt is not null',
       },
@@ -53,12 +53,12 @@ export const defects: Defect[] = [
     what: 'the one transaction of the watermark and what it stands for',
     replacements: [
       {
-        file: 'dist/store/runs/sweep.js',
+        file: 'dist/store/runs/recovery/sweep.js',
         find: 'return inTransaction(database, async (db) => {',
         put: 'return (async (work) => work(database.pool))(async (db) => {',
       },
       {
-        file: 'dist/store/runs/sweep.js',
+        file: 'dist/store/runs/recovery/sweep.js',
         find: 'const work = await find(db, watermark);',
         put: `const work = await find(db, watermark);\n        await db.query('update cluster set watermark = $1, swept_by = $2', [new Date(horizon).toISOString(), sweeper]);`,
       },
@@ -85,7 +85,7 @@ export const defects: Defect[] = [
     what: 'the check at the claim that the task still is of the schedule version that was due, and active',
     replacements: [
       {
-        file: 'dist/store/runs/claims.js',
+        file: 'dist/store/runs/claiming/claims.js',
         find: "join tasks t on t.uid = d.uid and t.schedule_version = d.schedule_version and t.status <> 'stopped' and",
         put: 'join tasks t on t.uid = d.uid and d.schedule_version is not null and',
       },
@@ -111,7 +111,7 @@ export const defects: Defect[] = [
     what: 'the look at the lease before a run is taken over',
     replacements: [
       {
-        file: 'dist/store/runs/stuck-runs.js',
+        file: 'dist/store/runs/recovery/stuck-runs.js',
         find: 'and not exists (select from replicas p where p.id = r.owner and',
         put: 'and not exists (select from replicas p where false and p.id = r.owner and',
       },
@@ -220,7 +220,7 @@ export const defects: Defect[] = [
     what: 'the record of what was missed',
     replacements: [
       {
-        file: 'dist/store/runs/sweep.js',
+        file: 'dist/store/runs/recovery/sweep.js',
         find: 'await recordMisses(db, work.misses, now);',
         put: 'void recordMisses;',
       },

@@ -9,7 +9,7 @@ import { redactDefinition } from '../../../src/domain/task/credentials.ts';
 import { readTask, type TaskDefinition, type TaskInput } from '../../../src/domain/task/task.ts';
 import type { Author } from '../../../src/store/events/events.ts';
 import { type Database, openDatabase, type Queryable } from '../../../src/store/postgres/database.ts';
-import type { Due } from '../../../src/store/runs/claims.ts';
+import type { Due } from '../../../src/store/runs/claiming/claims.ts';
 import type { Task } from '../../../src/store/tasks/row.ts';
 import { insertTasks } from '../../../src/store/tasks/tasks.ts';
 import { httpTargets } from '../../http-targets.ts';

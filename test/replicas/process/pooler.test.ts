@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createRunIds } from '../../../src/domain/run/ids.ts';
-import { claimOccurrences } from '../../../src/store/runs/claims.ts';
+import { claimOccurrences } from '../../../src/store/runs/claiming/claims.ts';
 import { openPool } from '../../integration/store/store.ts';
 import { poll } from '../../poll.ts';
 import { pgbouncer, startPgBouncer } from '../../services/pgbouncer.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createCompleter, type PendingOutcomeWrite } from '../../../../src/engine/attempts/completer.ts';
-import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
-import type { OutcomeWrite } from '../../../../src/store/runs/outcome-writes.ts';
+import { claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';
+import type { OutcomeWrite } from '../../../../src/store/runs/completing/outcome-writes.ts';
 import { createClock, type HandClock, runDueCallbacks } from '../../../clock.ts';
 import { fakeQuery } from '../../../fake-query.ts';
 import { poll } from '../../../poll.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createDispatcherStep } from '../../../../src/engine/attempts/dispatcher.ts';
-import type { TakenRun } from '../../../../src/store/runs/dispatch.ts';
+import type { TakenRun } from '../../../../src/store/runs/claiming/dispatch.ts';
 import { dueOf, makeTasks, openStore, plantRun, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { expect, test } from 'vitest';
 import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
 import { noLock } from '../../../../src/redis/lock.ts';
-import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
+import type { TaskSnapshot } from '../../../../src/store/runs/claiming/claims.ts';
 import { urlOf } from '../../../http-targets.ts';
 import { entryOf } from '../../../timetable-entry.ts';
 import { makeTask, openStore, runIds, t0 } from '../../store/store.ts';

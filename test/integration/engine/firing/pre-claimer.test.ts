@@ -6,7 +6,7 @@ import type { CompiledSchedule } from '../../../../src/domain/schedule/schedule.
 import { createPreClaimer, type PreClaimedBatch } from '../../../../src/engine/firing/pre-claimer.ts';
 import { createTimetable, type DueOccurrence } from '../../../../src/engine/timetable/timetable.ts';
 import { noLock, type OccurrenceLock } from '../../../../src/redis/lock.ts';
-import { claimOccurrences, readSnapshots, type TaskSnapshot } from '../../../../src/store/runs/claims.ts';
+import { claimOccurrences, readSnapshots, type TaskSnapshot } from '../../../../src/store/runs/claiming/claims.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { createTurns, type Turns } from '../../../../src/turns.ts';
 import { noPostgres } from '../../../services/provided.ts';

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import { createPrefetchStep } from '../../../../src/engine/timetable/prefetcher.ts';
 import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
-import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
+import type { TaskSnapshot } from '../../../../src/store/runs/claiming/claims.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask } from '../../../../src/store/tasks/tasks.ts';
 import { urlOf } from '../../../http-targets.ts';

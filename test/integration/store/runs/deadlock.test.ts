@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Database, inTransaction } from '../../../../src/store/postgres/database.ts';
-import { completeRuns, type OutcomeWrite } from '../../../../src/store/runs/outcome-writes.ts';
+import { completeRuns, type OutcomeWrite } from '../../../../src/store/runs/completing/outcome-writes.ts';
 import { startReady } from '../../../replicas/process/ready.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { makeTask, openPool, openStore, plantRun, readRun, type Store, t0, waitForBlocked } from '../store.ts';

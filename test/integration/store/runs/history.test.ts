@@ -4,7 +4,7 @@ import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import { isOver, type RunStatus, runStatuses, triggers } from '../../../../src/domain/run/run.ts';
 import { instantOfRunId, timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
-import { cancelRequests, cancelRun, cancelRunsOf } from '../../../../src/store/runs/cancelling.ts';
+import { cancelRequests, cancelRun, cancelRunsOf } from '../../../../src/store/runs/completing/cancelling.ts';
 import {
   deleteOldRuns,
   findRun,

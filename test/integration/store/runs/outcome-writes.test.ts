@@ -4,9 +4,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { formatInstant } from '../../../../src/domain/input/instant.ts';
 import { runStatuses } from '../../../../src/domain/run/run.ts';
 import { isBadData, isUnavailable } from '../../../../src/store/postgres/failure.ts';
-import { cancelRun } from '../../../../src/store/runs/cancelling.ts';
-import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
-import { completeRuns, type OutcomeWrite } from '../../../../src/store/runs/outcome-writes.ts';
+import { claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';
+import { cancelRun } from '../../../../src/store/runs/completing/cancelling.ts';
+import { completeRuns, type OutcomeWrite } from '../../../../src/store/runs/completing/outcome-writes.ts';
 import { author, dueOf, makeTask, makeTasks, openStore, plantRun, readRun, type Store, t0 } from '../store.ts';
 
 let store: Store;

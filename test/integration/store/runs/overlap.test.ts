@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Claimer, claimOccurrences } from '../../../../src/store/runs/claims.ts';
-import { insertDue } from '../../../../src/store/runs/insert-due.ts';
-import { recordOverlaps } from '../../../../src/store/runs/overlaps.ts';
+import { type Claimer, claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';
+import { insertDue } from '../../../../src/store/runs/claiming/insert-due.ts';
+import { recordOverlaps } from '../../../../src/store/runs/claiming/overlaps.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { noPostgres } from '../../../services/provided.ts';

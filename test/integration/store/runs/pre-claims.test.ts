@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
-import { type PreClaim, preClaim } from '../../../../src/store/runs/pre-claims.ts';
+import { claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';
+import { type PreClaim, preClaim } from '../../../../src/store/runs/claiming/pre-claims.ts';
 import { claimsAreOver } from '../../../../src/store/tasks/barrier.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { updateTask } from '../../../../src/store/tasks/tasks.ts';

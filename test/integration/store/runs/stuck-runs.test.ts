@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { renewLease } from '../../../../src/store/cluster/replicas.ts';
-import { attemptsOf, rescueRunsOfDead, rescueStuckRuns } from '../../../../src/store/runs/stuck-runs.ts';
+import { attemptsOf, rescueRunsOfDead, rescueStuckRuns } from '../../../../src/store/runs/recovery/stuck-runs.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { makeTask, openStore, plantRun, readRun, type Store, t0 } from '../store.ts';
 

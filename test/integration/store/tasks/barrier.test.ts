@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Database, Queryable } from '../../../../src/store/postgres/database.ts';
-import { claimOccurrences } from '../../../../src/store/runs/claims.ts';
+import { claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';
 import { claimsAreOver } from '../../../../src/store/tasks/barrier.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { updateTask } from '../../../../src/store/tasks/tasks.ts';

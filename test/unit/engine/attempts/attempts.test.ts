@@ -3,8 +3,8 @@ import { createAttempts, type Scheduled } from '../../../../src/engine/attempts/
 import type { PendingHandOver, PendingOutcomeWrite } from '../../../../src/engine/attempts/completer.ts';
 import type { DatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import type { Outcome } from '../../../../src/executors/executor.ts';
-import type { TaskSnapshot } from '../../../../src/store/runs/claims.ts';
-import { type TakenRun, unasked } from '../../../../src/store/runs/dispatch.ts';
+import type { TaskSnapshot } from '../../../../src/store/runs/claiming/claims.ts';
+import { type TakenRun, unasked } from '../../../../src/store/runs/claiming/dispatch.ts';
 import { runDueCallbacks } from '../../../clock.ts';
 
 const snapshot: TaskSnapshot = {

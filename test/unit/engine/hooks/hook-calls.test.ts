@@ -8,7 +8,7 @@ import { type HookWork, startHookCalls } from '../../../../src/engine/hooks/hook
 import type { Outcome } from '../../../../src/executors/executor.ts';
 import type { DueDelivery } from '../../../../src/store/events/deliveries.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
-import type { DueCheck } from '../../../../src/store/runs/checks.ts';
+import type { DueCheck } from '../../../../src/store/runs/claiming/checks.ts';
 import { createClock, type HandClock, runDueCallbacks } from '../../../clock.ts';
 import { httpRegistry, urlOf } from '../../../http-targets.ts';
 import { silent } from '../../../silent-log.ts';

@@ -1,13 +1,18 @@
-/** Taking occurrences: one statement for a batch, the primary key as the fence under every lock. */
+/**
+ * Claims due occurrences: one statement for a batch. The primary key is the fence under every lock.
+ *
+ *     due ─▶ task of that schedule version? ─yes─▶ insert ─┬─▶ won: running and ours, or pending (limits, check)
+ *                                      no: left out        └─▶ not won: another replica's, or the slot is taken
+ */
 
-import { createInstantFormat, formatInstant } from '../../domain/input/instant.ts';
-import type { Overlap } from '../../domain/task/task.ts';
-import type { Queryable } from '../postgres/database.ts';
-import { plainArray } from '../postgres/plain-array.ts';
-import type { Row } from '../rows.ts';
-import type { runs, tasks } from '../schema.ts';
-import { isNotDeleted } from '../tasks/row.ts';
-import { chooseNew, insertRuns, newRun, starts, waits } from './transitions.ts';
+import { createInstantFormat, formatInstant } from '../../../domain/input/instant.ts';
+import type { Overlap } from '../../../domain/task/task.ts';
+import type { Queryable } from '../../postgres/database.ts';
+import { plainArray } from '../../postgres/plain-array.ts';
+import type { Row } from '../../rows.ts';
+import type { tasks } from '../../schema.ts';
+import { isNotDeleted } from '../../tasks/row.ts';
+import { chooseNew, insertRuns, newRun, starts, waits } from '../transitions.ts';
 
 /** An occurrence to take. Instants are epoch milliseconds. */
 export type Due = {
@@ -192,16 +197,6 @@ export async function readSnapshots(db: Queryable, uids: readonly number[]): Pro
     values: [uids],
   });
   return new Map(rows.map(({ uid, snapshot }) => [uid, snapshot]));
-}
-
-/** Those of these runs that do not exist. */
-export async function withoutRun(db: Queryable, runIds: readonly string[]): Promise<string[]> {
-  const { rows } = await db.query<Row<typeof runs, 'id'>>({
-    name: 'without-run',
-    text: 'select id from unnest($1::uuid[]) as g(id) where not exists (select from runs r where r.id = g.id)',
-    values: [runIds],
-  });
-  return rows.map(({ id }) => id);
 }
 
 /**

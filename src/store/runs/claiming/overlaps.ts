@@ -1,12 +1,12 @@
 /** What becomes of runs of a task that meet: the later ones wait, are skipped, or take the place of the earlier. */
 
-import type { RunStatus } from '../../domain/run/run.ts';
-import type { Queryable } from '../postgres/database.ts';
-import type { Row } from '../rows.ts';
-import type { runs as runTable } from '../schema.ts';
-import { isNotDeleted } from '../tasks/row.ts';
+import type { RunStatus } from '../../../domain/run/run.ts';
+import type { Queryable } from '../../postgres/database.ts';
+import type { Row } from '../../rows.ts';
+import type { runs as runTable } from '../../schema.ts';
+import { isNotDeleted } from '../../tasks/row.ts';
+import { giveWay, hasAttempt, insertRuns, newRun, skippedAtOnce, updateRuns, waits } from '../transitions.ts';
 import { type Claimer, type Due, policyColumns } from './claims.ts';
-import { giveWay, hasAttempt, insertRuns, newRun, skippedAtOnce, updateRuns, waits } from './transitions.ts';
 
 /** How many runs had to make way: skipped before they began, cancelled, or marked for their replica to abort. */
 export type Replaced = { skipped: number; cancelled: number; aborting: number };

@@ -1,14 +1,14 @@
 /** Waiting runs: putting one in, and taking those whose time has come. */
 
-import type { RunOrigin, Trigger } from '../../domain/run/run.ts';
-import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
-import type { Author } from '../events/events.ts';
-import type { Queryable } from '../postgres/database.ts';
-import { violatedConstraint } from '../postgres/failure.ts';
-import { type ColumnName, columnsOf, type Row } from '../rows.ts';
-import type { runs, tasks } from '../schema.ts';
+import type { RunOrigin, Trigger } from '../../../domain/run/run.ts';
+import { instantOfRunId } from '../../../domain/schedule/occurrence.ts';
+import type { Author } from '../../events/events.ts';
+import type { Queryable } from '../../postgres/database.ts';
+import { violatedConstraint } from '../../postgres/failure.ts';
+import { type ColumnName, columnsOf, type Row } from '../../rows.ts';
+import type { runs, tasks } from '../../schema.ts';
+import { chooseNew, insertRuns, newRun, skippedAtOnce, take, updateRuns, waits } from '../transitions.ts';
 import { policyColumns, snapshotColumn, type TaskSnapshot } from './claims.ts';
-import { chooseNew, insertRuns, newRun, skippedAtOnce, take, updateRuns, waits } from './transitions.ts';
 
 /** A run that has just become ours to carry out. Instants are epoch milliseconds. */
 export type TakenRun = {

@@ -1,12 +1,12 @@
 /** Cancelling runs: one by its id, those of a task, and those that a change has left without an occurrence. */
 
-import { isOver } from '../../domain/run/run.ts';
-import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
-import type { Author } from '../events/events.ts';
-import type { Queryable } from '../postgres/database.ts';
-import type { Row } from '../rows.ts';
-import type { runs } from '../schema.ts';
-import { cancel, cancelWaiting, updateRuns } from './transitions.ts';
+import { isOver } from '../../../domain/run/run.ts';
+import { instantOfRunId } from '../../../domain/schedule/occurrence.ts';
+import type { Author } from '../../events/events.ts';
+import type { Queryable } from '../../postgres/database.ts';
+import type { Row } from '../../rows.ts';
+import type { runs } from '../../schema.ts';
+import { cancel, cancelWaiting, updateRuns } from '../transitions.ts';
 
 /** What `cancelRun` found: cancelled at once, asked of the replica that runs it, or over already. */
 export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: string | null } | null;

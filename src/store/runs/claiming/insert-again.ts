@@ -1,8 +1,8 @@
 /** Runs for occurrences whose first run was cancelled before it began. */
 
-import type { Queryable } from '../postgres/database.ts';
+import type { Queryable } from '../../postgres/database.ts';
+import { insertRuns, newRun, waits } from '../transitions.ts';
 import { policyColumns } from './claims.ts';
-import { insertRuns, newRun, waits } from './transitions.ts';
 
 /** A UUIDv7 of its instant, as of any run that is asked for. */
 const id = `(substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7' || substr(gen_random_uuid()::text, 16))::uuid`;

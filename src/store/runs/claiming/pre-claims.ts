@@ -1,6 +1,6 @@
 /** Claims that are written ahead of their instant, in a transaction that is ended when it has come. */
 
-import type { Database } from '../postgres/database.ts';
+import type { Database } from '../../postgres/database.ts';
 import { type Claim, type Claimer, claimOccurrences, type Due } from './claims.ts';
 
 /**

@@ -1,13 +1,19 @@
-/** What the sweep reads and writes: one transaction for the watermark and all that it stands for. */
+/**
+ * Reads and writes what a sweep needs: one transaction for the watermark and all that it stands for.
+ *
+ *     ── accounted for ──┤ watermark ── swept ──┤ horizon ── not due, or still being claimed ──▶ time
+ *                              │
+ *                              └─ each occurrence has its run, gets one, or is recorded as missed
+ */
 
-import { leastRunId } from '../../domain/schedule/occurrence.ts';
-import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
-import type { Row } from '../rows.ts';
-import type { cluster, runs } from '../schema.ts';
-import { isNotDeleted } from '../tasks/row.ts';
-import { completeTasks, type ExhaustedTask } from '../tasks/tasks.ts';
-import type { Due } from './claims.ts';
-import { insertDue } from './insert-due.ts';
+import { leastRunId } from '../../../domain/schedule/occurrence.ts';
+import { type Database, inTransaction, type Queryable } from '../../postgres/database.ts';
+import type { Row } from '../../rows.ts';
+import type { cluster, runs } from '../../schema.ts';
+import { isNotDeleted } from '../../tasks/row.ts';
+import { completeTasks, type ExhaustedTask } from '../../tasks/tasks.ts';
+import type { Due } from '../claiming/claims.ts';
+import { insertDue } from '../claiming/insert-due.ts';
 
 /** Occurrences that did not fire: the first, the last (epoch milliseconds) and how many. */
 export type Miss = {

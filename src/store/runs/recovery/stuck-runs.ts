@@ -6,12 +6,12 @@
  *                                                              └──▶ cancelled  (where that had been asked for)
  */
 
-import { formatInstant } from '../../domain/input/instant.ts';
-import { type LostVerdict, verdictOfLost } from '../../domain/run/lost.ts';
-import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
-import type { FilledRow, Row } from '../rows.ts';
-import type { runs, StoredAttempt, tasks } from '../schema.ts';
-import { choose, end, retry, updateRuns } from './transitions.ts';
+import { formatInstant } from '../../../domain/input/instant.ts';
+import { type LostVerdict, verdictOfLost } from '../../../domain/run/lost.ts';
+import { type Database, inTransaction, type Queryable } from '../../postgres/database.ts';
+import type { FilledRow, Row } from '../../rows.ts';
+import type { runs, StoredAttempt, tasks } from '../../schema.ts';
+import { choose, end, retry, updateRuns } from '../transitions.ts';
 
 /** A run that was taken away from its owner. */
 export type RescuedRun = {

@@ -1,18 +1,18 @@
 /** Held runs: signs of life of their holders, completion by them, and their end when a deadline passes. */
 
-import { formatDuration, parseDuration } from '../../domain/input/duration.ts';
-import { writeExactJson } from '../../domain/input/exact-json.ts';
-import { formatInstant, parseInstant } from '../../domain/input/instant.ts';
-import type { Detail } from '../../domain/run/detail.ts';
-import type { EndedRun, ErrorKind, RunOrigin, Trigger } from '../../domain/run/run.ts';
-import { verdictOf } from '../../domain/run/verdict.ts';
-import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
-import { type ColumnName, columnsOf, type FilledRow, type Row } from '../rows.ts';
-import type { runs, StoredAttempt } from '../schema.ts';
-import { detailRecord } from './attempt-records.ts';
-import { snapshotColumn, type TaskSnapshot } from './claims.ts';
+import { formatDuration, parseDuration } from '../../../domain/input/duration.ts';
+import { writeExactJson } from '../../../domain/input/exact-json.ts';
+import { formatInstant, parseInstant } from '../../../domain/input/instant.ts';
+import type { Detail } from '../../../domain/run/detail.ts';
+import type { EndedRun, ErrorKind, RunOrigin, Trigger } from '../../../domain/run/run.ts';
+import { verdictOf } from '../../../domain/run/verdict.ts';
+import { type Database, inTransaction, type Queryable } from '../../postgres/database.ts';
+import { type ColumnName, columnsOf, type FilledRow, type Row } from '../../rows.ts';
+import type { runs, StoredAttempt } from '../../schema.ts';
+import { detailRecord } from '../attempt-records.ts';
+import { snapshotColumn, type TaskSnapshot } from '../claiming/claims.ts';
+import { updateRuns } from '../transitions.ts';
 import { completeRuns, type OutcomeWrite } from './outcome-writes.ts';
-import { updateRuns } from './transitions.ts';
 
 /** An attempt that is under way, with what decides about its end. Instants are epoch milliseconds. */
 export type OpenAttempt = {

@@ -15,11 +15,11 @@ import type { Author, Redact } from '../events/events.ts';
 import type { events } from '../events/schema.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 import type { Row } from '../rows.ts';
-import { insertAgain } from '../runs/insert-again.ts';
-import { insertDue } from '../runs/insert-due.ts';
+import { insertAgain } from '../runs/claiming/insert-again.ts';
+import { insertDue } from '../runs/claiming/insert-due.ts';
 import type { cluster, runs, tasks } from '../schema.ts';
-import { type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
-import { deleteTask, type TaskChange, updateTask } from './tasks.ts';
+import { type Task, type TaskRow, taskColumns, taskOf } from '../tasks/row.ts';
+import { deleteTask, type TaskChange, updateTask } from '../tasks/tasks.ts';
 
 export type Stretch = { from: number; to: number; count: number };
 

@@ -1,7 +1,7 @@
 /** Runs for occurrences that nobody claimed. */
 
-import type { Queryable } from '../postgres/database.ts';
-import { completeTasks } from '../tasks/tasks.ts';
+import type { Queryable } from '../../postgres/database.ts';
+import { completeTasks } from '../../tasks/tasks.ts';
 import { type Claimer, claimOccurrences, type Due, leftOver } from './claims.ts';
 import { meetOverlaps } from './overlaps.ts';
 

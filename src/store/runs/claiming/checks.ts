@@ -1,12 +1,12 @@
 /** Runs that wait for the answer of `hooks.before`: takes those to ask about, and writes the answers down. */
 
-import type { Trigger } from '../../domain/run/run.ts';
-import type { BeforeHook } from '../../domain/task/policies.ts';
-import type { Queryable } from '../postgres/database.ts';
-import type { FilledRow, Row } from '../rows.ts';
-import type { runs, tasks } from '../schema.ts';
+import type { Trigger } from '../../../domain/run/run.ts';
+import type { BeforeHook } from '../../../domain/task/policies.ts';
+import type { Queryable } from '../../postgres/database.ts';
+import type { FilledRow, Row } from '../../rows.ts';
+import type { runs, tasks } from '../../schema.ts';
+import { choose, skip, updateRuns } from '../transitions.ts';
 import { isNextInLine } from './dispatch.ts';
-import { choose, skip, updateRuns } from './transitions.ts';
 
 /** A run to ask about. Instants are epoch milliseconds. */
 export type DueCheck = {

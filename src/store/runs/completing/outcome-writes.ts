@@ -1,14 +1,23 @@
-/** Writing down how attempts ended, each write guarded by the fence (run, owner, attempt). */
+/**
+ * Writes down how attempts ended, each write guarded by the fence (run, owner, attempt).
+ *
+ *     running ──▶ fenced? ──no──▶ nothing is written: the attempt no longer counts
+ *                    │ yes
+ *                    ├──▶ over: succeeded, failed, timed_out, cancelled, lost
+ *                    ├──▶ retrying    (cancelled where that was asked for meanwhile)
+ *                    ├──▶ running     (held by somebody else until a deadline)
+ *                    └──▶ retrying    (deferred: the target was not called, and the attempt does not count)
+ */
 
-import { formatInstant } from '../../domain/input/instant.ts';
-import { type Detail, httpStatusOf, otherDetail } from '../../domain/run/detail.ts';
-import type { ErrorKind } from '../../domain/run/run.ts';
-import type { Queryable } from '../postgres/database.ts';
-import { plainArray, textArray } from '../postgres/plain-array.ts';
-import type { Row } from '../rows.ts';
-import type { runs, StoredAttempt } from '../schema.ts';
-import { closedAttempts } from './attempt-records.ts';
-import { cancelUnderWay, choose, defer, end, hold, retry, updateRuns } from './transitions.ts';
+import { formatInstant } from '../../../domain/input/instant.ts';
+import { type Detail, httpStatusOf, otherDetail } from '../../../domain/run/detail.ts';
+import type { ErrorKind } from '../../../domain/run/run.ts';
+import type { Queryable } from '../../postgres/database.ts';
+import { plainArray, textArray } from '../../postgres/plain-array.ts';
+import type { Row } from '../../rows.ts';
+import type { runs, StoredAttempt } from '../../schema.ts';
+import { closedAttempts } from '../attempt-records.ts';
+import { cancelUnderWay, choose, defer, end, hold, retry, updateRuns } from '../transitions.ts';
 
 /** The end of one attempt. Instants are epoch milliseconds. */
 export type OutcomeWrite = {

@@ -1,8 +1,8 @@
 /** Runs for a past range of a task, made because somebody asked for them. */
 
-import type { RunIds } from '../../domain/run/ids.ts';
-import type { Author } from '../events/events.ts';
-import type { Queryable } from '../postgres/database.ts';
+import type { RunIds } from '../../../domain/run/ids.ts';
+import type { Author } from '../../events/events.ts';
+import type { Queryable } from '../../postgres/database.ts';
 import { insertLive, policyColumns } from './claims.ts';
 
 const batchSize = 1_000;
