@@ -1,8 +1,8 @@
-/** Makes sure that a text out of a request cannot look like a log line of its own, or steer a terminal. */
+/** Escapes log lines, so that a text from a request cannot look like a separate line or control a terminal. */
 
 /**
- * Controls that JSON leaves as they are, other line ends, and what changes the direction of a text or is not seen at
- * all.
+ * Characters that JSON does not escape and that mislead readers: controls, other line ends, changes of the direction of
+ * writing, invisible ones.
  */
 const invisible = /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 /** An escape of JSON. */
@@ -18,7 +18,7 @@ export function escapeInvisible(line: string): string {
 }
 
 /**
- * A finished JSON line that is going to be shown to people: they see control characters as they are written in JSON.
+ * A finished JSON line for people: control characters are shown in their escaped form.
  * Line ends stay within stacks alone, where the next line is indented.
  */
 export function showControls(line: string): string {

@@ -9,7 +9,7 @@ export type Logger = pino.Logger;
 export type LogOptions = {
   level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   format: 'json' | 'pretty';
-  /** Of the program: stands on every JSON line, as the service's name does. */
+  /** The version of the program. It is on every JSON line, like the service's name. */
   version: string;
   /** Takes each finished line; the standard output when absent. */
   destination?: DestinationStream;
@@ -69,7 +69,7 @@ function redact(line: string): string {
   return escapeInvisible(clean.replace(dotted, withoutToken));
 }
 
-/** Texts that a token in compact form may stand in. As one match each, so that none is looked through twice. */
+/** Texts that may hold a token in compact form. Each is one match, so that none is searched twice. */
 const dotted = /[\w.-]{9,}/g;
 
 /** A token is three parts or more, the first of which is JSON in base64 and so begins with `eyJ`. */

@@ -123,7 +123,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     labelNames: ['outcome'],
     registers,
   });
-  // From the start: a counter that first appears with a 1 did not increase, to Prometheus.
+  // Counters exist from the start: for Prometheus, a counter that first appears with a 1 has not increased.
   for (const outcome of ['repaired', 'missed']) swept.inc({ outcome }, 0);
   const hooks = new Counter({
     name: 'scheduler_hook_deliveries_total',
@@ -225,7 +225,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     cancelled(by: 'request' | 'stop' | 'change' | 'delete' | 'replace', count: number): void {
       if (count > 0) cancellations.inc({ by }, count);
     },
-    /** A circuit opened, was tried, or closed. */
+    /** A circuit opened, was probed, or closed. */
     breakerChanged(state: string): void {
       breakerChanges.inc({ state });
     },
@@ -248,7 +248,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     takenOver(count: number): void {
       if (count > 0) taken.inc(count);
     },
-    /** Own runs that nothing here knew of. */
+    /** Stuck runs of this replica that were rescued. */
     stuckRunsFound(count: number): void {
       if (count > 0) stuckRuns.inc(count);
     },

@@ -1,4 +1,4 @@
-/** How late timers are: the same for every reader, however many scrape. */
+/** How late timers are: one measurement for all scrapers. */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 

@@ -9,13 +9,16 @@ export type RedisConnection = {
   redis: Redis | Cluster;
   /** Whether keys of one call have to share a slot. */
   clustered: boolean;
-  /** Whether the server can be asked right now, and refuses none of the watched commands, or not the one of `what`. */
+  /**
+   * Whether the server can be used right now: there is a connection, and no watched command is refused. With `what`,
+   * only that command counts.
+   */
   up(what?: string): boolean;
   /** The prefix of every key and channel. */
   prefix: string;
   /**
-   * Asks, whenever there is a connection and every few seconds, whether something is allowed that is needed: where it
-   * is refused (a user without the right, a replica that is read-only), the server counts as away until it is not.
+   * Calls `ask` after each connect and every few seconds, to see whether a needed command is allowed. While it is
+   * refused (the user has no right, or the server is a read-only replica), the server counts as unavailable.
    */
   watch(what: string, ask: () => Promise<unknown>): void;
   close(): void;
@@ -23,11 +26,11 @@ export type RedisConnection = {
 
 /** How long one command may take, in milliseconds: a slow lock server must not make occurrences late. */
 const commandTimeoutMs = 250;
-/** A connection over which nothing comes for so long, though something was asked, is taken for dead. */
+/** A connection without any answer for this long after a command counts as dead, in milliseconds. */
 const silenceMs = 1_000;
 const connectTimeoutMs = 2_000;
 
-/** Nothing waits for a connection, and nothing is sent again: the caller has gone on with the fence alone. */
+/** Commands do not wait for a connection and are not sent again: by then the caller has gone on without the lock. */
 const common = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 1,
@@ -49,7 +52,7 @@ const watchEveryMs = 5_000;
  */
 export type RedisSource = { address: RedisAddress; readAgain: () => RedisAddress };
 
-/** The answers of a server that does not know the user, or not by this password. */
+/** Errors of a server that refuses the user name or the password. */
 const isAboutCredentials = (error: Error) =>
   isRefusal(error) && /^(WRONGPASS|NOAUTH|ERR invalid password)/.test(error.message);
 
@@ -69,7 +72,10 @@ export function connectRedis(source: RedisSource, log: Logger, clock: Pick<Clock
   let failing: Error | null = null;
   let closed = false;
 
-  /** One line when it fails, and one when it works again. A refusal is told also after another reason: it stays. */
+  /**
+   * Logs one line when Redis fails, and one when it works again. A refusal is logged even after another failure,
+   * because it does not end by itself.
+   */
   function tell(error: Error | null): void {
     if (error && (failing === null || (isRefusal(error) && !isRefusal(failing))))
       log.warn({ err: error }, 'Redis cannot be used: replicas rely on the fence in Postgres alone');
@@ -89,7 +95,7 @@ export function connectRedis(source: RedisSource, log: Logger, clock: Pick<Clock
     tell(error);
   });
   redis.on('ready', () => {
-    // A refusal may hold still: the answers to the questions asked now will tell.
+    // A refusal may still hold. The commands that are sent now will show it.
     if (refusals.size === 0) tell(null);
     for (const { look } of watches) look();
   });
@@ -103,7 +109,7 @@ export function connectRedis(source: RedisSource, log: Logger, clock: Pick<Clock
       function look(): void {
         if (closed) return;
         timer?.cancel();
-        // Also where this question stays open: a connection that is lost in the middle leaves it so.
+        // A connection that is lost meanwhile leaves this call without an answer.
         timer = clock.after(watchEveryMs, look);
         if (redis.status !== 'ready') return;
         ask().then(
@@ -173,7 +179,7 @@ function open(address: RedisAddress, retryStrategy: (attempt: number) => number)
     ...(tls && { dnsLookup: (host, callback) => callback(null, host) }),
     redisOptions: { ...common, ...credentials, ...(tls && { tls: {} }) },
   });
-  // By itself the first call opens a connection to a node, and calls are refused until it stands.
+  // ioredis would connect to a node only with the first call, and refuse calls until then.
   cluster.on('+node', (node: Redis) => node.connect().catch(() => {}));
   return cluster;
 }

@@ -5,8 +5,8 @@ import type { RedisConnection } from './connection.ts';
 import type { OccurrenceLock } from './lock.ts';
 
 /**
- * Sets every key that nobody has. A key that the owner set before counts as his: he asks again after an answer that was
- * lost on the way.
+ * Sets every free key. A key that the same owner has set before is granted again, because the first answer may have
+ * been lost.
  */
 const takeScript = `
   local granted = {}
@@ -19,11 +19,11 @@ const takeScript = `
 type Take = (count: number, ...args: (string | number)[]) => Promise<number[]>;
 
 /**
- * Keys are `punctual:{namespace}:run:<key>`. The part in braces, the hash tag, is all that a Cluster looks at to place
- * a key, and a script may only touch keys of one place. One tag for all would put every lock on one master: there, the
- * last digit of the key goes into the tag. That makes at most 16 calls of a batch, whatever its size, on any number of
- * masters; a call for each of the 16,384 slots would be one for almost every key. Keys are run ids, whose last digit is
- * that of the task's number, so that tasks spread evenly.
+ * Keys are `punctual:{namespace}:run:<key>`. A Cluster places a key by the part in braces, the hash tag, and a script
+ * may only touch keys of one slot. One tag for all keys would put every lock on one master. So in a Cluster the tag
+ * holds the last digit of the key. A batch of any size then makes at most 16 calls, on any number of masters. Without
+ * the tag, almost every key would need a call of its own. Keys are run ids, whose last digit is that of the task's
+ * number, so that tasks spread evenly.
  */
 export function createRedisLock(connection: RedisConnection, namespace: string, log: Logger): OccurrenceLock {
   const { redis, clustered } = connection;

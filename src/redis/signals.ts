@@ -1,4 +1,4 @@
-/** Tells the other replicas at once that something changed. A signal may be lost: each of them also polls. */
+/** Signals wake other replicas at once after a change. A signal may be lost, so each replica also polls. */
 
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../observability/log.ts';
@@ -6,7 +6,7 @@ import { connectRedis, type RedisConnection, type RedisSource } from './connecti
 
 /**
  * `tasks`: a definition changed. `waiting`: a run waits to be taken. `checks`: one waits for the answer of its hook.
- * `cancel`: a running run is to be aborted. `over`: a run that somebody may wait for has ended.
+ * `cancel`: a running run is to be aborted. `over`: a run has ended for whose end a caller may wait.
  */
 export type Signal = 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over';
 
@@ -15,7 +15,7 @@ export type Signals = {
   close(): void;
 };
 
-/** The signals of a replica that is alone: each that it sends comes straight back. */
+/** The signals of a single replica: it receives each signal that it sends. */
 export function createLocalSignals(receive: (signal: Signal) => void): Signals {
   return { send: receive, close() {} };
 }
@@ -29,7 +29,7 @@ const checkMs = 2_000;
 
 /**
  * Signals by Redis publish and subscribe on the channel `name`; the sender gets its own without the detour. In a
- * Cluster every node passes them on to all others, so it does not matter which one somebody is connected to.
+ * Cluster every node passes them on to all others, so a replica may be connected to any of them.
  */
 export function createRedisSignals(
   source: RedisSource,
@@ -39,7 +39,7 @@ export function createRedisSignals(
   log: Logger,
   clock: Clock,
 ): Signals {
-  // Of a server that is away, or refuses something, the other connection tells.
+  // The other connection reports a server that is away or refuses commands.
   const subscriber = connectRedis(source, quiet(log), clock);
   const channel = publisher.prefix + name;
   let timer: Timer | null = null;
@@ -56,8 +56,8 @@ export function createRedisSignals(
   }
 
   /**
-   * A mere listener does not notice that the server is gone, and a Cluster's client gives up when the node that
-   * it wanted to listen to is away: subscribing once more is the question that shows both, and the cure.
+   * A connection that only listens does not notice that the server is gone. A Cluster's client gives up when its node
+   * is away. Subscribing again detects both cases and repairs the second.
    */
   function check(): void {
     timer = clock.after(checkMs, check);
@@ -68,7 +68,7 @@ export function createRedisSignals(
 
   subscriber.redis.on('ready', subscribe);
   publisher.watch('signals', async () => {
-    // Nobody takes it for a signal.
+    // Receivers ignore it.
     await publisher.redis.publish(channel, probe);
     if (subscriber.up()) await subscriber.redis.subscribe(channel);
   });
@@ -80,7 +80,8 @@ export function createRedisSignals(
   const unsent = new Set<Signal>();
 
   function publish(): void {
-    for (const signal of unsent) if (publisher.up('signals')) publisher.redis.publish(channel, signal).catch(() => {}); // Lost signals are what the polls are for.
+    // Lost signals do no harm, because the replicas also poll.
+    for (const signal of unsent) if (publisher.up('signals')) publisher.redis.publish(channel, signal).catch(() => {});
     unsent.clear();
   }
 

@@ -48,7 +48,7 @@ function hostName(entry: string): HostName | null {
   const name = bare?.toLowerCase().replace(/\.$/, '') ?? '';
   const labels = (name.startsWith('*.') ? name.slice(2) : name).split('.');
   const isName = name.length <= 253 && labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
-  // No request asks for a name that looks like an address and is none.
+  // A name that looks like an address but is none can be in no request.
   return isName && (isIP(name) === 4 || !/^\d+$/.test(labels.at(-1) ?? '')) ? { name, port } : null;
 }
 

@@ -6,7 +6,7 @@ import type { Parse } from './values.ts';
 type Node = { readonly host: string; readonly port: number };
 type Credentials = { readonly username?: string; readonly password?: string };
 
-/** Where a Redis is and how to get in. `tls` for every connection, to Sentinels too. */
+/** The address and credentials of a Redis. `tls` holds for every connection, to Sentinels too. */
 export type RedisAddress =
   /** As ioredis reads it, options in the query included. */
   | { readonly kind: 'server'; readonly url: string }

@@ -79,8 +79,8 @@ function textOf(
 }
 
 /**
- * One proxy for all, or those that the environment names as for other programs; `faults` takes what is wrong with
- * these.
+ * One proxy for all, or the proxies that the environment names as for other programs. Faults of these are added to
+ * `faults`.
  */
 function proxiesOf(
   targetProxy: string | null,
@@ -94,7 +94,7 @@ function proxiesOf(
     const name = names.flatMap((each) => [each.toLowerCase(), each]).find((each) => present(env[each]) !== null);
     if (name === undefined) return null;
     const given = (env[name] as string).trim();
-    // Many leave the scheme out.
+    // The scheme is often left out.
     const parsed = parsers.proxyUrl(given.includes('://') ? given : `http://${given}`);
     if (parsed.ok) return parsed.value;
     faults.push(...parsed.errors.map((error) => `TARGET_PROXY is env, but ${name} ${error}`));

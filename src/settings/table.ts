@@ -37,7 +37,7 @@ type Notes = {
   /** The name of the variable in the environment. */
   env: string;
   description: string;
-  /** The text that counts where there is none. */
+  /** The text that is used where none is set. */
   default?: string | number;
   /** The value where there is neither a text nor a default. */
   absent?: unknown;

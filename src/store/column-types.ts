@@ -6,7 +6,7 @@ import { defaultNamespace } from '../domain/namespace.ts';
 /** A 64-bit transaction id, kept as text: it is only handed back to Postgres. */
 export const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
 
-/** Which transactions were over at an instant, kept as text. */
+/** A snapshot, which tells the transactions that were over at its instant; kept as text. */
 export const snapshot = customType<{ data: string }>({ dataType: () => 'pg_snapshot' });
 
 export const namespace = () => text('namespace').notNull().default(defaultNamespace);

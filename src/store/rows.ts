@@ -12,7 +12,7 @@ type Named<T extends Table> = {
 /** The name of a column of the table, as in the database. */
 export type ColumnName<T extends Table> = keyof Named<T> & string;
 
-/** The driver gives a bigint as text; everything else is what the schema says. */
+/** The driver gives a bigint as text. All other columns have the type of the schema. */
 type Value<C> = C extends Column
   ?
       | (C['_']['columnType'] extends 'PgBigInt53' ? string : C['_']['data'])

@@ -55,14 +55,14 @@ export const tasks = pgTable(
     maxRuns: integer('max_runs'),
     jitterMs: bigint('jitter_ms', { mode: 'number' }),
     priority: smallint('priority').notNull(),
-    /** Limits, hooks, long work, fallback: only what was asked for, null for the many tasks that ask for nothing. */
+    /** Limits, hooks, long work, fallback: only the members that a client set; null for the many tasks without any. */
     policies: jsonb('policies').$type<Partial<Policies>>(),
     /** Tasks with the same limits have the same group (`limitGroupOf`); null for the many without limits. */
     limitGroup: uuid('limit_group'),
     status: taskStatus('status').notNull(),
     /** Counts every change; the ETag. */
     version: integer('version').notNull().default(1),
-    /** Counts the changes of what is due when; a claim made for another schedule version takes nothing. */
+    /** Counts the changes of when the task is due. A claim for another schedule version inserts no run. */
     scheduleVersion: integer('schedule_version').notNull().default(1),
     /** Occurrences of this schedule version lie after this instant. */
     activeFrom: instant('active_from').notNull(),
@@ -72,7 +72,7 @@ export const tasks = pgTable(
     updatedAt: instant('updated_at').notNull(),
     /** A deleted task stays as a tombstone while replicas or history still refer to it. */
     deletedAt: instant('deleted_at'),
-    /** The transaction that wrote the row last: what the change feed goes by. */
+    /** The transaction that wrote the row last. The change feed goes by it. */
     changedIn: xid8('changed_in').notNull().default(sql`pg_current_xact_id()`),
   },
   (t) => [
@@ -112,25 +112,25 @@ export const runs = pgTable(
     startedAt: instant('started_at'),
     finishedAt: instant('finished_at'),
     httpStatus: smallint('http_status'),
-    /** What the executor told of the end besides an HTTP status. */
+    /** The executor's details besides an HTTP status. */
     detail: jsonb('detail').$type<Detail>(),
     output: text('output'),
     truncated: boolean('truncated'),
     errorKind: errorKind('error_kind'),
     errorMessage: text('error_message'),
     reason: text('reason'),
-    /** What the request that asked for the run said of it; null for occurrences. */
+    /** The description that the request for the run gave of it; null for occurrences. */
     origin: jsonb('origin').$type<RunOrigin>(),
-    /** What the request gave the run to work on: JSON text, to the last digit as it was sent. */
+    /** The input that the request gave the run: JSON text, with all digits as sent. */
     input: text('input'),
     /** Every finished attempt; null while or when the only one can be read off the run itself. */
     attempts: jsonb('attempts').$type<StoredAttempt[]>(),
     cancelRequested: boolean('cancel_requested').notNull().default(false),
     /** The task's group while the run waits; null for a run without limits. */
     limitGroup: uuid('limit_group'),
-    /** Set while `hooks.before` has still to be asked: from when on anybody may ask it. */
+    /** Set while `hooks.before` has still to be asked: any replica may ask it from this instant on. */
     checkDue: instant('check_due'),
-    /** Set while the run is held: the deadline for the holder's next sign of life. */
+    /** Set while the run is held: the deadline for the holder's next heartbeat. */
     heartbeatDue: instant('heartbeat_due'),
     progress: jsonb('progress').$type<unknown>(),
     /** True where the task has hooks that hear of the run's end. */
@@ -139,7 +139,8 @@ export const runs = pgTable(
   (t) => [
     index('runs_task').on(t.taskUid, t.id),
     index('runs_live').on(t.status, t.effectiveDueAt).where(sql`${t.status} in ('pending', 'running', 'retrying')`),
-    // For lists of what is rare, of all tasks or of one: the plain path (scheduled, succeeded) writes to none of them.
+    // Indexes for lists of rare runs, of all tasks or of one. A plain run (scheduled, succeeded) writes to none of
+    // them.
     index('runs_ended')
       .on(t.status, t.id)
       .where(sql`${t.status} in ('failed', 'timed_out', 'cancelled', 'lost', 'skipped')`),
@@ -170,17 +171,17 @@ export type StoredAttempt = {
   finishedAt: string | null;
   error: { kind: string; message: string } | null;
   httpStatus: number | null;
-  /** What the executor told besides; absent where it told nothing. */
+  /** The executor's details; absent where there are none. */
   detail?: Detail;
-  /** What a held attempt waits for, as a noun. */
+  /** A noun for the sign that a held attempt waits for. */
   waitsFor?: string;
   /** True where the fallback was called instead of the target. */
   fallback?: true;
 };
 
 /**
- * Templates that a process is filling in for the first time. What is left of one is older than that takes: it died of
- * it.
+ * Templates that a process is filling in for the first time. A row that is older than filling in takes was left by a
+ * process that died of its template.
  */
 export const templateTrials = pgTable(
   'template_trials',
@@ -208,7 +209,7 @@ export const replicas = pgTable('replicas', {
   leaseUntil: instant('lease_until').notNull(),
   running: integer('running').notNull(),
   tasksLoaded: integer('tasks_loaded').notNull(),
-  /** Whether it claims what is due: it has its timetable, and is not about to stop. */
+  /** Whether it claims due occurrences: its timetable is loaded, and it is not shutting down. */
   firing: boolean('firing').notNull().default(false),
   /** The circuits that are not closed here, as `GET /cluster` shows them. */
   breakers: jsonb('breakers').$type<unknown[]>().notNull().default([]),
@@ -218,7 +219,7 @@ export const idempotencyKeys = pgTable(
   'idempotency_keys',
   {
     namespace: namespace(),
-    /** Who asked for what: the caller's name and the operation. */
+    /** The caller's name and the operation. */
     scope: text('scope').notNull(),
     key: text('key').notNull(),
     requestHash: text('request_hash').notNull(),
@@ -229,15 +230,15 @@ export const idempotencyKeys = pgTable(
   (t) => [primaryKey({ columns: [t.namespace, t.scope, t.key] }), index('idempotency_keys_age').on(t.createdAt)],
 );
 
-/** One row: what the replicas of one database have in common. */
+/** One row: the state that all replicas of one database share. */
 export const cluster = pgTable('cluster', {
-  /** Keeps the Redis keys of two databases apart, and makes the ids of their runs different. */
+  /** Separates the Redis keys of two databases, and makes the ids of their runs different. */
   id: uuid('id').primaryKey().default(sql`gen_random_uuid()`),
   singleton: boolean('singleton').notNull().default(true).unique(),
   /** Every occurrence up to here has its row or its recorded miss. */
   watermark: instant('watermark').notNull(),
   /** Which incarnation moved it last. */
   sweptBy: uuid('swept_by'),
-  /** What the tokens of runs are made with. */
+  /** The secret that the tokens of runs are made with. */
   secret: text('secret').notNull().default(sql`gen_random_uuid()::text || gen_random_uuid()::text`),
 });

@@ -1,10 +1,11 @@
 /**
- * Changes of what is due, in one transaction that holds the task's row: the new definition, the runs of what is still
- * due, and the record of what may not start any more.
+ * Changes of when a task is due. One transaction holds the task's row and writes the new definition, the runs of
+ * occurrences that are still due, and the record of those that may not start any more.
  *
- * The row is locked first. A sweep locks the rows of what it repairs too, so what it has done for the task is committed
- * when the watermark is read here, or will see the change. A claim locks nothing: one that began before the change may
- * still make a run of an occurrence that was recorded as missed. `resolveMiss` takes that back once `claimsAreOver`.
+ * The row is locked first. A sweep also locks the rows of the tasks that it writes for. So a sweep has either committed
+ * before the watermark is read here, or it sees the change. A claim takes no row lock: one that began before the change
+ * may still insert a run of an occurrence that was recorded as missed. `resolveMiss` corrects the miss once
+ * `claimsAreOver`.
  */
 
 import type { RunIds } from '../../domain/run/ids.ts';
@@ -44,8 +45,8 @@ export type Changed = {
 export type Unchanged<F> = { stale: true } | { stale: false; fault: F };
 
 /**
- * Changes a task as `decide` says, which is told what is known while nobody else can change it; null from it leaves all
- * as it is. `type` is that of the event, from which `redact` keeps credentials.
+ * Changes a task as `decide` says. `decide` gets the facts while the row is locked; null from it changes nothing.
+ * `type` is that of the event; `redact` hides credentials in it.
  */
 export function changeTask<F>(
   database: Database,
@@ -83,8 +84,8 @@ export function changeTask<F>(
 }
 
 /**
- * Deletes the live task of this id, at `version` unless null; null when there is none. `cut` tells what is missed by
- * it.
+ * Deletes the live task of this id, at `version` unless null; null when there is none. `cut` decides which occurrences
+ * are missed by it.
  */
 export function removeTask(
   database: Database,
@@ -109,7 +110,7 @@ export function removeTask(
 
 type Held = { task: Task; at: number; watermark: number };
 
-/** Locks a live task's row; only what is read afterwards is as new as the lock. */
+/** Locks a live task's row. Reads must come afterwards, so that they are as new as the lock. */
 async function holdTask(db: Queryable, namespace: string, id: string, version: number | null): Promise<Held | null> {
   const { rows } = await db.query<TaskRow>({
     name: 'hold-task',
@@ -128,7 +129,7 @@ async function holdTask(db: Queryable, namespace: string, id: string, version: n
   return { task: taskOf(rows[0]), at, watermark: watermark.getTime() };
 }
 
-/** What of the task has come since it was last accounted for, and the runs that exist of that. */
+/** The stretch since the task's occurrences were last accounted for, and the instants in it that have runs. */
 async function readOpen(db: Queryable, { task, at, watermark }: Held): Promise<Unaccounted> {
   const { definition, activeFrom, uid } = task;
   // A single instant may have passed already when it was asked for.
@@ -151,8 +152,8 @@ async function ranIn(db: Queryable, uid: number, after: number, upTo: number): P
 type Life = Pick<Moment, 'counted' | 'cancelled' | 'stoppedAt'>;
 
 /**
- * What a change may have to know of the life of the task. Only another `maxRuns` and a start ask, because a task may
- * have millions of runs; of those no more are counted than the new limit allows.
+ * Facts about the whole life of a task. They are read only for another `maxRuns` or a start, because a task may have
+ * millions of runs. No more runs are counted than the new limit allows.
  */
 async function readLife(
   db: Queryable,
@@ -204,8 +205,8 @@ export const stopReason = 'task stopped';
 const countsForLimit = `trigger in ('schedule', 'catch_up') and status <> 'skipped'`;
 
 /**
- * Counts anew what counts for a `maxRuns` that is new, once the claims that could not see it are over: they counted
- * nothing.
+ * Counts the runs again for a new `maxRuns`, once the claims that could not see it are over: these claims did not
+ * count.
  */
 export function recountRuns(database: Database, uid: number): Promise<void> {
   return inTransaction(database, async (db) => {
@@ -252,7 +253,7 @@ const shownStretch = ({ from, to, count }: Stretch) => ({
 
 /**
  * Corrects a recorded miss by the runs that were made meanwhile; to be called once no claim is under way that began
- * before the change. `left` says what is still missed of it.
+ * before the change. `left` computes the rest of the miss.
  */
 export async function resolveMiss(
   db: Queryable,
@@ -270,7 +271,7 @@ export async function resolveMiss(
       update events set data = data || $2::jsonb where id = $1 and $2::jsonb is not null`,
     values,
   });
-  // Whoever made a delivery of the event meanwhile held it until that was committed (see `deliverEvents`).
+  // A transaction that made a delivery of the event held the event until its commit (see `deliverEvents`).
   await db.query({
     name: 'correct-delivery',
     text: `

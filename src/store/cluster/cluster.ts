@@ -5,7 +5,7 @@ import type { Row } from '../rows.ts';
 import type { cluster } from '../schema.ts';
 
 /**
- * `id` keeps the Redis keys of two databases apart, and makes the ids of their runs different; the tokens of runs are
+ * `id` separates the Redis keys of two databases, and makes the ids of their runs different. The tokens of runs are
  * made with `secret`.
  */
 export type Cluster = Row<typeof cluster, 'id' | 'secret'>;

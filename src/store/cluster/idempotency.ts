@@ -9,7 +9,9 @@ import type { idempotencyKeys } from '../schema.ts';
 /** One keyed request. `scope` names the caller and the operation, `body` is the request's body. */
 export type KeyedRequest = { namespace: string; scope: string; key: string; body: unknown };
 
-/** The answer of the work, or of the first request with that key; `mismatch` when that one asked for something else. */
+/**
+ * The answer of the work, or of the first request with that key; `mismatch` when the first request had another body.
+ */
 export type KeyedAnswer<T> = { kind: 'done' | 'replayed'; answer: T } | { kind: 'mismatch' };
 
 const isRow = 'namespace = $1 and scope = $2 and key = $3';

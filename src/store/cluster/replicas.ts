@@ -58,7 +58,7 @@ export async function renewLease(
   return { nowMs: row.now_ms, peers: row.peers };
 }
 
-/** The latest time that the database's clock is known to have said, in epoch milliseconds; null where nothing tells. */
+/** The latest time of the database's clock that the tables hold, in epoch milliseconds; null where they hold none. */
 export async function lastKnownTime(db: Queryable): Promise<number | null> {
   const { rows } = await db.query<{ known: number | null }>({
     name: 'last-known-time',
@@ -81,7 +81,7 @@ export async function endReplicas(db: Queryable): Promise<void> {
 
 /**
  * Forgets replicas that have been dead for an hour at `now` (epoch milliseconds by the database's clock, as the caller
- * knows it: when that clock jumps, live replicas must not be forgotten).
+ * knows it: a jump of that clock must not delete live replicas).
  */
 export async function forgetDeadReplicas(db: Queryable, now: number): Promise<void> {
   await db.query(`delete from replicas where lease_until < $1::timestamptz - interval '1 hour'`, [

@@ -14,11 +14,11 @@ import type { WorkerInput, WorkerMessage } from './worker.ts';
 
 export type EmbeddedStore = {
   /**
-   * For a pool of one connection: PGlite has a single session. Its socket lets no one into another's transaction, but
-   * prepared statements are common to all connections, and a long statement of one can be cut in two by another's.
+   * For a pool of one connection: PGlite has a single session. Its socket keeps transactions of several connections
+   * apart. But they share prepared statements, and a long statement of one connection can be interrupted by another's.
    */
   connection: { host: string; port: number; user: string; database: string };
-  /** Why nothing can be written just now, as a sentence; null when it can. */
+  /** Why the store cannot be written right now, as a sentence; null when it can. */
   fault(): Promise<string | null>;
   /** Closes the data and gives the folder back. */
   stop(): Promise<void>;
@@ -27,9 +27,12 @@ export type EmbeddedStore = {
 export type EmbeddedOptions = {
   dataDir: string;
   clock: Clock;
-  /** There is no data in the folder yet, and making it takes some seconds. Told the whole path. */
+  /** Called with the whole path when there is no data in the folder yet. Making it takes some seconds. */
   onNew?: (folder: string) => void;
-  /** The thread ended without being asked, or the folder was lost: nothing can be stored any more. Called once. */
+  /**
+   * Called once when the thread has ended unexpectedly or another process has taken the folder. Nothing can be stored
+   * any more.
+   */
   onDeath: (reason: string) => void;
 };
 
@@ -107,7 +110,7 @@ export async function startEmbedded({
 }
 
 async function prepareFolder(folder: string, data: string): Promise<Result<null, string>> {
-  // The last part of the path alone: that folders above are links is how machines are set up.
+  // Only the last part of the path is checked, because folders above it may rightly be links.
   const link = (await isLink(folder)) ? folder : null;
   if (link === null) await mkdir(folder, { recursive: true, mode: 0o700 });
   const found = link ?? (await linkBelow(folder));
@@ -156,7 +159,7 @@ function noEntries(error: NodeJS.ErrnoException): [] {
   return [];
 }
 
-/** As chmod(2), which would follow a link that somebody has just put there. */
+/** Not by chmod(2), which would follow a link that another process has just put there. */
 async function closeToOthers(folder: string): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
@@ -166,7 +169,7 @@ async function closeToOthers(folder: string): Promise<void> {
   }
 }
 
-/** Why data that is there cannot be ours; null when it can, and when there is none. */
+/** Why existing data cannot be used; null when it can, and when there is none. */
 async function findFault(folder: string, data: string): Promise<string | null> {
   const names = await namesIn(data);
   if (names.length === 0) return null;
@@ -178,8 +181,9 @@ async function findFault(folder: string, data: string): Promise<string | null> {
 }
 
 /**
- * Makes the data when there is none: under another name, so that a process killed meanwhile leaves no half of it, and
- * in a thread of its own, whose half a gigabyte of memory goes with it. Why it failed, or null.
+ * Makes the data when there is none. It is made under another name, so that a process that is killed meanwhile leaves
+ * no incomplete data. It is made in a separate thread, whose half a gigabyte of memory is freed at its end. Returns why
+ * it failed, or null.
  */
 async function makeData(folder: string, data: string, onNew: (folder: string) => void): Promise<string | null> {
   const unfinished = join(folder, unfinishedName);
@@ -206,9 +210,9 @@ async function namesIn(folder: string): Promise<string[]> {
 
 type Thread = {
   worker: Worker;
-  /** Why it could not begin; null when it listens, or has made the data. */
+  /** Resolves with the reason why it could not begin; null when it listens, or has made the data. */
   begun: Promise<string | null>;
-  /** Why it ended. Resolves in any case. */
+  /** Resolves with the reason of its end, in any case. */
   ended: Promise<string>;
   /** Lets it close its data and waits for its end. */
   end(): Promise<void>;

@@ -1,4 +1,4 @@
-/** Keeps a second process off a folder: PGlite has no lock of its own, and two of them lose rows silently. */
+/** Refuses a second process for a folder: PGlite has no lock, and two processes would lose rows silently. */
 
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
@@ -25,7 +25,7 @@ const noteName = 'holder.json';
 export const guardNames = [noteName, lockFileName];
 
 const beatMs = 2_000;
-/** A holder beyond the reach of the lock is believed dead when nothing was heard of it for this long. */
+/** A holder that does not share the lock counts as dead when it has not touched its note for this long. */
 const silenceMs = 10_000;
 const lookMs = 250;
 /** Time for another process that took the folder at the same moment to overwrite the note. */
@@ -35,11 +35,12 @@ const noteMs = 1_000;
 
 /**
  * Takes the folder for this process, or names the process that has it. On one machine a lock of the operating system
- * decides, free again whatever way its holder ended. Where that lock is not shared (another container or machine with
- * the same volume), a note that is touched every two seconds does: to take over from a holder there takes ten seconds
- * of silence, measured by our clock alone. The same is true where the lock is held by somebody who cannot prove to know
- * the note: any user of the machine may take its name. `onLost` is called when another process has taken the folder all
- * the same, as it may from one that was frozen for longer than that. Rejects when the folder cannot be read or written.
+ * decides, which is freed however its holder ends. Where that lock is not shared (another container or machine with the
+ * same volume), a note decides that its holder touches every two seconds. A holder there must be silent for ten
+ * seconds, by our clock alone, before the folder is taken over. The same holds where the holder of the lock cannot
+ * prove that it knows the note, because any user of the machine may take the lock's name. `onLost` is called when
+ * another process has taken the folder all the same, for example after this process was frozen. Rejects when the folder
+ * cannot be read or written.
  */
 export async function guardFolder(
   folder: string,
@@ -89,8 +90,8 @@ export async function guardFolder(
 }
 
 /**
- * The note of the process that holds the lock, once it has proved that it wrote it, or lives and cannot answer; null
- * where the holder of the lock does neither.
+ * The note of the process that holds the lock: it has proved that it wrote the note, or it lives and cannot answer.
+ * Null in all other cases.
  */
 async function provenHolder(
   lock: Extract<FolderLock, { taken: false }>,
@@ -112,7 +113,7 @@ async function provenHolder(
   }
 }
 
-/** Writes the note; or answers with that of the process which has the folder. */
+/** Writes the note, or returns the note of the process that has the folder. */
 async function takeNote(note: string, text: string, scope: string | null, clock: Clock): Promise<string | null> {
   let strange = false;
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -136,7 +137,7 @@ async function takeNote(note: string, text: string, scope: string | null, clock:
 }
 
 /**
- * Touches the note, or writes it again when somebody removed it. Gives back its text: another one when the folder is
+ * Touches the note, or writes it again when it was removed. Returns its text, which is another one when the folder is
  * lost.
  */
 async function keepNote(note: string, text: string, clock: Clock): Promise<string> {
@@ -163,7 +164,7 @@ async function watch(note: string, first: Look, clock: Clock): Promise<string | 
   return null;
 }
 
-/** Keeps the process alive, unlike the clock's timers: during a start there may be nothing else that does. */
+/** Keeps the process alive, unlike the clock's timers. During a start nothing else may do so. */
 function pause(ms: number, clock: Clock): Promise<void> {
   const { port1 } = new MessageChannel();
   port1.ref();

@@ -1,4 +1,4 @@
-/** A lock on a folder that the operating system holds for this process, and drops however the process ends. */
+/** A lock on a folder that the operating system holds for this process, and frees however the process ends. */
 
 import { constants, open, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
@@ -8,8 +8,8 @@ import type { Clock } from '../../clock.ts';
 export type FolderLock =
   | { taken: true; free(): Promise<void> }
   /**
-   * Somebody else has it. `ask` puts a question to them; null where that cannot be done, and where only processes that
-   * may open the folder can have it.
+   * Another process has it. `ask` sends a question to it. Null where that is impossible, and on systems where only
+   * processes that may open the folder can have it.
    */
   | { taken: false; ask: ((question: string) => Promise<string | null>) | null };
 
@@ -22,7 +22,7 @@ const exclusiveLock = 0x20;
 
 /** As long as a question and an answer may be, in characters. */
 const longestLine = 256;
-/** More than ever ask at the same time. */
+/** The most processes that are answered at the same time. */
 const mostAskers = 64;
 
 /**
@@ -36,7 +36,7 @@ export async function lockFolder(
   clock: Clock,
 ): Promise<FolderLock> {
   if (process.platform === 'linux') {
-    // Names of this kind exist only while somebody listens to them: there is nothing stale, and nothing to remove.
+    // Names of this kind exist only while a process listens to them, so none is stale.
     const { dev, ino } = await stat(folder);
     return listen(`\0punctual-${dev}-${ino}`, answer, clock);
   }
@@ -99,7 +99,7 @@ async function lockFile(path: string): Promise<FolderLock> {
     });
     if (file === null) return { taken: false, ask: null };
     const [locked, named] = [await file.stat(), await stat(path).catch(() => null)];
-    // Otherwise its holder removed it between our finding and our locking it.
+    // Otherwise its holder removed it before we locked it.
     if (locked.ino === named?.ino)
       return {
         taken: true,

@@ -1,4 +1,7 @@
-/** The note in a folder that says which process has it: written, touched, read, and asked whether its writer lives. */
+/**
+ * The note in a folder that says which process has it: writes, touches and reads it, and tells whether its writer
+ * lives.
+ */
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { constants, type FileHandle, open, readFile, readlink, writeFile } from 'node:fs/promises';
@@ -82,7 +85,7 @@ export async function touchNote(note: string, now: number): Promise<void> {
   await withNote(note, (file) => file.utimes(at, at));
 }
 
-/** Never by way of a link, and never waiting for something that is no file. */
+/** Opens the note. It follows no link, and does not block on something that is not a file. */
 async function withNote<T>(note: string, use: (file: FileHandle) => Promise<T>): Promise<T | null> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(note, flags).catch((error: NodeJS.ErrnoException) => {
@@ -112,8 +115,8 @@ async function readScope(): Promise<string | null> {
 }
 
 /**
- * Names one process of this boot for ever: process numbers come again, but not with the same start. Null where there is
- * none.
+ * Names one process of this boot uniquely: process numbers are reused, but not with the same start time. Null where
+ * there is none.
  */
 async function readProcess(pid: number): Promise<string | null> {
   try {

@@ -2,7 +2,7 @@
 
 import type { Database } from '../postgres/database.ts';
 
-/** A long statement is no fault here. */
+/** VACUUM may take long. */
 const mostWaitMs = 10 * 60_000;
 
 /**

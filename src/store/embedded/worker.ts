@@ -25,7 +25,7 @@ const { folder, socket } = workerData as WorkerInput;
 const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
 /**
- * After a throw the queue of the socket server never goes on, and every statement would wait for ever: the thread ends.
+ * After a throw the queue of the socket server stops, and every statement would wait for ever. So the thread ends.
  */
 class EndingPGlite extends PGlite {
   override async execProtocolRawStream(...call: Parameters<PGlite['execProtocolRawStream']>): Promise<void> {

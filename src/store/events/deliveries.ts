@@ -11,25 +11,25 @@ export type DueDelivery = {
   hook: EventHook;
   /** Null where the task is forgotten. */
   taskId: string | null;
-  /** As the task has it now, deleted or not; null where it has none any more. */
+  /** The hook of the task as it is now, also of a deleted task; null where it no longer has one. */
   call: Hook | null;
   /** The task's own signing secrets; null where it has none. */
   signing: string | null;
   runId: string | null;
-  /** Null where it is about no single run, or the run is no longer kept. */
+  /** Null where the event is not about a single run, or the run is no longer kept. */
   run: EndedRun | null;
   /** The data of the event besides the run. */
   data: Record<string, unknown> | null;
   /** How often it was tried so far. */
   attempt: number;
   createdAt: number;
-  /** When other replicas make the call in our place: the fence of our write. */
+  /** The instant from which other replicas may make the call. It is the fence of the write of our result. */
   until: number;
 };
 
 /**
- * The result of a call: it is made again at `dueAt`, or (null) never; then `failure` is the note about it, if
- * anything.
+ * The result of a call. It is made again at `dueAt`. Where that is null the call is over, and `failure` is the note
+ * about a failed one.
  */
 export type DeliveryEnd = {
   id: string;
@@ -45,8 +45,8 @@ const margin = `interval '5 seconds'`;
 /**
  * Makes a delivery for each hook that hears of these events: of the end of a run those that the event names, of a miss
  * the hook that the task has now. The events are locked until the transaction ends, so that a correction of a miss (see
- * `resolveMiss`) comes either before this or finds the delivery. A miss by a change is told later, after its
- * correction.
+ * `resolveMiss`) comes either before this or finds the delivery. A delivery about a miss by a change is due later,
+ * after the correction.
  */
 export async function deliverEvents(db: Queryable, eventIds: readonly number[]): Promise<void> {
   await db.query({
@@ -65,12 +65,12 @@ export async function deliverEvents(db: Queryable, eventIds: readonly number[]):
   });
 }
 
-/** How long a hook waits that hears of a miss by a change. */
+/** The delay of deliveries about a miss by a change. */
 const correctedAfter = `interval '2 seconds'`;
 
 /**
- * Takes at most `limit` calls that are due, those that have waited longest first. By the clock of the database: `now`
- * may be a little behind it, and a call noted a moment ago must not wait for the next look.
+ * Takes at most `limit` calls that are due, those that have waited longest first. The database's own clock decides:
+ * `now` may be a little behind it, and a delivery that was just inserted must not wait for the next pass.
  */
 export async function takeDeliveries(db: Queryable, limit: number, now: number): Promise<DueDelivery[]> {
   const { rows } = await db.query<DeliveryRow>({
@@ -107,8 +107,8 @@ export async function takeDeliveries(db: Queryable, limit: number, now: number):
 }
 
 /**
- * Writes down the results of calls. A call that another replica has taken meanwhile is left to it, unless it got
- * through: then it is gone. A failure becomes an event of the task.
+ * Writes down the results of calls. A call that another replica has taken meanwhile is left to that replica, unless it
+ * was delivered here: then it is removed. A failure becomes an event of the task.
  */
 export async function endDeliveries(db: Queryable, ends: readonly DeliveryEnd[], now: number): Promise<void> {
   const sorted = [...ends].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -1,4 +1,4 @@
-/** The events of tasks, with their authors: reads them, and words changes. */
+/** The events of tasks, with their authors: reads them, and describes changes. */
 
 import { isDeepStrictEqual } from 'node:util';
 import { formatInstant } from '../../domain/input/instant.ts';
@@ -90,7 +90,10 @@ export async function noteEvent(
   });
 }
 
-/** Events that come with every run or miss. All others tell the author of a change, and stay as long as the task. */
+/**
+ * Types of events that come with every run or miss. All others record the author of a change, and stay as long as the
+ * task.
+ */
 const passing = `('missed', 'triggered', 'backfilled', 'hook_failed', 'run_cancelled')`;
 
 /**

@@ -8,19 +8,19 @@ export type OutboxEvent = {
   id: number;
   namespace: string;
   taskUid: number;
-  /** Null where it is about no single run. */
+  /** Null where the event is not about a single run. */
   runId: string | null;
   type: string;
   at: number;
   data: Record<string, unknown> | null;
 };
 
-/** Notes that these subscribers are there: each reads what is written from its first time on. */
+/** Registers these subscribers. Each reads the events that are written after its first registration. */
 export async function registerSubscribers(db: Queryable, names: readonly string[]): Promise<void> {
   await db.query('insert into subscriptions (name) select unnest($1::text[]) on conflict do nothing', [names]);
 }
 
-/** Those of these subscribers that have something to read. */
+/** The subscribers among these that have unread events. */
 export async function subscribersWithNews(db: Queryable, names: readonly string[]): Promise<string[]> {
   const { rows } = await db.query<{ name: string }>({
     name: 'subscribers-with-news',

@@ -1,4 +1,4 @@
-/** The tables of events, of who has read them, and of what hooks have still to be told, as drizzle sees them. */
+/** The tables of events, of their subscriptions and of deliveries to hooks, as drizzle sees them. */
 
 import { sql } from 'drizzle-orm';
 import { bigint, index, jsonb, pgTable, smallint, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
@@ -6,7 +6,7 @@ import type { EventHook } from '../../domain/task/policies.ts';
 import { instant, namespace, snapshot, xid8 } from '../column-types.ts';
 
 /**
- * What happened: the log of each task, and the outbox that subscribers read. Events of runs are for subscribers alone.
+ * Events: the log of each task, and the outbox that subscribers read. Events of runs are for subscribers alone.
  */
 export const events = pgTable(
   'events',
@@ -15,7 +15,7 @@ export const events = pgTable(
     /** That of the task. */
     namespace: namespace(),
     taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
-    /** Null for what is about no single run. */
+    /** Null where the event is not about a single run. */
     runId: uuid('run_id'),
     type: text('type').notNull(),
     at: instant('at').notNull(),
@@ -36,7 +36,7 @@ export const subscriptions = pgTable('subscriptions', {
   name: text('name').primaryKey(),
   /** The events of all transactions that it shows are read. */
   seen: snapshot('seen').notNull().default(sql`pg_current_snapshot()`),
-  /** What is being read, where that is more than a page, and the last event of it so far. */
+  /** The snapshot that is being read in several pages, and the last event read of it. Null between readings. */
   reading: snapshot('reading'),
   readId: bigint('read_id', { mode: 'number' }).notNull().default(0),
 });
@@ -47,13 +47,13 @@ export const deliveries = pgTable(
   {
     /** Also the id of the CloudEvent, the same at every try. */
     id: uuid('id').primaryKey().default(sql`gen_random_uuid()`),
-    /** What it tells of; null where no event made it. */
+    /** The event that it is about; null where none made it. */
     eventId: bigint('event_id', { mode: 'number' }),
     taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
-    /** Null for what is about no single run. */
+    /** Null where the event is not about a single run. */
     runId: uuid('run_id'),
     hook: text('hook').$type<EventHook>().notNull(),
-    /** What the event tells besides the run. */
+    /** The data of the event besides the run. */
     data: jsonb('data').$type<Record<string, unknown>>(),
     attempt: smallint('attempt').notNull().default(0),
     dueAt: instant('due_at').notNull(),

@@ -1,13 +1,13 @@
-/** Groups of runs with the same limits: what the order among waiting runs is kept by. */
+/** Groups of runs with the same limits. Waiting runs are ordered within their group. */
 
 import { createHash } from 'node:crypto';
 import { type LimitPolicies, limitsOf } from '../../domain/limits/limits.ts';
 
 /**
  * The group of a task's runs, a UUID made of the limits; null where the task has none. Runs of one group have the same
- * limits, so that whoever looks for the next run has to look at the first of each group alone, however many wait. Tasks
- * with the same limits share a group; a limit of a task's own (`maxConcurrency`) makes a group of its own.
- * `createdAt` (epoch milliseconds) tells a task from another that had the same id before.
+ * limits, so the search for the next run only looks at the first run of each group. Tasks with the same limits share a
+ * group; a limit of a task's own (`maxConcurrency`) makes a group of its own. `createdAt` (epoch milliseconds) tells a
+ * task from another that had the same id before.
  */
 export function limitGroupOf(
   { namespace, id, createdAt }: { namespace: string; id: string; createdAt: number },

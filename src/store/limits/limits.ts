@@ -24,30 +24,33 @@ import { take, updateRuns } from '../runs/transitions.ts';
 import { forgetEnded, isDue, type LimitGroup, readState, renewGroups, waitingGroups, waitsForLimits } from './state.ts';
 
 export type LimitedTake = {
-  /** Ours now, in the order of their effective due times. */
+  /** The runs that this replica has taken, in the order of their effective due times. */
   runs: TakenRun[];
   /** For each of them, how long it was due, in milliseconds. */
   waitedMs: number[];
   /**
-   * When to look again without being woken: at once (0) where more may start than were wanted, soon where another
-   * replica was deciding, at the instant at which a rate lets the next run start, or null: then only the end of a run
-   * or a new one changes anything.
+   * When to look again without being woken. At once (0) where more runs may start than were wanted. Soon where another
+   * replica was deciding. At the instant at which a rate lets the next run start. Null where only the end of a run or a
+   * new run can change anything.
    */
   again: { afterMs: number } | { at: number } | null;
 };
 
-/** Any number that no other program takes advisory locks with. */
+/** A number that no other program is likely to use for advisory locks. */
 const limitsLock = 7_046_029_254;
-/** The lock goes with the connection of a replica that froze while it had it; it is held for some milliseconds. */
+/**
+ * Postgres closes the connection of a replica that froze with the lock after this time. The lock is usually held for
+ * some milliseconds.
+ */
 const longestHoldMs = 2_000;
 const busyMs = 10;
-/** As many of the newest as any rate may ask about: `limit` is at most that. */
+/** How many of the newest starts are kept: the largest `limit` of a rate. */
 const startsKept = 1_000;
 
 /**
  * Takes at most `limit` runs whose instant has come and whose limits let them start now, by effective due time, each
- * for its next attempt. Limits hold across replicas: whoever decides has a lock that all of them need, and counts after
- * taking it. A key is held by a running run only, so that no crash can leave it taken. `now` is in epoch milliseconds.
+ * for its next attempt. Limits hold across replicas: a replica takes one lock before it counts and decides. A key is
+ * held by a running run only, so that no crash can leave it taken. `now` is in epoch milliseconds.
  */
 export async function takeLimited(
   database: Database,
@@ -67,7 +70,7 @@ export async function takeLimited(
   try {
     return await pass(true);
   } catch (error) {
-    // A claim took the place that a run was about to move up to: let those in line be this time.
+    // A claim took the overlap slot that a queued run was about to get. Queued runs are left out this time.
     if (violatedConstraint(error) !== 'runs_overlap_slot') throw error;
     return pass(false);
   }
@@ -94,7 +97,7 @@ async function decide(
     const row = byId.get(id);
     return row ? [{ row, limits }] : [];
   });
-  // As late as can be: what counts for a rate is when the target is called, shortly after the commit.
+  // Read as late as possible: a rate counts the instant of the call, which follows shortly after the commit.
   await noteStarts(
     db,
     begun.flatMap(({ limits }) => limits),
@@ -125,9 +128,9 @@ function earliest(instants: readonly (number | null)[]): { at: number } | null {
 }
 
 /**
- * Whether this transaction is the one that decides, until it ends. Does not wait for another. From then on the planner
- * sorts nothing that an index gives in order: it would read all that wait in each group, where it believes from older
- * statistics that there is one group only.
+ * Takes the lock for this transaction, without waiting; false where another has it. Also forbids the planner to sort:
+ * with old statistics it may believe that there is one group only, and would then read all waiting runs of each group
+ * instead of using the order of the index.
  */
 async function lockLimits(db: Queryable): Promise<boolean> {
   const { rows } = await db.query<{ locked: boolean }>({
@@ -196,8 +199,8 @@ async function readCandidates(
 type BegunRow = TakenRow & { due_at: Date };
 
 /**
- * Makes the runs ours, with a row for each key that they hold from now on. A run that somebody changes at the moment,
- * or has changed since it was looked at, is left out.
+ * Takes the runs for this replica, with a row for each key that they hold from now on. A run that another transaction
+ * is changing, or has changed since it was read, is left out.
  */
 async function makeOurs(
   db: Queryable,

@@ -19,7 +19,7 @@ export const runLimits = pgTable(
   (t) => [primaryKey({ columns: [t.runId, t.namespace, t.key] })],
 );
 
-/** What is kept of a limit key besides the runs that hold it. */
+/** The state of a limit key besides the runs that hold it. */
 export const limits = pgTable(
   'limits',
   {

@@ -1,4 +1,4 @@
-/** How things stand with limits: which groups of runs wait, what is running, and what was started. */
+/** The state of limits: which groups of runs wait, which runs are running, and which attempts were started. */
 
 import { type Limit, type LimitPolicies, type LimitState, limitsOf, nameOf } from '../../domain/limits/limits.ts';
 import type { Queryable } from '../postgres/database.ts';
@@ -10,7 +10,7 @@ export type LimitGroup = { id: string; limits: Limit[] };
 /** Whether the run `r` waits for its limits, in the words of the index `runs_limits`. */
 export const waitsForLimits = (r: string) => `${r}.limit_group is not null and ${r}.status in ('pending', 'retrying')`;
 
-/** A run's effective due time is never later than its instant: it narrows what is looked at down in the index. */
+/** A run's effective due time is never later than its instant, so this condition narrows the range of the index. */
 export const isDue = (r: string, now: string) =>
   `${r}.effective_due_at <= ${now} and ${r}.due_at <= ${now} and ${r}.check_due is null`;
 
@@ -74,7 +74,7 @@ type StateRow = {
   starts: (KeyRow & { starts: number[] })[] | null;
 };
 
-/** What counts for the limits of these groups at `now` (epoch milliseconds). */
+/** The running runs and the starts that count for the limits of these groups at `now` (epoch milliseconds). */
 export async function readState(db: Queryable, groups: readonly LimitGroup[], now: number): Promise<LimitState> {
   const asked = new Map<string, Limit>();
   for (const limit of groups.flatMap(({ limits }) => limits))
@@ -104,7 +104,7 @@ export async function readState(db: Queryable, groups: readonly LimitGroup[], no
   };
 }
 
-/** Forgets what runs held that run no longer. What counts is decided by the runs, so it does no harm until then. */
+/** Deletes the rows of runs that are no longer running. Such rows do not count, so it does not matter when they go. */
 export async function forgetEnded(db: Queryable): Promise<void> {
   await db.query({
     name: 'limits-forget-ended',

@@ -21,19 +21,19 @@ export type DatabaseOptions = {
   connectTimeoutMs?: number;
   log: Logger;
   clock: Clock;
-  /** Hears of every error of a statement. */
+  /** Called with every error of a statement. */
   onError?: (error: unknown) => void;
-  /** A random number in [0, 1): spreads the second tries of statements that got in each other's way. */
+  /** A random number in [0, 1): spreads the repetitions of statements that blocked each other. */
   random: () => number;
 };
 
 type Retry = <T>(work: () => Promise<T>) => Promise<T>;
 
 export type Database = {
-  /** Statements on it are tried again where Postgres rolled them back to let others go on. */
+  /** Statements on it are repeated where Postgres rolled them back because of a deadlock or a failed serialization. */
   pool: Pool;
   orm: NodePgDatabase;
-  /** Does work again that Postgres rolled back to let others go on. */
+  /** Repeats work that Postgres rolled back because of a deadlock or a failed serialization. */
   retry: Retry;
   /** Waits for the statements under way and closes every connection. */
   close(): Promise<void>;
@@ -56,7 +56,7 @@ export function poolSettings(
     query_timeout: timeoutMs + 250,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
-    // By itself the first probe comes after two hours.
+    // The default is a first probe after two hours.
     keepAliveInitialDelayMillis: 10_000,
   };
 }
@@ -80,7 +80,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   return { pool, orm: ormOn(pool), retry, close: pool.end };
 }
 
-/** drizzle on a pool. It calls `query` of it and nothing else, though its type asks for a pool of `pg`. */
+/** drizzle on a pool. It only calls `query` of the pool, though its type asks for a pool of `pg`. */
 export function ormOn(pool: Pool): NodePgDatabase {
   return drizzle(pool as unknown as pg.Pool);
 }
@@ -89,9 +89,9 @@ const mostTries = 5;
 const longestPauseMs = 20;
 
 /**
- * Statements that meet in different orders wait for each other in a ring, and Postgres undoes one of them: that one has
- * changed nothing and can be tried again. On a pool that is a statement by itself; a statement of a
- * transaction fails the whole of it, and `inTransaction` begins anew.
+ * Repeats work after a deadlock. Postgres undoes one of the statements that wait for each other: that one has changed
+ * nothing and can be repeated. On a pool the work is a single statement. In a transaction the whole transaction fails,
+ * and `inTransaction` repeats it.
  */
 function createRetry({
   clock,
@@ -114,8 +114,8 @@ function createRetry({
 }
 
 /**
- * Runs `work` in one transaction on one connection; rolls back and rethrows when it throws. `work` is run again where
- * Postgres rolled it back to let others go on, and so must do nothing beyond the transaction that cannot be done twice.
+ * Runs `work` in one transaction on one connection; rolls back and rethrows when it throws. `work` is run again after a
+ * deadlock or a failed serialization, so it must have no effects outside of the transaction that cannot be repeated.
  */
 export function inTransaction<T>(database: Database, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   return database.retry(() => transact(database, work));

@@ -2,7 +2,7 @@
 
 import { DrizzleQueryError } from 'drizzle-orm';
 
-/** No usable connection could be had. The request is not at fault. */
+/** No usable connection could be opened. The request is not at fault. */
 export class ConnectFailure extends Error {}
 
 /**
@@ -35,7 +35,7 @@ export function isUnavailable(error: unknown): boolean {
       if (unavailableStates.test(code) || unavailableCodes.has(code)) return true;
       continue;
     }
-    // drizzle's own message is the statement with its parameters: any word may stand there.
+    // drizzle's own message holds the statement with its parameters, so it may contain any word.
     if (!(cause instanceof DrizzleQueryError) && unavailableMessages.test(cause.message)) return true;
   }
   return false;
@@ -52,8 +52,8 @@ export function isForbidden(error: unknown): boolean {
 }
 
 /**
- * Whether no statement may go over this connection again, nor over those that were opened as long ago: the server
- * has become a standby, is ending, or a pooler has mixed up prepared statements.
+ * Whether this connection and all older ones must not be used again: the server has become a standby or shuts down, or
+ * a pooler has mixed up prepared statements.
  */
 export function spoilsConnections(error: unknown): boolean {
   return /^(25006|57P0[1-5]|26000|42P05)$/.test(codeOf(error) ?? '');
@@ -91,7 +91,7 @@ function codeOf(error: unknown): string | null {
 }
 
 /**
- * Whether Postgres undid the whole statement or transaction so that others can go on: a deadlock, or no serial order.
+ * Whether Postgres undid the whole statement or transaction: a deadlock, or a failed serialization.
  */
 export function isRolledBack(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
@@ -102,8 +102,8 @@ export function isRolledBack(error: unknown): boolean {
 }
 
 /**
- * Whether Postgres refuses a value as such, now and for ever: a NUL in a text, a number out of range (SQLSTATE class
- * 22), or one that is too long or too deep for an index or a parser (class 54).
+ * Whether Postgres refuses the value itself, so that repeating is useless: a NUL in a text, a number out of range
+ * (SQLSTATE class 22), or one that is too long or too deep for an index or a parser (class 54).
  */
 export function isBadData(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

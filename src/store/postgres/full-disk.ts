@@ -1,5 +1,5 @@
 /**
- * A full disk: recognised in errors and on the disk itself, and told in one sentence whose advice does no harm.
+ * A full disk: recognises it in errors and on the disk itself, and describes it in one sentence with safe advice.
  */
 
 import { constants, type FileHandle, open, rm, statfs } from 'node:fs/promises';
@@ -11,19 +11,19 @@ const advice = 'make room on it; what was written is not lost, leave it where it
 /** The least space that Postgres needs to open its data: a segment of its log. */
 const probeBytes = 16 * 1024 * 1024;
 const probeName = 'space.probe';
-/** Less than this free is nothing. */
+/** With less free space than this the disk counts as full. */
 const leastFreeBytes = 1024 * 1024;
-/** How long a full disk is believed to be full after a write failed for it, in milliseconds. */
+/** How long a disk counts as full after a failed write, in milliseconds. */
 const rememberedMs = 15_000;
 
 export type FullDiskAlarm = {
   /** Looks at an error of the store. */
   note(error: unknown): void;
-  /** The sentence while a write failed for it a moment ago; else null. */
+  /** The sentence while a write has failed recently because of a full disk; else null. */
   fault(): string | null;
 };
 
-/** Says in the log, once each time, that the disk of the database is full. */
+/** Logs that the disk of the database is full, once each time it fills. */
 export function createFullDiskAlarm(monotonic: () => number, log: Pick<Logger, 'error'>): FullDiskAlarm {
   let last = -Infinity;
   const sentence = `the disk of the database is full: ${advice}`;
@@ -45,14 +45,14 @@ export async function fullDiskOf(folder: string): Promise<string | null> {
 }
 
 /**
- * Why as much as Postgres needs to open its data cannot be written to a folder; null when it can. By writing it: a
- * quota leaves a disk with room that is not ours.
+ * Why Postgres could not write the space that it needs to open its data in a folder; null when it can. The space is
+ * really written, because a quota may forbid it on a disk with free space.
  */
 export async function whyUnwritable(folder: string): Promise<string | null> {
   const path = join(folder, probeName);
   let file: FileHandle | null = null;
   try {
-    // One may be left of a process that was killed.
+    // A file may be left of a process that was killed.
     await rm(path, { force: true });
     file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
     const part = Buffer.alloc(probeBytes / 16);

@@ -14,7 +14,7 @@ const migrationLock = 1_215_472_310;
 
 const migrationsFolder = fileURLToPath(new URL('../../../migrations', import.meta.url));
 
-/** How long a lock is waited for at a time, in milliseconds: everybody else waits behind that. */
+/** How long a lock is waited for at a time, in milliseconds. Other statements queue behind the wait. */
 const lockTimeoutMs = 2_000;
 const pauseMs = 500;
 const sayEveryMs = 10_000;
@@ -32,10 +32,10 @@ export type MigrateOptions = {
   mostWaitMs?: number;
 };
 
-/** The migration waited for others for as long as it may. */
+/** The migration has waited for locks of others for as long as it may. */
 export class MigrationBlocked extends Error {}
 
-/** The tables were made by an unreleased version, which no migration leads on from. */
+/** The tables were made by an unreleased version, for which there is no migration. */
 export class UnreleasedSchema extends Error {}
 
 /**
@@ -61,9 +61,9 @@ export async function missingMigrations(db: Queryable): Promise<readonly Migrati
 }
 
 /**
- * Applies the missing migrations, all of them or none, in the first schema of the connection's `search_path`.
- * Everything happens in one transaction with its locks, so that nothing is left behind, also with a pooler in between.
- * Where others hold what it needs, it names them and tries again for a minute; then it rejects with a
+ * Applies the missing migrations, all of them or none, in the first schema of the connection's `search_path`. One
+ * transaction does everything and holds the locks, so nothing is left behind after a failure, also through a pooler.
+ * Where others hold needed locks, it logs their names and tries again for a minute. Then it rejects with a
  * `MigrationBlocked`. Rejects also when the database cannot be reached or refuses a statement.
  */
 export async function migrate(connection: Connection, options: MigrateOptions): Promise<void> {
@@ -120,7 +120,7 @@ async function applyOnce(database: Database, watching: Watching): Promise<void> 
     await client.query(
       'create table if not exists schema_migrations (id serial primary key, hash text not null, created_at bigint)',
     );
-    // Somebody else may have been at it meanwhile.
+    // Another replica may have migrated meanwhile.
     for (const { sql, hash, folderMillis } of await missingMigrations(client)) {
       for (const statement of sql) await client.query(statement);
       await client.query('insert into schema_migrations (hash, created_at) values ($1, $2)', [hash, folderMillis]);
@@ -148,7 +148,7 @@ async function watch(
 
   function look(): void {
     timer = clock.after(lookEveryMs, look);
-    // Without the right to see more there is at least the number of the process.
+    // A role without the right to see more sees at least the number of the process.
     pool
       .query<{ pid: number; name: string | null; state: string | null; since: number | null }>(
         `select h.pid, a.application_name as name, a.state, extract(epoch from clock_timestamp() - a.xact_start)::integer as since

@@ -10,7 +10,7 @@ export type NotificationOptions<Message extends string> = {
   connection: Connection;
   /** The name of the channel, at most 63 bytes. */
   channel: string;
-  /** Who sends, a UUID: what one sent oneself is not heard again. */
+  /** The sender, a UUID: a replica ignores its own messages. */
   self: string;
   receive: (message: Message) => void;
   log: Logger;
@@ -21,7 +21,7 @@ export type NotificationOptions<Message extends string> = {
 const timeoutMs = 2_000;
 /** How long after a loss the connection is opened again. */
 const retryMs = 2_000;
-/** How often it is asked whether it still answers: a server that is cut off says nothing. */
+/** How often the connection is probed, in milliseconds: a server that is cut off sends no error. */
 const probeMs = 10_000;
 /** At most one NOTIFY in so many milliseconds: each takes a lock of the whole server for a moment. */
 const spacingMs = 10;
@@ -74,7 +74,7 @@ export function createNotifications<Message extends string>({
     publish();
   }
 
-  /** Closes it, whatever state it is in. */
+  /** Closes it in any state. */
   function end(client: pg.Client): void {
     client.end().catch(() => {});
   }
@@ -107,7 +107,7 @@ export function createNotifications<Message extends string>({
     const client = listening;
     const payload = [self, ...unsent].join(' ');
     unsent.clear();
-    // Lost signals are what the polls are for.
+    // Lost signals do no harm, because the replicas also poll.
     if (client === null) return;
     sending = true;
     client
@@ -125,7 +125,7 @@ export function createNotifications<Message extends string>({
   return {
     send(message) {
       receive(message);
-      // Once for all who say the same in one turn of the event loop.
+      // Equal messages of one turn of the event loop are sent once.
       if (unsent.size === 0) setImmediate(publish);
       unsent.add(message);
     },

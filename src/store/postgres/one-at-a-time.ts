@@ -1,5 +1,5 @@
 /**
- * Lets some callers of a pool through one at a time, so that they never fill the queue in front of its other users.
+ * Gives some callers of a pool one turn at a time, so that they do not fill the queue before its other users.
  */
 
 import type pg from 'pg';
@@ -8,9 +8,9 @@ import { type Database, ormOn } from './database.ts';
 import type { Pool } from './pool.ts';
 
 /**
- * The same database for callers that take turns: one statement or transaction of theirs is in the pool at a time.
- * The other users of the pool wait for one of them at most. A turn that does not come within `waitMs` rejects as
- * a timeout does.
+ * The same database for callers that take turns: one statement or transaction of theirs is in the pool at a time. The
+ * other users of the pool wait for one of them at most. A caller that gets no turn within `waitMs` is rejected with a
+ * timeout.
  */
 export function oneAtATime(database: Database, waitMs: number, clock: Clock): Database {
   const { pool } = database;

@@ -1,5 +1,6 @@
 /**
- * A pool whose connections follow a route: another host, other credentials, and none of a server that became a standby.
+ * A pool whose connections follow a route: after a failure it uses another host or new credentials, and never a server
+ * that has become a standby.
  */
 
 import pg from 'pg';
@@ -10,7 +11,7 @@ import type { Route } from './route.ts';
 export type PoolOptions = {
   route: Route;
   clock: Pick<Clock, 'monotonic'>;
-  /** For how long another way is tried where one has failed, in milliseconds. */
+  /** How long other hosts or credentials are tried after a failure, in milliseconds. */
   timeoutMs: number;
   settings: pg.PoolConfig;
   /** Sets a new connection up; rejects where it cannot be used. */
@@ -38,7 +39,7 @@ export type Pool = {
  * were open then are closed before their next use.
  */
 export function createPool({ route, clock, timeoutMs, settings, prepare, onLost }: PoolOptions): Pool {
-  /** By which configuration each client was made, and how often connections had been spoilt by then. */
+  /** The configuration of each client, and how often connections had become unusable before it was made. */
   const origins = new WeakMap<object, { config: pg.ClientConfig; spoilt: number }>();
   let spoilt = 0;
   let ended: Promise<void> | null = null;
@@ -46,8 +47,7 @@ export function createPool({ route, clock, timeoutMs, settings, prepare, onLost 
   const releases = new WeakMap<object, () => void>();
 
   /**
-   * The pool of `pg` makes its clients with `new`. This one goes where the route leads, and tells the route of
-   * failures.
+   * The pool of `pg` makes its clients with `new`. This class connects as the route says, and reports failures to it.
    */
   class RoutedClient extends pg.Client {
     constructor(given?: pg.ClientConfig) {

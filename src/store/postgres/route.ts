@@ -9,7 +9,7 @@ import { isRefused } from './failure.ts';
 export type Connection =
   | {
       connectionString: string;
-      /** Gives the connection string anew where it may have changed since: credentials in a file do. Never throws. */
+      /** Reads the connection string again, because credentials in a file may have changed. Never throws. */
       readAgain?: () => string;
     }
   | { host: string; port: number; user: string; database: string };
@@ -18,11 +18,11 @@ export type Route = {
   /** The configuration of the client of the next connection. */
   config(): pg.ClientConfig;
   /**
-   * A connection made with this could not be had, or cannot be written by: the next one takes another way where there
-   * is one.
+   * A connection with this configuration failed or is read-only. The next one uses another host or other credentials,
+   * where there are any.
    */
   failed(config: pg.ClientConfig, error: unknown): void;
-  /** Rises whenever the next connection will take another way. */
+  /** Rises whenever the next connection will use another host or other credentials. */
   turns(): number;
   /** How many hosts there are. */
   size(): number;
@@ -30,7 +30,7 @@ export type Route = {
   applicationName: string;
 };
 
-/** Throws where the connection string is none: settings are checked before. */
+/** Throws on an invalid connection string; settings are checked before. */
 export function createRoute(connection: Connection): Route {
   if ('host' in connection)
     return { config: () => connection, failed() {}, turns: () => 0, size: () => 1, applicationName: 'punctual' };
@@ -42,7 +42,7 @@ export function createRoute(connection: Connection): Route {
   return {
     config: () => configs[place] as pg.ClientConfig,
     failed(config, error) {
-      // Others may have found out before.
+      // Another caller may have reported the same failure before.
       if (config !== configs[place]) return;
       if (isRefused(error)) {
         const now = connection.readAgain?.() ?? text;

@@ -21,15 +21,15 @@ const forms = `
   set array_nulls = on; set transform_null_equals = off; set gin_fuzzy_search_limit = 0`;
 
 /**
- * Promises rest on these: a stop on READ COMMITTED (see barrier.ts), an acknowledged write on being on the disk. A
- * stronger kind of commit than `on` is left as it is.
+ * The promises need these settings: a stop needs READ COMMITTED (see barrier.ts), and an acknowledged write must be on
+ * the disk. A stronger `synchronous_commit` than `on` is left as it is.
  */
 const promises = `
   set default_transaction_isolation = 'read committed'; set default_transaction_deferrable = off;
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
 /**
- * They come first, because the limits so far may be too short for the rest. The server gives up first, so that a
+ * These come first, because the limits before may be too short for the rest. The server's limit ends before ours, so a
  * statement that was too slow is known to have changed nothing.
  */
 const limits = ({ timeoutMs, indexScansOnly }: SessionLimits) => `
@@ -38,8 +38,8 @@ const limits = ({ timeoutMs, indexScansOnly }: SessionLimits) => `
   ${indexScansOnly ? '; set enable_seqscan = off; set enable_indexscan = on; set jit = off' : ''}`;
 
 /**
- * Sets a connection up, with one question: as statements and not as parameters of the start, which PgBouncer refuses.
- * Rejects where nothing could be written by it, as the standby of a cluster answers.
+ * Sets a connection up with one query. It uses statements, because PgBouncer refuses start parameters. Rejects where
+ * the connection is read-only, as on a standby.
  */
 export async function prepareSession(client: pg.ClientBase, wanted: SessionLimits): Promise<void> {
   const answers = (await client.query(

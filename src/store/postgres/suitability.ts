@@ -1,4 +1,4 @@
-/** Tells whether a database can be used at all, and how to mend it where it cannot. */
+/** Tells whether a database can be used, and how to repair it where it cannot. */
 
 import type pg from 'pg';
 import { ok, type Result } from '../../errors.ts';
@@ -8,7 +8,7 @@ import { isUnavailable } from './failure.ts';
 const leastVersion = 14;
 
 /**
- * Whether it is of a version and of an encoding that we can do with; else a sentence. Rejects when it does not answer.
+ * Checks the version and encoding of the database; a sentence names the fault. Rejects when it does not answer.
  */
 export async function checkDatabase(db: Queryable): Promise<Result<void, string>> {
   const { rows } = await db.query<{ version: number; encoding: string; schema: string | null; path: string }>(`
@@ -34,8 +34,8 @@ export async function checkDatabase(db: Queryable): Promise<Result<void, string>
 
 /**
  * Whether each connection has a session of its own, as it has without a pooler or with one in session mode. In another
- * mode settings and prepared statements of one connection get into the hands of another; found by trying. `others` are
- * pools whose connections are held beside the first. Rejects when Postgres does not answer.
+ * mode connections share settings and prepared statements, which this finds by trying. `others` are pools whose
+ * connections are held beside the first. Rejects when Postgres does not answer.
  */
 export async function checkSessions(
   database: Database,
@@ -47,7 +47,7 @@ export async function checkSessions(
     const first = await database.pool.connect();
     held.push(first);
     const { rows } = await first.query<{ pid: number }>('select pg_backend_pid() as pid');
-    // A pooler hands out a number of its own for cancelling.
+    // A pooler gives a process number of its own.
     if (rows[0]?.pid === (first as { processID?: number }).processID) return ok({ pooled: false });
     const token = `${rows[0]?.pid}-${(first as { processID?: number }).processID}`;
     const ask = `select current_setting('${mark}', true) as mark`;
@@ -55,7 +55,7 @@ export async function checkSessions(
     for (const { pool } of others) {
       const other = await pool.connect();
       held.push(other);
-      // A transaction keeps its session: the first must find another one then, if they are shared.
+      // A transaction keeps its session, so the first connection gets another session if sessions are shared.
       await other.query('begin');
       const seen = await other.query<{ mark: string | null }>(ask);
       const kept = seen.rows[0]?.mark === token ? null : await first.query<{ mark: string | null }>(ask);
@@ -65,11 +65,11 @@ export async function checkSessions(
   } catch (error) {
     if (/transaction blocks not allowed|statement pooling/i.test((error as Error).message))
       return refuse(poolerSentence);
-    // Of a pooler that has no more sessions to give: the mode may be the right one.
+    // A pooler without a free session may still be in the right mode.
     if (held.length > 1 && isUnavailable(error)) return ok({ pooled: true });
     throw error;
   } finally {
-    // Closed, not given back: they carry a mark, and may be in a transaction.
+    // They are closed and not given back, because they are marked and may be in a transaction.
     for (const client of held) client.release(true);
   }
 }

@@ -1,4 +1,4 @@
-/** The history of runs: reading it page by page, cancelling, and letting the oldest go. */
+/** The history of runs: reads it page by page, and deletes the oldest. */
 
 import { and, desc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import { unionAll } from 'drizzle-orm/pg-core';
@@ -161,7 +161,7 @@ export async function previousRun(
 /**
  * Looks at `limit` runs after the id `after` (null: from the oldest on) that were scheduled before `before`, and
  * deletes those that were over by then, always keeping a task's newest run. Gives back how many went, and where to go
- * on; null at the end. In key ranges, so that what has to stay is not looked at again with every batch.
+ * on; null at the end. It goes by key ranges, so that runs which have to stay are not read again with every batch.
  */
 export async function deleteOldRuns(
   db: Queryable,

@@ -1,6 +1,6 @@
 /**
- * The steps of a run, and what each of them writes. Every statement that inserts or updates runs is put together here,
- * and only the steps of this file can write a status.
+ * The steps of a run, and the columns that each of them writes. Every statement that inserts or updates runs is put
+ * together here, and only the steps of this file can write a status.
  *
  *     inserted ─┬─▶ pending ──▶ running ──▶ succeeded, failed, timed_out, lost
  *               │      │         │ ▲ │
@@ -70,7 +70,7 @@ function chooseWith(
 /** A run of the task columns `uid`, `priority` and `retry`, before its first step. All values are SQL. */
 export type NewRun = { id: string; trigger: string; scheduledFor: string; dueAt: string; now: string };
 
-/** What every new run starts with; one of the steps below goes with it. */
+/** The columns of every new run. One of the steps below is added to it. */
 export function newRun({ id, trigger, scheduledFor, dueAt, now }: NewRun): Step {
   return {
     id,
@@ -139,7 +139,7 @@ function dueAgain(at: string): Changes {
   return { due_at: at, effective_due_at: `${at} + (r.effective_due_at - r.due_at)` };
 }
 
-/** Stays running: somebody else holds it until `until`. */
+/** Stays running: its holder has it until `until`. */
 export function hold(until: string, reason: string): Step {
   return { status: statusOf('running'), heartbeat_due: until, reason };
 }
@@ -154,7 +154,7 @@ export function cancelWaiting(reason: string, at: string): Step {
   return { ...cancelled('cancelled before it started', at), reason };
 }
 
-/** running → cancelled where somebody else holds the run: the attempt ends with it. */
+/** running → cancelled where the run is held: the attempt ends with it. */
 function cancelHeld(reason: string, at: string): Step {
   const records = { attempts: cancelledAttempts(at), heartbeat_due: 'null' };
   return { ...cancelled('cancelled', at), reason, cancel_requested: 'true', ...records };
@@ -175,7 +175,7 @@ function askToAbort(reason: string): Changes {
 /** Whether a replica makes an attempt of the run `r`, which it can abort. A held run has none. */
 export const hasAttempt = `(r.status = 'running' and r.heartbeat_due is null)`;
 
-/** pending, retrying, running → cancelled, or asked to be where an attempt has to be aborted first. */
+/** pending, retrying, running → cancelled. Where an attempt has to be aborted first, the run is only marked. */
 export function cancel(reason: string, at: string): Step {
   return choose(
     [

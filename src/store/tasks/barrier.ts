@@ -1,5 +1,6 @@
 /**
- * Makes a change of tasks hold: waits until no transaction is under way that could still start runs by what was before.
+ * The barrier that makes a change of tasks hold: waits until no transaction is under way that could still start runs of
+ * the old definition.
  */
 
 import type { Database } from '../postgres/database.ts';
@@ -9,10 +10,10 @@ import type { Database } from '../postgres/database.ts';
  * tasks as they were when its statement began, so one that began before a stop may insert a run just after it.
  *
  * Postgres locks the tables that a statement names before it takes the statement's snapshot (under READ COMMITTED), and
- * lets go of them after the end of the transaction is visible. So whoever can still write a run by the old state of a
- * task holds both tables now: `runs` for writing and `tasks` for any purpose. Whoever takes them later sees the change.
- * These locks are in `pg_locks` whatever the connection calls itself, whoever its role is, and through whatever pooler
- * it came; every role may read it. Claims pay nothing for this.
+ * releases the locks after the end of the transaction is visible. So a transaction that can still write a run by the
+ * old state of a task holds locks on both tables now: on `runs` for writing and on `tasks` in any mode. A transaction
+ * that locks them later sees the change. `pg_locks` shows these locks for every application name, role and pooler, and
+ * every role may read it. Claims have no extra cost.
  *
  * Rejects when they are not over after some five seconds, as where a replica was frozen in the middle of a transaction.
  */
@@ -38,7 +39,8 @@ export async function claimsAreOver({ pool }: Database, pause: () => Promise<voi
     if (!answer[0]?.busy) return;
     await pause();
   }
-  // The change is committed, but must not be answered: its caller asks again. The word makes it a 503.
+  // The change is committed, but must not be answered with success. The code makes the answer a 503, and the caller
+  // asks again.
   throw new Error('timeout: claims that began before the change are still under way');
 }
 

@@ -1,4 +1,4 @@
-/** What replicas follow of the tasks: all active ones at boot, afterwards every committed change. */
+/** The feed of tasks: all active ones at boot, afterwards every committed change. */
 
 import type { Misfire } from '../../domain/schedule/misfire.ts';
 import type { Schedule } from '../../domain/schedule/schedule.ts';
@@ -58,8 +58,8 @@ const timingColumns = `t.uid::float8, t.id, t.schedule_version, case when ${isAc
   t.priority, t.max_runs is not null, ${isActive}, t.deleted_at is not null`;
 
 /**
- * A position in the feed: which transactions are over. Whoever asks for the changes from there on misses none, however
- * long a transaction takes to commit, and sees each once.
+ * A position in the feed: which transactions are over. A reader that asks for the changes since a position sees each
+ * one once and misses none, even of transactions that commit late.
  */
 export async function feedPosition(db: Queryable): Promise<string> {
   const { rows } = await db.query<{ position: string }>('select pg_current_snapshot()::text as position');

@@ -13,7 +13,10 @@ type Waiting = { item: NewTask; now: number; resolve: (task: Task | null) => voi
 const batchSize = 100;
 const inFlightLimit = 2;
 
-/** Measured: a one-row statement costs Postgres and this process several times what a row of a larger one does. */
+/**
+ * Measured: a statement of one row costs Postgres and this process several times as much as one more row in a larger
+ * statement.
+ */
 export function createTaskInserts(db: Queryable): InsertTask {
   let waiting: Waiting[] = [];
   let inFlight = 0;
@@ -28,7 +31,7 @@ export function createTaskInserts(db: Queryable): InsertTask {
       );
       for (const [place, { resolve }] of batch.entries()) resolve(tasks[place] ?? null);
     } catch (error) {
-      // What Postgres refuses is the fault of one of them: nobody else's creation may fail for it.
+      // Postgres refuses the statement because of one task. The other creations must not fail for it.
       if (batch.length > 1 && !isUnavailable(error)) for (const each of batch) await write([each]);
       else for (const { reject } of batch) reject(error);
     }
@@ -50,7 +53,7 @@ export function createTaskInserts(db: Queryable): InsertTask {
   return (item, now) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, now, resolve, reject });
-      // What comes in the same turn of the event loop shares the statement.
+      // Tasks of the same turn of the event loop share the statement.
       if (scheduled || inFlight === inFlightLimit) return;
       scheduled = true;
       setImmediate(next);

@@ -1,4 +1,4 @@
-/** Pages of tasks: which tasks are on one, and what they look like where that is not known. */
+/** Pages of tasks: finds the tasks of a page, and reads those that the caller does not know. */
 
 import type { RunStatus } from '../../domain/run/run.ts';
 import type { TaskStatus } from '../../domain/task/states.ts';
@@ -14,14 +14,14 @@ export type TaskFilter = {
   statuses: readonly TaskStatus[];
   /** Names and values. A task has one of the values of each name. */
   labels: readonly (readonly [name: string, value: string])[];
-  /** Part of the id or the name, whatever its case. */
+  /** Part of the id or the name, in any letter case. */
   q: string | null;
   /** Only ids after this one. */
   after: string | null;
   limit: number;
 };
 
-/** A task on a page, with what changes without its version. Instants are epoch milliseconds. */
+/** A task on a page, with the members that change without its version. Instants are epoch milliseconds. */
 export type ListedTask = {
   uid: number;
   id: string;
@@ -50,7 +50,7 @@ type PageRow = [
 export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ items: ListedTask[]; more: boolean }> {
   const labels = new Map<string, string[]>();
   for (const [name, value] of filter.labels) labels.set(name, [...(labels.get(name) ?? []), value]);
-  // What has to be there comes from the index.
+  // The index finds the labels that a task must have.
   const single = [...labels].flatMap(([name, [value, other]]) => (other === undefined ? [[name, value]] : []));
   const several = [...labels].filter(([, values]) => values.length > 1);
   const pattern = filter.q === null ? null : `%${filter.q.replace(/[\\%_]/g, '\\$&')}%`;

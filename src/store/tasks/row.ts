@@ -1,4 +1,4 @@
-/** Between a row of `tasks` and the task it stands for. */
+/** Converts between rows of `tasks` and tasks. */
 
 import { formatDuration, parseDuration } from '../../domain/input/duration.ts';
 import { formatInstant } from '../../domain/input/instant.ts';
@@ -23,7 +23,7 @@ export type Task = {
   updatedAt: number;
 };
 
-/** Only what was asked for. */
+/** Only the members that a client set. */
 type StoredPolicies = Partial<Omit<Policies, 'hooks'> & { hooks: Partial<Hooks> }>;
 
 const names = [

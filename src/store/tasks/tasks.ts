@@ -67,20 +67,22 @@ export async function findTask(db: Queryable, namespace: string, id: string): Pr
   return rows[0] ? taskOf(rows[0]) : null;
 }
 
-/** What a change makes of a task. `scheduleVersion` says that what is due when has changed, from `activeFrom` on. */
+/**
+ * The new state of a changed task. `scheduleVersion` says whether its occurrences have changed, from `activeFrom` on.
+ */
 export type TaskChange = {
   type: 'updated' | 'started' | 'stopped';
   definition: TaskDefinition;
   /** Set when occurrences change; null keeps them. */
   activeFrom: number | null;
-  /** Hides credentials in what the task's log tells. */
+  /** Hides credentials in the task's events. */
   redact: Redact;
   /** How many occurrences count for `maxRuns`; kept when not given. */
   claimed?: number;
 };
 
 /**
- * Writes a change if the task is still at `task.version`; null when somebody else changed it first.
+ * Writes a change if the task is still at `task.version`; null when another change came first.
  * Before the change is answered it has to hold: see `claimsAreOver`.
  */
 export async function updateTask(
@@ -172,8 +174,8 @@ export async function deleteTask(
 }
 
 /**
- * A task that has nothing left to come: of its schedule, in this schedule version, or (`spent`) of what `maxRuns`
- * allows, which is looked at again because it may have been raised.
+ * A task without any further occurrence: its schedule has none in this schedule version, or (`spent`) its `maxRuns` is
+ * reached, which is checked again because it may have been raised.
  */
 export type ExhaustedTask = { uid: number; scheduleVersion: number; spent?: boolean };
 

@@ -1,21 +1,23 @@
-/** Which templates a process is filling in for the first time, so that those are known that it died of. */
+/**
+ * Notes which templates a process is filling in for the first time, so that a template that kills the process is known.
+ */
 
 import type { Queryable } from '../postgres/database.ts';
 import type { Row } from '../rows.ts';
 import type { tasks } from '../schema.ts';
 
 /**
- * A template is filled in within milliseconds: what is still noted after this many seconds was left by a process that
+ * A template is filled in within milliseconds. A note that is older than this many seconds was left by a process that
  * died.
  */
 const diedAfterSeconds = 5;
-/** What was left is no use after that. */
+/** How long such notes are kept. */
 const keptDays = 30;
 
 /**
  * Notes that `process` is about to fill in templates of these tasks, and tells of each how many processes died of that
- * with the definition that the task has. Those are left out, but for those of `atMost` deaths. Tasks that are gone are
- * not told.
+ * with the definition that the task has. Those are left out, but for those of `atMost` deaths. Deleted tasks are left
+ * out.
  */
 export async function beginTrials(
   db: Queryable,
@@ -47,8 +49,8 @@ export async function beginTrials(
 }
 
 /**
- * Notes that the templates of these tasks were filled in. What other processes left of the same definition goes, too:
- * it did not end them. Forgets what is too old as well.
+ * Notes that the templates of these tasks were filled in. Also deletes the notes of other processes about the same
+ * definition, because it did not kill them, and notes that are too old.
  */
 export async function endTrials(
   db: Queryable,

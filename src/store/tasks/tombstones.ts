@@ -1,5 +1,5 @@
 /**
- * The last step of a deleted task: when no run refers to it any more, its row, its events and its calls to hooks go.
+ * The last step of a deleted task: deletes its row, its events and its deliveries when no run refers to it any more.
  */
 
 import type { Queryable } from '../postgres/database.ts';

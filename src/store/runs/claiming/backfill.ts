@@ -1,4 +1,4 @@
-/** Runs for a past range of a task, made because somebody asked for them. */
+/** Runs for a past range of a task that a caller asks for. */
 
 import type { RunIds } from '../../../domain/run/ids.ts';
 import type { Author } from '../../events/events.ts';
@@ -8,8 +8,8 @@ import { insertLive, policyColumns } from './claims.ts';
 const batchSize = 1_000;
 
 /**
- * Inserts a run that waits to be taken for each of these instants (epoch milliseconds, ascending) that has none yet,
- * whatever the task's status. Gives back how many were made, or null when the task is deleted.
+ * Inserts a run that waits to be taken for each of these instants (epoch milliseconds, ascending) that has none yet, in
+ * any status of the task. Returns how many were made, or null when the task is deleted.
  */
 export async function insertBackfill(
   db: Queryable,

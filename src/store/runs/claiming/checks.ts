@@ -18,7 +18,7 @@ export type DueCheck = {
   hook: BeforeHook | null;
   /** The task's own signing secrets; null where it has none. */
   signing: string | null;
-  /** When other replicas ask in our place: the fence of our write. */
+  /** The instant from which other replicas may ask. It is the fence of the write of our result. */
   until: number;
 };
 
@@ -70,7 +70,7 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
 }
 
 /**
- * Writes down the answers. A run that was cancelled, replaced or taken by another asker meanwhile is left alone.
+ * Writes down the answers. A run that was cancelled, replaced or taken by another replica meanwhile is left alone.
  * Gives back the ids of those that were written.
  */
 export async function endChecks(db: Queryable, ends: readonly CheckEnd[], now: number): Promise<Set<string>> {

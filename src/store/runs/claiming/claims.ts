@@ -14,7 +14,7 @@ import type { tasks } from '../../schema.ts';
 import { isNotDeleted } from '../../tasks/row.ts';
 import { chooseNew, insertRuns, newRun, starts, waits } from '../transitions.ts';
 
-/** An occurrence to take. Instants are epoch milliseconds. */
+/** An occurrence to claim. Instants are epoch milliseconds. */
 export type Due = {
   runId: string;
   uid: number;
@@ -72,13 +72,16 @@ export const snapshotColumn = `json_build_object('taskId', t.id, 'version', t.ve
     when t.target ? 'template' or t.policies #> '{fallback,template}' is not null
     then json_build_object('name', t.name, 'labels', t.labels) end)`;
 
-/** What a run takes over from its task `t`: its limits, whether it has to be checked, whether hooks hear of its end. */
+/**
+ * The columns that a run copies from its task `t`: its limits, whether it has to be checked, whether hooks hear of its
+ * end.
+ */
 export const policyColumns = `t.limit_group, t.policies #> '{hooks,before}' is not null as checked,
   nullif(t.policies ? 'hooks', false) as hooked`;
 
 /**
- * The due occurrences whose task still is what the timetable believed: stopped or changed ones drop out here. A task
- * may have been completed by a later occurrence of the same schedule version.
+ * The due occurrences whose task is still as the timetable knows it. Those of stopped or changed tasks are left out. A
+ * task may have been completed by a later occurrence of the same schedule version.
  */
 const liveText = `
   select d.run_id, d.scheduled_for, d.known_version, t.uid, t.version, t.overlap, t.priority, t.retry, t.max_runs, t.claimed, ${policyColumns},
@@ -88,10 +91,10 @@ const liveText = `
   join tasks t on t.uid = d.uid and t.schedule_version = d.schedule_version and t.status <> 'stopped' and ${isNotDeleted}`;
 
 /**
- * Inserts the runs of what `live` selects, task by task: two claims also wait for each other's slots, whichever
- * instants they are for, and must meet them in the same order. Parameters: `owner` (null: the runs wait to be taken),
- * the trigger, the instant of the claim. Runs with limits or a check wait in any case; what is made up for waits in
- * line where the task forbids overlap.
+ * Inserts the runs of what `live` selects, task by task: two claims of any instants may wait for each other's overlap
+ * slots, so both must take them in the same order. Parameters: `owner` (null: the runs wait to be taken), the trigger,
+ * the instant of the claim. Runs with limits or a check always wait. Occurrences that are made up for wait in slot 2
+ * where the task forbids overlap.
  */
 export function insertLive(ownerText: string, triggerText: string, nowText: string): string {
   const [owner, trigger, now] = [`${ownerText}::uuid`, `${triggerText}::run_trigger`, `${nowText}::timestamptz`];
@@ -110,9 +113,9 @@ export function insertLive(ownerText: string, triggerText: string, nowText: stri
 const insertText = insertLive('$6', '$7', '$8');
 
 /**
- * How many were met, in a row without a run, and those of which there is something to tell besides that they were won;
- * all of them when some were not met. No joins here: the planner takes these lists for short ones, and would go through
- * one for each row of the other.
+ * The answer: one row without a run holds the number of occurrences found. Other rows are the occurrences with more to
+ * report than that they were won, or all of them when some were not found. There are no joins, because the planner
+ * believes that these lists are short and would use nested loops.
  */
 const answerText = (left: string) => `
   select null::uuid as run_id, null::boolean as won, null::boolean as waits, null::overlap as overlap, null::json as snapshot,
@@ -123,7 +126,7 @@ const answerText = (left: string) => `
   ) each
   where not won or waits or snapshot is not null or "left" is not null or (select count(*) from live) < cardinality($1::uuid[])`;
 
-/** A task that has got a `maxRuns` meanwhile drops out too: it has to be counted. */
+/** A task that got a `maxRuns` meanwhile is left out too, because its runs must be counted. */
 const claimText = `with live as (${liveText} and t.max_runs is null), won as (${insertText}) ${answerText('null::integer')}`;
 
 /** The same for tasks with `maxRuns`: their rows are locked, so that two replicas cannot spend the same remainder. */
@@ -151,8 +154,8 @@ type AnswerRow = [
 ];
 
 /**
- * Inserts the runs of the given occurrences as `running` and ours. What comes back lacks the occurrences of tasks that
- * are no longer of that schedule version. `limited` says that all of them belong to tasks with `maxRuns`.
+ * Inserts the runs of the given occurrences as `running` and ours. The answer lacks the occurrences of tasks that are
+ * no longer of that schedule version. `limited` says that all of them belong to tasks with `maxRuns`.
  */
 export async function claimOccurrences(
   db: Queryable,
@@ -200,8 +203,8 @@ export async function readSnapshots(db: Queryable, uids: readonly number[]): Pro
 }
 
 /**
- * What a claim with limits left out although its task has runs left: it reached for no more occurrences than those, and
- * an earlier one was not won. To be claimed once more.
+ * The occurrences that a claim with `maxRuns` left out although their task has runs left. The claim takes no more
+ * occurrences than runs are left, and an earlier one was not won. They have to be claimed once more.
  */
 export function leftOver<T extends Due>(due: readonly T[], claims: readonly Claim[]): T[] {
   const answers = new Map(claims.map((claim) => [claim.runId, claim]));

@@ -1,4 +1,4 @@
-/** Waiting runs: putting one in, and taking those whose time has come. */
+/** Waiting runs: inserts one, and takes those that are due. */
 
 import type { RunOrigin, Trigger } from '../../../domain/run/run.ts';
 import { instantOfRunId } from '../../../domain/schedule/occurrence.ts';
@@ -10,7 +10,7 @@ import type { runs, tasks } from '../../schema.ts';
 import { chooseNew, insertRuns, newRun, skippedAtOnce, take, updateRuns, waits } from '../transitions.ts';
 import { policyColumns, snapshotColumn, type TaskSnapshot } from './claims.ts';
 
-/** A run that has just become ours to carry out. Instants are epoch milliseconds. */
+/** A run that this replica has just taken. Instants are epoch milliseconds. */
 export type TakenRun = {
   runId: string;
   uid: number;
@@ -43,14 +43,14 @@ export async function takeWaiting(db: Queryable, owner: string, limit: number, n
   try {
     return await takeFree(db, owner, limit, now, true);
   } catch (error) {
-    // A claim took the place that a queued run was about to move up to: let the queued ones be this time.
+    // A claim took the overlap slot that a queued run was about to get. Queued runs are left out this time.
     if (violatedConstraint(error) !== 'runs_overlap_slot') throw error;
     return takeFree(db, owner, limit, now, false);
   }
 }
 
 async function takeFree(db: Queryable, owner: string, limit: number, now: number, queued: boolean): Promise<Taken> {
-  // The one statement tells about runs with limits besides, so that nobody has to ask where there are none.
+  // The same statement tells whether runs with limits wait, so that no second one is needed where there are none.
   const { rows } = await db.query<(TakenRow | { id: null }) & { limitsWait: boolean }>({
     name: 'take-waiting',
     text: `
@@ -77,9 +77,8 @@ async function takeFree(db: Queryable, owner: string, limit: number, now: number
 }
 
 /**
- * The runs among `ids` that `owner` has claimed without having heard of it: what is left when the answer to a claim was
- * lost on the way. Only a claim makes a run and begins it at once; what the same owner took later, after somebody else
- * had claimed it, is known to have begun.
+ * The runs among `ids` that `owner` has claimed without getting the answer. Only a claim inserts a run and begins it at
+ * once. A run that the same owner took later, after another replica's claim, is known to have begun.
  */
 export async function takeUnconfirmed(db: Queryable, owner: string, ids: readonly string[]): Promise<TakenRun[]> {
   const { rows } = await db.query<TakenRow>({

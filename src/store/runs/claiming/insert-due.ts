@@ -1,4 +1,4 @@
-/** Runs for occurrences that nobody claimed. */
+/** Runs for occurrences that no replica claimed. */
 
 import type { Queryable } from '../../postgres/database.ts';
 import { completeTasks } from '../../tasks/tasks.ts';
@@ -8,7 +8,7 @@ import { meetOverlaps } from './overlaps.ts';
 const insertBatch = 1_000;
 
 /**
- * Inserts runs that wait to be taken for occurrences that nobody claimed, oldest first, with those that overlap
+ * Inserts runs that wait to be taken for occurrences that no replica claimed, oldest first, with those that overlap
  * recorded as such and tasks whose `maxRuns` are used up completed. To be called in a transaction. Gives back how many
  * were inserted.
  */
@@ -33,7 +33,7 @@ export async function insertDue(
             batch.filter(({ runId }) => spent.has(runId)).map((item) => ({ ...item, spent: true })),
             now,
           );
-        // What is made up for waits in line: it overlaps nothing.
+        // Occurrences that are made up for wait in slot 2, so they do not overlap.
         const lost = new Map(
           trigger === 'catch_up'
             ? []

@@ -1,4 +1,4 @@
-/** What becomes of runs of a task that meet: the later ones wait, are skipped, or take the place of the earlier. */
+/** Overlapping runs of a task: the later ones wait, are skipped, or replace the earlier ones. */
 
 import type { RunStatus } from '../../../domain/run/run.ts';
 import type { Queryable } from '../../postgres/database.ts';
@@ -8,16 +8,16 @@ import { isNotDeleted } from '../../tasks/row.ts';
 import { giveWay, hasAttempt, insertRuns, newRun, skippedAtOnce, updateRuns, waits } from '../transitions.ts';
 import { type Claimer, type Due, policyColumns } from './claims.ts';
 
-/** How many runs had to make way: skipped before they began, cancelled, or marked for their replica to abort. */
+/** How many runs were replaced: skipped before they began, cancelled, or marked for their replica to abort. */
 export type Replaced = { skipped: number; cancelled: number; aborting: number };
 
-/** Why a run had to make way. */
+/** The reason that a replaced run gets. */
 const replacedReason = 'replaced by a later run';
 
 /**
  * Makes way for runs of tasks with `replace` that do not exist yet: every other run that waits is skipped or cancelled,
- * one that runs is marked for its replica to abort. An occurrence makes way only what comes before it; with `isLatest`
- * the run comes after all that are there. The tasks' rows have to be held by the transaction (`holdReplacing`).
+ * one that runs is marked for its replica to abort. An occurrence replaces only earlier runs. With `isLatest` the run
+ * comes after all that exist. The tasks' rows have to be held by the transaction (`holdReplacing`).
  */
 export async function makeWay(
   db: Queryable,
@@ -25,7 +25,7 @@ export async function makeWay(
   now: number,
   isLatest = false,
 ): Promise<Replaced> {
-  // One update with cases: a run that is being taken meanwhile is met again as it is then, running instead of waiting.
+  // It is one update with cases, so that a run which is taken meanwhile is treated as running.
   const { rows } = await db.query<Row<typeof runTable, 'status'>>({
     name: 'make-way',
     text: `
@@ -51,7 +51,7 @@ export async function holdReplacing(db: Queryable, uids: readonly number[]): Pro
 }
 
 /**
- * What becomes of occurrences that were due while another run of their task was live; `replaces` says which of them
+ * Decides about occurrences that were due while another run of their task was live; `replaces` says which of them
  * belong to tasks with `replace`, which make way first. To be called in a transaction where there are such.
  */
 export async function meetOverlaps(

@@ -4,8 +4,8 @@ import type { Database } from '../../postgres/database.ts';
 import { type Claim, type Claimer, claimOccurrences, type Due } from './claims.ts';
 
 /**
- * Until the end nobody sees the runs: a replica that dies leaves nothing behind, and `claimsAreOver` makes a change of
- * their tasks wait for it.
+ * Until its end no other transaction sees the runs. A replica that dies leaves nothing behind. A change of the tasks
+ * waits for the end (`claimsAreOver`).
  */
 export type PreClaim = {
   claims: Claim[];
@@ -16,8 +16,8 @@ export type PreClaim = {
 };
 
 /**
- * Postgres itself ends a pre-claimed claim after so many milliseconds: a replica that is frozen, or cut off, keeps its
- * connections open, and whoever claims the same occurrences waits for their end.
+ * Postgres ends a pre-claim after this many milliseconds. A replica that is frozen or cut off keeps its connections
+ * open, and claims of the same occurrences would wait for it.
  */
 const longestMs = 1_000;
 

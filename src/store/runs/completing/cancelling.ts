@@ -8,10 +8,10 @@ import type { Row } from '../../rows.ts';
 import type { runs } from '../../schema.ts';
 import { cancel, cancelWaiting, updateRuns } from '../transitions.ts';
 
-/** What `cancelRun` found: cancelled at once, asked of the replica that runs it, or over already. */
+/** The result of `cancelRun`: cancelled at once, asked of the replica that makes the attempt, or over already. */
 export type CancelAnswer = { result: 'cancelled' | 'asked' | 'over'; owner: string | null } | null;
 
-/** For a task that has been started again meanwhile a stop has nothing to say any more. */
+/** A stop cancels no runs of a task that has been started again meanwhile. */
 const isNotActive = `not exists (select from tasks where uid = $1 and status = 'active' and deleted_at is null)`;
 
 /** Cancels a waiting run, or marks a running one for its replica to abort. Null when there is no such run. */

@@ -1,4 +1,4 @@
-/** Held runs: signs of life of their holders, completion by them, and their end when a deadline passes. */
+/** Held runs: heartbeats of their holders, completion by them, and their end when a deadline passes. */
 
 import { formatDuration, parseDuration } from '../../../domain/input/duration.ts';
 import { writeExactJson } from '../../../domain/input/exact-json.ts';
@@ -14,7 +14,7 @@ import { snapshotColumn, type TaskSnapshot } from '../claiming/claims.ts';
 import { updateRuns } from '../transitions.ts';
 import { completeRuns, type OutcomeWrite } from './outcome-writes.ts';
 
-/** An attempt that is under way, with what decides about its end. Instants are epoch milliseconds. */
+/** An attempt that is under way, with the facts that decide about its end. Instants are epoch milliseconds. */
 export type OpenAttempt = {
   runId: string;
   attempt: number;
@@ -27,7 +27,7 @@ export type OpenAttempt = {
   detail: Detail | null;
   output: string | null;
   truncated: boolean | null;
-  /** What is waited for, and for how long at most (milliseconds) without hearing of it. */
+  /** A noun for the awaited sign, and how long the holder may be silent (milliseconds). */
   waitsFor: string;
   silentMs: number;
   snapshot: TaskSnapshot;
@@ -36,7 +36,7 @@ export type OpenAttempt = {
 /** How a holder reports the end of its work. */
 export type Ending = {
   status: 'succeeded' | 'failed' | 'timed_out';
-  /** Null keeps what there was when it was handed over. */
+  /** Null keeps the output of the handing over. */
   output: { text: string; truncated: boolean } | null;
   error: { kind: ErrorKind; message: string } | null;
   isFinal: boolean;
@@ -93,7 +93,7 @@ export async function endAttempt(
   return (await completeRuns(db, open.owner, [outcomeWrite])).has(open.runId) ? outcomeWrite : null;
 }
 
-/** Takes a sign of life: the holder may be silent for another `heartbeatMs`. False when the attempt is over. */
+/** Takes a heartbeat: the holder may be silent for another `heartbeatMs`. False when the attempt is over. */
 export async function takeHeartbeat(
   db: Queryable,
   run: { runId: string; attempt: number; heartbeatMs: number },
@@ -119,10 +119,10 @@ export async function takeHeartbeat(
   return rowCount === 1;
 }
 
-/** An attempt that was given up, and when the next is due, if there is one. */
+/** An attempt that ended because its holder was silent, and when the next is due, if there is one. */
 export type SilentAttempt = EndedRun & { retryAt: number | null };
 
-/** What is told of an attempt whose end is written down. */
+/** The report about an attempt whose end is written down. */
 export function endedRun(
   { runId, attempt, trigger, origin, startedAt, snapshot }: OpenAttempt,
   end: OutcomeWrite,

@@ -38,13 +38,13 @@ export type OutcomeWrite = {
   retryAt: number | null;
 };
 
-/** An attempt that is not over, but no longer this replica's to watch. Instants are epoch milliseconds. */
+/** An attempt that is held or deferred: this replica does not work on it any more. Instants are epoch milliseconds. */
 export type HandOver = {
   runId: string;
   attempt: number;
   /** When the run's first attempt started, if this is it. */
   startedAt: number | null;
-  /** It is held: the attempt as it stands, and the deadline for its holder's next sign of life. */
+  /** It is held: the attempt as it is, and the deadline for its holder's next heartbeat. */
   held: {
     until: number;
     record: StoredAttempt;
@@ -57,10 +57,9 @@ export type HandOver = {
 };
 
 /**
- * Whether the attempt `s` still is what the run `r` is at. As one opaque condition: by the statistics hardly any run is
- * running and of this owner, and a query plan that begins with those few goes through all outcome writes for each of
- * the many that there are in truth (measured on a small table: 104 ms instead of 6 for 579 rows). Rows are found by
- * their key.
+ * Whether the attempt `s` is still the current one of the run `r`. It is one opaque condition, so that rows are found
+ * by their key. By the statistics hardly any run is running and of this owner. A query plan that began with those would
+ * go through all outcome writes for each of them (measured on a small table: 104 ms instead of 6 for 579 rows).
  */
 const isFenced = `case when r.owner = $1 and r.attempt = s.attempt and r.status = 'running' then true end`;
 
@@ -104,9 +103,9 @@ const handOver = updateRuns({
 });
 
 /**
- * Writes a batch and gives back the ids of the runs that were written. One that is missing had been taken away from
- * `owner`: its outcome no longer counts. A run whose cancelling was asked for meanwhile gets no further attempt: what
- * would be `retrying` is `cancelled`.
+ * Writes a batch and gives back the ids of the runs that were written. A missing run had been taken over from `owner`:
+ * its outcome is dropped. A run whose cancelling was asked for meanwhile gets no further attempt: it becomes
+ * `cancelled` instead of `retrying`.
  */
 export async function completeRuns(db: Queryable, owner: string, batch: readonly OutcomeWrite[]): Promise<Set<string>> {
   const stamp = createStamps();
@@ -146,7 +145,7 @@ export async function completeRuns(db: Queryable, owner: string, batch: readonly
 }
 
 /**
- * Lets go of runs that are held, or whose target was not called. Gives back those that were written, by the
+ * Hands over runs that are held or deferred. Gives back those that were written, by the
  * same fence as `completeRuns`; where cancelling was asked for meanwhile they are cancelled.
  */
 export async function handOverRuns(db: Queryable, owner: string, batch: readonly HandOver[]): Promise<Set<string>> {
@@ -179,7 +178,7 @@ export async function handOverRuns(db: Queryable, owner: string, batch: readonly
   return new Set(rows.map((row) => row.id));
 }
 
-/** What details hold besides HTTP statuses, which have a column of their own. Null where none of the batch has any. */
+/** The details besides HTTP statuses, which have a column of their own. Null where none of the batch has any. */
 function detailArray<T>(items: readonly T[], detailOf: (item: T) => Detail | null): string | null {
   if (items.every((item) => otherDetail(detailOf(item)) === null)) return null;
   return textArray(items, (item) => {
@@ -188,7 +187,9 @@ function detailArray<T>(items: readonly T[], detailOf: (item: T) => Detail | nul
   });
 }
 
-/** Instants as text. Those of a batch are the same ones again and again, and making one of them text takes a while. */
+/**
+ * Instants as text. The last ones are remembered, because a batch repeats few instants and writing one as text is slow.
+ */
 function createStamps(): (instant: number | null) => string | null {
   const known = new Map<number, string>();
   return (instant) => {

@@ -1,5 +1,5 @@
 /**
- * Rescues running runs that nobody carries out any more: the domain decides how each goes on.
+ * Rescues stuck runs, which no replica carries out any more. The domain decides how each goes on.
  *
  *     running, owner dead or unaware ──lock──▶ verdictOfLost ──┬──▶ retrying   (an attempt is left: due at once)
  *                                                              ├──▶ lost
@@ -23,8 +23,8 @@ export type RescuedRun = {
 };
 
 /**
- * The attempts that a process carries out. One that is held needs none: it ends by its own deadline
- * (`endSilent`), whoever its owner was.
+ * Attempts that a replica must carry out. A held attempt is not one of them: it ends by its own deadline (`endSilent`),
+ * also when its owner is dead.
  */
 const inProcess = `r.status = 'running' and r.heartbeat_due is null`;
 
@@ -34,14 +34,14 @@ const inProcess = `r.status = 'running' and r.heartbeat_due is null`;
  */
 const isAlive = `p.lease_until > $1::timestamptz and p.heartbeat_at < $1::timestamptz + interval '1 minute'`;
 
-/** What is needed to decide how a lost attempt goes on. `r` is the run, `t` its task. */
+/** The columns that decide how a lost attempt goes on. `r` is the run, `t` its task. */
 const stuckColumns = `r.id, t.id as task_id, r.owner, r.attempt, r.max_attempts, r.cancel_requested,
   coalesce(r.started_at, r.created_at) as began_at`;
 
 type StuckRow = Row<typeof runs, 'id' | 'attempt' | 'max_attempts' | 'cancel_requested'> &
   FilledRow<typeof runs, 'owner'> & { task_id: Row<typeof tasks, 'id'>['id']; began_at: Date };
 
-/** What happened to the attempt, and why; `reasonOf` is given the owner. */
+/** A description of the loss, and its reason for the owner of the attempt. */
 type Loss = { message: string; reasonOf: (owner: string) => string };
 
 /** Ends the attempts of runs that this transaction has locked, as the domain decides. */
@@ -124,7 +124,7 @@ export function rescueRunsOfDead(database: Database, limit: number, now: number)
   });
 }
 
-/** An attempt that the database holds for ours. */
+/** An attempt of this replica, as the database says. */
 export type HeldAttempt = { runId: string; attempt: number };
 
 /** Every attempt that `owner` has under way by the database's word. */

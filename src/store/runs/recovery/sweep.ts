@@ -42,9 +42,9 @@ export async function readWatermark(db: Queryable): Promise<number> {
 }
 
 /**
- * Moves the watermark to `horizon` after writing what `find` finds between the two, in one transaction; does nothing
- * where another replica is at it, or the watermark is there already. `sweeper` is noted as who swept last. Gives back
- * where the watermark stands, and how many runs were inserted.
+ * Moves the watermark to `horizon` after writing the findings of `find` between the two, in one transaction. Does
+ * nothing where another replica is sweeping, or the watermark is there already. `sweeper` is stored as the replica that
+ * swept last. Gives back where the watermark stands, and how many runs were inserted.
  */
 export function sweepOnce(
   database: Database,
@@ -72,8 +72,8 @@ export function sweepOnce(
 }
 
 /**
- * Locks the tasks that something is written for. A change that came first is seen by what is written afterwards; one
- * that comes later waits, and finds the watermark and the misses of this sweep.
+ * Locks the tasks of the findings. The writes of the sweep see each earlier change. A later change waits, and then sees
+ * the watermark and the misses of this sweep.
  */
 async function holdTasks(db: Queryable, { inTime, caughtUp, misses }: SweepWork): Promise<void> {
   const uids = new Set([...inTime, ...caughtUp, ...misses].map(({ uid }) => uid));
