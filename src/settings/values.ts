@@ -1,6 +1,4 @@
-/**
- * Reads the text of one setting: each function answers with a value or with the faults, and never repeats the text.
- */
+/** Reads the text of one setting: each function answers with a value or with the faults, and never repeats the text. */
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';

@@ -161,9 +161,7 @@ export const runs = pgTable(
   ],
 );
 
-/**
- * An attempt as kept in `runs.attempts`: finished, or the last one while it is held. Instants are RFC 3339.
- */
+/** An attempt as kept in `runs.attempts`: finished, or the last one while it is held. Instants are RFC 3339. */
 export type StoredAttempt = {
   attempt: number;
   status: string;

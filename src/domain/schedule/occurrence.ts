@@ -68,7 +68,7 @@ export function occurrenceOf(timing: Timing, nominal: number): number {
 function offset(timing: Timing, nominal: number): number {
   const following = nextInstant(timing.schedule, nominal);
   const room = Math.min(timing.jitterMs + 1, following === null ? Infinity : following - nominal);
-  return Math.floor(share(timing.uid, nominal) * room);
+  return Math.floor(fractionOf(timing.uid, nominal) * room);
 }
 
 /** The last nominal instant in (from, to], or null: by halving, for a schedule can only be asked forwards. */
@@ -89,7 +89,7 @@ function lastNominal(schedule: CompiledSchedule, from: number, to: number): numb
 }
 
 /** An evenly distributed number in [0, 1) from two integers (the finalizer of MurmurHash3, public domain). */
-function share(uid: number, instant: number): number {
+function fractionOf(uid: number, instant: number): number {
   let hash = 0x9e3779b9;
   for (const word of [uid % 2 ** 32, uid / 2 ** 32, instant % 2 ** 32, instant / 2 ** 32]) {
     hash = Math.imul(hash ^ (word | 0), 0x85ebca6b);

@@ -71,10 +71,7 @@ export type AttemptsOptions = StartAttemptOptions & {
   onPlaceFree: () => void;
 };
 
-/**
- * A burst has more calls under way than a quick origin has connections, and more of them end per millisecond than on a
- * quiet day.
- */
+/** More calls under way than a quick origin has connections, and more ends per millisecond than usual: a burst. */
 const crowd = 64;
 const quickEndsPerMs = 1;
 /**
@@ -82,9 +79,7 @@ const quickEndsPerMs = 1;
  * a second attempt. Writing 10,000 outcomes costs as much as 2,000 calls.
  */
 const mostDeferMs = 500;
-/**
- * An outcome is written at least this long before the task's next occurrence, whose claim asks whether the run is live.
- */
+/** An outcome is written this long before the task's next occurrence, whose claim asks whether the run is live. */
 const beforeNextMs = 250;
 const unscheduled: Scheduled = { effectiveDueAt: -Infinity, nextAt: -Infinity };
 

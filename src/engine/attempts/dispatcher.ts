@@ -50,9 +50,7 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
     }
   }
 
-  /**
-   * During a burst, claims take all free slots. The dispatcher then gets some of the slots that become free.
-   */
+  /** During a burst, claims take all free slots. The dispatcher then gets some of the slots that become free. */
   function room(): number {
     const soonFree = Math.floor(attempts.endedPerMs() * soonMs);
     return lease.held() ? Math.min(Math.max(attempts.free(), soonFree), batchSize) : 0;
@@ -74,12 +72,12 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
     // Where plain runs and runs with limits both wait, each kind gets half of the slots. A single slot goes to them in
     // turn.
     passes++;
-    const share = limitsWait ? (limit + (passes % 2)) >> 1 : limit;
+    const plainLimit = limitsWait ? (limit + (passes % 2)) >> 1 : limit;
     let wait = pollMs;
-    if (share > 0) {
-      const plain = await take(share, (owner) => takeWaiting(database.pool, owner, share, time.now()));
+    if (plainLimit > 0) {
+      const plain = await take(plainLimit, (owner) => takeWaiting(database.pool, owner, plainLimit, time.now()));
       limitsWait = plain.limitsWait;
-      if (plain.runs.length === share) wait = 0;
+      if (plain.runs.length === plainLimit) wait = 0;
     } else wait = 0;
     const rest = limitsWait ? room() : 0;
     if (rest > 0) {

@@ -15,9 +15,7 @@ export type Backlog = {
   /** How many may be taken, without those set aside. */
   size(): number;
   add(due: Waiting): void;
-  /**
-   * Sets one aside until this instant (epoch milliseconds). From then on it may be taken again.
-   */
+  /** Sets one aside until this instant (epoch milliseconds). From then on it may be taken again. */
   setAside(due: Waiting, until: number): void;
   /** Makes those available that were set aside until `now` or earlier. */
   release(now: number): void;
@@ -31,9 +29,7 @@ export type Backlog = {
   take(limit: number, effectiveDueAt?: number): Waiting[];
 };
 
-/**
- * A backlog in the order of the effective due time, like the runs that wait in the database.
- */
+/** A backlog in the order of the effective due time, like the runs that wait in the database. */
 export function createBacklog(): Backlog {
   type Item = HeapItem & { due: Waiting };
   const heap = createHeap<Item>();

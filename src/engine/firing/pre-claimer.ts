@@ -24,9 +24,7 @@ export type PreClaimedBatch = {
   due: readonly DueOccurrence[];
   /** The earliest effective due time of the batch. */
   effectiveDueAt: number;
-  /**
-   * Commits their runs. Rejects when the lease has changed or Postgres fails; the runs may exist then.
-   */
+  /** Commits their runs. Rejects when the lease has changed or Postgres fails; the runs may exist then. */
   commit(): Promise<TakenRun[]>;
 };
 

@@ -8,9 +8,8 @@
  *
  *     each of them ── stop ──> stopping ── no claim is under way ──> stopped
  *
- * While it is waiting, each of these makes it claim: the timer, a free slot, a change of the timetable, the lease.
- * While it is gathering, a free slot does not: a burst frees ten slots a millisecond, and a statement for each would
- * cost too much.
+ * Waiting ends with the timer, a free slot, a change of the timetable or of the lease. Gathering does not end with a
+ * free slot: a burst frees ten slots a millisecond, and a statement for each would cost too much.
  */
 
 import type { Clock, Timer } from '../../clock.ts';

@@ -18,9 +18,7 @@ export type ReconcilerOptions = {
   timetable: Timetable;
   /** Turns are taken by elapsed time, because a promise for each of a hundred thousand tasks would cost too much. */
   turns: Turns;
-  /**
-   * The watermark (epoch milliseconds). Tasks that are loaded at boot go on from there.
-   */
+  /** The watermark (epoch milliseconds). Tasks that are loaded at boot go on from there. */
   watermark: () => Promise<number>;
   /** The timetable changed. */
   onChange: () => void;

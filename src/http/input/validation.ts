@@ -112,9 +112,7 @@ function fieldErrorOf(error: ErrorObject): FieldError {
 
 type ClosedSchema = { properties?: object; misplaced?: Record<string, string> };
 
-/**
- * An unknown field may belong elsewhere, as the schema's `misplaced` says, or be a misspelt known one.
- */
+/** An unknown field may belong elsewhere, as the schema's `misplaced` says, or be a misspelt known one. */
 function detailOfUnknown(name: string, schema: ClosedSchema): string {
   const place = Object.hasOwn(schema.misplaced ?? {}, name) ? schema.misplaced?.[name] : undefined;
   if (place !== undefined) return `is not a known field here; it belongs into ${place}`;

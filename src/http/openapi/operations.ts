@@ -1,6 +1,4 @@
-/**
- * The parts of the contract beyond schemas, for each call: its name, meaning, errors, headers and an example.
- */
+/** The parts of the contract beyond schemas, for each call: its name, meaning, errors, headers and an example. */
 
 import type { HeaderName, ParameterName } from './parts.ts';
 

@@ -1,6 +1,4 @@
-/**
- * The API below a path of its own (BASE_PATH): requests lose the prefix, links in answers get it.
- */
+/** The API below a path of its own (BASE_PATH): requests lose the prefix, links in answers get it. */
 
 /** Answered with and without the prefix: their callers often do not come through the proxy. */
 const servicePaths = new Set(['/livez', '/readyz', '/healthz', '/metrics']);

@@ -17,9 +17,7 @@ export type Holder = {
   process: string | null;
   /** Epoch milliseconds. */
   since: number;
-  /**
-   * Known to processes that may read the folder: with it the holder of the lock proves that it wrote the note.
-   */
+  /** Known to processes that may read the folder: with it the holder of the lock proves that it wrote the note. */
   secret: string;
 };
 

@@ -5,9 +5,7 @@ import type { Database } from '../postgres/database.ts';
 /** VACUUM may take long. */
 const mostWaitMs = 10 * 60_000;
 
-/**
- * Clears dead rows away and renews the planner's statistics, then shortens the write-ahead log.
- */
+/** Clears dead rows away and renews the planner's statistics, then shortens the write-ahead log. */
 export async function maintain(database: Database): Promise<void> {
   await database.pool.query({ text: 'vacuum (analyze)', query_timeout: mostWaitMs } as { text: string });
   await checkpoint(database);

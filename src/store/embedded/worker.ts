@@ -24,9 +24,7 @@ const small = ['shared_buffers=16MB', 'wal_buffers=512kB', 'max_connections=8'].
 const { folder, socket } = workerData as WorkerInput;
 const say = (message: WorkerMessage) => parentPort?.postMessage(message);
 
-/**
- * After a throw the queue of the socket server stops, and every statement would wait for ever. So the thread ends.
- */
+/** After a throw the queue of the socket server stops, and every statement would wait for ever. So the thread ends. */
 class EndingPGlite extends PGlite {
   override async execProtocolRawStream(...call: Parameters<PGlite['execProtocolRawStream']>): Promise<void> {
     try {

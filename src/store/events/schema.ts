@@ -5,9 +5,7 @@ import { bigint, index, jsonb, pgTable, smallint, text, uniqueIndex, uuid } from
 import type { EventHook } from '../../domain/task/policies.ts';
 import { instant, namespace, snapshot, xid8 } from '../column-types.ts';
 
-/**
- * Events: the log of each task, and the outbox that subscribers read. Events of runs are for subscribers alone.
- */
+/** Events: the log of each task, and the outbox that subscribers read. Events of runs are for subscribers alone. */
 export const events = pgTable(
   'events',
   {

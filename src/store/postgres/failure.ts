@@ -90,9 +90,7 @@ function codeOf(error: unknown): string | null {
   return null;
 }
 
-/**
- * Whether Postgres undid the whole statement or transaction: a deadlock, or a failed serialization.
- */
+/** Whether Postgres undid the whole statement or transaction: a deadlock, or a failed serialization. */
 export function isRolledBack(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code } = cause as { code?: unknown };

@@ -1,6 +1,4 @@
-/**
- * A full disk: recognises it in errors and on the disk itself, and describes it in one sentence with safe advice.
- */
+/** A full disk: recognises it in errors and on the disk itself, and describes it in one sentence with safe advice. */
 
 import { constants, type FileHandle, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,4 @@
-/**
- * Gives some callers of a pool one turn at a time, so that they do not fill the queue before its other users.
- */
+/** Gives some callers of a pool one turn at a time, so that they do not fill the queue before its other users. */
 
 import type pg from 'pg';
 import type { Clock } from '../../clock.ts';

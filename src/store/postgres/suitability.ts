@@ -7,9 +7,7 @@ import { isUnavailable } from './failure.ts';
 
 const leastVersion = 14;
 
-/**
- * Checks the version and encoding of the database; a sentence names the fault. Rejects when it does not answer.
- */
+/** Checks the version and encoding of the database; a sentence names the fault. Rejects when it does not answer. */
 export async function checkDatabase(db: Queryable): Promise<Result<void, string>> {
   const { rows } = await db.query<{ version: number; encoding: string; schema: string | null; path: string }>(`
     select current_setting('server_version_num')::integer as version, current_setting('server_encoding') as encoding,

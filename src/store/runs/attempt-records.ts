@@ -16,9 +16,7 @@ const instantText = (instant: string) =>
 /** The attempts of a run `r` without the one that is held. */
 export const closedAttempts = `case when r.heartbeat_due is null then coalesce(r.attempts, '[]') else r.attempts - -1 end`;
 
-/**
- * The attempts of a run `r` once it is cancelled: the one that is held ends with it. `at` is an instant.
- */
+/** The attempts of a run `r` once it is cancelled: the one that is held ends with it. `at` is an instant. */
 export const cancelledAttempts = (
   at: string,
 ) => `case when r.heartbeat_due is null then r.attempts else (r.attempts - -1) ||

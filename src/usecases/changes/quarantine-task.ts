@@ -8,9 +8,7 @@ import { changeTask } from './change-task.ts';
 /** `reason` is a sentence for the event of the task. */
 type QuarantineTask = { id: string; reason: string };
 
-/**
- * A start ends it. True when it was stopped, false when it is not active or another caller has just changed it.
- */
+/** A start ends it. True when it was stopped, false when it is not active or another caller has just changed it. */
 export const quarantineTask = useCase('admin', async (context, caller, { id, reason }: QuarantineTask) => {
   const task = await findTask(context.database.pool, caller.namespace, id);
   if (task?.definition.status !== 'active') return ok(false);

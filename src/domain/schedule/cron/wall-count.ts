@@ -53,8 +53,8 @@ export function countWallTimes({ next, everyDay, isListed }: CountedPattern): Co
         const days = daysOf(start, end);
         timesBefore ??= timesOfDay(next);
         const perDay = timesBefore(day);
-        count += share(days, Math.min(to, end) - start, day, perDay, timesBefore);
-        count -= share(days, Math.max(from, start) - start, day, perDay, timesBefore);
+        count += timesBeforeIn(days, Math.min(to, end) - start, day, perDay, timesBefore);
+        count -= timesBeforeIn(days, Math.max(from, start) - start, day, perDay, timesBefore);
       }
       start = end;
     }
@@ -72,12 +72,12 @@ function timesOfDay(next: NextWall): (ms: number) => number {
     tally(next, within(minute), second, 60),
   ];
   const inMinute = (ms: number) => seconds[ms / second] as number;
-  const inHour = (ms: number) => share(minutes, ms, minute, inMinute(minute), inMinute);
-  return (ms) => share(hours, ms, hour, inHour(hour), inHour);
+  const inHour = (ms: number) => timesBeforeIn(minutes, ms, minute, inMinute(minute), inMinute);
+  return (ms) => timesBeforeIn(hours, ms, hour, inHour(hour), inHour);
 }
 
 /** How many times lie before `ms`, where each matching stretch of `unit` has `each` times, spread by `rest`. */
-function share(before: Tally, ms: number, unit: number, each: number, rest: (ms: number) => number): number {
+function timesBeforeIn(before: Tally, ms: number, unit: number, each: number, rest: (ms: number) => number): number {
   const place = Math.floor(ms / unit);
   const whole = before[place] as number;
   const following = before[place + 1] ?? whole;

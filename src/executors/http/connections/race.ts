@@ -17,9 +17,7 @@ export type RaceOptions = {
   report(error: Error | null, socket: Socket | null): void;
 };
 
-/**
- * How long an address is tried alone before the next is tried too, in milliseconds (recommended by RFC 8305 §8).
- */
+/** How long an address is tried alone before the next is tried too, in milliseconds (recommended by RFC 8305 §8). */
 const staggerMs = 250;
 /** How many addresses are tried at once. One more replaces the oldest, but not before that had `staggerMs`. */
 const mostAtOnce = 8;

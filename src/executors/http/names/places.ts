@@ -7,8 +7,8 @@ import type { Clock, Timer } from '../../../clock.ts';
 
 export type Places = {
   /**
-   * Calls `start` once there is a place. The place is kept until the function that `start` is given is called. One that
-   * is `doubtful` comes after all that are not. `cut` is called when the place is needed for others.
+   * Calls `start` once there is a place. The place is kept until the function that `start` is given is called. A call
+   * that `isUnconfirmed` comes after all others. `cut` is called when the place is needed for others.
    */
   enter(isUnconfirmed: boolean, start: (leave: () => void) => void, cut: () => void): void;
 };

@@ -20,9 +20,7 @@ export type HttpTarget = {
   headers: Record<string, string>;
   /** Any JSON value; absent = the run's own description is sent. */
   body?: unknown;
-  /**
-   * The body as the client wrote it, where JavaScript would change its numbers. This text is sent and shown.
-   */
+  /** The body as the client wrote it, where JavaScript would change its numbers. This text is sent and shown. */
   bodyText?: string;
   /** Which answers are a success: `2xx` classes or single codes such as `404`. */
   successStatus: string[];

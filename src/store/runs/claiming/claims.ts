@@ -113,9 +113,8 @@ export function insertLive(ownerText: string, triggerText: string, nowText: stri
 const insertText = insertLive('$6', '$7', '$8');
 
 /**
- * The answer: one row without a run holds the number of occurrences found. Other rows are the occurrences with more to
- * report than that they were won, or all of them when some were not found. There are no joins, because the planner
- * believes that these lists are short and would use nested loops.
+ * One row without a run holds the number of occurrences found. Other rows are the occurrences with more to report than
+ * that they were won, or all when some were not found. Without joins: the planner would use nested loops.
  */
 const answerText = (left: string) => `
   select null::uuid as run_id, null::boolean as won, null::boolean as waits, null::overlap as overlap, null::json as snapshot,
@@ -195,7 +194,7 @@ export async function claimOccurrences(
 /** The task snapshots of these tasks; those that are gone have none. */
 export async function readSnapshots(db: Queryable, uids: readonly number[]): Promise<Map<number, TaskSnapshot>> {
   const { rows } = await db.query<{ uid: number; snapshot: TaskSnapshot }>({
-    name: 'read-plans',
+    name: 'read-snapshots',
     text: `select t.uid::float8 as uid, ${snapshotColumn} as snapshot from tasks t where t.uid = any($1) and ${isNotDeleted}`,
     values: [uids],
   });
