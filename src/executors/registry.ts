@@ -29,11 +29,14 @@ export function createRegistry(kinds: readonly [ExecutorKind, ...ExecutorKind[]]
   const byType = new Map(kinds.map((kind) => [kind.type, kind]));
   const kindOf = ({ type }: Target) => byType.get(type) ?? unknownKind(type);
 
-  /** The kind that a client's input is meant for. */
-  function kindFor(given: unknown): ExecutorKind {
+  /** The kind that a client's input names; null where it names none, or an unknown one. */
+  function namedKind(given: unknown): ExecutorKind | null {
     const type = typeof given === 'object' && given !== null && 'type' in given ? given.type : null;
-    return (typeof type === 'string' ? byType.get(type) : null) ?? first;
+    return (typeof type === 'string' ? byType.get(type) : null) ?? null;
   }
+
+  /** The kind that a client's input is meant for. */
+  const kindFor = (given: unknown) => namedKind(given) ?? first;
 
   /** A stored target in the place of one of another kind has nothing to give to it. */
   const ofKind = ({ type }: ExecutorKind, stored: Target | null) => (stored?.type === type ? stored : null);
@@ -50,7 +53,10 @@ export function createRegistry(kinds: readonly [ExecutorKind, ...ExecutorKind[]]
       },
       redact: (target) => kindOf(target).redact(target),
       alignPatch: (patch, stored) => kindOf(stored).alignPatch(patch, stored),
-      asInput: (target) => kindOf(target).asInput(target),
+      asInput(stored, patch) {
+        const kind = namedKind(patch);
+        return kind && kind.type !== stored.type ? {} : kindOf(stored).asInput(stored);
+      },
       asShown: (target) => kindOf(target).asShown(target),
       hooks,
       schemas: { targets: new Map(kinds.map(({ type, schema }) => [type, schema])), hooks: hooks.schema },

@@ -67,8 +67,8 @@ export type TargetReader = Pick<Targets, 'read'> & { hooks: Pick<Targets['hooks'
 export type Targets = Redaction<Target> & {
   /** The canonical target of a client's input, or every fault with its pointer. Never throws. */
   read(given: unknown, place: TargetPlace): Result<Target>;
-  /** A stored target in the form of an input. */
-  asInput(target: Target): object;
+  /** A stored target in the form of an input, for a merge patch; empty where the patch names another known type. */
+  asInput(stored: Target, patch: unknown): object;
   /** A stored target as answers show it; credentials are not hidden. */
   asShown(target: Target): object;
   hooks: Redaction<HookCall> & {

@@ -3,7 +3,7 @@
 import { isObject, mergePatch } from '../../domain/input/merge-patch.ts';
 import type { Warning } from '../../domain/input/warning.ts';
 import { alignPatch } from '../../domain/task/credentials.ts';
-import type { Target, Targets } from '../../domain/task/target.ts';
+import type { Targets } from '../../domain/task/target.ts';
 import type { TaskDefinition, TaskInput } from '../../domain/task/task.ts';
 import { type FieldError, ok } from '../../errors.ts';
 import type { Task } from '../../store/tasks/row.ts';
@@ -50,18 +50,12 @@ export const patchTask = useCase(
 /** The stored definition in the form of an input, with the patch applied. */
 function patched(definition: TaskDefinition, patch: Record<string, unknown>, targets: Targets): unknown {
   const { status: _, target, fallback, ...rest } = definition;
-  const asInput = (named: string, kept: Target) => (otherType(patch[named], kept) ? {} : targets.asInput(kept));
   const stored = {
     ...rest,
-    target: asInput('target', target),
-    fallback: fallback && asInput('fallback', fallback),
+    target: targets.asInput(target, patch.target),
+    fallback: fallback && targets.asInput(fallback, patch.fallback),
   };
   return mergePatch(otherForm(stored, patch), alignPatch(patch, definition, targets));
-}
-
-/** Whether a patch makes a target one of another type: then nothing of the stored one stays. */
-function otherType(patch: unknown, stored: Target): boolean {
-  return isObject(patch) && patch.type != null && patch.type !== stored.type;
 }
 
 /** A patch that names another form of schedule means that form, not a mixture: the old one's members go first. */

@@ -29,6 +29,12 @@ async function runOf(id: string): Promise<Body> {
   return run.body;
 }
 
+test('a patch with an unknown type is told of the type alone, as the rest of the target is known', async () => {
+  await create('retyped', {}).expect(201);
+  const { body } = await ask('patch', '/tasks/retyped', { target: { type: 'pigeon' } }).expect(400);
+  expect(body.errors).toEqual([{ pointer: '#/target/type', detail: 'must be "http", the only one known' }]);
+});
+
 test('what a target asks for is kept, shown, and done', async () => {
   const own = {
     redirect: 'follow',

@@ -8,7 +8,7 @@ const { targets } = httpRegistry;
 
 describe('a stored target of a kind that this version does not have', () => {
   test('is shown by its type alone', () => {
-    for (const shown of [targets.redact(unknown), targets.asShown(unknown), targets.asInput(unknown)])
+    for (const shown of [targets.redact(unknown), targets.asShown(unknown), targets.asInput(unknown, {})])
       expect(shown).toEqual({ type: 'pigeon' });
   });
 
@@ -24,6 +24,11 @@ describe('a stored target of a kind that this version does not have', () => {
   test('has a group of its own', () => {
     expect(httpRegistry.groupOf(unknown)).toBe('pigeon:pigeon');
   });
+});
+
+test('a patch that names an unknown type is told of that alone: the other members of the stored target stay', () => {
+  const stored = { type: 'http', url: 'http://a.example/', method: 'PUT' };
+  for (const type of ['pigeon', 5, null]) expect(targets.asInput(stored, { type })).toEqual(stored);
 });
 
 test.each([
