@@ -5,6 +5,7 @@
  * replica died before one of them claimed it.
  */
 
+import { parseInstant } from '../../domain/input/instant.ts';
 import { nextOccurrence } from '../../domain/schedule/occurrence.ts';
 import { timingOf } from '../../domain/task/task.ts';
 import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
@@ -57,7 +58,9 @@ export function tellOfTasks({ signal, now }: UseCaseContext, stored: readonly (T
   if (late.some(({ definition }) => definition.hooks?.before)) signal('checks');
 }
 
-/** Whether the task is due once, at an instant before `now`, which still counts. */
-function isLate({ definition, activeFrom }: Pick<NewTask, 'definition' | 'activeFrom'>, now: number): boolean {
-  return definition.status === 'active' && 'at' in definition.schedule && activeFrom < now;
+/** Whether the task is due once, at an instant that is not after `now` and still counts. */
+function isLate({ definition }: Pick<NewTask, 'definition'>, now: number): boolean {
+  const { schedule, status } = definition;
+  const at = status === 'active' && 'at' in schedule ? parseInstant(schedule.at) : null;
+  return at !== null && at <= now;
 }

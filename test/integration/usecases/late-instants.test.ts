@@ -36,6 +36,17 @@ describe('a single instant that has just passed is stored with its waiting run',
     expect(await runsOfTask('keyed')).toMatchObject([{ status: 'pending' }]);
   });
 
+  test('but no replica looks for waiting runs where the instant is to come', async () => {
+    const told: Told = { signals: [], cancelled: [] };
+    // Time passes between the reading of the input and its storing.
+    let now = Date.now();
+    const context = { ...contextOn(store, told), now: () => now++ };
+    const soon = (id: string) => ({ id, ...late(), schedule: { at: formatInstant(Date.now() + 60_000) } });
+    await createTask(context, admin, { input: soon('soon'), key: null, answerOf: () => null });
+    await createTasks(context, admin, [{ ok: true, value: soon('soon-of-many') }]);
+    expect(told.signals).toEqual(['tasks', 'tasks']);
+  });
+
   test('when it is created with others, which get no run ahead of time', async () => {
     const input = (id: string, more: object) => ({ ok: true as const, value: { id, ...late(), ...more } });
     const soon = { schedule: { at: formatInstant(Date.now() + 60_000) } };
