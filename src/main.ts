@@ -2,7 +2,7 @@
 
 import { setV8Flags } from './v8-flags.ts';
 
-// Node ends a process at SIGHUP where nobody listens, and loading all the rest takes a second on a busy machine.
+// SIGHUP without a listener ends the process, and loading all the rest takes a second on a busy machine.
 process.on('SIGHUP', () => {});
 setV8Flags();
 

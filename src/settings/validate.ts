@@ -12,7 +12,7 @@ export function rawValue({ type }: Definition, text: string): string | number {
 
 /**
  * The values of all settings: of `given`, which maps the keys of the table to raw values and is changed, of the
- * defaults, and of what stands for an absent one. `faults` are sentences in the order of the table; a value with a
+ * defaults, and of the values for absent ones. `faults` are sentences in the order of the table; a value with a
  * fault is left out. No fault repeats the text of a secret.
  */
 export function validate(

@@ -1,4 +1,4 @@
-/** The expected ways in which a use case can end without doing what it was asked for. */
+/** The expected ways in which a use case can end without doing its work. */
 
 import type { FieldError, Result } from '../errors.ts';
 

@@ -6,7 +6,7 @@ import type { Policies } from '../task/policies.ts';
 export const limitKinds = ['task', 'rate', 'concurrency'] as const;
 export type LimitKind = (typeof limitKinds)[number];
 
-/** One limit of a run. Its key names what is counted, with its kind: `concurrency:reports`. */
+/** One limit of a run. Its key has the kind and the client's name: `concurrency:reports`. */
 export type Limit = {
   kind: LimitKind;
   /** Keys of different namespaces have nothing to do with each other. */
@@ -18,7 +18,7 @@ export type Limit = {
   periodMs: number;
 };
 
-/** The policies that limits come from; what is not asked for is null or not there. */
+/** The policies that limits come from; a policy that the task does not have is null or absent. */
 export type LimitPolicies = Partial<Pick<Policies, 'maxConcurrency' | 'concurrency' | 'rate'>>;
 
 /** The limits of a task's runs, in the order in which a run waits at them (see `admit`); empty for most tasks. */
@@ -46,7 +46,7 @@ export function sameLimits(one: LimitPolicies, other: LimitPolicies): boolean {
   return shown(one) === shown(other);
 }
 
-/** What a limit is called in a `LimitState`. */
+/** The name of a limit in a `LimitState`. */
 export function nameOf({ namespace, key }: Pick<Limit, 'namespace' | 'key'>): string {
   return `${namespace}/${key}`;
 }
@@ -79,7 +79,7 @@ function opensAt(rate: Limit, { now, starts }: LimitState): number {
   return (counted.at(-rate.limit) ?? now) + rate.periodMs;
 }
 
-/** What limits would let through if nobody else waited. */
+/** The room that limits leave, without regard to other waiting runs. */
 export type Room = {
   /** How many runs; 0 where one of its limits is reached. */
   room: number;
@@ -112,10 +112,10 @@ export type Admission<C extends Candidate> = {
  * Decides which of `candidates`, given in the order of their effective due times, start now: at most `most`.
  *
  * A run starts if fewer than its own limit are running for each of its keys (tasks may name one key with different
- * limits), and fewer than its limit have been begun within the last period of its rate. One that cannot start waits at
- * a single limit, and whoever comes later waits behind it there, even where its own limit is higher; at its other keys
- * it takes no place and holds up nobody. The one is the first reached of: its task's, which concerns no other task; its
- * rate, so that a run that may not start for a day occupies nothing meanwhile; its concurrency.
+ * limits), and fewer than its limit have been begun within the last period of its rate. A run that cannot start waits
+ * at a single limit. Later runs wait behind it there, even where their own limit is higher. At its other keys it takes
+ * no place and holds up no run. It waits at the first of these that is reached: its task's limit, which concerns no
+ * other task; its rate, so that a run that may not start for a day takes no place meanwhile; its concurrency.
  */
 export function admit<C extends Candidate>(candidates: Iterable<C>, state: LimitState, most: number): Admission<C> {
   const running = new Map(state.running);

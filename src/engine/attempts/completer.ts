@@ -1,7 +1,7 @@
 /**
  * The completer writes down how attempts ended, a batch to a statement, one statement at a time.
  *
- *     added ── somebody waits for it ───────────────────────> ready ──> being written ──> written, or fenced off
+ *     added ── awaited by a caller ────────────────────────> ready ──> being written ──> written, or fenced off
  *       │                                                       ▲             │
  *       └── a plain success, while calls wait ──> deferred ─────┘             └── failed: ready again after 250 ms
  *                                                 until its instant, or until calls no longer wait

@@ -3,7 +3,7 @@
  *
  *     unconfirmed ── the run is ours already ─────────────────────────────────────> begin
  *     the rest ──> lock ── granted ──> insert ── won ─────────────────────────────> begin
- *                   │                    ├────── the key exists ──> somebody else has it
+ *                   │                    ├────── the key exists ──> another replica has it
  *                   │                    ├────── overlaps ────────> recorded: skipped, queued, or the other is replaced
  *                   │                    └────── the task changed ─> stale: the timetable follows the feed
  *                   └── refused ──> set aside, and asked of Postgres half a second later

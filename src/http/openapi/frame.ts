@@ -16,8 +16,8 @@ export function contract(version: string, basePath: string): NonNullable<Fastify
     },
     servers: [{ url: basePath === '' ? '/' : basePath, description: 'This service' }],
     tags: [
-      { name: 'tasks', description: 'What is to be run, and when' },
-      { name: 'runs', description: 'What became of it' },
+      { name: 'tasks', description: 'Calls to make, and when' },
+      { name: 'runs', description: 'Runs of tasks and their outcomes' },
       { name: 'schedules', description: 'Schedules without a task' },
       { name: 'service', description: 'The service itself' },
     ],

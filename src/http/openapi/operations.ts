@@ -36,7 +36,7 @@ const health = { description: 'All is well.' };
 export const operations: Readonly<Record<string, Operation>> = {
   'GET /livez': {
     id: 'getLiveness',
-    description: 'For a supervisor that restarts what hangs.',
+    description: 'For a supervisor that restarts a process that hangs.',
     answers: { 200: health },
   },
   'GET /readyz': {
@@ -69,7 +69,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   'POST /tasks/batch': {
     id: 'createTasks',
     description: 'One answer for each item, in their order. A bad item harms no other.',
-    answers: { 200: { description: 'What became of each item.' } },
+    answers: { 200: { description: 'The result of each item.' } },
     example: {
       items: [
         { id: 'every-minute', schedule: { every: '1m' }, target: 'https://example.com/tick' },
@@ -91,7 +91,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   },
   'PUT /tasks/:id': {
     id: 'replaceTask',
-    description: 'What the body leaves out gets its default. `If-None-Match: *` only creates.',
+    description: 'A member that the body leaves out gets its default. `If-None-Match: *` only creates.',
     errors: [409, 412, 422],
     takes: ['IfMatch', 'IfNoneMatch'],
     answers: { 200: theTask, 201: created },
@@ -99,7 +99,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   },
   'PATCH /tasks/:id': {
     id: 'patchTask',
-    description: 'What the body leaves out stays; null takes a field back to its default.',
+    description: 'A member that the body leaves out stays; null takes a field back to its default.',
     errors: [409, 412, 422],
     takes: ['IfMatch'],
     answers: { 200: theTask },
@@ -153,7 +153,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   },
   'GET /tasks/:id/events': {
     id: 'listTaskEvents',
-    description: 'Who changed, started, stopped or triggered it, and what has gone wrong with it.',
+    description: 'Changes, starts, stops and triggers with their authors, and faults of the task.',
     answers: { 200: page },
   },
   'GET /tasks/:id/misses': {
@@ -173,7 +173,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   },
   'GET /runs/:id': {
     id: 'getRun',
-    description: 'Each attempt tells when it ran and what came of it.',
+    description: 'Each attempt has its times and its outcome.',
     answers: { 200: theRun },
   },
   'POST /runs/:id/cancel': {

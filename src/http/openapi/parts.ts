@@ -65,7 +65,7 @@ export const problemAnswers: Readonly<
   },
   403: { name: 'Forbidden', description: 'The role does not allow this, or a page of another site asks for it.' },
   404: { name: 'NotFound', description: 'Not found.' },
-  409: { name: 'Conflict', description: 'What is there does not allow this.' },
+  409: { name: 'Conflict', description: 'The present state does not allow this.' },
   412: { name: 'PreconditionFailed', description: 'The task is in another version.' },
   413: { name: 'TooLarge', description: 'The body is too large.' },
   415: { name: 'UnsupportedMediaType', description: 'The body is not JSON by its content type.' },

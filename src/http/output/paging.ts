@@ -52,7 +52,7 @@ export async function sendPage<T>(
   return sendWritten(reply, written, more || written.length < items.length);
 }
 
-/** An item as JSON text, empty where it is gone, and what it is called in a cursor. */
+/** An item as JSON text, empty where it is deleted, and its name in a cursor. */
 export type Written = { text: string; cursor: string };
 
 /** The same for items that are written already; `more` says that others follow them. */

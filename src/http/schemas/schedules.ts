@@ -76,10 +76,10 @@ export const warningList = Type.Array(
   Type.Object(
     {
       code: choice(Object.keys(warningCodes)),
-      pointer: Type.String({ description: 'A JSON pointer into what was sent.' }),
+      pointer: Type.String({ description: 'A JSON pointer into the request body.' }),
       detail: Type.String(),
     },
     { named: 'Warning' },
   ),
-  { description: 'What was written another way than it came, or is probably not meant; only in answers to a write.' },
+  { description: 'Parts of the input that were rewritten or are probably not meant; only in answers to a write.' },
 );

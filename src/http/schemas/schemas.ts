@@ -55,7 +55,7 @@ const taskInputFields = (targets: TargetSchemas) => ({
   overlap: optional({
     named: 'Overlap',
     enum: [...overlaps],
-    description: 'What happens to an occurrence due while the last run is still live; skip when absent.',
+    description: 'Decides about an occurrence that is due while the last run is live; skip when absent.',
   }),
   misfire: optional(
     closedFields(misfireFields, {
@@ -166,8 +166,8 @@ const Run = Type.Object(
     id: shown({ type: 'string', format: 'uuid' }),
     taskId: Type.String(),
     trigger: choice(triggers, { named: 'RunTrigger' }),
-    triggerSource: shown({ type: ['string', 'null'], description: 'What its caller gave as its source.' }),
-    input: shown({ description: 'What its caller gave it to work on; null when nothing.' }),
+    triggerSource: shown({ type: ['string', 'null'], description: 'The source that its caller gave.' }),
+    input: shown({ description: 'The input that its caller gave; null when none.' }),
     priority: Type.Integer(),
     scheduledFor: shownInstant,
     status: choice(runStatuses, { named: 'RunStatus' }),
@@ -204,7 +204,9 @@ const Run = Type.Object(
       ),
     ),
     reason: shown({ type: ['string', 'null'] }),
-    progress: shown({ description: 'What the target reported last with a heartbeat; null when it did not.' }),
+    progress: shown({
+      description: 'The progress that the target reported last with a heartbeat; null when it did not.',
+    }),
     heartbeatDueAt: shownInstantOrNull,
   },
   { $id: 'Run' },

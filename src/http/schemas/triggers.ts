@@ -11,7 +11,7 @@ export const triggerSource = {
   maxLength: 128,
   pattern: '^[^\\p{C}\\p{Zl}\\p{Zp}]*$',
   patternHint: 'must be printable characters',
-  description: 'What made the caller ask, in a word: kept, and sent on in `X-Trigger-Source`.',
+  description: 'The cause of the request, in a word: kept, and sent on in `X-Trigger-Source`.',
   examples: ['deploy-42'],
 };
 

@@ -45,8 +45,8 @@ const unfinishedName = 'postgres.new';
 const ownNames = [dataName, unfinishedName, ...guardNames];
 
 /**
- * Opens the store, making the folder when it is not there. Its errors are sentences for people. There is no fsync: what
- * was acknowledged survives the end of this process however it ends, but not a power cut.
+ * Opens the store, making the folder when it is not there. Its errors are sentences for people. There is no fsync: an
+ * acknowledged write survives every end of this process, but not a power cut.
  */
 export async function startEmbedded({
   dataDir,

@@ -1,5 +1,5 @@
 /**
- * Lets runs with limits start: one replica at a time decides, by what is running and was started in the database.
+ * Lets runs with limits start: one replica at a time decides, from the running runs and the starts in the database.
  *
  *     waiting run ──── decision under the lock ────▶ running ────▶ over, or waiting for its next attempt
  *     limit_group      run_limits: a row a key       run_limits    (the rows count no longer, and are forgotten)

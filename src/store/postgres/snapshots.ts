@@ -1,6 +1,6 @@
 /**
  * Positions in a table whose rows tell which transaction wrote them: a snapshot of Postgres says which transactions
- * were over, so what a later snapshot shows beyond an earlier one is exactly what was committed in between.
+ * were over, so the rows that only the later of two snapshots shows are exactly those committed in between.
  */
 
 /**

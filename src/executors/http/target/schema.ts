@@ -45,7 +45,7 @@ const optionalFields = {
     type: 'string',
     minLength: 1,
     maxLength: longestProxy,
-    description: 'URL of the proxy to call through; "none" for none, whatever TARGET_PROXY says.',
+    description: 'URL of the proxy to call through; "none" for none, even where TARGET_PROXY names one.',
     examples: ['http://proxy.internal:3128'],
   },
   tls: closedFields(
@@ -71,7 +71,7 @@ const shown = (schema: object): TSchema => Type.Unsafe(schema);
 export const httpTargetSchema: TargetSchema = {
   input: {
     named: 'HttpTargetInput',
-    description: 'What a run calls; a string is the URL of a POST.',
+    description: 'The target that a run calls; a string is the URL of a POST.',
     type: ['string', 'object'],
     maxLength: longestUrl,
     required: ['url'],

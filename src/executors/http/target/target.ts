@@ -42,7 +42,7 @@ export type Redirect = (typeof redirects)[number];
 
 export const longestUrl = 2048;
 export const mostHeaders = 64;
-/** Names, values and separators together, in bytes: what common servers still accept. */
+/** Names, values and separators together, in bytes: as much as common servers accept. */
 export const largestHeaders = 16 * 1024;
 export const mostSuccessStatuses = 20;
 

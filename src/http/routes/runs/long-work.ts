@@ -45,7 +45,7 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
               output: Type.Optional(
                 Type.Unknown({ description: 'Text is kept as it is, anything else as JSON; the first 16 KiB.' }),
               ),
-              error: Type.Optional(Type.String({ maxLength: 1_024, description: 'What went wrong, for `failed`.' })),
+              error: Type.Optional(Type.String({ maxLength: 1_024, description: 'The reason, for `failed`.' })),
               retry: Type.Optional(Type.Boolean({ description: 'false: no further attempt, even if one is left.' })),
             },
             { named: 'CompletionInput' },

@@ -13,7 +13,7 @@ import { triggerSource } from '../../schemas/triggers.ts';
 
 const sourceOfChange = optional({
   ...triggerSource,
-  description: 'What made the caller ask, in a word: kept in the event of the task.',
+  description: 'The cause of the request, in a word: kept in the event of the task.',
 });
 type StartBody = { catchUp?: Misfire['policy']; triggerSource?: string | null };
 type StopBody = { cancel?: 'none' | 'pending' | 'all'; triggerSource?: string | null };

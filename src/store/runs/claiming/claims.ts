@@ -91,10 +91,10 @@ const liveText = `
   join tasks t on t.uid = d.uid and t.schedule_version = d.schedule_version and t.status <> 'stopped' and ${isNotDeleted}`;
 
 /**
- * Inserts the runs of what `live` selects, task by task: two claims of any instants may wait for each other's overlap
- * slots, so both must take them in the same order. Parameters: `owner` (null: the runs wait to be taken), the trigger,
- * the instant of the claim. Runs with limits or a check always wait. Occurrences that are made up for wait in slot 2
- * where the task forbids overlap.
+ * Inserts the runs of the occurrences in `live`, task by task: two claims of any instants may wait for each other's
+ * overlap slots, so both must take them in the same order. Parameters: `owner` (null: the runs wait to be taken), the
+ * trigger, the instant of the claim. Runs with limits or a check always wait. Occurrences that are made up for wait in
+ * slot 2 where the task forbids overlap.
  */
 export function insertLive(ownerText: string, triggerText: string, nowText: string): string {
   const [owner, trigger, now] = [`${ownerText}::uuid`, `${triggerText}::run_trigger`, `${nowText}::timestamptz`];

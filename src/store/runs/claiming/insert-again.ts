@@ -8,7 +8,7 @@ import { policyColumns } from './claims.ts';
 const id = `(substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7' || substr(gen_random_uuid()::text, 16))::uuid`;
 
 /**
- * Inserts a run of its own for each of these instants (epoch milliseconds): the cancelled one stays what it is. It
+ * Inserts a run of its own for each of these instants (epoch milliseconds): the cancelled one stays cancelled. It
  * waits to be taken, in line where the task forbids overlap. Gives back how many were inserted.
  */
 export async function insertAgain(

@@ -5,7 +5,7 @@
  *                    │ yes
  *                    ├──▶ over: succeeded, failed, timed_out, cancelled, lost
  *                    ├──▶ retrying    (cancelled where that was asked for meanwhile)
- *                    ├──▶ running     (held by somebody else until a deadline)
+ *                    ├──▶ running     (held by its target until a deadline)
  *                    └──▶ retrying    (deferred: the target was not called, and the attempt does not count)
  */
 

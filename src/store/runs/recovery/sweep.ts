@@ -1,5 +1,5 @@
 /**
- * Reads and writes what a sweep needs: one transaction for the watermark and all that it stands for.
+ * Reads and writes of the sweep: one transaction moves the watermark and writes the runs and misses up to it.
  *
  *     ── accounted for ──┤ watermark ── swept ──┤ horizon ── not due, or still being claimed ──▶ time
  *                              │
