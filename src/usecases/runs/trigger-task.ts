@@ -1,5 +1,6 @@
 /** Runs a task now, in any status. */
 
+import { parseInstant } from '../../domain/input/instant.ts';
 import type { Trace } from '../../domain/run/trace.ts';
 import { ok } from '../../errors.ts';
 import { oncePerKey } from '../../store/cluster/idempotency.ts';
@@ -19,8 +20,8 @@ export type TriggerTask = {
   input: string | null;
   /** Null for the task's. */
   priority: number | null;
-  /** The instant that the run is for (epoch milliseconds), one that has passed; null for now. */
-  scheduledFor: number | null;
+  /** The instant that the run is for, as RFC 3339 text: one that has passed; null for now. */
+  scheduledFor: string | null;
   /** With a key, a repeated request makes no second run. */
   key: Key | null;
 };
@@ -31,10 +32,14 @@ export const triggerTask = useCase(
   async (context, caller, { taskId, source, trace, key, ...asked }: TriggerTask): Promise<Outcome<Triggered>> => {
     const found = await findLiveTask(context, caller, taskId);
     if (!found.ok) return found;
-    if (asked.scheduledFor !== null && asked.scheduledFor > context.now()) return inTheFuture;
+    const scheduledFor = asked.scheduledFor === null ? null : parseInstant(asked.scheduledFor);
+    if (asked.scheduledFor !== null && (scheduledFor === null || scheduledFor < 0))
+      return refusedInstant('must be an RFC 3339 instant such as "2026-12-01T09:00:00Z"');
+    if (scheduledFor !== null && scheduledFor > context.now())
+      return refusedInstant('lies in the future: a task with {"at": …} as its schedule runs once at such an instant');
     const { uid, definition } = found.value;
     const origin = { source, requestId: caller.requestId, trace };
-    const wanted = { ...asked, uid, overlap: definition.overlap, trigger: 'manual' as const, origin };
+    const wanted = { ...asked, scheduledFor, uid, overlap: definition.overlap, trigger: 'manual' as const, origin };
     const author = authorOf(caller);
     let made: MadeRun | null = null;
     const answer = await retryOnConflict(async () => {
@@ -56,9 +61,6 @@ export const triggerTask = useCase(
 
 type Triggered = { runId: string; replayed: boolean };
 
-const inTheFuture: Refused = meaningless([
-  {
-    pointer: '#/scheduledFor',
-    detail: 'lies in the future: a task with {"at": …} as its schedule runs once at such an instant',
-  },
-]);
+function refusedInstant(detail: string): Refused {
+  return meaningless([{ pointer: '#/scheduledFor', detail }]);
+}

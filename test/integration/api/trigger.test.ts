@@ -145,3 +145,8 @@ test.each([
   const answer = await api.http.post('/tasks/refusing/trigger').send(body).expect(status);
   expect(answer.body.errors[0].pointer).toBe(pointer);
 });
+
+test('a task that does not exist is a 404, whatever its trigger means', async () => {
+  for (const scheduledFor of ['tomorrow', '2999-01-01T00:00:00Z'])
+    await api.http.post('/tasks/nobody/trigger').send({ scheduledFor }).expect(404);
+});
