@@ -150,6 +150,9 @@ CREATE INDEX runs_line ON runs (task_uid, effective_due_at) WHERE overlap_slot >
 -- Limits: the next run of each group of runs with the same limits.
 CREATE INDEX runs_limits ON runs (limit_group, effective_due_at)
   WHERE limit_group IS NOT NULL AND status IN ('pending', 'retrying');
+-- How many runs of each group are running.
+CREATE INDEX runs_limits_running ON runs (limit_group)
+  WHERE limit_group IS NOT NULL AND status = 'running';
 
 -- For lists of what is rare, of all tasks or of one. Runs that were scheduled and succeeded are in none of them.
 CREATE INDEX runs_ended ON runs (status, id)
@@ -161,15 +164,12 @@ CREATE INDEX runs_unscheduled ON runs (trigger, id)
 CREATE INDEX runs_task_unscheduled ON runs (task_uid, trigger, id)
   WHERE trigger IN ('manual', 'catch_up', 'retry');
 
--- The limit keys that running runs hold.
-CREATE TABLE run_limits (
-  run_id uuid NOT NULL,
+-- The limit keys that the running runs of each group count for.
+CREATE TABLE limit_keys (
+  limit_group uuid NOT NULL,
   namespace text NOT NULL DEFAULT 'default',
   key text NOT NULL,
-  CONSTRAINT run_limits_run_id_namespace_key_pk PRIMARY KEY (run_id, namespace, key)
-) WITH (
-  -- A small table whose rows live for as long as an attempt.
-  autovacuum_vacuum_scale_factor = 0.05
+  CONSTRAINT limit_keys_limit_group_namespace_key_pk PRIMARY KEY (limit_group, namespace, key)
 );
 
 -- The starts that rates go by.

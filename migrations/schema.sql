@@ -159,6 +159,13 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
 
+CREATE TABLE limit_keys (
+  limit_group uuid NOT NULL,
+  namespace text DEFAULT 'default'::text NOT NULL,
+  key text NOT NULL,
+  CONSTRAINT limit_keys_limit_group_namespace_key_pk PRIMARY KEY (limit_group, namespace, key)
+);
+
 CREATE TABLE limits (
   namespace text DEFAULT 'default'::text NOT NULL,
   key text NOT NULL,
@@ -182,13 +189,6 @@ CREATE TABLE replicas (
   breakers jsonb DEFAULT '[]'::jsonb NOT NULL,
   CONSTRAINT replicas_pkey PRIMARY KEY (id)
 );
-
-CREATE TABLE run_limits (
-  run_id uuid NOT NULL,
-  namespace text DEFAULT 'default'::text NOT NULL,
-  key text NOT NULL,
-  CONSTRAINT run_limits_run_id_namespace_key_pk PRIMARY KEY (run_id, namespace, key)
-) WITH (autovacuum_vacuum_scale_factor=0.05);
 
 CREATE TABLE runs (
   id uuid NOT NULL,
@@ -227,6 +227,7 @@ CREATE INDEX runs_check ON runs USING btree (check_due) WHERE (check_due IS NOT 
 CREATE INDEX runs_ended ON runs USING btree (status, id) WHERE (status = ANY (ARRAY['failed'::run_status, 'timed_out'::run_status, 'cancelled'::run_status, 'lost'::run_status, 'skipped'::run_status]));
 CREATE INDEX runs_heartbeat ON runs USING btree (heartbeat_due) WHERE (heartbeat_due IS NOT NULL);
 CREATE INDEX runs_limits ON runs USING btree (limit_group, effective_due_at) WHERE ((limit_group IS NOT NULL) AND (status = ANY (ARRAY['pending'::run_status, 'retrying'::run_status])));
+CREATE INDEX runs_limits_running ON runs USING btree (limit_group) WHERE ((limit_group IS NOT NULL) AND (status = 'running'::run_status));
 CREATE INDEX runs_line ON runs USING btree (task_uid, effective_due_at) WHERE (overlap_slot > 0);
 CREATE INDEX runs_live ON runs USING btree (status, effective_due_at) WHERE (status = ANY (ARRAY['pending'::run_status, 'running'::run_status, 'retrying'::run_status]));
 CREATE UNIQUE INDEX runs_overlap_slot ON runs USING btree (task_uid, overlap_slot) WHERE (overlap_slot < 2);

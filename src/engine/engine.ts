@@ -208,7 +208,7 @@ export function startEngine(options: EngineOptions): Engine {
     );
     loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts, slots: options.maxConcurrent }));
     const retentionMs = options.historyRetentionMs;
-    loop('maintenance', createMaintenanceStep({ db: db.other.pool, time, retentionMs, lease }));
+    loop('maintenance', createMaintenanceStep({ database: db.other, time, retentionMs, lease }));
     firing = startFiring({
       ...{ db, clock, time, log, timetable, attempts, dueLog, lease: believed, lock: options.lock },
       ...{

@@ -156,6 +156,7 @@ export const runs = pgTable(
     index('runs_limits')
       .on(t.limitGroup, t.effectiveDueAt)
       .where(sql`${t.limitGroup} is not null and ${t.status} in ('pending', 'retrying')`),
+    index('runs_limits_running').on(t.limitGroup).where(sql`${t.limitGroup} is not null and ${t.status} = 'running'`),
     index('runs_check').on(t.checkDue).where(sql`${t.checkDue} is not null`),
     index('runs_heartbeat').on(t.heartbeatDue).where(sql`${t.heartbeatDue} is not null`),
   ],

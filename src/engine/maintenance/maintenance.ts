@@ -4,15 +4,15 @@ import { forgetKeys } from '../../store/cluster/idempotency.ts';
 import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';
 import { deleteOldEvents } from '../../store/events/events.ts';
 import { forgetReadEvents } from '../../store/events/outbox.ts';
-import { forgetEnded, forgetStarts } from '../../store/limits/state.ts';
-import type { Queryable } from '../../store/postgres/database.ts';
+import { forgetGroups, forgetStarts } from '../../store/limits/state.ts';
+import type { Database } from '../../store/postgres/database.ts';
 import { deleteOldRuns } from '../../store/runs/history.ts';
 import { forgetTombstones } from '../../store/tasks/tombstones.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 
 export type MaintenanceOptions = {
-  db: Queryable;
+  database: Database;
   time: DatabaseTime;
   retentionMs: number;
   lease: Pick<Lease, 'held'>;
@@ -26,7 +26,13 @@ const keysKeptMs = 24 * 3_600_000;
 const startsKeptMs = 48 * 3_600_000;
 
 /** Works in small batches with pauses, so that no writer waits for it. */
-export function createMaintenanceStep({ db, time, retentionMs, lease }: MaintenanceOptions): () => Promise<number> {
+export function createMaintenanceStep({
+  database,
+  time,
+  retentionMs,
+  lease,
+}: MaintenanceOptions): () => Promise<number> {
+  const db = database.pool;
   let runsFrom: string | null = null;
   let eventsFrom: number | null = 0;
   return async () => {
@@ -40,7 +46,7 @@ export function createMaintenanceStep({ db, time, retentionMs, lease }: Maintena
     await forgetTombstones(db, before, batchSize);
     await forgetKeys(db, time.now() - keysKeptMs);
     await forgetDeadReplicas(db, time.now());
-    await forgetEnded(db);
+    await forgetGroups(database);
     await forgetStarts(db, time.now() - startsKeptMs);
     return idleMs;
   };

@@ -2,7 +2,8 @@
  * Lets runs with limits start: one replica at a time decides, from the running runs and the starts in the database.
  *
  *     waiting run ──── decision under the lock ────▶ running ────▶ over, or waiting for its next attempt
- *     limit_group      run_limits: a row a key       run_limits    (the rows count no longer, and are forgotten)
+ *     limit_group      counted by limit_group;       (counted no longer)
+ *                      limit_keys: a row for each key of the group
  *                      limits: the start of a rate
  */
 
@@ -21,7 +22,7 @@ import { type Database, inTransaction, type Queryable } from '../postgres/databa
 import { violatedConstraint } from '../postgres/failure.ts';
 import { type TakenRow, type TakenRun, takenColumns, takenRun } from '../runs/claiming/dispatch.ts';
 import { take, updateRuns } from '../runs/transitions.ts';
-import { forgetEnded, isDue, type LimitGroup, readState, renewGroups, waitingGroups, waitsForLimits } from './state.ts';
+import { isDue, type LimitGroup, limitsLock, readState, renewGroups, waitingGroups, waitsForLimits } from './state.ts';
 
 export type LimitedTake = {
   /** The runs that this replica has taken, in the order of their effective due times. */
@@ -36,8 +37,6 @@ export type LimitedTake = {
   again: { afterMs: number } | { at: number } | null;
 };
 
-/** A number that no other program is likely to use for advisory locks. */
-const limitsLock = 7_046_029_254;
 /**
  * Postgres closes the connection of a replica that froze with the lock after this time. The lock is usually held for
  * some milliseconds.
@@ -85,7 +84,6 @@ async function decide(
   lines: boolean,
 ): Promise<LimitedTake> {
   if (!(await lockLimits(db))) return { runs: [], waitedMs: [], again: { afterMs: busyMs } };
-  await forgetEnded(db);
   const at = now();
   const state = await readState(db, groups, at);
   const rooms = roomsOf(groups, state);
@@ -199,8 +197,8 @@ async function readCandidates(
 type BegunRow = TakenRow & { due_at: Date };
 
 /**
- * Takes the runs for this replica, with a row for each key that they hold from now on. A run that another transaction
- * is changing, or has changed since it was read, is left out.
+ * Takes the runs for this replica, and writes the keys of their groups where they are not stored yet. A run that
+ * another transaction is changing, or has changed since it was read, is left out.
  */
 async function makeOurs(
   db: Queryable,
@@ -208,8 +206,9 @@ async function makeOurs(
   starting: readonly GroupCandidate[],
   now: number,
 ): Promise<BegunRow[]> {
-  const held = starting.flatMap(({ id, limits }) =>
-    limits.filter(({ kind }) => kind !== 'rate').map(({ namespace, key }) => ({ id, namespace, key })),
+  const groups = new Map(starting.map(({ group, limits }) => [group, limits]));
+  const keys = [...groups].flatMap(([group, limits]) =>
+    limits.filter(({ kind }) => kind !== 'rate').map(({ namespace, key }) => ({ group, namespace, key })),
   );
   const { rows } = await db.query<BegunRow>({
     name: 'limits-take',
@@ -224,10 +223,11 @@ async function makeOurs(
         from free, tasks t
         where r.id = free.id and t.uid = r.task_uid
         returning ${takenColumns}, r.due_at
-      ), held as (
-        insert into run_limits (run_id, namespace, key)
-        select h.run_id, h.namespace, h.key from unnest($5::uuid[], $6::text[], $7::text[]) as h(run_id, namespace, key)
-        where h.run_id in (select id from taken)
+      ), keys as (
+        insert into limit_keys (limit_group, namespace, key)
+        select * from unnest($5::uuid[], $6::text[], $7::text[]) as g(limit_group, namespace, key)
+        where not exists (select from limit_keys k
+          where k.limit_group = g.limit_group and k.namespace = g.namespace and k.key = g.key)
       )
       select * from taken`,
     values: [
@@ -235,9 +235,9 @@ async function makeOurs(
       starting.map(({ id }) => id),
       starting.map(({ group }) => group),
       new Date(now).toISOString(),
-      held.map(({ id }) => id),
-      held.map(({ namespace }) => namespace),
-      held.map(({ key }) => key),
+      keys.map(({ group }) => group),
+      keys.map(({ namespace }) => namespace),
+      keys.map(({ key }) => key),
     ],
   });
   return rows;

@@ -4,19 +4,16 @@ import { sql } from 'drizzle-orm';
 import { bigint, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { instant, namespace } from '../column-types.ts';
 
-/**
- * The limit keys that running runs hold. A row counts as long as its run is running; the next decision on limits
- * removes the others.
- */
-export const runLimits = pgTable(
-  'run_limits',
+/** The limit keys that the running runs of a group count for. Written when the first run of the group starts. */
+export const limitKeys = pgTable(
+  'limit_keys',
   {
-    runId: uuid('run_id').notNull(),
+    limitGroup: uuid('limit_group').notNull(),
     namespace: namespace(),
     /** With its kind: `concurrency:reports`, or `task:17` for the limit of the task with that number. */
     key: text('key').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.runId, t.namespace, t.key] })],
+  (t) => [primaryKey({ columns: [t.limitGroup, t.namespace, t.key] })],
 );
 
 /** The state of a limit key besides the runs that hold it. */

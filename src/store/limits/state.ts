@@ -1,8 +1,11 @@
 /** The state of limits: which groups of runs wait, which runs are running, and which attempts were started. */
 
 import { type Limit, type LimitPolicies, type LimitState, limitsOf, nameOf } from '../../domain/limits/limits.ts';
-import type { Queryable } from '../postgres/database.ts';
+import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 import { updateRuns } from '../runs/transitions.ts';
+
+/** The advisory lock of decisions on limits: a number that no other program is likely to use. */
+export const limitsLock = 7_046_029_254;
 
 /** A group of waiting runs, and the limits that all of them have. */
 export type LimitGroup = { id: string; limits: Limit[] };
@@ -85,8 +88,12 @@ export async function readState(db: Queryable, groups: readonly LimitGroup[], no
     text: `
       select (
         select json_agg(counted) from (
-          select l.namespace, l.key, count(*)::integer as runs
-          from run_limits l join runs r on r.id = l.run_id and r.status = 'running' group by l.namespace, l.key
+          select k.namespace, k.key, sum(g.runs)::integer as runs
+          from (
+            select r.limit_group, count(*) as runs from runs r
+            where r.limit_group is not null and r.status = 'running' group by r.limit_group
+          ) g join limit_keys k on k.limit_group = g.limit_group
+          group by k.namespace, k.key
         ) counted
       ) as running, (
         select json_agg(json_build_object('namespace', l.namespace, 'key', l.key,
@@ -104,13 +111,16 @@ export async function readState(db: Queryable, groups: readonly LimitGroup[], no
   };
 }
 
-/** Deletes the rows of runs that are no longer running. Such rows do not count, so it does not matter when they go. */
-export async function forgetEnded(db: Queryable): Promise<void> {
-  await db.query({
-    name: 'limits-forget-ended',
-    text: `
-      delete from run_limits l
-      where not exists (select from runs r where r.id = l.run_id and r.status = 'running')`,
+/**
+ * Deletes the keys of groups without a running run. The next decision that starts a run of such a group writes them
+ * again. The lock keeps decisions out, because a decision could start a run that the deletion does not see.
+ */
+export async function forgetGroups(database: Database): Promise<void> {
+  await inTransaction(database, async (client) => {
+    await client.query(`select pg_advisory_xact_lock(${limitsLock})`);
+    await client.query(`
+      delete from limit_keys k
+      where not exists (select from runs r where r.limit_group = k.limit_group and r.status = 'running')`);
   });
 }
 

@@ -4,8 +4,8 @@ import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import type { TaskInput } from '../../../../src/domain/task/task.ts';
 import { limitGroupOf } from '../../../../src/store/limits/groups.ts';
 import { countLimited, type LimitedTake, takeLimited } from '../../../../src/store/limits/limits.ts';
-import { forgetEnded, forgetStarts } from '../../../../src/store/limits/state.ts';
-import type { Queryable } from '../../../../src/store/postgres/database.ts';
+import { forgetGroups, forgetStarts, limitsLock } from '../../../../src/store/limits/state.ts';
+import { inTransaction, type Queryable } from '../../../../src/store/postgres/database.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';
 import { insertManualRun, takeWaiting } from '../../../../src/store/runs/claiming/dispatch.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
@@ -30,7 +30,7 @@ let store: Store;
 beforeAll(async () => {
   store = await openStore();
 });
-beforeEach(() => store.db.query('truncate runs, run_limits, limits'));
+beforeEach(() => store.db.query('truncate runs, limit_keys, limits'));
 
 let random = 0;
 const runIdAt = (instant: number) =>
@@ -201,7 +201,7 @@ describe('runs with limits', () => {
     await finish(first as string);
     expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 2, concurrency: 0, slot: 1 });
     expect(idsOf(await take())).toEqual([others[1]]);
-    await store.db.query('truncate runs, run_limits');
+    await store.db.query('truncate runs, limit_keys');
     expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 0, concurrency: 0, slot: 0 });
   });
 
@@ -282,25 +282,59 @@ describe('runs with limits', () => {
     expect(await counts()).toMatchObject({ huge: 2, tight: 3, own: 300 });
   });
 
-  test('hold their keys in rows as long as they run, and nothing is left of them afterwards', async () => {
-    const task = await makeLimited('rows', {
-      maxConcurrency: 2,
-      concurrency: { key: 'rows', limit: 9 },
-      rate: { key: 'rows', limit: 9, period: '1s' },
-    });
-    const [first, second] = await ask(task, 3);
+  test('are counted by the keys of their group, which is known as long as one of them runs', async () => {
+    const shared = { concurrency: { key: 'rows', limit: 9 }, rate: { key: 'rows', limit: 9, period: '1s' } } as const;
+    const task = await makeLimited('rows', { maxConcurrency: 2, ...shared });
+    const other = await makeLimited('other-rows', shared);
+    const [first, second] = await ask(task, 2);
+    const [third] = await ask(other);
     await take();
-    const held = async () =>
-      (await store.db.query(`select run_id, namespace, key from run_limits order by run_id, key`)).rows;
-    const rowsOf = (id: string | undefined) =>
-      ['concurrency:rows', `task:${task.uid}`].map((key) => ({ run_id: id, namespace: 'default', key }));
-    expect(await held()).toEqual([...rowsOf(first), ...rowsOf(second)]);
+    const keys = async () =>
+      (await store.db.query('select limit_group, namespace, key from limit_keys order by key')).rows;
+    const rowOf = ({ id, createdAt, definition }: Task, key: string) => {
+      const limit_group = limitGroupOf({ namespace: 'default', id, createdAt }, definition);
+      return { limit_group, namespace: 'default', key };
+    };
+    const ofTask = [rowOf(task, 'concurrency:rows'), rowOf(task, `task:${task.uid}`)];
+    const known = await keys();
+    expect(known).toHaveLength(3);
+    expect(known).toEqual(expect.arrayContaining([...ofTask, rowOf(other, 'concurrency:rows')]));
+    await finish(first as string, third as string);
+    await forgetGroups(store.database);
+    expect(await keys()).toEqual(ofTask);
+    await finish(second as string);
+    await forgetGroups(store.database);
+    expect(await keys()).toEqual([]);
+  });
+
+  test('are still counted by their old keys after their task was given others', async () => {
+    const task = await makeLimited('moved', { concurrency: { key: 'old-key', limit: 1 } });
+    const beside = await makeLimited('beside', { concurrency: { key: 'old-key', limit: 1 } });
+    const [running] = await ask(task);
+    expect(idsOf(await take())).toEqual([running]);
+    const definition = { ...task.definition, concurrency: null };
+    await updateTask(store.db, task, { redact, type: 'updated', definition, activeFrom: null }, author, t0);
+    const [waiting] = await ask(beside);
+    expect(idsOf(await take())).toEqual([]);
+    await finish(running as string);
+    expect(idsOf(await take())).toEqual([waiting]);
+  });
+
+  test('cannot start while the keys of a group are being forgotten', async () => {
+    const task = await makeLimited('forgotten', { concurrency: { key: 'forgotten', limit: 1 } });
+    const [first, second] = await ask(task, 2);
+    await take();
     await finish(first as string);
-    await forgetEnded(store.db);
-    expect(await held()).toEqual(rowsOf(second));
-    await store.db.query('delete from runs');
-    await forgetEnded(store.db);
-    expect(await held()).toEqual([]);
+    const { forgetting } = await inTransaction(store.database, async (decision) => {
+      await decision.query(`select pg_advisory_xact_lock(${limitsLock})`);
+      const forgetting = forgetGroups(store.database);
+      await waitForBlocked(store.db, 1);
+      // The decision starts the next run of the group, whose keys it finds written down.
+      await decision.query(`update runs set status = 'running' where id = $1`, [second]);
+      return { forgetting };
+    });
+    await forgetting;
+    expect((await store.db.query('select from limit_keys')).rowCount).toBe(1);
   });
 
   test('with one key in two namespaces have nothing to do with each other', async () => {
