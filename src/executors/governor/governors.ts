@@ -94,13 +94,14 @@ export function createGovernors<S extends Slot>(options: GovernorsOptions): Gove
 
   function call(execute: Executor, attempt: Attempt, governor: Governor<S>): StartedAttempt {
     const probe = governor.begin();
-    const { outcome, cancel } = execute(attempt);
+    const { outcome, cancel, isDeferred = false } = execute(attempt);
     return {
       outcome: outcome.then((ended) => {
         governor.learn(probe, hasFailed(ended));
         return ended;
       }),
       cancel,
+      isDeferred,
     };
   }
 
@@ -120,8 +121,8 @@ export function createGovernors<S extends Slot>(options: GovernorsOptions): Gove
           options.onDeferred();
           return { outcome: Promise.resolve(deferredOutcome(deferMs, 'circuit_open')), cancel() {}, isDeferred: true };
         }
-        const { outcome, cancel } = call(execute, { ...attempt, target: fallback }, other);
-        return { outcome: outcome.then((ended) => ({ ...ended, viaFallback: true })), cancel };
+        const started = call(execute, { ...attempt, target: fallback }, other);
+        return { ...started, outcome: started.outcome.then((ended) => ({ ...ended, viaFallback: true })) };
       };
     },
     states: () =>

@@ -280,6 +280,12 @@ describe('a fallback', () => {
   });
 });
 
+test('a call that finds no slot is known to be deferred from the start, also behind the governor', () => {
+  const { guard } = create();
+  const full: Executor = () => ({ outcome: Promise.resolve(notCalled), cancel() {}, isDeferred: true });
+  expect(guard(full, () => 'one')(one).isDeferred).toBe(true);
+});
+
 test('a thousand origins are remembered, not more, and those that are open longest', async () => {
   const { call, states } = await opened();
   for (let place = 0; place < 3_000; place++) {
