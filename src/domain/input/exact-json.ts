@@ -150,7 +150,7 @@ export function* readExactJson(
   }
 }
 
-/** Whether a text may hold a number that comes as `ExactNumber`: to be asked before the dearer reader is used. */
+/** Whether a text may hold a number that comes as `ExactNumber`: asked before the slower reader is used. */
 export function mayHoldExactNumbers(text: string): boolean {
   return /\d[\d.]{15}|\d[eE]|\.\d*0(?!\d)|-0/.test(text);
 }

@@ -27,7 +27,7 @@ export type TaskTexts = {
   /** Keeps the text of a task. */
   keep(task: Task, role: Role): void;
   /** Whether the text has to be computed rather than put together: a next occurrence may take a while to find. */
-  isDear(task: ListedTask, role: Role, now: number): boolean;
+  isSlow(task: ListedTask, role: Role, now: number): boolean;
   /** The JSON text of a task as of `now` (epoch milliseconds); null where it is not kept. */
   textOf(task: ListedTask, role: Role, now: number): string | null;
 };
@@ -48,7 +48,7 @@ export function createTaskTexts({ calendar, targets }: Pick<HttpContext, 'calend
     timing !== null && (now < next.from || (next.at !== null && now >= next.at));
 
   return {
-    isDear(task, role, now) {
+    isSlow(task, role, now) {
       const found = find(task, role);
       return found !== null && isOld(found, now);
     },

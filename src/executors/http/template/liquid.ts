@@ -181,7 +181,7 @@ function sizeOf(value: unknown): number {
   return value.reduce((sum: number, item) => sum + sizeOf(item), 0);
 }
 
-/** The cost of writing a date in a format: conversions with names are dear, and so is a zone. */
+/** The cost of writing a date in a format: conversions with names cost much, and so does a zone. */
 function costOfDate([format, zone]: unknown[]): number {
   const text = String(format ?? '');
   let cost = zone === undefined ? 0 : dearConversionCost;

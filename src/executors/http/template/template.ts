@@ -42,7 +42,7 @@ export type TargetTemplates = {
 
 /** In bytes; also the bound on a client's text. */
 const largestBody = 256 * 1024;
-/** Told at once: a body may hold thousands of bad ones. */
+/** The most faults of one answer: a body may hold thousands of faulty templates. */
 const mostFaults = 20;
 /** How long the literal beginning of a URL has to be: scheme and host may not depend on anything. */
 const literalOrigin = /^https?:\/\/[^/?#{}\s]+(?=[/?#]|$)/i;

@@ -66,7 +66,7 @@ export function listTaskRoutes(app: App, context: HttpContext): void {
       // Looked up before others are kept, because these may evict them.
       const known = new Map<number, string>();
       const note = async (task: ListedTask) => {
-        if (texts.isDear(task, role, at)) await turns.take();
+        if (texts.isSlow(task, role, at)) await turns.take();
         const text = texts.textOf(task, role, at);
         if (text !== null) known.set(task.uid, text);
       };
