@@ -68,8 +68,8 @@ export function baseLoad(plan: Plan, now: number): ChaosTask[] {
     const [cron, timezone] = crons[n % crons.length] as readonly [string, string];
     add(`cron-${n}`, { cron, timezone });
   }
-  for (let n = 0; n < plan.load.herd; n++)
-    add(`herd-${n}`, { everyMs: 4_000, anchorMs: Math.floor(now / 4_000) * 4_000 }, { takesMs: 0, failures: 0 });
+  for (let n = 0; n < plan.load.burst; n++)
+    add(`burst-${n}`, { everyMs: 4_000, anchorMs: Math.floor(now / 4_000) * 4_000 }, { takesMs: 0, failures: 0 });
   if (plan.databaseSays !== null)
     aroundClockChanges.forEach((cron, n) => {
       add(`clock-change-${n}`, { cron, timezone: 'Europe/Berlin' });

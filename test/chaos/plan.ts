@@ -33,7 +33,7 @@ export type FaultAction =
   | { kind: 'network'; replica: number; to: readonly Dependency[]; how: NetworkFault; for: number }
   | { kind: 'clock'; replica: number; hours: number; for: number }
   | { kind: 'hostile-targets'; for: number }
-  | { kind: 'herd'; tasks: number }
+  | { kind: 'burst'; tasks: number }
   | { kind: 'stop-storm'; tasks: number; for: number }
   | { kind: 'outage'; days: number; tasks: number };
 export type NetworkFault = 'cut' | 'hole' | 'half-open' | 'flap' | 'delay';
@@ -64,8 +64,8 @@ export type Plan = {
   replicas: number;
   /** The lease's length, in milliseconds. */
   leaseMs: number;
-  /** `herd`: due at one instant, enough of them for each replica to stage its share. */
-  load: { everySecond: number; everyFive: number; cron: number; herd: number };
+  /** `burst`: due at one instant, enough of them for each replica to pre-claim its part. */
+  load: { everySecond: number; everyFive: number; cron: number; burst: number };
   /** Definitions created, changed, stopped and deleted per second while the faults last. */
   churnPerSecond: number;
   triggersPerSecond: number;
@@ -121,7 +121,7 @@ export function makePlan(name: string, sketch: PlanSketch, seed: number, pace: P
     replicas: 3,
     // A shorter lease than this is lost on a busy machine for no reason of the plan.
     leaseMs: Math.max(4_000, Math.round(10_000 * pace.factor)),
-    load: { everySecond: 60, everyFive: 20, cron: 10, herd: 240 },
+    load: { everySecond: 60, everyFive: 20, cron: 10, burst: 240 },
     churnPerSecond: sketch.churnPerSecond ?? 4,
     triggersPerSecond: 2,
     faults: sketch.faults ?? [],

@@ -108,8 +108,8 @@ export const sketches: Record<string, (seed: number) => PlanSketch> = {
   'dst-gap': () => ({ databaseSays: gap, limits: { misses: false } }),
   'dst-overlap': () => ({ databaseSays: overlapEnd, limits: { misses: false } }),
   'hostile-targets': () => ({ faults: [at(1, { kind: 'hostile-targets', for: 26 })], limits: { growthMiB: 250 } }),
-  'herd-1000': () => ({ faults: [at(1, { kind: 'herd', tasks: 1_000 })] }),
-  'herd-5000': () => ({ faults: [at(1, { kind: 'herd', tasks: 5_000 })] }),
+  'burst-1000': () => ({ faults: [at(1, { kind: 'burst', tasks: 1_000 })] }),
+  'burst-5000': () => ({ faults: [at(1, { kind: 'burst', tasks: 5_000 })] }),
   // Its tasks are due by the minute: what falls into the restart is as late as that takes.
   outage: () => ({
     faults: [at(1, { kind: 'outage', days: 3, tasks: 2_000 })],
@@ -150,7 +150,7 @@ export function namedPlan(name: string, seed: number, pace: Pace): Plan | null {
 export function randomPlan(seed: number, pace: Pace): Plan {
   const random = randomFrom(seed);
   // Only one of a kind that takes hold of the whole server, and nothing that needs the world to itself.
-  const alone = /^(healthy|outage|herd|dst|rolling|redis-absent|hostile|churn|clock|sigterm)/;
+  const alone = /^(healthy|outage|burst|dst|rolling|redis-absent|hostile|churn|clock|sigterm)/;
   const names = Object.keys(sketches).filter((name) => !alone.test(name));
   const chosen = new Map<string, TimedFault[]>();
   const count = random.integer(2, 4);

@@ -44,14 +44,14 @@ describe.skipIf(noPostgres || noRedis)('a run', () => {
     const size = 1_000;
     const at = new Date(Date.now() + 2_500).toISOString();
     const items = Array.from({ length: size }, (_, place) => ({
-      id: `herd-${place}`,
+      id: `burst-${place}`,
       schedule: { at },
-      target: `${target.url}/herd`,
+      target: `${target.url}/burst`,
     }));
     await http.post('/tasks/batch').send({ items }).expect(200);
     const begun = performance.now();
     const { statements, commands } = await asked(async () => {
-      await target.waitFor((requests) => requests.filter(({ path }) => path === '/herd').length === size, 30_000);
+      await target.waitFor((requests) => requests.filter(({ path }) => path === '/burst').length === size, 30_000);
       await poll(async () => (await http.get('/runs?status=succeeded&limit=1')).body.items.length === 1, {
         what: 'outcomes to be written',
       });

@@ -1,4 +1,4 @@
-/** Faults that are a load: hostile targets, a herd of tasks in one second, an outage of days. */
+/** Faults that are a load: hostile targets, a burst of tasks in one second, an outage of days. */
 
 import { gzipSync } from 'node:zlib';
 import {
@@ -57,11 +57,11 @@ async function createMany(
   }
 }
 
-export const herd: Fault<'herd'> = async (context, { tasks }) => {
+export const burst: Fault<'burst'> = async (context, { tasks }) => {
   const atMs = Math.ceil((context.databaseNow() + 8_000) / 1_000) * 1_000;
   const made = Array.from(
     { length: tasks },
-    (_, n): ChaosTask => ({ ...plain, id: `herd-${n}`, incarnation: `herd-${n}`, schedule: { atMs } }),
+    (_, n): ChaosTask => ({ ...plain, id: `burst-${n}`, incarnation: `burst-${n}`, schedule: { atMs } }),
   );
   await createMany(context, made);
   await sleep(Math.max(0, atMs - context.databaseNow()));

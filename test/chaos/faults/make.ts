@@ -4,7 +4,7 @@ import { recorderNow } from '../history.ts';
 import type { FaultAction } from '../plan.ts';
 import type { FaultContext } from './fault.ts';
 import { killAt } from './kill-points.ts';
-import { herd, hostileTargets, outage } from './load.ts';
+import { burst, hostileTargets, outage } from './load.ts';
 import { networkFault } from './network.ts';
 import { commitFault, postgresFault } from './postgres.ts';
 import { lyingLock, redisFault } from './redis.ts';
@@ -49,8 +49,8 @@ function make(context: FaultContext, action: FaultAction): Promise<void> {
       return clockFault(context, action);
     case 'hostile-targets':
       return hostileTargets(context, action);
-    case 'herd':
-      return herd(context, action);
+    case 'burst':
+      return burst(context, action);
     case 'stop-storm':
       return stopStorm(context, action);
     case 'outage':

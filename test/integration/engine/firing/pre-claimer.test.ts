@@ -41,7 +41,7 @@ type Burst = {
 /** Tasks due at `t0` and a pre-claimer for them, in batches of 50; `time.now` is set by hand. */
 async function burst(options: Burst = {}) {
   const { size = 100, mostBatches = 8, policies = false, limited = false } = options;
-  const ids = Array.from({ length: size }, (_, place) => `herd-${names}-${place}`);
+  const ids = Array.from({ length: size }, (_, place) => `burst-${names}-${place}`);
   const more = policies ? { concurrency: { key: 'k', limit: 5 } } : {};
   const tasks = await makeTasks(store.db, ids, { target: 'http://127.0.0.1:9/', ...more });
   const timetable = createTimetable();
@@ -96,7 +96,7 @@ async function burst(options: Burst = {}) {
   return { tasks, timetable, preClaimer, state, released, take, rows };
 }
 
-describe.skipIf(noPostgres)('a herd', () => {
+describe.skipIf(noPostgres)('a burst', () => {
   test('is written before its instant, seen and begun from then on, and claimed by nobody besides', async () => {
     const { tasks, timetable, preClaimer, state, take, rows, released } = await burst();
     await preClaimer.step();

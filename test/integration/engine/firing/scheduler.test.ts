@@ -226,7 +226,7 @@ describe('an occurrence of another replica', () => {
   });
 
   test('is left to it for longer while calls wait, but not beyond the least grace', async () => {
-    const foreign = await makeTask(store.db, 'foreign-in-a-herd');
+    const foreign = await makeTask(store.db, 'foreign-in-a-burst');
     const snapshots = new LRUCache<number, TaskSnapshot>({ max: 100 });
     const { started, busy, pass } = start([foreign], passOn, '1s', snapshots, others(foreign));
     busy.calls = true;
@@ -297,7 +297,7 @@ describe('an occurrence of another replica', () => {
 describe('what is urgent', () => {
   test('does not wait for claims that are under way, nor behind thousands that are due', async () => {
     const [burst, urgent, usual] = [
-      await makeTask(store.db, 'herd', { overlap: 'allow' }),
+      await makeTask(store.db, 'burst', { overlap: 'allow' }),
       await makeTask(store.db, 'urgent'),
       await makeTask(store.db, 'usual'),
     ];
@@ -331,7 +331,7 @@ describe('what is urgent', () => {
     answer();
     // As long as Postgres takes for a dozen claims.
     for (let turns = 0; started.length < 3 && turns < 200; turns++) await pass(100);
-    expect(started.map(({ snapshot }) => snapshot.taskId).sort()).toEqual(['herd', 'urgent', 'usual']);
+    expect(started.map(({ snapshot }) => snapshot.taskId).sort()).toEqual(['burst', 'urgent', 'usual']);
   });
 });
 

@@ -233,7 +233,7 @@ describe.skipIf(noPostgres)('two replicas that claim the same batch at the same 
   });
 
   test('never deadlock over hundreds of overlapping batches in opposite order', async () => {
-    const tasks = await makeTasks(store.db, names('herd', 12));
+    const tasks = await makeTasks(store.db, names('burst', 12));
     for (let round = 0; round < 300; round++) {
       const batch = tasks.map((task, place) => dueOf(task, 10 * round + (place % 5)));
       const other = tasks.map((task, place) => dueOf(task, 10 * round + ((11 - place) % 5)));

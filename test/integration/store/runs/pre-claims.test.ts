@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 const applicationName = 'punctual claims that wait';
 const owner = randomUUID();
-const stage = (tasks: readonly Task[]): Promise<PreClaim> =>
+const preClaimOf = (tasks: readonly Task[]): Promise<PreClaim> =>
   preClaim(
     openPool(store.url, 'claims that wait'),
     tasks.map((task) => dueOf(task, 1)),
@@ -30,10 +30,10 @@ const cut = () =>
   );
 
 // The embedded store has one session: a transaction that stays open would keep everybody waiting.
-describe.skipIf(noPostgres)('a staged claim', () => {
+describe.skipIf(noPostgres)('a pre-claim', () => {
   test('is there for nobody before it is committed, and has what was not dropped from then on', async () => {
     const [kept, dropped] = (await makeTasks(store.db, ['kept', 'dropped'])) as [Task, Task];
-    const { claims, commit } = await stage([kept, dropped]);
+    const { claims, commit } = await preClaimOf([kept, dropped]);
     expect(claims).toMatchObject([{ won: true }, { won: true }]);
     expect(await runsOf(store.db, kept.uid)).toEqual([]);
     await commit([dueOf(dropped, 1).runId]);
@@ -43,11 +43,11 @@ describe.skipIf(noPostgres)('a staged claim', () => {
 
   test('leaves nothing behind when it is rolled back, or when its connection is cut', async () => {
     const [task] = (await makeTasks(store.db, ['taken-back'])) as [Task];
-    await (await stage([task])).rollback();
-    const lost = await stage([task]);
+    await (await preClaimOf([task])).rollback();
+    const lost = await preClaimOf([task]);
     await cut();
     await expect(lost.commit([])).rejects.toThrow();
-    const other = await stage([task]);
+    const other = await preClaimOf([task]);
     await cut();
     await other.rollback();
     expect(await runsOf(store.db, task.uid)).toEqual([]);
@@ -55,7 +55,7 @@ describe.skipIf(noPostgres)('a staged claim', () => {
 
   test('of a replica that is frozen is ended by Postgres, so that another one can claim the same', async () => {
     const [task] = (await makeTasks(store.db, ['frozen'])) as [Task];
-    const frozen = await stage([task]);
+    const frozen = await preClaimOf([task]);
     const other = randomUUID();
     const claimer = { owner: other, now: t0 + 1_500, trigger: 'schedule' as const };
     // It waits for the end of the first, which nobody brings about.
@@ -66,7 +66,7 @@ describe.skipIf(noPostgres)('a staged claim', () => {
 
   test('makes whoever stops one of its tasks wait for its end', async () => {
     const [task] = (await makeTasks(store.db, ['stopped-meanwhile'])) as [Task];
-    const { commit } = await stage([task]);
+    const { commit } = await preClaimOf([task]);
     const change = {
       redact,
       type: 'stopped' as const,

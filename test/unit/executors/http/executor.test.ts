@@ -342,7 +342,7 @@ test('an origin left alone for a minute or two is forgotten', async () => {
   expect(target.connections()).toBe(before + 1);
 });
 
-test('a herd on a quick target shares a few connections and each call arrives once', async () => {
+test('a burst on a quick target shares a few connections and each call arrives once', async () => {
   const { execute } = startExecutor();
   const outcomes = await Promise.all(
     Array.from(
