@@ -35,6 +35,8 @@ function withServices(name: string, groupOrder: number, maxWorkers: number): Tes
       include: [`test/${name}/**/*.test.ts`],
       sequence: { groupOrder },
       maxWorkers,
+      // The build is loaded by Node itself, as it is when the program runs.
+      server: { deps: { external: [/\/dist\//] } },
       setupFiles: 'test/services/file-end.ts',
       testTimeout: 30_000,
       hookTimeout: 60_000,

@@ -3,13 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { format } from 'node:util';
 import { systemClock } from '../clock.ts';
-import { parseAddressRules } from '../executors/http/filter/address-rules.ts';
-import { parseProxy } from '../executors/http/proxy-choice.ts';
-import { parseSigningSecrets } from '../executors/http/signature.ts';
 import { createLogger, type Logger } from '../observability/log.ts';
+import { readEnvironment } from '../replica/read-environment.ts';
 import { type Service, startService } from '../replica/replica.ts';
 import { createSecrets } from '../replica/secrets.ts';
-import { readSettings, type Settings } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 import { migrate } from '../store/postgres/migrate.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -22,11 +20,7 @@ function fail(sentence: string): never {
 }
 
 function readAll() {
-  return readSettings(process.env, (path) => readFileSync(path, 'utf8'), {
-    addressRules: parseAddressRules,
-    proxyUrl: parseProxy,
-    signingSecrets: parseSigningSecrets,
-  });
+  return readEnvironment(process.env, (path) => readFileSync(path, 'utf8'));
 }
 
 function settingsOrExit(): Settings {

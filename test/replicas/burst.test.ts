@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { instantOfRunId } from '../../src/domain/schedule/occurrence.ts';
-import { startApi } from '../integration/api/client.ts';
+import { startApiProcess } from '../integration/api/client.ts';
 import { poll } from '../poll.ts';
 import { noPostgres } from '../services/provided.ts';
 import { startTarget, type Target } from '../target.ts';
@@ -20,11 +20,11 @@ const everyMs = 3_000;
 const marginMs = 200;
 
 async function start(path: string) {
-  const api = await startApi({ LEASE_TTL: '2s' });
+  const api = await startApiProcess({ LEASE_TTL: '2s' });
   const client = new pg.Client({ connectionString: api.database.url });
   await client.connect();
   const items = Array.from({ length: size }, (_, place) => ({
-    id: `herd-${place}`,
+    id: `burst-${place}`,
     schedule: { every: `${everyMs}ms`, anchor: new Date(0).toISOString() },
     target: `${target.url}/${path}/${place}`,
   }));
@@ -45,7 +45,7 @@ async function start(path: string) {
         return rows[0].open === 1 && { instant, ahead: rows[0].ahead as number };
       },
       // A machine that is busy may miss some.
-      { what: 'a herd to be staged', everyMs: 5, withinMs: 30_000 },
+      { what: 'a burst to be pre-claimed', everyMs: 5, withinMs: 30_000 },
     );
   const calls = () =>
     target.requests
@@ -62,7 +62,7 @@ describe.skipIf(noPostgres)('two hundred tasks of one instant', () => {
     const { api, preClaimed, calls, end } = await start('on-time');
     const { instant, ahead } = await preClaimed();
     expect(ahead).toBe(0);
-    const { body: stopped } = await api.http.post('/tasks/herd-7/stop').expect(200);
+    const { body: stopped } = await api.http.post('/tasks/burst-7/stop').expect(200);
     const later = (n: number) => calls().filter((call) => call.instant === instant + n * everyMs);
     await target.waitFor(() => later(2).length === size - 1, 20_000);
     expect(later(1)).toHaveLength(size - 1);
@@ -74,7 +74,7 @@ describe.skipIf(noPostgres)('two hundred tasks of one instant', () => {
     expect(new Set(calls().map(({ runId }) => runId)).size).toBe(calls().length);
     // Two clocks of one machine may be some milliseconds apart.
     expect(calls().filter((call) => performance.timeOrigin + call.at < call.instant - 5)).toEqual([]);
-    for (const { startedAt, scheduledFor } of (await api.http.get('/tasks/herd-1/runs')).body.items)
+    for (const { startedAt, scheduledFor } of (await api.http.get('/tasks/burst-1/runs')).body.items)
       expect(Date.parse(startedAt)).toBeGreaterThanOrEqual(Date.parse(scheduledFor));
     const { text } = await api.http.get('/metrics');
     expect(Number(/scheduler_claims_total\{outcome="pre_claimed"\} (\d+)/.exec(text)?.[1])).toBeGreaterThanOrEqual(
@@ -86,7 +86,7 @@ describe.skipIf(noPostgres)('two hundred tasks of one instant', () => {
   test('are all called once when the replica that wrote them is killed before', async () => {
     const { api, preClaimed, calls, end } = await start('killed');
     const { instant } = await preClaimed();
-    await api.restart('SIGKILL');
+    await api.restart();
     const late = () => calls().filter((call) => call.instant === instant);
     await target.waitFor(() => late().length >= size && calls().some((call) => call.instant > instant), 20_000);
     expect(new Set(calls().map(({ runId }) => runId)).size).toBe(calls().length);

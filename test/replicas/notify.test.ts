@@ -3,20 +3,13 @@
  * by NOTIFY.
  */
 
-import { Writable } from 'node:stream';
 import pg from 'pg';
 import supertest from 'supertest';
 import { describe, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.ts';
-import { parseAddressRules } from '../../src/executors/http/filter/address-rules.ts';
-import { parseProxy } from '../../src/executors/http/proxy-choice.ts';
-import { parseSigningSecrets } from '../../src/executors/http/signature.ts';
-import { createLogger } from '../../src/observability/log.ts';
-import { startService } from '../../src/replica/replica.ts';
-import { createSecrets } from '../../src/replica/secrets.ts';
-import { readSettings } from '../../src/settings/settings.ts';
 import { poll } from '../poll.ts';
 import { createDatabase } from '../services/database.ts';
+import { startInProcess } from '../services/in-process.ts';
 import { noPostgres } from '../services/provided.ts';
 import { type Http, untilReady } from './process/ready.ts';
 
@@ -63,37 +56,15 @@ function createHeldClock(): Clock & { hold(): Promise<void>; release(): void } {
 /** A replica in this process, and what it logs. */
 async function startHeld(url: string) {
   const clock = createHeldClock();
-  const lines: string[] = [];
-  const destination = new Writable({
-    write(line, _, done) {
-      lines.push(String(line));
-      done();
-    },
-  });
-  const log = createLogger({ level: 'info', format: 'json', version: '0', destination });
-  const read = () =>
-    readSettings({ DATABASE_URL: url, HOST: '127.0.0.1', PORT: '0', TARGET_DENY: 'none' }, () => '', {
-      addressRules: parseAddressRules,
-      proxyUrl: parseProxy,
-      signingSecrets: parseSigningSecrets,
-    });
-  const settings = read();
-  if (!settings.ok) throw new Error(settings.errors.join());
-  const secrets = createSecrets({ settings: settings.value, readSettings: read, clock, log });
-  const service = await startService({
-    ...{ settings: settings.value, secrets, clock, log, version: '0', tz: process.versions.tz ?? null },
-    onFatal(reason) {
-      throw new Error(reason);
-    },
-  });
+  const replica = await startInProcess({ env: { DATABASE_URL: url, TARGET_DENY: 'none' }, clock });
   onTestFinished(async () => {
     // Loops that end wait for no poll, but what they do at the end may.
     const releasing = setInterval(clock.release, 50);
-    await service.stop();
+    await replica.stop();
     clearInterval(releasing);
   });
-  const http: Http = supertest(service.url.replace(/\/$/, ''));
-  const said = (what: string) => lines.filter((line) => line.includes(what)).length;
+  const http: Http = supertest(replica.url);
+  const said = (what: string) => replica.logs().filter(({ msg }) => String(msg).includes(what)).length;
   await untilReady(http);
   await poll(() => said('listening for signals') === 1, { what: 'the replica to listen' });
   return { http, said, hold: clock.hold, release: clock.release };

@@ -1,6 +1,6 @@
 import supertest from 'supertest';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type Api, type Body, startApi } from '../integration/api/client.ts';
+import { type ApiProcess, type Body, startApiProcess } from '../integration/api/client.ts';
 import { outlast } from '../outlast.ts';
 import { poll } from '../poll.ts';
 import { startReplica } from '../services/process.ts';
@@ -19,7 +19,7 @@ async function hangingTarget() {
   return { target, finish: () => held.splice(0).forEach((answer) => void answer()) };
 }
 
-async function runsOver(api: Api, id: string, count: number): Promise<Body[]> {
+async function runsOver(api: ApiProcess, id: string, count: number): Promise<Body[]> {
   return poll(
     async () => {
       const { body } = await api.http.get(`/tasks/${id}/runs?limit=200`);
@@ -35,7 +35,7 @@ const gaps = [0, 0, 1, 2, 3, 4, 5, 6];
 
 describe.each(noPostgres ? [1] : [1, 2])('where a task replaces its run, with %d replicas', (replicas) => {
   async function start() {
-    const api = await startApi();
+    const api = await startApiProcess();
     const https = [api.http];
     if (replicas === 2) {
       const other = await startReplica({ env: { DATABASE_URL: api.database.url } });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { poll } from '../poll.ts';
 import { atFileEnd } from './file-end.ts';
 import { createGuard } from './guard.ts';
+import { parseLines } from './log-lines.ts';
 import { builtProgram, nodeArguments } from './program.ts';
 import { createScratchFolder } from './scratch.ts';
 
@@ -65,7 +66,7 @@ export async function startProgram(options: ReplicaOptions = {}): Promise<Starte
     pid: child.pid ?? 0,
     cwd,
     output: () => output,
-    logs: () => output.split('\n').flatMap(parseLine),
+    logs: () => parseLines(output),
     kill: (signal) => void child.kill(signal),
     exited,
     async stop(withinMs = 15_000) {
@@ -107,13 +108,4 @@ export async function startReplica(options: ReplicaOptions = {}): Promise<Replic
       `the program ended with ${await started.exited} instead of listening; it wrote:\n${started.output()}`,
     );
   return { ...started, url: url.replace(/\/$/, '') };
-}
-
-function parseLine(line: string): Record<string, unknown>[] {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? [value as Record<string, unknown>] : [];
-  } catch {
-    return [];
-  }
 }

@@ -4,11 +4,15 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
 import { ask, connectTo, exchange } from '../../raw-http.ts';
 import { startTarget } from '../../target.ts';
-import { type Api, type Body, startApi } from './client.ts';
+import { type ApiProcess, type Body, startApiProcess } from './client.ts';
 
-let api: Api;
+let api: ApiProcess;
+// A process: the two ends of a connection that nobody reads must not take turns in one event loop.
 beforeAll(async () => {
-  api = await startApi({ MAX_CONCURRENT_REQUESTS: '8', ALLOWED_HOSTS: 'punctual.example, *.cluster.local:8443' });
+  api = await startApiProcess({
+    MAX_CONCURRENT_REQUESTS: '8',
+    ALLOWED_HOSTS: 'punctual.example, *.cluster.local:8443',
+  });
 });
 
 const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
 import { runOver, startReady } from '../../replicas/process/ready.ts';
 import { type Behaviour, startTarget, status, type Target } from '../../target.ts';
-import { type Api, type Body, startApi } from './client.ts';
+import { type Api, type Body, startApi, startApiProcess } from './client.ts';
 
 let api: Api;
 let target: Target;
@@ -220,7 +220,7 @@ describe('limits', () => {
   }, 120_000);
 
   test('limits survive a kill: what ran is made free, what waited goes on', async () => {
-    const own = await startApi({ LEASE_TTL: '1s' });
+    const own = await startApiProcess({ LEASE_TTL: '1s' });
     const calls = holdCalls('/killed');
     const limits = { concurrency: { key: 'killed', limit: 1 }, overlap: 'allow' };
     await own.createManual('killed', { ...towards('/killed'), ...limits });
@@ -228,7 +228,7 @@ describe('limits', () => {
     for (let place = 0; place < 2; place++)
       ids.push((await own.http.post('/tasks/killed/trigger').expect(202)).body.id);
     await calls.until(1);
-    await own.restart('SIGKILL');
+    await own.restart();
     await calls.until(2);
     calls.answer(2);
     const runs: Body[] = await Promise.all(ids.map((id) => own.runOver(id)));

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
 import { hang, startTarget, status, type Target } from '../../target.ts';
-import { type Api, type Body, startApi } from './client.ts';
+import { type ApiProcess, type Body, startApiProcess } from './client.ts';
 
-let api: Api;
+/** A process, because one test kills it. */
+let api: ApiProcess;
 let target: Target;
 beforeAll(async () => {
-  [api, target] = await Promise.all([startApi(), startTarget()]);
+  [api, target] = await Promise.all([startApiProcess(), startTarget()]);
 });
 afterAll(() => target.close());
 
@@ -128,7 +129,7 @@ describe('a target that answers 202', () => {
 
   test('is not called again, and not lost, when its replica dies meanwhile', async () => {
     const { run, token } = await accepted('survivor');
-    await api.restart('SIGKILL');
+    await api.restart();
     expect(await read(run.id)).toMatchObject({ status: 'running' });
     await complete(run.id, token).expect(200);
     expect(target.requests.filter(({ path }) => path === '/survivor')).toHaveLength(1);

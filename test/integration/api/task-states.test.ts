@@ -206,8 +206,7 @@ describe('what a change leaves alone is not judged anew', () => {
     const refused = 'http://10.1.2.3/';
     const task = { schedule: { manual: true }, target: refused, hooks: { onFailure: refused }, fallback: refused };
     await other.http.put('/tasks/refused').send(task).expect(201);
-    other.replica.kill('SIGTERM');
-    await other.replica.exited;
+    await other.replica.stop();
     const strict = await startApi({ TARGET_DENY: '10.0.0.0/8', DATABASE_URL: other.database.url });
     const { body } = await strict.http.patch('/tasks/refused').send({ description: 'x' }).expect(200);
     await strict.http

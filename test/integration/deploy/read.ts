@@ -2,10 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { parseAddressRules } from '../../../src/executors/http/filter/address-rules.ts';
-import { parseProxy } from '../../../src/executors/http/proxy-choice.ts';
-import { parseSigningSecrets } from '../../../src/executors/http/signature.ts';
-import { type Environment, readSettings, type Settings } from '../../../src/settings/settings.ts';
+import { readEnvironment } from '../../../src/replica/read-environment.ts';
+import type { Environment, Settings } from '../../../src/settings/settings.ts';
 import { type Definition, settingTable } from '../../../src/settings/table.ts';
 
 const root = new URL('../../../', import.meta.url);
@@ -85,11 +83,7 @@ export const settingNames = new Map(
 
 /** The settings that an environment gives; throws with all faults. */
 export function settingsOf(environment: Environment, readFile: (path: string) => string = () => ''): Settings {
-  const read = readSettings(environment, readFile, {
-    addressRules: parseAddressRules,
-    proxyUrl: parseProxy,
-    signingSecrets: parseSigningSecrets,
-  });
+  const read = readEnvironment(environment, readFile);
   if (!read.ok) throw new Error(read.errors.join('\n'));
   return read.value;
 }

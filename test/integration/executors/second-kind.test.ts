@@ -1,16 +1,16 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
-import { startInProcess } from './in-process.ts';
 import { type Clerk, createParcelKind } from './parcel/kind.ts';
+import { startWithKinds } from './with-kinds.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what the API answers with is exactly what the tests look into.
 type Body = Record<string, any>;
 
 const clerks = new Map<string, Clerk>();
 const { kind, started } = createParcelKind(clerks);
-let replica: Awaited<ReturnType<typeof startInProcess>>;
+let replica: Awaited<ReturnType<typeof startWithKinds>>;
 beforeAll(async () => {
-  replica = await startInProcess([kind]);
+  replica = await startWithKinds([kind]);
 });
 
 const failure = { kind: 'unavailable', message: 'the depot is closed' } as const;
