@@ -1,11 +1,12 @@
 import pg from 'pg';
 import { beforeAll, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
-import { type Api, type Body, startApi } from './client.ts';
+import { type ApiProcess, type Body, startApiProcess } from './client.ts';
 
-let api: Api;
+// A process: the stop of a replica in the test's own process did not end here.
+let api: ApiProcess;
 beforeAll(async () => {
-  api = await startApi({ MAX_CONCURRENT_REQUESTS: '2' });
+  api = await startApiProcess({ MAX_CONCURRENT_REQUESTS: '2' });
 });
 
 /** Keeps whoever asks for tasks waiting for Postgres until it is called. */

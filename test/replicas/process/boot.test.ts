@@ -88,8 +88,9 @@ test.skipIf(noPostgres)('/readyz names each check that fails', { timeout: 60_000
 });
 
 test('a replica warms up once it has loaded its tasks, wherever targets may be', { timeout: 60_000 }, async () => {
+  const { url } = await createDatabase();
   const replica = await startReady({
-    env: { LOG_LEVEL: 'debug', TARGET_DENY: '127.0.0.0/8', TARGET_ALLOW: '.example' },
+    env: { DATABASE_URL: url, LOG_LEVEL: 'debug', TARGET_DENY: '127.0.0.0/8', TARGET_ALLOW: '.example' },
   });
   const line = await poll(() => replica.logs().find(({ msg }) => msg === 'warmed up'), { what: 'it to be warmed up' });
   expect(line.calls).toBeGreaterThan(0);

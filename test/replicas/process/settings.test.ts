@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
+import { createDatabase } from '../../services/database.ts';
 import { createPostgres, noOwnPostgres } from '../../services/postgres.ts';
 import { startProgram } from '../../services/process.ts';
 import { closedPortUrl } from '../../target.ts';
@@ -56,19 +59,22 @@ describe('bad settings', () => {
 });
 
 test('with AUTH=none it listens for everybody, and says that everybody is admin', { timeout: 60_000 }, async () => {
-  const replica = await startReady({ env: { HOST: '0.0.0.0', AUTH: 'none' } });
+  const { url } = await createDatabase();
+  const replica = await startReady({ env: { DATABASE_URL: url, HOST: '0.0.0.0', AUTH: 'none' } });
   expect(replica.logs().find(({ level }) => level === 'warn')?.msg).toContain('whoever reaches 0.0.0.0 is admin');
   await replica.stop();
 });
 
 test('a port that somebody has is named', { timeout: 60_000 }, async () => {
-  const closed = await closedPortUrl();
-  const holder = await startReady({ env: { PORT: new URL(closed).port } });
-  const { code, said: lines } = await end({ PORT: new URL(closed).port });
+  const { url } = await createDatabase();
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = holder.address() as AddressInfo;
+  const { code, said: lines } = await end({ DATABASE_URL: url, PORT: String(port) });
   expect(code).toBe(1);
   expect(lines).toHaveLength(1);
-  expect(lines[0]).toContain(new URL(closed).port);
-  await holder.stop();
+  expect(lines[0]).toContain(String(port));
+  holder.close();
 });
 
 describe('commands', () => {
@@ -106,7 +112,8 @@ describe('commands', () => {
 });
 
 test('LOG_FORMAT=pretty is for people: no JSON at all', { timeout: 60_000 }, async () => {
-  const started = await startProgram({ env: { LOG_FORMAT: 'pretty' } });
+  const { url } = await createDatabase();
+  const started = await startProgram({ env: { DATABASE_URL: url, LOG_FORMAT: 'pretty' } });
   const line = await poll(() => /^.*listening$/m.exec(started.output())?.[0], {
     what: 'it to listen',
     withinMs: 30_000,
