@@ -142,8 +142,8 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
   }
 
   function admit(caller: Caller<S>): void {
-    busy++;
     const slot = free.pop() ?? caller.open();
+    busy++;
     slot.takenAt = monotonic();
     caller.start(slot);
   }

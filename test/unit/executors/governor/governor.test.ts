@@ -236,3 +236,13 @@ test('slots that a slow hour took are destroyed once the group was left alone fo
   enter(1);
   expect(destroyed).toHaveLength(36);
 });
+
+test('a slot that could not be made is not counted as taken', () => {
+  const { governor, entered, caller } = setUp(1);
+  const open = () => {
+    throw new Error('it cannot be made');
+  };
+  expect(() => governor.enter({ ...caller, open })).toThrow('it cannot be made');
+  governor.enter(caller);
+  expect(entered).toHaveLength(1);
+});
