@@ -59,11 +59,22 @@ export async function takeLimited(
 ): Promise<LimitedTake> {
   const { groups, outdated } = await waitingGroups(database.pool, now());
   if (outdated.length > 0) await renewGroups(database.pool, outdated);
-  const again = outdated.length > 0 ? { afterMs: 0 } : null;
-  if (groups.length === 0) return { runs: [], waitedMs: [], again };
+  const taken = await takeOf(database, owner, groups, limit, now);
+  // Runs that are in another group now are looked at with the next pass.
+  return outdated.length > 0 ? { ...taken, again: { afterMs: 0 } } : taken;
+}
+
+async function takeOf(
+  database: Database,
+  owner: string,
+  groups: readonly LimitGroup[],
+  limit: number,
+  now: () => number,
+): Promise<LimitedTake> {
+  if (groups.length === 0) return { runs: [], waitedMs: [], again: null };
   const rooms = roomsOf(groups, await readState(database.pool, groups, now()));
   if (!rooms.some(({ room }) => room > 0))
-    return { runs: [], waitedMs: [], again: again ?? earliest(rooms.map(({ opensAt }) => opensAt)) };
+    return { runs: [], waitedMs: [], again: earliest(rooms.map(({ opensAt }) => opensAt)) };
   const pass = (lines: boolean) =>
     inTransaction(database, (client) => decide(client, owner, groups, limit, now, lines));
   try {
