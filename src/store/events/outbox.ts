@@ -15,6 +15,9 @@ export type OutboxEvent = {
   data: Record<string, unknown> | null;
 };
 
+/** A replica that freezes while it reads leaves the subscriber to the others after so many milliseconds. */
+const mostIdleMs = 2_000;
+
 /** Registers these subscribers. Each reads the events that are written after its first registration. */
 export async function registerSubscribers(db: Queryable, names: readonly string[]): Promise<void> {
   await db.query('insert into subscriptions (name) select unnest($1::text[]) on conflict do nothing', [names]);
@@ -42,17 +45,51 @@ export function readOutbox(
   { name, types, limit }: { name: string; types: readonly string[]; limit: number },
   take: (db: Queryable, events: readonly OutboxEvent[]) => Promise<void>,
 ): Promise<{ count: number; more: boolean }> {
-  return inTransaction(database, async (db) => {
-    const { rows: held } = await db.query<{ seen: string; reading: string; after: string }>({
-      name: 'hold-subscription',
-      text: `
-        select seen::text, coalesce(reading, pg_current_snapshot())::text as reading, read_id::text as after
+  return inTransaction(
+    database,
+    async (db) => {
+      const { rows: held } = await db.query<{ seen: string; reading: string | null; after: string }>({
+        name: 'hold-subscription',
+        text: `
+        select seen::text, reading::text, read_id::text as after
         from subscriptions where name = $1 for update skip locked`,
-      values: [name],
-    });
-    const [place] = held;
-    if (place === undefined) return { count: 0, more: false };
-    const { rows } = await db.query<{
+        values: [name],
+      });
+      const [place] = held;
+      if (place === undefined) return { count: 0, more: false };
+      // A statement of its own: the snapshot of the one that took the lock may be older than what `seen` tells.
+      const { rows } = await db.query<EventRow & { reading: string }>({
+        name: 'read-outbox',
+        text: `
+        select place.reading::text, e.*
+        from (select coalesce($2::pg_snapshot, pg_current_snapshot()) as reading) place left join lateral (
+          select id, namespace, task_uid, run_id, type, at, data from events
+          where ${isNewSince('written_in', '$1::pg_snapshot')} and pg_visible_in_snapshot(written_in, place.reading)
+            and type = any($3) and id > $4
+          order by id limit $5
+        ) e on true order by e.id`,
+        values: [place.seen, place.reading, types, place.after, limit],
+      });
+      const reading = rows[0]?.reading;
+      const events = rows.flatMap((row) => (row.id === null ? [] : eventOf(row)));
+      const more = events.length === limit;
+      if (events.length > 0) await take(db, events);
+      await db.query({
+        name: more ? 'note-page-as-read' : 'note-as-read',
+        text: more
+          ? 'update subscriptions set reading = $2::pg_snapshot, read_id = $3 where name = $1'
+          : 'update subscriptions set seen = $2::pg_snapshot, reading = null, read_id = $3 where name = $1',
+        values: [name, reading, more ? events.at(-1)?.id : 0],
+      });
+      return { count: events.length, more };
+    },
+    mostIdleMs,
+  );
+}
+
+type EventRow =
+  | { id: null }
+  | {
       id: string;
       namespace: string;
       task_uid: string;
@@ -60,38 +97,18 @@ export function readOutbox(
       type: string;
       at: Date;
       data: Record<string, unknown> | null;
-    }>({
-      name: 'read-outbox',
-      text: `
-        select id, namespace, task_uid, run_id, type, at, data from events
-        where ${isNewSince('written_in', '$1::pg_snapshot')} and pg_visible_in_snapshot(written_in, $2::pg_snapshot)
-          and type = any($3) and id > $4
-        order by id limit $5`,
-      values: [place.seen, place.reading, types, place.after, limit],
-    });
-    const more = rows.length === limit;
-    if (rows.length > 0)
-      await take(
-        db,
-        rows.map((row) => ({
-          id: Number(row.id),
-          namespace: row.namespace,
-          taskUid: Number(row.task_uid),
-          runId: row.run_id,
-          type: row.type,
-          at: row.at.getTime(),
-          data: row.data,
-        })),
-      );
-    await db.query({
-      name: more ? 'note-page-as-read' : 'note-as-read',
-      text: more
-        ? 'update subscriptions set reading = $2::pg_snapshot, read_id = $3 where name = $1'
-        : 'update subscriptions set seen = $2::pg_snapshot, reading = null, read_id = $3 where name = $1',
-      values: [name, place.reading, more ? rows.at(-1)?.id : 0],
-    });
-    return { count: rows.length, more };
-  });
+    };
+
+function eventOf(row: Exclude<EventRow, { id: null }>): OutboxEvent {
+  return {
+    id: Number(row.id),
+    namespace: row.namespace,
+    taskUid: Number(row.task_uid),
+    runId: row.run_id,
+    type: row.type,
+    at: row.at.getTime(),
+    data: row.data,
+  };
 }
 
 /** Deletes at most `limit` events of runs that every subscriber has read. Gives back how many. */

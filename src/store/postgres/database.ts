@@ -116,16 +116,23 @@ function createRetry({
 /**
  * Runs `work` in one transaction on one connection; rolls back and rethrows when it throws. `work` is run again after a
  * deadlock or a failed serialization, so it must have no effects outside of the transaction that cannot be repeated.
+ * Where others pass over what it locks, `mostIdleMs` is short: a replica that froze would keep it from them. Postgres
+ * ends the transaction when it has been idle for that long.
  */
-export function inTransaction<T>(database: Database, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  return database.retry(() => transact(database, work));
+export function inTransaction<T>(
+  database: Database,
+  work: (client: pg.PoolClient) => Promise<T>,
+  mostIdleMs: number | null = null,
+): Promise<T> {
+  const begin = mostIdleMs === null ? 'begin' : `begin; set local idle_in_transaction_session_timeout = ${mostIdleMs}`;
+  return database.retry(() => transact(database, begin, work));
 }
 
-async function transact<T>(database: Database, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+async function transact<T>(database: Database, begin: string, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await database.pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query('begin');
+    await client.query(begin);
     const result = await work(client);
     await client.query('commit');
     return result;

@@ -34,6 +34,9 @@ const inProcess = `r.status = 'running' and r.heartbeat_due is null`;
  */
 const isAlive = `p.lease_until > $1::timestamptz and p.heartbeat_at < $1::timestamptz + interval '1 minute'`;
 
+/** Others pass over the runs that a replica decides about; one that freezes lets go of them after so many milliseconds. */
+const mostIdleMs = 2_000;
+
 /** The columns that decide how a lost attempt goes on. `r` is the run, `t` its task. */
 const stuckColumns = `r.id, t.id as task_id, r.owner, r.attempt, r.max_attempts, r.cancel_requested,
   coalesce(r.started_at, r.created_at) as began_at`;
@@ -110,18 +113,22 @@ function lostRecord(
  * replicas at the same time.
  */
 export function rescueRunsOfDead(database: Database, limit: number, now: number): Promise<RescuedRun[]> {
-  return inTransaction(database, async (db) => {
-    const { rows } = await db.query<StuckRow>({
-      name: 'runs-of-dead',
-      text: `
+  return inTransaction(
+    database,
+    async (db) => {
+      const { rows } = await db.query<StuckRow>({
+        name: 'runs-of-dead',
+        text: `
         select ${stuckColumns} from runs r join tasks t on t.uid = r.task_uid
         where ${inProcess} and not exists (select from replicas p where p.id = r.owner and ${isAlive})
         order by r.id limit $2 for update of r skip locked`,
-      values: [new Date(now).toISOString(), limit],
-    });
-    const reasonOf = (owner: string) => `replica ${owner} stopped renewing its lease`;
-    return endLost(db, rows, { message: 'the replica that ran it died', reasonOf }, now);
-  });
+        values: [new Date(now).toISOString(), limit],
+      });
+      const reasonOf = (owner: string) => `replica ${owner} stopped renewing its lease`;
+      return endLost(db, rows, { message: 'the replica that ran it died', reasonOf }, now);
+    },
+    mostIdleMs,
+  );
 }
 
 /** An attempt of this replica, as the database says. */

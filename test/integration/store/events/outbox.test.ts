@@ -10,7 +10,7 @@ import {
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { forgetFuture } from '../../../../src/store/postgres/restored.ts';
 import { noPostgres } from '../../../services/provided.ts';
-import { openStore, plantRun, type Store } from '../store.ts';
+import { openStore, plantRun, type Store, waitForBlocked } from '../store.ts';
 
 let store: Store;
 beforeEach(async () => {
@@ -141,4 +141,60 @@ describe('events', () => {
     expect(await read()).toEqual(['b', 'c']);
     expect(await read()).toEqual([]);
   });
+});
+
+test.skipIf(noPostgres)('a reader that freezes with the events of a subscriber lets go of them soon', async () => {
+  await write(store.db, 'a');
+  const page = { name: 'reader', types: ['a'], limit: 10 };
+  let freeze = () => {};
+  const frozen = new Promise<void>((resolve) => {
+    freeze = resolve;
+  });
+  let thaw = () => {};
+  const stuck = readOutbox(store.database, page, () => {
+    freeze();
+    return new Promise<void>((resolve) => {
+      thaw = resolve;
+    });
+  });
+  const failed = expect(stuck).rejects.toThrow();
+  await frozen;
+  expect(await read()).toEqual([]);
+  await expect.poll(() => read(), { timeout: 10_000, interval: 100 }).toEqual(['a']);
+  thaw();
+  await failed;
+});
+
+test.skipIf(noPostgres)('a reader whose look began before that of another does not read its events again', async () => {
+  await write(store.db, 'a');
+  // Between the snapshot of a statement and its lock: only who is called `slow` waits there.
+  await store.db.query(`
+    create function waits_for_turn() returns boolean language plpgsql volatile as $$ begin
+      if current_setting('test.slow', true) = 'on' then perform pg_advisory_xact_lock(4711); end if;
+      return true;
+    end $$;
+    alter table subscriptions rename to places;
+    create view subscriptions as select * from places where waits_for_turn()`);
+  const holder = await store.database.pool.connect();
+  await holder.query('select pg_advisory_lock(4711)');
+  const { pool } = store.database;
+  const connect = async () => {
+    const client = await pool.connect();
+    await client.query(`set test.slow = 'on'`);
+    return client;
+  };
+  const found: string[] = [];
+  const note = async (_: Queryable, events: readonly { type: string }[]) => {
+    found.push(...events.map(({ type }) => type));
+  };
+  const page = { name: 'reader', types: ['a', 'b'], limit: 10 };
+  const slow = readOutbox({ ...store.database, pool: { ...pool, connect } }, page, note);
+  await waitForBlocked(store.db, 1);
+  await write(store.db, 'b');
+  await readOutbox(store.database, page, note);
+  await holder.query('select pg_advisory_unlock(4711)');
+  holder.release();
+  await slow;
+  await readOutbox(store.database, page, note);
+  expect(found).toEqual(['a', 'b']);
 });
