@@ -12,7 +12,12 @@ export async function forgetFuture(db: Queryable): Promise<void> {
 /** Gives numbers of this cluster to the events that some subscriber has not read, and to the positions of all. */
 async function restampEvents(db: Queryable): Promise<void> {
   await db.query(`
-    with ahead as (select from subscriptions where pg_snapshot_xmax(seen) > pg_current_xact_id()),
+    -- Of several replicas that start now the others see what the first has written.
+    select from subscriptions order by name for update;
+    with ahead as (
+      select from subscriptions
+      where greatest(pg_snapshot_xmax(seen), pg_snapshot_xmax(reading)) > pg_current_xact_id()
+    ),
     stamped as (
       update events e set written_in = case
         when exists (select from subscriptions s where not pg_visible_in_snapshot(e.written_in, s.seen))

@@ -143,6 +143,32 @@ describe('events', () => {
   });
 });
 
+test('a dump of a subscriber in the middle of its pages loses nothing in a younger cluster', async () => {
+  for (const type of ['a', 'b']) await write(store.db, type);
+  await store.db.query(`update events set written_in = '9000000000000'`);
+  await store.db.query(`
+    update subscriptions set seen = '5:5:', reading = '9000000000001:9000000000001:', read_id = 1`);
+  await forgetFuture(store.db);
+  await write(store.db, 'c');
+  expect((await read()).slice(-2)).toEqual(['b', 'c']);
+  await write(store.db, 'd');
+  expect(await read()).toEqual(['d']);
+});
+
+test.skipIf(noPostgres)('a dump loses nothing when several replicas start on it at once', async () => {
+  await write(store.db, 'a');
+  await store.db.query(`update events set written_in = '9000000000002'`);
+  await store.db.query(`update subscriptions set seen = '9000000000001:9000000000001:'`);
+  const holder = await store.database.pool.connect();
+  await holder.query('begin; select from subscriptions for update');
+  const starts = [forgetFuture(store.db), forgetFuture(store.db)];
+  await waitForBlocked(store.db, 2);
+  await holder.query('rollback');
+  holder.release();
+  await Promise.all(starts);
+  expect(await read()).toEqual(['a']);
+});
+
 test.skipIf(noPostgres)('a reader that freezes with the events of a subscriber lets go of them soon', async () => {
   await write(store.db, 'a');
   const page = { name: 'reader', types: ['a'], limit: 10 };
