@@ -1,11 +1,11 @@
 /** The executor that calls HTTP targets. */
 
 import { createHmac } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
 import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
 import { createInstantFormat } from '../../domain/input/instant.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from '../executor.ts';
+import type { Governor } from '../governor/governor.ts';
 import type { Governors } from '../governor/governors.ts';
 import { createJudge } from './answer/judging.ts';
 import { startCall } from './call.ts';
@@ -63,9 +63,6 @@ export type HttpExecutor = {
 
 type Call = IndexedItem & { cancel: (message: string) => void };
 
-/** How many connectors are kept, each with its TLS session and the address family that answered last. */
-const mostConnectors = 1_024;
-
 const givenUp = 'the attempt was cancelled';
 const shutDown = 'the replica is shutting down';
 
@@ -87,7 +84,8 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
   );
   const judge = createJudge(clock, options.judgeScript ?? new URL('./answer/judge-worker.js', import.meta.url));
   const preparedTargets = new WeakMap<HttpTarget, PreparedTarget>();
-  const connectors = new LRUCache<string, Connector>({ max: mostConnectors });
+  /** A connector holds the certificates and keys of its target. It goes when the governor of its group does. */
+  const connectors = new WeakMap<Governor<ConnectionSlot>, Connector>();
   const calls = createIndexedList<Call>();
   let isClosed = false;
   /** The same target is called next, so this is computed once for both. */
@@ -102,14 +100,14 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     return lastPrepared;
   }
 
-  function connectorTo({ key, proxy, tls }: Route): Connector {
-    const known = connectors.get(key);
+  function connectorTo(governor: Governor<ConnectionSlot>, { proxy, tls }: Route): Connector {
+    const known = connectors.get(governor);
     if (known !== undefined) return known;
     const connector = createSecured(
       proxy === null ? createConnector(connecting) : createTunnel(proxy, connecting),
       tls,
     );
-    connectors.set(key, connector);
+    connectors.set(governor, connector);
     return connector;
   }
 
@@ -121,11 +119,12 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     report: (outcome: Outcome, received: Received) => void,
   ): (message: string) => void {
     const { route } = target;
+    const governor = governors.of(route.key);
     return startCall({
       clock,
       now: options.now,
-      governor: governors.of(route.key),
-      open: () => openConnectionSlot(route.origin, connectorTo(route)),
+      governor,
+      open: () => openConnectionSlot(route.origin, connectorTo(governor, route)),
       judge,
       attempt,
       target,
