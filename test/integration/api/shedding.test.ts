@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
 import { type ApiProcess, type Body, startApiProcess } from './client.ts';
 
-// A process: the stop of a replica in the test's own process did not end here.
+// A process, which is killed with the file: after these requests a stop takes more than 40 s.
 let api: ApiProcess;
 beforeAll(async () => {
   api = await startApiProcess({ MAX_CONCURRENT_REQUESTS: '2' });
