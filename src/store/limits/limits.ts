@@ -22,7 +22,16 @@ import { type Database, inTransaction, type Queryable } from '../postgres/databa
 import { violatedConstraint } from '../postgres/failure.ts';
 import { type TakenRow, type TakenRun, takenColumns, takenRun } from '../runs/claiming/dispatch.ts';
 import { take, updateRuns } from '../runs/transitions.ts';
-import { isDue, type LimitGroup, limitsLock, readState, renewGroups, waitingGroups, waitsForLimits } from './state.ts';
+import {
+  isDue,
+  type LimitGroup,
+  limitsLock,
+  longestHoldMs,
+  readState,
+  renewGroups,
+  waitingGroups,
+  waitsForLimits,
+} from './state.ts';
 
 export type LimitedTake = {
   /** The runs that this replica has taken, in the order of their effective due times. */
@@ -37,11 +46,6 @@ export type LimitedTake = {
   again: { afterMs: number } | { at: number } | null;
 };
 
-/**
- * Postgres closes the connection of a replica that froze with the lock after this time. The lock is usually held for
- * some milliseconds.
- */
-const longestHoldMs = 2_000;
 const busyMs = 10;
 /** How many of the newest starts are kept: the largest `limit` of a rate. */
 const startsKept = 1_000;

@@ -7,6 +7,9 @@ import { updateRuns } from '../runs/transitions.ts';
 /** The advisory lock of decisions on limits: a number that no other program is likely to use. */
 export const limitsLock = 7_046_029_254;
 
+/** Postgres ends the transaction of a holder of the lock that is silent for so many milliseconds, such as a frozen one. */
+export const longestHoldMs = 2_000;
+
 /** A group of waiting runs, and the limits that all of them have. */
 export type LimitGroup = { id: string; limits: Limit[] };
 
