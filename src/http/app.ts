@@ -123,6 +123,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     allowed.add(route.url, route.method, role === 'public' || role === 'token');
   });
   addDoorHooks(app, door, allowed, context.door);
+  app.addHook('preClose', async () => door.end());
   app.addHook(
     'onRequest',
     authHook({

@@ -71,6 +71,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     giveUp: (visit) => giveUp(visit.connection, 'unsent'),
   });
   let isChecking = false;
+  let isEnding = false;
 
   function giveUp(connection: Connection, reason: GiveUpReason): void {
     onGivenUp(reason);
@@ -81,6 +82,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     const connection: Connection = { socket, active: null, queue: [], last: null };
     // Node removes its own listener before it hands over a CONNECT. An error without a listener would end the process.
     socket.on('error', () => socket.destroy());
+    if (isEnding) return void socket.destroy();
     if (all.size >= most) {
       const [silentest] = silent;
       giveUp(silentest ?? connection, 'crowded');
@@ -103,6 +105,8 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
   function arrived(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const connection = all.get(request.socket);
     if (!connection || connection.last) return;
+    // It was on its way when the connection was closed. It is not carried out, so it may be sent again.
+    if (isEnding) return void connection.socket.destroy();
     const visit: Visit = { request, response, connection, expectsContinue, leave: null };
     if (connection.active === null) start(visit);
     else if (connection.queue.length < mostWaiting) connection.queue.push(visit);
@@ -133,6 +137,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     // The rest of a body that broke never comes, and Node no longer waits for it either.
     const isBroken = connection.last !== null && next?.request.complete !== true;
     if (isBroken) close(connection, connection.last as Buffer);
+    else if (isEnding) connection.socket.end();
     else if (next) start(next);
   }
 
@@ -191,6 +196,14 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
         unread.delete(oldest);
         giveUp(oldest.connection, 'unread');
       }
+    },
+    /**
+     * Closes every connection, those with an answer under way after it. Node itself closes only connections that have had
+     * an answer: one on which no request came yet would keep the server open until its time limit.
+     */
+    end(): void {
+      isEnding = true;
+      for (const connection of all.values()) if (connection.active === null) connection.socket.destroy();
     },
     /** A body is on its way. False when there is no room for it: see `createBodyBudget`. */
     awaitBody: bodies.take,

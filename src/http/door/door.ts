@@ -41,6 +41,8 @@ export type Door = {
   leave(request: IncomingMessage): void;
   /** The answer is written from now on. */
   handOver(request: IncomingMessage): void;
+  /** Closes every connection, those with an answer under way after it. New ones are closed at once. */
+  end(): void;
   /** For how long no place has come back while all were taken, in milliseconds. */
   stuckForMs(): number;
 };
@@ -200,6 +202,7 @@ export function createDoor(options: DoorOptions): Door {
       if (visit) connections.leave(visit);
     },
     handOver,
+    end: connections.end,
     stuckForMs: places.stuckForMs,
   };
 }

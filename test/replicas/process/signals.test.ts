@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
 import { createDatabase } from '../../services/database.ts';
@@ -105,4 +107,15 @@ describe.skipIf(noPostgres)('SIGTERM', () => {
     expect((await answer).body).toMatchObject({ status: 'succeeded' });
     expect(await replica.exited).toBe(0);
   });
+});
+
+test('a connection on which no request has come does not hold a stop up', { timeout: 60_000 }, async () => {
+  const { url } = await createDatabase();
+  const replica = await startReady({ env: { DATABASE_URL: url } });
+  const silent = connect(Number(new URL(replica.url).port), '127.0.0.1');
+  await once(silent, 'connect');
+  const closed = once(silent, 'close');
+  // The time limit for the headers of a request is ten seconds: without an end of its own the stop would take that long.
+  expect(await replica.stop(8_000)).toBe(0);
+  await closed;
 });

@@ -95,7 +95,7 @@ describe.skipIf(noPostgres)('a connection of a pool', () => {
   });
 
   test('that waits for a lock for too long is refused by the server, and another is not', async () => {
-    const hasty = openPool(store.url, 'tests', 100);
+    const hasty = openPool(store.url, 'tests', 1_000);
     const holder = await store.database.pool.connect();
     await holder.query('begin; lock table idempotency_keys');
     const client = await hasty.pool.connect();
@@ -108,7 +108,7 @@ describe.skipIf(noPostgres)('a connection of a pool', () => {
   });
 
   test('that is left idle in a transaction is ended by the server, and its locks with it', async () => {
-    const hasty = openPool(store.url, 'tests', 150);
+    const hasty = openPool(store.url, 'tests', 1_000);
     const client = await hasty.pool.connect();
     await client.query('begin; lock table idempotency_keys');
     await new Promise((resolve) => client.once('end', resolve));
