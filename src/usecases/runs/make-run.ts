@@ -6,7 +6,7 @@ import type { Author } from '../../store/events/events.ts';
 import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import { violatedConstraint } from '../../store/postgres/failure.ts';
 import { type AskedRun, insertManualRun } from '../../store/runs/claiming/dispatch.ts';
-import { holdReplacing, makeWay, type Replaced } from '../../store/runs/claiming/overlaps.ts';
+import { holdReplacing, makeWay, type Replaced, refuseOvertaken } from '../../store/runs/claiming/overlaps.ts';
 import type { UseCaseContext } from '../context.ts';
 
 export type MadeRun = { runId: string; status: 'pending' | 'skipped'; replaced: Replaced | null };
@@ -39,6 +39,7 @@ export async function makeRunIn(
   const runId = timeOrderedId(scheduledFor ?? at, random);
   const replaced = overlap === 'replace' ? await makeWay(db, [{ runId, uid }], at, true) : null;
   const run = await insertManualRun(db, { ...wanted, runId, taskUid: uid }, author, at);
+  if (overlap === 'replace' && run !== null) await refuseOvertaken(db, uid, runId);
   return run && { runId, status: run.status, replaced };
 }
 

@@ -41,6 +41,23 @@ export async function makeWay(
   return { skipped: count('skipped'), cancelled: count('cancelled'), aborting: count('running') };
 }
 
+/**
+ * Rejects, as the unique index on overlap slots does, when a run of the task began after the others had made way for
+ * `runId`: a claim does not lock the task. The run would wait for it instead of replacing it. To be called after the run
+ * is inserted.
+ */
+export async function refuseOvertaken(db: Queryable, uid: number, runId: string): Promise<void> {
+  const { rowCount } = await db.query({
+    name: 'refuse-overtaken',
+    text: `
+      select from runs r where r.task_uid = $1 and r.id <> $2 and r.overlap_slot = 0 and not r.cancel_requested`,
+    values: [uid, runId],
+  });
+  if (rowCount === 0) return;
+  const conflict = { code: '23505', constraint: 'runs_overlap_slot' };
+  throw Object.assign(new Error('another run of the task began at the same time'), conflict);
+}
+
 /** Locks the rows of tasks: of two runs that replace each other one comes first, and the other sees it. */
 export async function holdReplacing(db: Queryable, uids: readonly number[]): Promise<void> {
   await db.query({
