@@ -1,6 +1,5 @@
 /**
  * Lets runs with limits start: one replica at a time decides, from the running runs and the starts in the database.
- *
  *     waiting run ──── decision under the lock ────▶ running ────▶ over, or waiting for its next attempt
  *     limit_group      counted by limit_group;       (counted no longer)
  *                      limit_keys: a row for each key of the group
@@ -34,14 +33,13 @@ import {
 } from './state.ts';
 
 export type LimitedTake = {
-  /** The runs that this replica has taken, in the order of their effective due times. */
+  /** In the order of their effective due times. */
   runs: TakenRun[];
   /** For each of them, how long it was due, in milliseconds. */
   waitedMs: number[];
   /**
-   * When to look again without being woken. At once (0) where more runs may start than were wanted. Soon where another
-   * replica was deciding. At the instant at which a rate lets the next run start. Null where only the end of a run or a
-   * new run can change anything.
+   * When to look again without being woken: at once (0) where more runs may start than were wanted, soon where another
+   * replica was deciding, or when a rate lets the next run start. Null where only the end of a run or a new one matters.
    */
   again: { afterMs: number } | { at: number } | null;
 };
