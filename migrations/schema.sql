@@ -106,6 +106,35 @@ AS $function$
   END
 $function$;
 
+CREATE TABLE audit (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  namespace text NOT NULL,
+  at timestamp(3) with time zone NOT NULL,
+  type text NOT NULL,
+  subject text,
+  actor text NOT NULL,
+  via text NOT NULL,
+  address text,
+  request_id text,
+  data jsonb,
+  CONSTRAINT audit_pkey PRIMARY KEY (id)
+);
+CREATE INDEX audit_actor ON audit USING btree (actor, id);
+CREATE INDEX audit_namespace ON audit USING btree (namespace, id);
+CREATE INDEX audit_subject ON audit USING btree (subject, id);
+CREATE INDEX audit_type ON audit USING btree (type, id);
+
+CREATE TABLE bindings (
+  id uuid NOT NULL,
+  subject text NOT NULL,
+  role text NOT NULL,
+  namespace text NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL,
+  created_by text NOT NULL,
+  CONSTRAINT bindings_pkey PRIMARY KEY (id),
+  CONSTRAINT bindings_subject UNIQUE (subject, namespace, role)
+);
+
 CREATE TABLE cluster (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   singleton boolean DEFAULT true NOT NULL,
@@ -142,6 +171,8 @@ CREATE TABLE events (
   request_id text,
   data jsonb,
   written_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  via text,
+  address text,
   CONSTRAINT events_pkey PRIMARY KEY (id)
 );
 CREATE INDEX events_of_runs ON events USING btree (id) WHERE (run_id IS NOT NULL);
@@ -159,6 +190,21 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
 
+CREATE TABLE keys (
+  id uuid NOT NULL,
+  name text NOT NULL,
+  role text NOT NULL,
+  namespace text NOT NULL,
+  hash text NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL,
+  created_by text NOT NULL,
+  expires_at timestamp(3) with time zone,
+  last_used_at timestamp(3) with time zone,
+  CONSTRAINT keys_hash UNIQUE (hash),
+  CONSTRAINT keys_name UNIQUE (namespace, name),
+  CONSTRAINT keys_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE limit_keys (
   limit_group uuid NOT NULL,
   namespace text DEFAULT 'default'::text NOT NULL,
@@ -173,6 +219,22 @@ CREATE TABLE limits (
   used_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   CONSTRAINT limits_namespace_key_pk PRIMARY KEY (namespace, key)
 );
+
+CREATE TABLE namespaces (
+  id text COLLATE "C" NOT NULL,
+  description text,
+  labels jsonb DEFAULT '{}'::jsonb NOT NULL,
+  quotas jsonb DEFAULT '{}'::jsonb NOT NULL,
+  weight integer DEFAULT 1 NOT NULL,
+  target_allow jsonb,
+  target_deny jsonb,
+  closing boolean DEFAULT false NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL,
+  updated_at timestamp(3) with time zone NOT NULL,
+  changed_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  CONSTRAINT namespaces_pkey PRIMARY KEY (id)
+);
+CREATE INDEX namespaces_changed_in ON namespaces USING btree (changed_in);
 
 CREATE TABLE replicas (
   id uuid NOT NULL,
@@ -221,6 +283,7 @@ CREATE TABLE runs (
   heartbeat_due timestamp(3) with time zone,
   progress jsonb,
   hooked boolean,
+  namespace text DEFAULT 'default'::text NOT NULL,
   CONSTRAINT runs_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_scale_factor=0.05);
 CREATE INDEX runs_check ON runs USING btree (check_due) WHERE (check_due IS NOT NULL);
@@ -237,6 +300,35 @@ CREATE INDEX runs_task_unscheduled ON runs USING btree (task_uid, trigger, id) W
 CREATE INDEX runs_unscheduled ON runs USING btree (trigger, id) WHERE (trigger = ANY (ARRAY['manual'::run_trigger, 'catch_up'::run_trigger, 'retry'::run_trigger]));
 CREATE TRIGGER runs_hooks AFTER UPDATE OF status ON runs FOR EACH ROW WHEN ((new.hooked AND (old.status IS DISTINCT FROM new.status) AND (new.status = ANY (ARRAY['succeeded'::run_status, 'failed'::run_status, 'timed_out'::run_status, 'lost'::run_status])))) EXECUTE FUNCTION note_end_of_run();
 CREATE TRIGGER runs_steps BEFORE UPDATE OF status ON runs FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (NOT run_step_allowed(old.status, new.status)))) EXECUTE FUNCTION refuse_step();
+
+CREATE TABLE secrets (
+  namespace text NOT NULL,
+  name text NOT NULL,
+  version integer NOT NULL,
+  description text,
+  value bytea NOT NULL,
+  data_key bytea NOT NULL,
+  wrapped_by text NOT NULL,
+  created_at timestamp(3) with time zone NOT NULL,
+  updated_at timestamp(3) with time zone NOT NULL,
+  last_used_at timestamp(3) with time zone,
+  CONSTRAINT secrets_namespace_name_pk PRIMARY KEY (namespace, name)
+);
+
+CREATE TABLE sessions (
+  hash text NOT NULL,
+  subject text NOT NULL,
+  groups jsonb DEFAULT '[]'::jsonb NOT NULL,
+  key_hash text,
+  created_at timestamp(3) with time zone NOT NULL,
+  used_at timestamp(3) with time zone NOT NULL,
+  ends_at timestamp(3) with time zone NOT NULL,
+  groups_at timestamp(3) with time zone,
+  refresh_token text,
+  CONSTRAINT sessions_pkey PRIMARY KEY (hash)
+);
+CREATE INDEX sessions_ends ON sessions USING btree (ends_at);
+CREATE INDEX sessions_subject ON sessions USING btree (subject);
 
 CREATE TABLE subscriptions (
   name text NOT NULL,

@@ -23,7 +23,8 @@ import { faultsInText } from './input/storable-text.ts';
 import { createValidation } from './input/validation.ts';
 import { contract, localReference } from './openapi/frame.ts';
 import { describeRoute, publish } from './openapi/publish.ts';
-import { readTarget, withoutBase } from './origin/base-path.ts';
+import { readTarget } from './origin/base-path.ts';
+import { readRoutePath } from './origin/namespace-path.ts';
 import { securityHeaders } from './origin/security-headers.ts';
 import { writeAnswer } from './output/write-answer.ts';
 import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
@@ -69,7 +70,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     serverFactory: (handler) => door.serve(handler),
     // The door answers input that is not a request.
     clientErrorHandler() {},
-    rewriteUrl: ({ url = '/' }) => withoutBase(readTarget(url).path, basePath),
+    rewriteUrl: ({ url = '/' }) => readRoutePath(url, basePath).path,
     genReqId: (request) => requestIdOf(request.headers, context),
     // Idle connections must not hold up a shutdown.
     forceCloseConnections: 'idle',
@@ -109,13 +110,14 @@ export async function buildApp(context: HttpContext): Promise<App> {
     openapi: contract(context.version, basePath),
     refResolver: { buildLocalReference: localReference },
     transform: ({ schema, url, route }) => {
-      const described = describeRoute(String(route.method), url, route.config?.role);
+      const described = describeRoute(String(route.method), url, route.config);
       return { url, schema: { ...schema, ...(described ?? { hide: true }) } };
     },
     transformObject: (made) => publish('openapiObject' in made ? made.openapiObject : {}),
   });
 
   app.decorateRequest('actor', null as never);
+  app.decorateRequest('acting', null as never);
   app.addHook('onRoute', (route) => {
     if (route.url.startsWith('/docs')) route.config = { ...route.config, role: 'public' };
     const role = route.config?.role;
@@ -128,6 +130,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
     'onRequest',
     authHook({
       authenticate: context.authenticate,
+      namespaceExists: context.namespaceExists,
+      basePath,
       failedLogins: createFailedLogins(clock, log),
       onRefused: metrics.credentialsRefused,
       leave: door.leave,

@@ -2,15 +2,14 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.ts';
-import { defaultNamespace } from '../domain/namespace.ts';
-import type { Role } from '../domain/role.ts';
+import type { Role } from '../domain/access/role.ts';
 import type { TargetSchemas, Targets } from '../domain/task/target.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { UseCaseContext } from '../usecases/context.ts';
 import type { RunWaiters } from '../usecases/runs/run-waiters.ts';
 import type { Caller } from '../usecases/use-case.ts';
-import type { Actor } from './auth/actor.ts';
+import type { Acting, Actor } from './auth/actor.ts';
 import type { Authenticator } from './auth/auth.ts';
 import type { DoorSettings } from './door/door-settings.ts';
 
@@ -18,6 +17,8 @@ export type HttpContext = UseCaseContext & {
   log: Logger;
   metrics: Metrics;
   authenticate: Authenticator;
+  /** Whether there is a namespace of this id. */
+  namespaceExists: (id: string) => Promise<boolean>;
   /** The kinds of target that are registered, with their schemas. */
   targets: Targets & { schemas: TargetSchemas };
   /** Where requests wait for the end of a run. */
@@ -41,19 +42,29 @@ export type App = FastifyInstance;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The role that may call the route; a route without it cannot be registered. */
-    role?: Role | 'public' | 'token';
+    /**
+     * The role that may call the route; a route without it cannot be registered. `anyone`: every caller that has signed
+     * in. `token`: the target of a run.
+     */
+    role?: Role | 'anyone' | 'public' | 'token';
+    /**
+     * `cluster` where the route belongs to no namespace: the caller needs its role anywhere, and the use case looks at
+     * its grants. Public routes belong to no namespace either.
+     */
+    scope?: 'cluster';
     /** The body may hold text that Postgres cannot store: the route checks it itself. */
     anyText?: true;
   }
   interface FastifyRequest {
     actor: Actor;
+    /** The namespace that the request acts in, and the caller's role there. */
+    acting: Acting;
   }
 }
 
 /** The caller of the use case that a request asks for. */
-export function callerOf({ actor, id }: FastifyRequest): Caller {
-  return { ...actor, namespace: defaultNamespace, requestId: id };
+export function callerOf({ actor, acting, ip, id }: FastifyRequest): Caller {
+  return { ...actor, ...acting, address: ip, requestId: id };
 }
 
 /** Tells whether the client of a request is still there to read its answer. */

@@ -23,6 +23,12 @@ export function problemFor(refusal: Refusal): ProblemError {
       );
     case 'idempotency_mismatch':
       return new ProblemError(refusal.kind, 'this Idempotency-Key came with another body before');
+    case 'quota_exceeded': {
+      const { quota, limit, used, afterMs } = refusal;
+      const headers: Record<string, string> =
+        afterMs === null ? {} : { 'retry-after': String(Math.max(1, Math.ceil(afterMs / 1_000))) };
+      return new ProblemError(refusal.kind, refusal.detail, { headers, members: { quota, limit, used } });
+    }
     case 'unavailable':
       return new ProblemError(refusal.kind, refusal.detail, { headers: { 'retry-after': '1' } });
     default:

@@ -7,8 +7,10 @@ import { readTarget } from './origin/base-path.ts';
 export const problemTable = {
   malformed: { status: 400, title: 'The request is malformed' },
   invalid_field: { status: 400, title: 'A field has the wrong form or is not known' },
+  namespace_needed: { status: 400, title: 'The request has to name a namespace' },
   unauthenticated: { status: 401, title: 'Credentials are missing or not valid' },
   forbidden: { status: 403, title: 'The role does not allow this' },
+  no_binding: { status: 403, title: 'Nobody gave this person or group a role' },
   cross_site: { status: 403, title: 'A page of another origin asks for this' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'The path does not have this method' },
@@ -16,6 +18,8 @@ export const problemTable = {
   task_exists: { status: 409, title: 'A task with this id exists' },
   illegal_transition: { status: 409, title: 'The current status does not allow this' },
   nothing_left: { status: 409, title: 'The task has no occurrence left' },
+  already_exists: { status: 409, title: 'Something with this name exists' },
+  in_use: { status: 409, title: 'Something else still needs it' },
   conflict: { status: 409, title: 'Another request changed it at the same time' },
   precondition_failed: { status: 412, title: 'The resource is not in the expected version' },
   too_large: { status: 413, title: 'The request is too large' },
@@ -26,8 +30,10 @@ export const problemTable = {
   unprocessable: { status: 422, title: 'The request is well-formed but makes no sense' },
   idempotency_mismatch: { status: 422, title: 'The idempotency key was used for another request' },
   too_many_requests: { status: 429, title: 'Too many requests' },
+  quota_exceeded: { status: 429, title: 'A quota of the namespace is used up' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'Internal error' },
+  secrets_off: { status: 503, title: 'Secrets are switched off' },
   unavailable: { status: 503, title: 'Not available right now' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
@@ -38,16 +44,19 @@ export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly errors: FieldError[] | undefined;
   readonly headers: Record<string, string>;
+  /** Members of the document beside those of all problems. */
+  readonly members: Record<string, unknown>;
 
   constructor(
     code: ProblemCode,
     detail: string,
-    more: { errors?: FieldError[]; headers?: Record<string, string> } = {},
+    more: { errors?: FieldError[]; headers?: Record<string, string>; members?: Record<string, unknown> } = {},
   ) {
     super(detail);
     this.code = code;
     this.errors = more.errors;
     this.headers = more.headers ?? {};
+    this.members = more.members ?? {};
   }
 }
 
@@ -73,6 +82,7 @@ export function problemOf(error: ProblemError, request: { url: string; originalU
     instance: readTarget(request.originalUrl ?? request.url).path.split('?', 1)[0] ?? '/',
     code: error.code,
     requestId: request.id,
+    ...error.members,
     ...(error.errors ? { errors: error.errors } : {}),
   };
 }

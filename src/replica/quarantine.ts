@@ -1,7 +1,7 @@
 /** Stops a task whose template has killed two processes. */
 
 import type { Clock } from '../clock.ts';
-import { defaultNamespace } from '../domain/namespace.ts';
+import { defaultNamespace } from '../domain/access/namespace.ts';
 import { createTrials, type Trials } from '../executors/http/template/trials.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Database } from '../store/postgres/database.ts';

@@ -3,7 +3,7 @@
 import { randomFillSync, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
-import { defaultNamespace } from '../domain/namespace.ts';
+import { defaultNamespace } from '../domain/access/namespace.ts';
 import { createRunIds, type RunIds } from '../domain/run/ids.ts';
 import { createRunTokens, type RunTokens } from '../domain/run/token.ts';
 import { createCalendar } from '../domain/schedule/calendar.ts';
@@ -22,6 +22,7 @@ import { createRedisLock } from '../redis/redis-lock.ts';
 import { createLocalSignals, type Signal, type Signals } from '../redis/signals.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isLoopback } from '../settings/values.ts';
+import { namespaceExists } from '../store/access/namespaces.ts';
 import { readCluster } from '../store/cluster/cluster.ts';
 import { endReplicas } from '../store/cluster/replicas.ts';
 import { type EmbeddedStore, startEmbedded } from '../store/embedded/embedded.ts';
@@ -154,6 +155,7 @@ export async function startService({
     log,
     metrics,
     authenticate: secrets.authenticate,
+    namespaceExists: (id) => namespaceExists(api.pool, id),
     targets: executors.targets,
     runWaiters,
     async readinessFailures() {

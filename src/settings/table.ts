@@ -127,7 +127,7 @@ export const settingTable = {
   }),
   apiKeys: secret(
     'API_KEYS',
-    'List of `name:role:sha256-hex`. Roles: `reader`, `operator` (also start, stop, trigger, cancel), `admin`.',
+    'List of `name:role:sha256-hex`, each with `:namespace` where it holds in one only. Roles: `reader`, `operator` (also start, stop, trigger, cancel), `admin`, and `worker`. An `admin` without a namespace is the `owner` of the cluster.',
     apiKeys,
     noKeys,
   ),

@@ -2,9 +2,10 @@
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
+import { isNamespaceId } from '../domain/access/namespace.ts';
+import { type Role, roles } from '../domain/access/role.ts';
 import { parseDuration } from '../domain/input/duration.ts';
 import { readPostgresUrl } from '../domain/input/postgres-url.ts';
-import { type Role, roles } from '../domain/role.ts';
 import { ok, type Result } from '../errors.ts';
 
 /** Makes a value of a setting's text, or phrases that follow the setting's name: `must be …`. */
@@ -12,8 +13,16 @@ export type Parse<T> = (text: string) => Result<T, string[]>;
 
 const refuse = (...errors: string[]): { ok: false; errors: string[] } => ({ ok: false, errors });
 
-/** One API key: only the SHA-256 of the key is known, in lower-case hex. */
-export type ApiKey = { readonly name: string; readonly role: Role; readonly sha256: string };
+/**
+ * One API key: only the SHA-256 of the key is known, in lower-case hex. Without a namespace it holds in all of them,
+ * and the role `admin` then means `owner`.
+ */
+export type ApiKey = {
+  readonly name: string;
+  readonly role: Role;
+  readonly sha256: string;
+  readonly namespace: string | null;
+};
 
 /** Any text. */
 export const text: Parse<string> = (input) => ok(input);
@@ -97,16 +106,17 @@ export const hmacSecret: Parse<KeyObject> = (input) =>
     ? ok(createSecretKey(input, 'utf8'))
     : refuse('must be at least 32 bytes long; `openssl rand -base64 48` makes one');
 
-/** A list of `name:role:sha256-hex`, separated by commas or white space. Faults name an entry by its place only. */
+/** A list of `name:role:sha256-hex` or `name:role:sha256-hex:namespace`, separated by commas or white space. Faults name an entry by its place only. */
 export const apiKeys: Parse<readonly ApiKey[]> = (input) => {
   const entries = input.split(/[\s,]+/).filter((entry) => entry !== '');
   const keys: ApiKey[] = [];
   const errors: string[] = [];
   for (const [index, entry] of entries.entries()) {
     const place = `entry ${index + 1}`;
-    const [name = '', role = '', sha256 = '', ...rest] = entry.split(':');
+    const [name = '', role = '', sha256 = '', namespace = null, ...rest] = entry.split(':');
     const known = roles.find((each) => each === role);
-    if (sha256 === '' || rest.length > 0) errors.push(`${place} must be written name:role:sha256-hex`);
+    if (sha256 === '' || rest.length > 0)
+      errors.push(`${place} must be written name:role:sha256-hex or name:role:sha256-hex:namespace`);
     else if (!/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(name))
       errors.push(`${place} must have a name of 1 to 64 letters, digits and . _ @ -, the first a letter or digit`);
     else if (known === undefined) errors.push(`${place} must have the role ${alternatives(roles)}`);
@@ -114,10 +124,15 @@ export const apiKeys: Parse<readonly ApiKey[]> = (input) => {
       errors.push(
         `${place} must end in the SHA-256 of the key as 64 hex digits; \`printf %s KEY | sha256sum\` gives it`,
       );
-    else if (keys.some((key) => key.name === name)) errors.push(`${place} has a name that an earlier entry has`);
+    else if (namespace !== null && !isNamespaceId(namespace))
+      errors.push(`${place} must have a namespace of 1 to 63 lower-case letters, digits and -, the first no -`);
+    else if (known === 'owner' && namespace !== null)
+      errors.push(`${place} must not have a namespace: the role owner holds for the whole cluster`);
+    else if (keys.some((key) => key.name === name && key.namespace === namespace))
+      errors.push(`${place} has a name that an earlier entry has`);
     else if (keys.some((key) => key.sha256 === sha256.toLowerCase()))
       errors.push(`${place} has a hash that an earlier entry has`);
-    else keys.push(Object.freeze({ name, role: known, sha256: sha256.toLowerCase() }));
+    else keys.push(Object.freeze({ name, role: known, namespace, sha256: sha256.toLowerCase() }));
   }
   if (entries.length === 0) errors.push('must hold at least one name:role:sha256-hex');
   return errors.length > 0 ? refuse(...errors) : ok(Object.freeze(keys));

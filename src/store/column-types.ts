@@ -1,7 +1,7 @@
 /** The types of columns that several tables share. */
 
 import { customType, text, timestamp } from 'drizzle-orm/pg-core';
-import { defaultNamespace } from '../domain/namespace.ts';
+import { defaultNamespace } from '../domain/access/namespace.ts';
 
 /** A 64-bit transaction id, kept as text: it is only handed back to Postgres. */
 export const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });

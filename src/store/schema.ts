@@ -83,15 +83,13 @@ export const tasks = pgTable(
   ],
 );
 
-/**
- * Runs have no namespace of their own: a task keeps its namespace for life and its row as long as it has runs. The row
- * that is written most often stays as narrow as it was.
- */
 export const runs = pgTable(
   'runs',
   {
     /** Starts with the instant (48 bits of milliseconds), so that history is ordered by key. */
     id: uuid('id').primaryKey(),
+    /** That of the task. */
+    namespace: namespace(),
     taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
     trigger: runTrigger('trigger').notNull(),
     status: runStatus('status').notNull(),

@@ -1,5 +1,6 @@
 /** The expected ways in which a use case can end without doing its work. */
 
+import type { Quotas } from '../domain/access/quotas.ts';
 import type { FieldError, Result } from '../errors.ts';
 
 /** Why a use case did nothing. `detail` is a sentence for the caller; `errors` point at fields of its input. */
@@ -12,6 +13,9 @@ export type Refusal =
         | 'illegal_transition'
         | 'nothing_left'
         | 'conflict'
+        | 'already_exists'
+        | 'in_use'
+        | 'secrets_off'
         | 'precondition_failed'
         | 'too_large'
         | 'unavailable';
@@ -23,6 +27,18 @@ export type Refusal =
   | { kind: 'unprocessable'; errors: FieldError[] }
   /** The task is at `version`, which is not one that the caller expects. */
   | { kind: 'other_version'; version: number }
+  /**
+   * A quota of the namespace is used up: it allows `limit`, and `used` is what there is or would be. `afterMs` tells
+   * when a further try may succeed; null where only a change helps.
+   */
+  | {
+      kind: 'quota_exceeded';
+      quota: keyof Quotas;
+      limit: number | string;
+      used: number | string;
+      detail: string;
+      afterMs: number | null;
+    }
   /** The idempotency key was used for another request. */
   | { kind: 'idempotency_mismatch' };
 
@@ -31,8 +47,10 @@ export type Outcome<T> = Result<T, Refusal>;
 
 export type Refused = { ok: false; errors: Refusal };
 
+type PlainKind = Exclude<Extract<Refusal, { detail: string }>['kind'], 'quota_exceeded'>;
+
 /** An outcome that tells why nothing was done, in a sentence. */
-export function refuse(kind: Extract<Refusal, { detail: string }>['kind'], detail: string): Refused {
+export function refuse(kind: PlainKind, detail: string): Refused {
   return { ok: false, errors: { kind, detail } };
 }
 

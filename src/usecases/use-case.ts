@@ -1,19 +1,35 @@
 /** The caller of a use case, and the check of its role. No use case can be called without the check. */
 
-import { type Role, roleAllows } from '../domain/role.ts';
+import type { Grant } from '../domain/access/grants.ts';
+import { everyNamespace } from '../domain/access/namespace.ts';
+import { type Role, roleAllows } from '../domain/access/role.ts';
 import type { Author } from '../store/events/events.ts';
 import type { UseCaseContext } from './context.ts';
 import { type Outcome, type Refused, refuse } from './refusal.ts';
 
-/**
- * The caller of a use case, with its namespace. `requestId` stands in the events of the change; null when
- * there is no request.
- */
-export type Caller = { name: string; role: Role; namespace: string; requestId: string | null };
+/** How a caller signed in. `none` in open mode; `system` is Punctual itself. */
+export type Via = 'key' | 'jwt' | 'session' | 'none' | 'system';
+
+/** The caller of a use case. */
+export type Caller = {
+  /** As events and the audit name it: `key:ci`, `jwt:alice`, `user:ann@example.org`, `anonymous`, `scheduler`. */
+  name: string;
+  via: Via;
+  /** The namespace that the use case acts in; `*` for what belongs to no namespace. */
+  namespace: string;
+  /** The caller's role in that namespace; its highest role anywhere for what belongs to no namespace. */
+  role: Role;
+  /** All that the caller may do. */
+  grants: readonly Grant[];
+  /** The network address that the request came from; null where there is no request, as for `requestId`. */
+  address: string | null;
+  requestId: string | null;
+};
 
 /** Punctual itself, in one namespace. */
 export function systemIn(namespace: string): Caller {
-  return { name: 'scheduler', role: 'admin', namespace, requestId: null };
+  const grants: Grant[] = [{ role: 'owner', namespace: everyNamespace }];
+  return { name: 'scheduler', via: 'system', namespace, role: 'owner', grants, address: null, requestId: null };
 }
 
 /** The refusal of a caller whose role is below `needs`; null when the caller may go on. */
@@ -33,6 +49,6 @@ export function useCase<W extends Work>(needs: Role, work: W): W & { readonly ne
 }
 
 /** The author that the events of a change name. `source` is the caller's name for the cause of the request. */
-export function authorOf({ name, requestId }: Caller, source: string | null = null): Author {
-  return { actor: name, requestId, source };
+export function authorOf({ name, via, address, requestId }: Caller, source: string | null = null): Author {
+  return { actor: name, via: via === 'system' ? null : via, address, requestId, source };
 }

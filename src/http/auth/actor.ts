@@ -1,12 +1,27 @@
 /** The caller of a request, its rights, and the reasons for refusing it. */
 
-import { type Role, roles } from '../../domain/role.ts';
+import type { Grant } from '../../domain/access/grants.ts';
+import { everyNamespace } from '../../domain/access/namespace.ts';
+import { type Role, roles } from '../../domain/access/role.ts';
+import type { Caller, Via } from '../../usecases/use-case.ts';
 
 /**
- * The caller of a request. `name` begins with the way it signed in: `key:ci`, `jwt:alice`; it is `anonymous` in open
- * mode.
+ * The caller of a request. `name` begins with the kind of caller: `key:ci`, `jwt:alice`, `user:ann@example.org`; it is
+ * `anonymous` in open mode. `grants` is all that it may do.
  */
-export type Actor = { name: string; role: Role };
+export type Actor = { name: string; via: Via; grants: readonly Grant[] };
+
+/** The namespace that a request acts in, and the caller's role there; see `Caller`. */
+export type Acting = Pick<Caller, 'namespace' | 'role'>;
+
+/**
+ * The grant of a role and a namespace as API_KEYS and tokens write them: without a namespace it holds in all of them,
+ * and an admin is then the owner of the cluster.
+ */
+export function grantOf(role: Role, namespace: string | null): Grant {
+  if (namespace !== null) return { role, namespace };
+  return { role: role === 'admin' ? 'owner' : role, namespace: everyNamespace };
+}
 
 /**
  * Whether a name is shown completely and as it is, because it is stored with every change and stands in logs. At most

@@ -1,50 +1,96 @@
-/** Lets a request through only when its actor's role covers the role of the route. */
+/** Lets a request through only when its actor's role, in the namespace that it acts in, covers the role of the route. */
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
+import { ownNamespace, roleAnywhere, roleIn } from '../../domain/access/grants.ts';
+import { defaultNamespace, everyNamespace } from '../../domain/access/namespace.ts';
 import { refusalOf } from '../../usecases/use-case.ts';
 import type { HttpContext } from '../context.ts';
+import { readTarget } from '../origin/base-path.ts';
+import { readRoutePath } from '../origin/namespace-path.ts';
 import { problemFor } from '../outcome.ts';
 import { ProblemError } from '../problems.ts';
-import type { Refusal } from './actor.ts';
+import { type Acting, type Actor, noRole, type Refusal } from './actor.ts';
 import type { FailedLogins } from './failed-logins.ts';
 
-export type AuthHookOptions = Pick<HttpContext, 'authenticate'> & {
+export type AuthHookOptions = Pick<HttpContext, 'authenticate' | 'namespaceExists'> & {
   failedLogins: FailedLogins;
   onRefused: (reason: Refusal['reason']) => void;
   /** From now on the request only waits, and its place is free. */
   leave: (request: IncomingMessage) => void;
   /** Whether a path that the request's method does not fit has public routes: its 405 needs no credentials. */
   isPublic: (request: FastifyRequest) => boolean;
+  basePath: string;
 };
 
-/** A hook for `onRequest`: sets `request.actor`, or ends the request with 401, 403 or 503. */
-export function authHook({ authenticate, failedLogins, onRefused, leave, isPublic }: AuthHookOptions) {
+/**
+ * A hook for `onRequest`: sets `request.actor` and `request.acting`, or ends the request with a problem. First comes
+ * who the caller is (401), then what it may do (404 for a namespace that it has no role in, else 403).
+ */
+export function authHook(options: AuthHookOptions) {
+  const { authenticate, namespaceExists, failedLogins, onRefused, leave, isPublic, basePath } = options;
+
+  /** The actor of a request; throws the problem of a request without one. */
+  async function actorOf(request: FastifyRequest): Promise<Actor> {
+    const answer = await authenticate(request.headers);
+    if (answer.ok) return answer.value;
+    const { status, reason } = answer.errors;
+    onRefused(reason);
+    if (status === 401) {
+      leave(request.raw);
+      const forwardedFor = String(request.headers['x-forwarded-for'] ?? '');
+      await failedLogins.refused(request.ip, { reason, forwardedFor });
+    }
+    throw problemOfRefusal(answer.errors);
+  }
+
+  /** The namespace that is asked for, or the caller's own, with its role there. */
+  async function actingIn({ grants }: Actor, asked: string | null): Promise<Acting> {
+    const own = asked === null ? ownNamespace(grants) : { namespace: asked };
+    if ('choices' in own) {
+      if (own.choices.length === 0) throw problemOfRefusal(noRole());
+      throw new ProblemError(
+        'namespace_needed',
+        `say which namespace: /ns/{namespace}/…, of ${own.choices.join(', ')}`,
+        {
+          members: { namespaces: own.choices },
+        },
+      );
+    }
+    const { namespace } = own;
+    const role = roleIn(grants, namespace);
+    // A namespace that is not there and one that the caller has no role in answer alike.
+    if (role === null || !(namespace === defaultNamespace || (await namespaceExists(namespace))))
+      throw new ProblemError('not_found', `namespace "${namespace}" does not exist`);
+    return { namespace, role };
+  }
+
   return async (request: FastifyRequest): Promise<void> => {
-    const role = request.routeOptions.config.role;
+    const { role, scope } = request.routeOptions.config;
+    const asked = readRoutePath(request.originalUrl, basePath).namespace;
+    if (asked !== null && (role === 'public' || scope === 'cluster')) {
+      const path = readTarget(request.originalUrl).path.split('?', 1)[0];
+      throw new ProblemError('not_found', `${request.method} ${path} is not part of this API`);
+    }
     // A caller with the token of a run reports for its target. The route checks the token.
     if (role === 'public' || role === 'token') return;
     if (role === undefined && isPublic(request)) return;
-    const answer = await authenticate(request.headers);
-    if (!answer.ok) {
-      const { status, detail, headers, reason } = answer.errors;
-      onRefused(reason);
-      if (status === 401) {
-        leave(request.raw);
-        const forwardedFor = String(request.headers['x-forwarded-for'] ?? '');
-        await failedLogins.refused(request.ip, { reason, forwardedFor });
-      }
-      throw new ProblemError(
-        status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'unavailable',
-        detail,
-        { headers },
-      );
-    }
-    request.actor = answer.value;
-    // An unknown path asks for credentials like others, and is then answered with a 404. The use case checks the role
-    // again. This check comes before the body is read, so that a caller without rights learns nothing from faults in
-    // its body.
-    const refused = role === undefined ? null : refusalOf(answer.value, role);
+    const actor = await actorOf(request);
+    request.actor = actor;
+    // An unknown path asks for credentials like others, and is then answered with a 404.
+    if (role === undefined) return;
+    const anywhere = roleAnywhere(actor.grants);
+    if (anywhere === null) throw problemOfRefusal(noRole());
+    request.acting = scope === 'cluster' ? { namespace: everyNamespace, role: anywhere } : await actingIn(actor, asked);
+    // The use case checks the role again. This check comes before the body is read, so that a caller without rights
+    // learns nothing from faults in its body.
+    const refused = role === 'anyone' ? null : refusalOf({ ...actor, ...request.acting }, role);
     if (refused !== null) throw problemFor(refused.errors);
   };
+}
+
+function problemOfRefusal({ status, detail, headers }: Refusal): ProblemError {
+  return new ProblemError(status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'unavailable', detail, {
+    headers,
+  });
 }

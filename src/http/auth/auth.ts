@@ -1,6 +1,7 @@
 /** From a request's headers to its actor: open, by API key, or by token. */
 
 import type { Clock } from '../../clock.ts';
+import { everyNamespace } from '../../domain/access/namespace.ts';
 import { ok, type Result } from '../../errors.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -14,6 +15,12 @@ export type AuthSettings = JwtSettings & Pick<Settings, 'open' | 'apiKeys' | 'jw
 /** Header names in lower case, as node:http gives them. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
+/** Every caller in open mode. */
+const anonymous: Actor = {
+  ...{ name: 'anonymous', via: 'none' },
+  grants: [{ role: 'owner', namespace: everyNamespace }],
+};
+
 /** Never rejects. */
 export type Authenticator = (headers: Headers) => Promise<Result<Actor, Refusal>>;
 
@@ -26,10 +33,10 @@ export type Auth = {
 /**
  * Makes the function that finds the actor of a request. `Authorization: Bearer` holds a key or, in three parts and
  * where tokens are configured, a token; without it `X-Api-Key` counts. Where no auth is configured every caller is the
- * admin `anonymous`.
+ * owner `anonymous`.
  */
 export function createAuth(settings: AuthSettings, clock: Clock, log: Pick<Logger, 'warn' | 'info'>): Auth {
-  if (settings.open) return { authenticate: async () => ok({ name: 'anonymous', role: 'admin' }), replace() {} };
+  if (settings.open) return { authenticate: async () => ok(anonymous), replace() {} };
   const keySet =
     settings.jwtJwksUrl === null
       ? null

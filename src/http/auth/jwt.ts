@@ -2,10 +2,11 @@
 
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../../clock.ts';
-import { roles } from '../../domain/role.ts';
+import { everyNamespace, isNamespaceId } from '../../domain/access/namespace.ts';
+import { roles } from '../../domain/access/role.ts';
 import { ok, type Result } from '../../errors.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { type Actor, invalid, isPlainName, keysUnavailable, noRole, type Refusal } from './actor.ts';
+import { type Actor, grantOf, invalid, isPlainName, keysUnavailable, noRole, type Refusal } from './actor.ts';
 import { type KeySet, KeysUnavailable } from './key-set.ts';
 
 export type JwtSettings = Pick<Settings, 'jwtSecret' | 'jwtIssuer' | 'jwtAudience'>;
@@ -61,10 +62,18 @@ function whyInvalid(error: unknown): string {
   return 'the token is not valid';
 }
 
-function actorOf({ sub, role }: JWTPayload): Result<Actor, Refusal> {
+function actorOf({ sub, role, namespace = null }: JWTPayload): Result<Actor, Refusal> {
   if (sub !== undefined && (typeof sub !== 'string' || !isPlainName(sub)))
     return { ok: false, errors: invalid('the claim sub of the token is not accepted') };
   const known = roles.find((each) => each === role);
   if (known === undefined) return { ok: false, errors: noRole() };
-  return ok({ name: sub === undefined ? nameless : `jwt:${sub}`, role: known });
+  if (namespace !== null && !isNamespace(namespace))
+    return { ok: false, errors: invalid('the claim namespace of the token is not accepted') };
+  if (known === 'owner' && namespace !== null && namespace !== everyNamespace)
+    return { ok: false, errors: invalid('the role owner of the token holds in all namespaces only') };
+  return ok({ name: sub === undefined ? nameless : `jwt:${sub}`, via: 'jwt', grants: [grantOf(known, namespace)] });
+}
+
+function isNamespace(claim: unknown): claim is string {
+  return typeof claim === 'string' && (claim === everyNamespace || isNamespaceId(claim));
 }

@@ -1,7 +1,7 @@
 /** Bounds the memory of all bodies that are being read. */
 
 import type { IncomingMessage } from 'node:http';
-import { readTarget, withoutBase } from '../origin/base-path.ts';
+import { readRoutePath } from '../origin/namespace-path.ts';
 
 /** The longest body of all routes but one, in bytes. */
 export const usualBody = 256 * 1024;
@@ -28,7 +28,7 @@ export function bodyBytes(
 }
 
 function isBatch(url: string, basePath: string): boolean {
-  const path = withoutBase(readTarget(url).path, basePath);
+  const { path } = readRoutePath(url, basePath);
   try {
     return batchPath.test(path.includes('%') ? decodeURI(path) : path);
   } catch {

@@ -3,6 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.ts';
 import { readTarget, withBase } from '../origin/base-path.ts';
+import { linkBase } from '../origin/namespace-path.ts';
 import { corsHeaders, isCrossSite } from '../origin/origins.ts';
 import { createHostCheck, type Verdict } from '../origin/own-hosts.ts';
 import { securityHeaders } from '../origin/security-headers.ts';
@@ -63,9 +64,10 @@ export function addDoorHooks(app: App, door: Door, methods: AllowedMethods, sett
   app.addHook('onSend', async (request, reply) => {
     const headers = securityHeaders(request.routeOptions.url ?? '');
     for (const [name, value] of headers) if (!reply.hasHeader(name)) reply.header(name, value);
-    for (const name of settings.basePath === '' ? [] : ['location', 'link']) {
+    for (const name of ['location', 'link']) {
       const link = reply.getHeader(name);
-      if (typeof link === 'string') reply.header(name, withBase(link, settings.basePath));
+      if (typeof link === 'string')
+        reply.header(name, withBase(link, linkBase(request.originalUrl, settings.basePath)));
     }
     door.handOver(request.raw);
   });

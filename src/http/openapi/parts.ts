@@ -2,8 +2,15 @@
 
 const text = { type: 'string' };
 
-/** Request headers, by the names of their components. */
+/** Parameters of requests, by the names of their components. */
 export const parameters = {
+  Namespace: {
+    name: 'namespace',
+    in: 'path',
+    required: true,
+    description: 'The namespace to act in. Without `/ns/{namespace}` that is the own namespace of the caller.',
+    schema: { type: 'string', pattern: '^[a-z0-9][a-z0-9-]{0,62}$' },
+  },
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',

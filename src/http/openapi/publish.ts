@@ -1,9 +1,12 @@
 /** Makes the contract that tools read from the schemas of the routes. */
 
-import type { Role } from '../../domain/role.ts';
+import type { FastifyContextConfig } from 'fastify';
 import { type Operation, operations } from './operations.ts';
 import { type HeaderName, headerReferences, parameters, problemAnswers, sharedParts } from './parts.ts';
 import { createPlainSchemas, type Schema } from './plain-schema.ts';
+
+/** Marks the calls that also exist below `/ns/{namespace}`; it is not part of the contract. */
+const inNamespaces = 'x-in-namespaces';
 
 type Media = { schema: Schema; example?: unknown };
 type Content = Record<string, Media>;
@@ -11,6 +14,8 @@ type Answer = { $ref: string } | { description: string; headers?: object; conten
 type Parameter = { name: string; in: string; schema: Schema; required?: boolean };
 type Call = {
   operationId: string;
+  /** Absent for a call that belongs to no namespace. */
+  [inNamespaces]?: true;
   security: object[];
   parameters?: (Parameter | { $ref: string })[];
   requestBody?: { required?: boolean; content: Content };
@@ -22,12 +27,13 @@ type Document = {
 };
 
 /** Name, meaning and security of the call that a route answers; null where the contract does not show it. */
-export function describeRoute(method: string, url: string, role: Role | 'public' | 'token' | undefined) {
+export function describeRoute(method: string, url: string, { role, scope }: FastifyContextConfig = {}) {
   const operation = operations[`${method} ${url}`];
   if (operation === undefined) return null;
   const security =
     role === 'public' ? [] : role === 'token' ? [{ runToken: [] }, { bearer: [] }] : [{ bearer: [] }, { apiKey: [] }];
-  return { operationId: operation.id, description: operation.description, security };
+  const marks = role === 'public' || scope === 'cluster' ? {} : { [inNamespaces]: true };
+  return { operationId: operation.id, description: operation.description, security, ...marks };
 }
 
 /** The whole contract; `given` is the document that @fastify/swagger made of the routes. */
@@ -42,12 +48,27 @@ export function publish(given: object): object {
   const byId = new Map(Object.values(operations).map((operation) => [operation.id, operation]));
   const paths: Document['paths'] = {};
   for (const [path, calls] of Object.entries(document.paths)) {
-    paths[path] = {};
-    for (const [method, call] of Object.entries(calls))
-      paths[path][method] = published(call, byId.get(call.operationId) as Operation, path, plain);
+    for (const [method, { [inNamespaces]: isInNamespaces, ...call }] of Object.entries(calls)) {
+      const made = published(call, byId.get(call.operationId) as Operation, path, plain);
+      paths[path] = { ...paths[path], [method]: made };
+      if (isInNamespaces !== true) continue;
+      const twin = `/ns/{namespace}${path}`;
+      paths[twin] = { ...paths[twin], [method]: inNamespace(made) };
+    }
   }
   const sorted = Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
   return { ...document, paths, components: { ...document.components, ...sharedParts, schemas: sorted } };
+}
+
+/** The same call in a namespace that its path names. */
+function inNamespace(call: Call): Call {
+  const { 404: notFound = problem(404), ...rest } = call.responses;
+  return {
+    ...call,
+    operationId: `${call.operationId}InNamespace`,
+    parameters: [reference('Namespace'), ...(call.parameters ?? [])],
+    responses: { ...rest, 404: notFound },
+  };
 }
 
 function published(call: Call, operation: Operation, path: string, plain: (schema: Schema) => Schema): Call {

@@ -15,7 +15,7 @@ export function sendTask(
   { task, lastRun }: TaskNow,
   warnings?: readonly Warning[],
 ): FastifyReply {
-  const view = taskView(task, lastRun, context.now(), context, reply.request.actor.role);
+  const view = taskView(task, lastRun, context.now(), context, reply.request.acting.role);
   return reply.header('etag', etagOf(task)).send(warnings ? { ...view, warnings } : view);
 }
 
@@ -25,10 +25,10 @@ export type Creation = { etag: string; task: { id: string; warnings: readonly Wa
 export function creationOf(
   task: Task,
   context: HttpContext,
-  { actor }: FastifyRequest,
+  { acting }: FastifyRequest,
   warnings: readonly Warning[],
 ): Creation {
-  return { etag: etagOf(task), task: { ...taskView(task, null, context.now(), context, actor.role), warnings } };
+  return { etag: etagOf(task), task: { ...taskView(task, null, context.now(), context, acting.role), warnings } };
 }
 
 export function sendCreation(reply: FastifyReply, { etag, task }: Creation): FastifyReply {

@@ -4,7 +4,7 @@
  */
 
 import { LRUCache } from 'lru-cache';
-import { type Role, roleAllows } from '../../domain/role.ts';
+import { type Role, roleAllows } from '../../domain/access/role.ts';
 import { nextOccurrence, type Timing } from '../../domain/schedule/occurrence.ts';
 import type { ListedTask } from '../../store/tasks/pages.ts';
 import type { Task } from '../../store/tasks/row.ts';

@@ -1,8 +1,8 @@
 /** Stored things as the contract shows them. */
 
+import { type Role, roleAllows } from '../../domain/access/role.ts';
 import { formatInstant } from '../../domain/input/instant.ts';
 import { alreadyJson } from '../../domain/input/json-text.ts';
-import { type Role, roleAllows } from '../../domain/role.ts';
 import type { Detail } from '../../domain/run/detail.ts';
 import { hideSigning, redactDefinition } from '../../domain/task/credentials.ts';
 import type { Targets } from '../../domain/task/target.ts';

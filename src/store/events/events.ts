@@ -5,8 +5,16 @@ import { formatInstant } from '../../domain/input/instant.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
 import type { Queryable } from '../postgres/database.ts';
 
-/** The author of a change; `source` is the author's own name for the cause, where one was given. */
-export type Author = { actor: string; requestId: string | null; source?: string | null };
+/** The author of a change. */
+export type Author = {
+  actor: string;
+  /** How the author signed in, and the network address of the request; null for Punctual itself. */
+  via: string | null;
+  address: string | null;
+  requestId: string | null;
+  /** The author's own name for the cause, where one was given. */
+  source?: string | null;
+};
 
 /** A definition without its credentials. */
 export type Redact = (definition: TaskDefinition) => TaskDefinition;
@@ -77,16 +85,16 @@ export async function noteEvent(
   db: Queryable,
   uid: number,
   type: string,
-  { actor, requestId }: Author,
+  { actor, via, address, requestId }: Author,
   changes: Record<string, unknown>,
   at: number,
 ): Promise<void> {
   await db.query({
     name: 'note-event',
     text: `
-      insert into events (namespace, task_uid, type, at, actor, request_id, data)
-      select namespace, uid, $2, $3, $4, $5, $6 from tasks where uid = $1`,
-    values: [uid, type, new Date(at).toISOString(), actor, requestId, JSON.stringify(changes)],
+      insert into events (namespace, task_uid, type, at, actor, request_id, data, via, address)
+      select namespace, uid, $2, $3, $4, $5, $6, $7, $8 from tasks where uid = $1`,
+    values: [uid, type, new Date(at).toISOString(), actor, requestId, JSON.stringify(changes), via, address],
   });
 }
 

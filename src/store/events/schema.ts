@@ -18,6 +18,9 @@ export const events = pgTable(
     type: text('type').notNull(),
     at: instant('at').notNull(),
     actor: text('actor').notNull(),
+    /** How the actor signed in, and the network address of its request; null for Punctual itself. */
+    via: text('via'),
+    address: text('address'),
     requestId: text('request_id'),
     data: jsonb('data').$type<Record<string, unknown>>(),
     writtenIn: xid8('written_in').notNull().default(sql`pg_current_xact_id()`),

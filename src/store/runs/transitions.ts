@@ -74,6 +74,7 @@ export type NewRun = { id: string; trigger: string; scheduledFor: string; dueAt:
 export function newRun({ id, trigger, scheduledFor, dueAt, now }: NewRun): Step {
   return {
     id,
+    namespace: 'namespace',
     task_uid: 'uid',
     trigger,
     scheduled_for: scheduledFor,

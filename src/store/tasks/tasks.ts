@@ -25,13 +25,15 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
     limit_group: limitGroupOf({ ...item, createdAt: now }, item.definition),
     active_from: new Date(item.activeFrom).toISOString(),
     actor: item.author.actor,
+    via: item.author.via,
+    address: item.author.address,
     request_id: item.author.requestId,
   }));
   const { rows } = await db.query<TaskRow & { position: number }>({
     name: 'insert-tasks',
     text: `
       with given as (
-        select distinct on (namespace, id) x.* from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, request_id text,
+        select distinct on (namespace, id) x.* from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, via text, address text, request_id text,
           namespace text, id text, name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
           overlap overlap, misfire jsonb, starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_ms bigint,
           priority smallint, policies jsonb, limit_group uuid, status task_status, active_from timestamptz)
@@ -45,8 +47,8 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
         on conflict (namespace, id) where deleted_at is null do nothing
         returning *
       ), noted as (
-        insert into events (namespace, task_uid, type, at, actor, request_id)
-        select namespace, made.uid, 'created', $2, given.actor, given.request_id
+        insert into events (namespace, task_uid, type, at, actor, via, address, request_id)
+        select namespace, made.uid, 'created', $2, given.actor, given.via, given.address, given.request_id
         from made join given using (namespace, id)
       )
       select given.position, ${taskColumns('made')} from made join given using (namespace, id)`,
@@ -115,8 +117,8 @@ export async function updateTask(
         ${updateRuns({ limit_group: 'made.limit_group' })} from made
         where $10 and r.task_uid = made.uid and r.status in ('pending', 'retrying')
       ), noted as (
-        insert into events (namespace, task_uid, type, at, actor, request_id, data)
-        select namespace, uid, $6, $4, $7, $8, $9 from made
+        insert into events (namespace, task_uid, type, at, actor, request_id, data, via, address)
+        select namespace, uid, $6, $4, $7, $8, $9, $12, $13 from made
       )
       select ${taskColumns('made')} from made`,
     values: [
@@ -137,6 +139,8 @@ export async function updateTask(
       }),
       !sameLimits(task.definition, change.definition),
       change.claimed ?? null,
+      author.via,
+      author.address,
     ],
   });
   const row = rows[0];
@@ -163,11 +167,20 @@ export async function deleteTask(
         where namespace = $6 and id = $1 and deleted_at is null and ($2::integer is null or version = $2)
         returning namespace, uid
       ), noted as (
-        insert into events (namespace, task_uid, type, at, actor, request_id)
-        select namespace, uid, 'deleted', $3, $4, $5 from gone
+        insert into events (namespace, task_uid, type, at, actor, request_id, via, address)
+        select namespace, uid, 'deleted', $3, $4, $5, $7, $8 from gone
       )
       select uid from gone`,
-    values: [id, version, new Date(now).toISOString(), author.actor, author.requestId, namespace],
+    values: [
+      id,
+      version,
+      new Date(now).toISOString(),
+      author.actor,
+      author.requestId,
+      namespace,
+      author.via,
+      author.address,
+    ],
   });
   const row = rows[0];
   return row ? { uid: Number(row.uid) } : null;

@@ -1,7 +1,7 @@
 /** A store for tests: a database of one's own, and short ways to fill it. */
 
 import { systemClock } from '../../../src/clock.ts';
-import { defaultNamespace } from '../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../src/domain/access/namespace.ts';
 import { createRunIds } from '../../../src/domain/run/ids.ts';
 import type { RunStatus } from '../../../src/domain/run/run.ts';
 import { createCalendar } from '../../../src/domain/schedule/calendar.ts';
@@ -22,7 +22,7 @@ import { silent } from '../../silent-log.ts';
 /** An instant far from now, so that nothing depends on when the tests run. */
 export const t0 = Date.parse('2031-03-04T05:06:07.000Z');
 
-export const author: Author = { actor: 'tester', requestId: null };
+export const author: Author = { actor: 'tester', via: null, address: null, requestId: null };
 
 export type Store = { url: string; database: Database; db: Queryable };
 

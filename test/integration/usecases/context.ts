@@ -1,7 +1,7 @@
 /** A context of use cases on a real store, and callers. */
 
 import { setImmediate } from 'node:timers';
-import type { Role } from '../../../src/domain/role.ts';
+import type { Role } from '../../../src/domain/access/role.ts';
 import { createCalendar } from '../../../src/domain/schedule/calendar.ts';
 import { createTaskInserts } from '../../../src/store/tasks/inserts.ts';
 import { createTurns } from '../../../src/turns.ts';
@@ -38,5 +38,7 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
 }
 
 export function callerWith(role: Role): Caller {
-  return { name: `key:the-${role}`, role, namespace: 'default', requestId: 'request-1' };
+  const grants = [{ role, namespace: 'default' }];
+  const address = '192.0.2.7';
+  return { name: `key:the-${role}`, via: 'key', grants, role, namespace: 'default', address, requestId: 'request-1' };
 }

@@ -300,7 +300,9 @@ describe('API_KEYS', () => {
       `a:admin:${sha256('1')},b:reader:${sha256('1').toUpperCase()}`,
       'entry 2 has a hash that an earlier entry has',
     ],
-    ['an unknown role', `a:owner:${sha256('1')}`, 'entry 1 must have the role reader, operator or admin'],
+    ['an unknown role', `a:root:${sha256('1')}`, 'entry 1 must have the role reader, operator, admin, owner or worker'],
+    ['a bad namespace', `a:admin:${sha256('1')}:Billing`, 'entry 1 must have a namespace'],
+    ['an owner of one namespace', `a:owner:${sha256('1')}:billing`, 'entry 1 must not have a namespace'],
     ['a short hash', `a:admin:${sha256('1').slice(1)}`, 'entry 1 must end in the SHA-256'],
     ['a bad name', `-a:admin:${sha256('1')}`, 'entry 1 must have a name'],
     ['two parts', `a:${sha256('1')}`, 'entry 1 must be written name:role:sha256-hex'],
@@ -310,8 +312,13 @@ describe('API_KEYS', () => {
 
   test('hashes are read in either case', () => {
     expect(settingsOf({ API_KEYS: `a:admin:${sha256('1').toUpperCase()}` }).apiKeys).toEqual([
-      { name: 'a', role: 'admin', sha256: sha256('1') },
+      { name: 'a', role: 'admin', namespace: null, sha256: sha256('1') },
     ]);
+  });
+
+  test('a namespace may follow the hash, and one name may stand for a key in each', () => {
+    const list = `ci:admin:${sha256('1')}:billing,ci:reader:${sha256('2')}`;
+    expect(settingsOf({ API_KEYS: list }).apiKeys).toMatchObject([{ namespace: 'billing' }, { namespace: null }]);
   });
 });
 

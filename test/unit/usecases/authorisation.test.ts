@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { roleAllows, roles } from '../../../src/domain/role.ts';
+import { roleAllows, roles } from '../../../src/domain/access/role.ts';
 import { deleteTask } from '../../../src/usecases/changes/delete-task.ts';
 import { patchTask } from '../../../src/usecases/changes/patch-task.ts';
 import { putTask } from '../../../src/usecases/changes/put-task.ts';
@@ -123,7 +123,10 @@ describe('a use case', () => {
     const tooLow = roles.filter((role) => !roleAllows(role, change.needs as Caller['role']));
     expect(tooLow).toContain('reader');
     for (const role of tooLow) {
-      const caller = { name: 'key:board', role, namespace: 'default', requestId: null };
+      const grants = [{ role, namespace: 'default' }];
+      const caller: Caller = {
+        ...{ name: 'key:board', via: 'key', grants, role, namespace: 'default', address: null, requestId: null },
+      };
       const detail = `this needs the role ${change.needs}; "key:board" is ${role}`;
       expect(await change.call(caller)).toEqual({ ok: false, errors: { kind: 'forbidden', detail } });
     }

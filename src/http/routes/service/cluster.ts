@@ -10,7 +10,7 @@ export function clusterRoutes(app: App, context: HttpContext): void {
   app.get(
     '/cluster',
     {
-      config: { role: listReplicas.needs },
+      config: { role: listReplicas.needs, scope: 'cluster' },
       schema: {
         summary: 'The replicas that are alive',
         tags: ['service'],

@@ -56,7 +56,7 @@ export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => 
   app.get(
     '/metrics',
     {
-      config: { role: context.metricsNeedAuth ? 'reader' : 'public' },
+      config: { role: context.metricsNeedAuth ? 'reader' : 'public', scope: 'cluster' },
       schema: {
         summary: 'Prometheus metrics',
         tags: ['service'],

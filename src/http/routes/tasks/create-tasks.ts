@@ -76,7 +76,7 @@ export function createTasksRoutes(app: App, context: HttpContext, validation: Va
         await turns.take();
         if (outcome.ok) {
           const { task, warnings } = outcome.value;
-          const view = taskView(task, null, at, context, request.actor.role);
+          const view = taskView(task, null, at, context, request.acting.role);
           answers.push({ status: 201, task: { ...view, warnings } });
         } else {
           const problem = problemOf(problemFor(outcome.errors), request);

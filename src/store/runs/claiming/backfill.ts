@@ -26,12 +26,12 @@ export async function insertBackfill(
       name: 'insert-backfill',
       text: `
         with live as (
-          select d.run_id, d.scheduled_for, t.namespace, t.uid, t.overlap, t.priority, t.retry, ${policyColumns}
+          select d.run_id, d.scheduled_for, t.uid, t.overlap, t.priority, t.retry, ${policyColumns}
           from unnest($2::uuid[], $3::timestamptz[]) as d(run_id, scheduled_for)
           join tasks t on t.uid = $1 and t.deleted_at is null
         ), made as (${insertLive('null', `'catch_up'`, '$4')}), noted as (
-          insert into events (namespace, task_uid, type, at, actor, request_id, data)
-          select t.namespace, t.uid, 'backfilled', $4, $5, $6, jsonb_build_object('from', $7::text, 'to', $8::text, 'runs', m.runs)
+          insert into events (namespace, task_uid, type, at, actor, request_id, data, via, address)
+          select t.namespace, t.uid, 'backfilled', $4, $5, $6, jsonb_build_object('from', $7::text, 'to', $8::text, 'runs', m.runs), $9, $10
           from (select count(*) as runs from made) m join tasks t on t.uid = $1 where m.runs > 0
         )
         select exists (select from live) as known, (select count(*)::integer from made) as made`,
@@ -44,6 +44,8 @@ export async function insertBackfill(
         author.requestId,
         new Date(batch[0] as number).toISOString(),
         new Date(batch.at(-1) as number).toISOString(),
+        author.via,
+        author.address,
       ],
     });
     if (!rows[0]?.known) return null;

@@ -73,10 +73,10 @@ export const snapshotColumn = `json_build_object('taskId', t.id, 'version', t.ve
     then json_build_object('name', t.name, 'labels', t.labels) end)`;
 
 /**
- * The columns that a run copies from its task `t`: its limits, whether it has to be checked, whether hooks hear of its
- * end.
+ * The columns that a run copies from its task `t`: its namespace, its limits, whether it has to be checked, whether
+ * hooks hear of its end.
  */
-export const policyColumns = `t.limit_group, t.policies #> '{hooks,before}' is not null as checked,
+export const policyColumns = `t.namespace, t.limit_group, t.policies #> '{hooks,before}' is not null as checked,
   nullif(t.policies ? 'hooks', false) as hooked`;
 
 /**

@@ -174,7 +174,7 @@ export async function insertManualRun(
     name: 'insert-manual-run',
     text: `
       with task as (
-        select t.namespace, t.uid, t.overlap, coalesce($7::smallint, t.priority) as priority, t.retry, ${policyColumns}
+        select t.uid, t.overlap, coalesce($7::smallint, t.priority) as priority, t.retry, ${policyColumns}
         from tasks t where t.uid = $2 and t.deleted_at is null
       ), place as (
         select task.*, case
@@ -184,9 +184,9 @@ export async function insertManualRun(
           else 2 end as overlap_slot
         from task
       ), noted as (
-        insert into events (namespace, task_uid, type, at, actor, request_id, data)
+        insert into events (namespace, task_uid, type, at, actor, request_id, data, via, address)
         select namespace, uid, 'triggered', $10, $5, $6, jsonb_strip_nulls(jsonb_build_object('runId', $1::uuid, 'trigger', $3::text,
-          'triggerSource', $8::jsonb -> 'source')) from task
+          'triggerSource', $8::jsonb -> 'source')), $11, $12 from task
       )
       ${insertRuns(asked)}
       from place
@@ -202,6 +202,8 @@ export async function insertManualRun(
       JSON.stringify(run.origin),
       run.input,
       new Date(now).toISOString(),
+      author.via,
+      author.address,
     ],
   });
   return rows[0] ?? null;

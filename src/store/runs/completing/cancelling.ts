@@ -24,12 +24,20 @@ export async function cancelRun(db: Queryable, id: string, author: Author, now: 
         where r.id = $1 and r.status in ('pending', 'retrying', 'running')
         returning r.id, r.task_uid, r.status, r.owner
       ), noted as (
-        insert into events (namespace, task_uid, type, at, actor, request_id, data)
-        select t.namespace, t.uid, 'run_cancelled', $3, $4, $5, jsonb_build_object('runId', asked.id)
+        insert into events (namespace, task_uid, type, at, actor, request_id, data, via, address)
+        select t.namespace, t.uid, 'run_cancelled', $3, $4, $5, jsonb_build_object('runId', asked.id), $6, $7
         from asked join tasks t on t.uid = asked.task_uid
       )
       select status, owner from asked`,
-    values: [id, `cancelled by ${author.actor}`, new Date(now).toISOString(), author.actor, author.requestId],
+    values: [
+      id,
+      `cancelled by ${author.actor}`,
+      new Date(now).toISOString(),
+      author.actor,
+      author.requestId,
+      author.via,
+      author.address,
+    ],
   });
   const row = rows[0];
   if (row) return { result: row.status === 'running' ? 'asked' : 'cancelled', owner: row.owner };

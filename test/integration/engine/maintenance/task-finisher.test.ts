@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import type { DatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import { createTaskFinisher } from '../../../../src/engine/maintenance/task-finisher.ts';
 import { findTask } from '../../../../src/store/tasks/tasks.ts';

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { createPrefetchStep } from '../../../../src/engine/timetable/prefetcher.ts';
 import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claiming/claims.ts';

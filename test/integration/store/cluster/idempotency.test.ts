@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { forgetKeys, type KeyedRequest, oncePerKey } from '../../../../src/store/cluster/idempotency.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import { noPostgres } from '../../../services/provided.ts';

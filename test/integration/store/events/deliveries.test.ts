@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import type { RunStatus } from '../../../../src/domain/run/run.ts';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import type { EventHook } from '../../../../src/domain/task/policies.ts';

@@ -2,15 +2,25 @@ import { readFile } from 'node:fs/promises';
 import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
+import * as accessTables from '../../../../src/store/access/schema.ts';
+import * as auditTables from '../../../../src/store/audit/schema.ts';
 import * as eventTables from '../../../../src/store/events/schema.ts';
 import * as limitTables from '../../../../src/store/limits/schema.ts';
 import * as otherTables from '../../../../src/store/schema.ts';
+import * as secretTables from '../../../../src/store/secrets/schema.ts';
 import { createDatabase, emptyDatabase } from '../../../services/database.ts';
 import { migrateNow } from '../../../services/migrate.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { dumpSchema } from '../../../services/schema-dump.ts';
 
-const schema = { ...otherTables, ...eventTables, ...limitTables };
+const schema = {
+  ...otherTables,
+  ...eventTables,
+  ...limitTables,
+  ...accessTables,
+  ...secretTables,
+  ...auditTables,
+};
 
 type Snapshot = ReturnType<typeof generateDrizzleJson>;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import { endChecks, takeChecks } from '../../../../src/store/runs/claiming/checks.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';

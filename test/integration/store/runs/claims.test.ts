@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { type Claimer, claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';
 import { insertDue } from '../../../../src/store/runs/claiming/insert-due.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import { type Claimer, claimOccurrences, type Due } from '../../../../src/store/runs/claiming/claims.ts';
 import { insertManualRun, takeWaiting as take, takeUnconfirmed } from '../../../../src/store/runs/claiming/dispatch.ts';
@@ -211,7 +211,7 @@ describe('a run asked for by hand', () => {
     const task = await makeTask(store.db, 'manual', { priority: 9, retry: { maxAttempts: 3 } });
     const runId = runIdAt(t0 + 7);
     const run = { ...asked, runId, taskUid: task.uid, trigger: 'retry' as const };
-    expect(await insertManualRun(store.db, run, { actor: 'eve', requestId: 'r-1' }, t0 + 7)).toEqual({
+    expect(await insertManualRun(store.db, run, { ...author, actor: 'eve', requestId: 'r-1' }, t0 + 7)).toEqual({
       status: 'pending',
     });
     expect(await readRun(store.db, runId)).toMatchObject({

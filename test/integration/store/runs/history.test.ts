@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { isOver, type RunStatus, runStatuses, triggers } from '../../../../src/domain/run/run.ts';
 import { instantOfRunId, timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import { cancelRequests, cancelRun, cancelRunsOf } from '../../../../src/store/runs/completing/cancelling.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { formatInstant } from '../../../../src/domain/input/instant.ts';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
 import type { Queryable } from '../../../../src/store/postgres/database.ts';
 import {
   feedPosition,

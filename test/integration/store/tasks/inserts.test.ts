@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { createTaskInserts } from '../../../../src/store/tasks/inserts.ts';
 import type { NewTask } from '../../../../src/store/tasks/tasks.ts';
 import { fakeQuery } from '../../../fake-query.ts';

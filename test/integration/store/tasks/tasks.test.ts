@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { noteEvent } from '../../../../src/store/events/events.ts';
 import { uidsOf } from '../../../../src/store/runs/history.ts';
 import { listTasks, type TaskFilter } from '../../../../src/store/tasks/pages.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
-import { defaultNamespace } from '../../../../src/domain/namespace.ts';
+import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { beginTrials, endTrials } from '../../../../src/store/tasks/template-trials.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { makeTask, openStore, type Store } from '../store.ts';

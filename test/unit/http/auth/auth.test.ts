@@ -15,7 +15,7 @@ import {
 } from 'jose';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../../../src/clock.ts';
-import { roleAllows, roles } from '../../../../src/domain/role.ts';
+import { roleAllows, roles } from '../../../../src/domain/access/role.ts';
 import { type AuthSettings, createAuth, type Headers } from '../../../../src/http/auth/auth.ts';
 import { silent } from '../../../silent-log.ts';
 
@@ -34,7 +34,15 @@ const nothing: AuthSettings = {
 };
 const bearer = (credential: string): Headers => ({ authorization: `Bearer ${credential}` });
 
-const accepted = (name: string, role: string) => ({ ok: true, value: { name, role } });
+/** An actor with one role in all namespaces; without a namespace an admin is the owner. */
+const accepted = (name: string, role: string) => ({
+  ok: true,
+  value: {
+    name,
+    via: /^(key|jwt)/.exec(name)?.[0] ?? 'none',
+    grants: [{ role: role === 'admin' ? 'owner' : role, namespace: '*' }],
+  },
+});
 const refused = (reason: string, status: number) => ({
   ok: false,
   errors: expect.objectContaining({ reason, status }),
@@ -42,17 +50,17 @@ const refused = (reason: string, status: number) => ({
 const invalid = refused('invalid', 401);
 
 describe('without any auth setting', () => {
-  test('everybody is the admin anonymous', async () => {
+  test('everybody is the owner anonymous', async () => {
     const authenticate = createAuthenticator({ ...nothing, open: true }, clock);
-    expect(await authenticate({})).toEqual(accepted('anonymous', 'admin'));
-    expect(await authenticate(bearer('whatever'))).toEqual(accepted('anonymous', 'admin'));
+    expect(await authenticate({})).toEqual(accepted('anonymous', 'owner'));
+    expect(await authenticate(bearer('whatever'))).toEqual(accepted('anonymous', 'owner'));
   });
 });
 
 describe('API keys', () => {
   const apiKeys: AuthSettings['apiKeys'] = [
-    { name: 'ci', role: 'operator', sha256: sha256('ci-key') },
-    { name: 'board', role: 'reader', sha256: sha256('a.b.c') },
+    { name: 'ci', role: 'operator', sha256: sha256('ci-key'), namespace: null },
+    { name: 'board', role: 'reader', sha256: sha256('a.b.c'), namespace: null },
   ];
   const authenticate = createAuthenticator({ ...nothing, apiKeys }, clock);
 
@@ -139,7 +147,7 @@ describe('tokens signed with the secret', () => {
 
   test('work beside API keys, also for keys with dots in them', async () => {
     const both = createAuthenticator(
-      { ...settings, apiKeys: [{ name: 'a', role: 'reader', sha256: sha256('a.b.c') }] },
+      { ...settings, apiKeys: [{ name: 'a', role: 'reader', sha256: sha256('a.b.c'), namespace: null }] },
       clock,
     );
     expect(await both(bearer(await token(goodClaims)))).toEqual(accepted('jwt:alice', 'operator'));
@@ -189,7 +197,7 @@ describe('tokens signed with the secret', () => {
     expect(JSON.stringify(result)).not.toContain('mallory');
   });
 
-  test.each([undefined, 'owner', 'ADMIN', ['admin'], { admin: true }, null])(
+  test.each([undefined, 'root', 'ADMIN', ['admin'], { admin: true }, null])(
     'with the role %o are known but may do nothing',
     async (role) => {
       const result = await authenticate(bearer(await token({ ...goodClaims, role })));
@@ -433,7 +441,7 @@ describe('tokens signed with a key of the key set', () => {
   test('are neither right nor wrong while nobody listens there; API keys go on working', async () => {
     const { url, close } = await serveKeys({ status: 200, body: '{}' });
     await close();
-    const apiKeys: AuthSettings['apiKeys'] = [{ name: 'ci', role: 'admin', sha256: sha256('ci-key') }];
+    const apiKeys: AuthSettings['apiKeys'] = [{ name: 'ci', role: 'admin', sha256: sha256('ci-key'), namespace: null }];
     const authenticate = createAuthenticator({ ...nothing, apiKeys, jwtJwksUrl: url }, clock);
     expect(await authenticate(bearer(await token('ES256')))).toEqual(refused('unavailable', 503));
     expect(await authenticate(bearer('ci-key'))).toEqual(accepted('key:ci', 'admin'));
@@ -447,8 +455,13 @@ describe('tokens signed with a key of the key set', () => {
   });
 });
 
-test('each role may do what the ones before it may', () => {
-  expect(roles).toEqual(['reader', 'operator', 'admin']);
-  for (const [i, actual] of roles.entries())
-    for (const [j, needed] of roles.entries()) expect(roleAllows(actual, needed), `${actual} ${needed}`).toBe(i >= j);
+test('each role may do what the ones before it may, and a worker only what workers may', () => {
+  const ladder = ['reader', 'operator', 'admin', 'owner'] as const;
+  expect(roles).toEqual([...ladder, 'worker']);
+  for (const [i, actual] of ladder.entries())
+    for (const [j, needed] of ladder.entries()) expect(roleAllows(actual, needed), `${actual} ${needed}`).toBe(i >= j);
+  for (const role of roles) {
+    expect(roleAllows('worker', role), role).toBe(role === 'worker');
+    expect(roleAllows(role, 'worker'), role).toBe(role === 'worker' || role === 'owner');
+  }
 });

@@ -1,0 +1,91 @@
+-- Teams: namespaces with quotas, keys, bindings and sessions in the database, secrets, and the audit. Replicas of the
+-- version before go on beside it: it only adds. src/store/*/schema.ts explains each column.
+
+CREATE TABLE namespaces (
+  id text COLLATE "C" PRIMARY KEY,
+  description text,
+  labels jsonb NOT NULL DEFAULT '{}',
+  quotas jsonb NOT NULL DEFAULT '{}',
+  weight integer NOT NULL DEFAULT 1,
+  target_allow jsonb,
+  target_deny jsonb,
+  closing boolean NOT NULL DEFAULT false,
+  created_at timestamptz(3) NOT NULL,
+  updated_at timestamptz(3) NOT NULL,
+  changed_in xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE INDEX namespaces_changed_in ON namespaces (changed_in);
+
+INSERT INTO namespaces (id, created_at, updated_at) VALUES ('default', now(), now());
+
+-- A constant default: no row is rewritten.
+ALTER TABLE runs ADD COLUMN namespace text NOT NULL DEFAULT 'default';
+ALTER TABLE events ADD COLUMN via text, ADD COLUMN address text;
+
+CREATE TABLE keys (
+  id uuid PRIMARY KEY,
+  name text NOT NULL,
+  role text NOT NULL,
+  namespace text NOT NULL,
+  hash text NOT NULL CONSTRAINT keys_hash UNIQUE,
+  created_at timestamptz(3) NOT NULL,
+  created_by text NOT NULL,
+  expires_at timestamptz(3),
+  last_used_at timestamptz(3),
+  CONSTRAINT keys_name UNIQUE (namespace, name)
+);
+
+CREATE TABLE bindings (
+  id uuid PRIMARY KEY,
+  subject text NOT NULL,
+  role text NOT NULL,
+  namespace text NOT NULL,
+  created_at timestamptz(3) NOT NULL,
+  created_by text NOT NULL,
+  CONSTRAINT bindings_subject UNIQUE (subject, namespace, role)
+);
+
+CREATE TABLE sessions (
+  hash text PRIMARY KEY,
+  subject text NOT NULL,
+  groups jsonb NOT NULL DEFAULT '[]',
+  key_hash text,
+  created_at timestamptz(3) NOT NULL,
+  used_at timestamptz(3) NOT NULL,
+  ends_at timestamptz(3) NOT NULL,
+  groups_at timestamptz(3),
+  refresh_token text
+);
+CREATE INDEX sessions_subject ON sessions (subject);
+CREATE INDEX sessions_ends ON sessions (ends_at);
+
+CREATE TABLE secrets (
+  namespace text NOT NULL,
+  name text NOT NULL,
+  version integer NOT NULL,
+  description text,
+  value bytea NOT NULL,
+  data_key bytea NOT NULL,
+  wrapped_by text NOT NULL,
+  created_at timestamptz(3) NOT NULL,
+  updated_at timestamptz(3) NOT NULL,
+  last_used_at timestamptz(3),
+  CONSTRAINT secrets_namespace_name_pk PRIMARY KEY (namespace, name)
+);
+
+CREATE TABLE audit (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  namespace text NOT NULL,
+  at timestamptz(3) NOT NULL,
+  type text NOT NULL,
+  subject text,
+  actor text NOT NULL,
+  via text NOT NULL,
+  address text,
+  request_id text,
+  data jsonb
+);
+CREATE INDEX audit_namespace ON audit (namespace, id);
+CREATE INDEX audit_actor ON audit (actor, id);
+CREATE INDEX audit_type ON audit (type, id);
+CREATE INDEX audit_subject ON audit (subject, id);

@@ -1,0 +1,12 @@
+/** Namespaces: each task belongs to one, and its id is unique inside it. */
+
+/** The namespace that always exists. */
+export const defaultNamespace = 'default';
+
+/** Stands for all namespaces in a grant. */
+export const everyNamespace = '*';
+
+/** Whether a text can be the id of a namespace. */
+export function isNamespaceId(text: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{0,62}$/.test(text);
+}
