@@ -1,27 +1,14 @@
 /** One replica's engine: puts the loops together, and ends them in the right order. */
 
-import type { Clock } from '../clock.ts';
-import type { RunIds } from '../domain/run/ids.ts';
-import type { RunTokens } from '../domain/run/token.ts';
-import type { Calendar } from '../domain/schedule/calendar.ts';
-import type { Executor } from '../executors/executor.ts';
-import type { BreakerState } from '../executors/governor/governors.ts';
-import type { Registry } from '../executors/registry.ts';
-import type { Logger } from '../observability/log.ts';
-import type { GaugeState, Metrics } from '../observability/metrics.ts';
-import type { OccurrenceLock } from '../redis/lock.ts';
+import type { GaugeState } from '../observability/metrics.ts';
 import type { Signal } from '../redis/signals.ts';
-import type { Database } from '../store/postgres/database.ts';
 import { readWatermark } from '../store/runs/recovery/sweep.ts';
-import type { Turns } from '../turns.ts';
 import { createAttempts } from './attempts/attempts.ts';
 import { createCancelStep } from './attempts/cancels.ts';
 import { createCompleter } from './attempts/completer.ts';
 import { createDispatcherStep } from './attempts/dispatcher.ts';
 import { createHeartbeatStep } from './attempts/heartbeats.ts';
-import type { RunObserver } from './attempts/run-log.ts';
 import { createClockAlarmStep, describeDoubt } from './cluster/clock-alarm.ts';
-import type { DatabaseTime } from './cluster/database-time.ts';
 import { holdLease } from './cluster/lease.ts';
 import { createPartition } from './cluster/partition.ts';
 import { createZoneAlarmStep } from './cluster/zone-alarm.ts';
@@ -30,6 +17,7 @@ import { startHooks } from './hooks/hooks.ts';
 import { type Loop, type LoopOptions, startLoop } from './loop.ts';
 import { createMaintenanceStep } from './maintenance/maintenance.ts';
 import { createTaskFinisher } from './maintenance/task-finisher.ts';
+import type { EngineOptions } from './options.ts';
 import { createStuckRunStep } from './recovery/stuck-runs.ts';
 import { createSweepStep } from './recovery/sweeper.ts';
 import { createTakeoverStep } from './recovery/takeover.ts';
@@ -37,43 +25,9 @@ import { createDueLog } from './timetable/due-log.ts';
 import { createReconcilerStep } from './timetable/reconciler.ts';
 import { createTimetable } from './timetable/timetable.ts';
 
-export type EngineOptions = {
-  clock: Clock;
-  time: DatabaseTime;
-  log: Logger;
-  metrics: Metrics;
-  calendar: Calendar;
-  random: () => number;
-  /** Shares the event loop between long computations and other work. */
-  turns: Turns;
-  /** The pools: `claims` for the firing path, `lease` for nothing but renewals, `other` for the rest. */
-  db: { claims: Database; lease: Database; other: Database };
-  lock: OccurrenceLock;
-  /** Hooks use them without a circuit breaker, because hooks have retries and bounds of their own. */
-  executors: Pick<Registry, 'start' | 'prepare' | 'groupOf' | 'hookTarget'>;
-  /** Starts the attempts of runs. */
-  execute: Executor;
-  tokens: RunTokens;
-  runIds: RunIds;
-  /** Counts and logs. */
-  runs: RunObserver;
-  /** The circuits that are not closed. */
-  breakers: () => BreakerState[];
-  /** Tells every replica, this one included. */
-  signal: (signal: Signal) => void;
-  maxConcurrent: number;
-  /** How many batches may be pre-claimed at once: each keeps a connection of `claims`. */
-  preClaimedBatches: number;
-  leaseTtlMs: number;
-  historyRetentionMs: number;
-  /** The timetable is full for the first time. */
-  onLoaded: () => void;
-  identity: { version: string; tz: string | null; host: string; pid: number };
-};
-
 export type Engine = {
   /** Takes a signal, from here or from another replica. */
-  receive(signal: Exclude<Signal, 'over'>): void;
+  receive(signal: Exclude<Signal, 'over' | 'namespaces'>): void;
   /** The reasons why it is not ready, by check; empty when it fires tasks. */
   readinessFailures(): Record<string, string>;
   /** Aborts a run's attempt if it is here. */

@@ -130,7 +130,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     'onRequest',
     authHook({
       authenticate: context.authenticate,
-      namespaceExists: context.namespaceExists,
+      namespaces: context.namespaces,
       basePath,
       failedLogins: createFailedLogins(clock, log),
       onRefused: metrics.credentialsRefused,

@@ -17,8 +17,6 @@ export type HttpContext = UseCaseContext & {
   log: Logger;
   metrics: Metrics;
   authenticate: Authenticator;
-  /** Whether there is a namespace of this id. */
-  namespaceExists: (id: string) => Promise<boolean>;
   /** The kinds of target that are registered, with their schemas. */
   targets: Targets & { schemas: TargetSchemas };
   /** Where requests wait for the end of a run. */

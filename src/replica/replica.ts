@@ -9,6 +9,7 @@ import { createRunTokens, type RunTokens } from '../domain/run/token.ts';
 import { createCalendar } from '../domain/schedule/calendar.ts';
 import { observeRuns } from '../engine/attempts/run-log.ts';
 import { createDatabaseTime } from '../engine/cluster/database-time.ts';
+import { createNamespaceView } from '../engine/cluster/namespace-view.ts';
 import { type Engine, startEngine } from '../engine/engine.ts';
 import { type Loop, startLoop } from '../engine/loop.ts';
 import { subscribers } from '../events/subscribers.ts';
@@ -22,11 +23,9 @@ import { createRedisLock } from '../redis/redis-lock.ts';
 import { createLocalSignals, type Signal, type Signals } from '../redis/signals.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isLoopback } from '../settings/values.ts';
-import { namespaceExists } from '../store/access/namespaces.ts';
 import { readCluster } from '../store/cluster/cluster.ts';
 import { endReplicas } from '../store/cluster/replicas.ts';
-import { type EmbeddedStore, startEmbedded } from '../store/embedded/embedded.ts';
-import { checkpoint, maintain } from '../store/embedded/maintenance.ts';
+import { checkpoint } from '../store/embedded/maintenance.ts';
 import { registerSubscribers } from '../store/events/outbox.ts';
 import { openDatabase } from '../store/postgres/database.ts';
 import { createFullDiskAlarm } from '../store/postgres/full-disk.ts';
@@ -39,6 +38,7 @@ import type { UseCaseContext } from '../usecases/context.ts';
 import { createRunWaiters } from '../usecases/runs/run-waiters.ts';
 import { systemIn } from '../usecases/use-case.ts';
 import { createExecutors } from './executors.ts';
+import { maintainEmbedded, openEmbedded } from './open-embedded.ts';
 import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
 import { createPreparation } from './prepare-database.ts';
 import { templateTrials } from './quarantine.ts';
@@ -69,7 +69,7 @@ export type Service = {
 
 const bootWaitMs = 2_000;
 const farewellMs = 1_000;
-const maintenanceEveryMs = 10 * 60_000;
+const namespacesEveryMs = 1_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
 export async function startService({
@@ -102,9 +102,11 @@ export async function startService({
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
   const runs = observeRuns({ log, mode: settings.logRuns, count: metrics.runCompleted, after: clock.after });
   const calendar = createCalendar();
+  const namespaces = createNamespaceView(other.pool);
   const time = createDatabaseTime(clock);
   let engine: Engine | null = null;
-  let maintenance: Loop | null = null;
+  let namespaceLoop: Loop | null = null;
+  const loops: Loop[] = [];
   let tokens: RunTokens | null = null;
   let runIds: RunIds | null = null;
   let closing = false;
@@ -124,13 +126,18 @@ export async function startService({
     otherKinds,
   });
   const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
-  const receive = (signal: Signal) => (signal === 'over' ? runWaiters.look() : engine?.receive(signal));
+  function receive(signal: Signal): void {
+    if (signal === 'over') runWaiters.look();
+    else if (signal === 'namespaces') namespaceLoop?.wake();
+    else engine?.receive(signal);
+  }
   const redis = secrets.redis === null ? null : connectRedis(secrets.redis, log, clock);
   let signals: Signals = createLocalSignals(receive);
 
   const holdingTurns = createTurns(clock.monotonic, setImmediate);
   const useCases: UseCaseContext = {
     database: api,
+    namespaces,
     insertTask: createTaskInserts(api.pool),
     metrics,
     calendar,
@@ -155,7 +162,6 @@ export async function startService({
     log,
     metrics,
     authenticate: secrets.authenticate,
-    namespaceExists: (id) => namespaceExists(api.pool, id),
     targets: executors.targets,
     runWaiters,
     async readinessFailures() {
@@ -190,6 +196,12 @@ export async function startService({
         other.pool,
         subscribers.map(({ name }) => name),
       );
+      await namespaces.refresh();
+      namespaceLoop = startLoop({
+        ...{ name: 'namespaces', clock, log, retryMs: namespacesEveryMs },
+        step: () => namespaces.refresh().then(() => namespacesEveryMs),
+      });
+      loops.push(namespaceLoop);
       signals = createSignals({
         redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
         ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },
@@ -201,6 +213,7 @@ export async function startService({
         time,
         log,
         metrics,
+        namespaces,
         calendar,
         random: Math.random,
         turns: holdingTurns,
@@ -224,17 +237,7 @@ export async function startService({
           ),
         identity: { version, tz, host: hostname(), pid: process.pid },
       });
-      if (embedded)
-        maintenance = startLoop({
-          name: 'vacuum',
-          clock,
-          log,
-          retryMs: maintenanceEveryMs,
-          step: async () => {
-            await maintain(other);
-            return maintenanceEveryMs;
-          },
-        });
+      if (embedded) loops.push(maintainEmbedded(other, { clock, log }));
       const running = engine;
       metrics.observeState(() => {
         const state = running.state();
@@ -267,7 +270,7 @@ export async function startService({
       await app.close();
       signals.close();
       redis?.close();
-      await maintenance?.stop();
+      await Promise.all(loops.map((each) => each.stop()));
       if (embedded)
         await checkpoint(other).catch((error) => log.warn({ err: error }, 'the last checkpoint of the store failed'));
       await closePools(pools);
@@ -275,17 +278,4 @@ export async function startService({
       metrics.close();
     },
   };
-}
-
-type Opening = Pick<ServiceOptions, 'clock' | 'log' | 'onFatal'>;
-
-async function openEmbedded(dataDir: string, { clock, log, onFatal }: Opening): Promise<EmbeddedStore> {
-  const opened = await startEmbedded({
-    dataDir,
-    clock,
-    onNew: (folder) => log.info({ folder }, 'making the embedded store; this first start takes some seconds'),
-    onDeath: (reason) => onFatal(`the embedded store died: ${reason}`),
-  });
-  if (!opened.ok) throw new Error(opened.errors);
-  return opened.value;
 }

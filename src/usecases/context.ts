@@ -1,5 +1,6 @@
 /** The context of all use cases: the store, the clock, and all else that they work with. */
 
+import type { Namespaces } from '../domain/access/namespace-rules.ts';
 import type { Warning } from '../domain/input/warning.ts';
 import type { RunIds } from '../domain/run/ids.ts';
 import type { EndedRun } from '../domain/run/run.ts';
@@ -13,6 +14,7 @@ import type { Turns } from '../turns.ts';
 
 export type UseCaseContext = {
   database: Database;
+  namespaces: Namespaces;
   /** Stores a task, with one statement for those that come at the same time. */
   insertTask: InsertTask;
   metrics: Pick<Metrics, 'cancelled' | 'skipped'>;
@@ -21,8 +23,8 @@ export type UseCaseContext = {
   now: () => number;
   /** The kinds of target that are registered. */
   targets: Targets;
-  /** Tells every replica, this one first: definitions changed, a run waits, or a running run is to be aborted. */
-  signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over') => void;
+  /** Tells every replica, this one first: definitions or rules changed, a run waits, or a running one is to be aborted. */
+  signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over' | 'namespaces') => void;
   /** The versions of time zone data here and of a replica that has newer data; null where none has. */
   olderZones: () => { own: string | null; newest: string | null } | null;
   /** The attempt that a token of this run was made for; null when it is none. */

@@ -14,3 +14,20 @@ export type Quotas = {
   channels: number | null;
   monitors: number | null;
 };
+
+/** The quotas of a namespace that has none. */
+const noQuotas: Quotas = Object.freeze({
+  tasks: null,
+  concurrentRuns: null,
+  minInterval: null,
+  createsPerMinute: null,
+  historyRetention: null,
+  secrets: null,
+  channels: null,
+  monitors: null,
+});
+
+/** All quotas, of those that are set. Namespaces without any share one object. */
+export function allQuotas(set: Partial<Quotas>): Quotas {
+  return Object.keys(set).length === 0 ? noQuotas : { ...noQuotas, ...set };
+}

@@ -13,7 +13,7 @@ import { ProblemError } from '../problems.ts';
 import { type Acting, type Actor, noRole, type Refusal } from './actor.ts';
 import type { FailedLogins } from './failed-logins.ts';
 
-export type AuthHookOptions = Pick<HttpContext, 'authenticate' | 'namespaceExists'> & {
+export type AuthHookOptions = Pick<HttpContext, 'authenticate' | 'namespaces'> & {
   failedLogins: FailedLogins;
   onRefused: (reason: Refusal['reason']) => void;
   /** From now on the request only waits, and its place is free. */
@@ -28,7 +28,7 @@ export type AuthHookOptions = Pick<HttpContext, 'authenticate' | 'namespaceExist
  * who the caller is (401), then what it may do (404 for a namespace that it has no role in, else 403).
  */
 export function authHook(options: AuthHookOptions) {
-  const { authenticate, namespaceExists, failedLogins, onRefused, leave, isPublic, basePath } = options;
+  const { authenticate, namespaces, failedLogins, onRefused, leave, isPublic, basePath } = options;
 
   /** The actor of a request; throws the problem of a request without one. */
   async function actorOf(request: FastifyRequest): Promise<Actor> {
@@ -42,6 +42,12 @@ export function authHook(options: AuthHookOptions) {
       await failedLogins.refused(request.ip, { reason, forwardedFor });
     }
     throw problemOfRefusal(answer.errors);
+  }
+
+  /** Whether there is a namespace of this id in which something can be done. */
+  async function isOpen(id: string): Promise<boolean> {
+    const rules = await namespaces.learn(id);
+    return rules !== null && !rules.closing;
   }
 
   /** The namespace that is asked for, or the caller's own, with its role there. */
@@ -60,7 +66,7 @@ export function authHook(options: AuthHookOptions) {
     const { namespace } = own;
     const role = roleIn(grants, namespace);
     // A namespace that is not there and one that the caller has no role in answer alike.
-    if (role === null || !(namespace === defaultNamespace || (await namespaceExists(namespace))))
+    if (role === null || !(namespace === defaultNamespace || (await isOpen(namespace))))
       throw new ProblemError('not_found', `namespace "${namespace}" does not exist`);
     return { namespace, role };
   }

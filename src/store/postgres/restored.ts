@@ -4,8 +4,9 @@ import type { Queryable } from './database.ts';
 
 /** To be called before the tables are used. Changes nothing where they were made in this cluster. */
 export async function forgetFuture(db: Queryable): Promise<void> {
-  // The change feed would read these tasks with every poll.
+  // The change feed would read these rows with every poll.
   await db.query('update tasks set changed_in = pg_current_xact_id() where changed_in > pg_current_xact_id()');
+  await db.query('update namespaces set changed_in = pg_current_xact_id() where changed_in > pg_current_xact_id()');
   await restampEvents(db);
 }
 

@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers';
 import type { Role } from '../../../src/domain/access/role.ts';
 import { createCalendar } from '../../../src/domain/schedule/calendar.ts';
+import { createNamespaceView } from '../../../src/engine/cluster/namespace-view.ts';
 import { createTaskInserts } from '../../../src/store/tasks/inserts.ts';
 import { createTurns } from '../../../src/turns.ts';
 import type { UseCaseContext } from '../../../src/usecases/context.ts';
@@ -19,6 +20,7 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
   const turns = createTurns(() => performance.now(), setImmediate);
   return {
     database,
+    namespaces: createNamespaceView(database.pool),
     insertTask: createTaskInserts(database.pool),
     metrics: { cancelled: (cause, runs) => void told.cancelled.push([cause, runs]), skipped() {} },
     calendar: createCalendar(),

@@ -23,6 +23,9 @@ const untouched: UseCaseContext = {
   get database() {
     return touched();
   },
+  get namespaces() {
+    return touched();
+  },
   get calendar() {
     return touched();
   },
