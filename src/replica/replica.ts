@@ -15,6 +15,7 @@ import { type Loop, startLoop } from '../engine/loop.ts';
 import { subscribers } from '../events/subscribers.ts';
 import type { ExecutorKind } from '../executors/kind.ts';
 import { buildApp } from '../http/app.ts';
+import { auditLog } from '../observability/audit-log.ts';
 import type { Logger } from '../observability/log.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { connectRedis } from '../redis/connection.ts';
@@ -150,6 +151,7 @@ export async function startService({
     },
     attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
     runIds: () => runIds as RunIds,
+    logAudit: auditLog(log),
     runEnded: runs.ended,
     random01: random,
     random: (bytes) => randomFillSync(bytes),

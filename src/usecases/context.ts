@@ -8,6 +8,7 @@ import type { Calendar } from '../domain/schedule/calendar.ts';
 import type { Targets } from '../domain/task/target.ts';
 import type { TaskContext } from '../domain/task/task.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { AuditEntry } from '../store/audit/audit.ts';
 import type { Database } from '../store/postgres/database.ts';
 import type { InsertTask } from '../store/tasks/inserts.ts';
 import type { Turns } from '../turns.ts';
@@ -31,6 +32,8 @@ export type UseCaseContext = {
   attemptOf: (runId: string, token: string) => number | null;
   /** The ids of the runs of occurrences in this cluster; known once it has started. */
   runIds: () => RunIds;
+  /** Writes the log line of an entry of the audit, once its transaction is committed. */
+  logAudit: (entry: AuditEntry) => void;
   /** Counts and logs the end of an attempt. */
   runEnded: (run: EndedRun) => void;
   /** A random number in [0, 1). */

@@ -30,6 +30,7 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
     olderZones: () => null,
     attemptOf: () => null,
     runIds: () => runIds,
+    logAudit() {},
     runEnded() {},
     random01: Math.random,
     random: (bytes) => crypto.getRandomValues(bytes),

@@ -45,6 +45,7 @@ const untouched: UseCaseContext = {
   olderZones: touched,
   attemptOf: () => null,
   runIds: touched,
+  logAudit: touched,
   runEnded: touched,
   random01: touched,
   random: touched,

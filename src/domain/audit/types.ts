@@ -1,0 +1,30 @@
+/** The types of the audit: what somebody did, or was refused. */
+
+export const auditTypes = [
+  'task.created',
+  'task.updated',
+  'task.started',
+  'task.stopped',
+  'task.deleted',
+  'task.triggered',
+  'task.backfilled',
+  'run.cancelled',
+  'run.retried',
+  'namespace.created',
+  'namespace.updated',
+  'namespace.deleted',
+  'key.created',
+  'key.deleted',
+  'binding.created',
+  'binding.deleted',
+  'secret.created',
+  'secret.updated',
+  'secret.deleted',
+  'secret.rewrapped',
+  'sign_in',
+  'sign_in_refused',
+  'sign_out',
+  'access_refused',
+] as const;
+
+export type AuditType = (typeof auditTypes)[number];

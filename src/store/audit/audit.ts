@@ -1,0 +1,35 @@
+/** The audit in Postgres: writes entries, in the transaction or the statement of the change that they tell about. */
+
+import type { AuditType } from '../../domain/audit/types.ts';
+import type { Author } from '../events/events.ts';
+import type { Queryable } from '../postgres/database.ts';
+
+/** What somebody did, or was refused. */
+export type AuditEntry = {
+  /** `*` for what belongs to no namespace. */
+  namespace: string;
+  type: AuditType;
+  /** The kind and the name of the object: `task:nightly-report`, `key:ci`; null where there is none. */
+  subject: string | null;
+  author: Author;
+  /** What changed, as `{member: {from, to}}`, or more about it. It must hold no credentials. */
+  data: Record<string, unknown> | null;
+};
+
+/** Writes an entry. `at` is in epoch milliseconds. */
+export async function noteAudit(
+  db: Queryable,
+  { namespace, type, subject, author, data }: AuditEntry,
+  at: number,
+): Promise<void> {
+  await db.query({
+    name: 'note-audit',
+    text: `
+      insert into audit (namespace, at, type, subject, actor, via, address, request_id, data)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    values: [
+      ...[namespace, new Date(at).toISOString(), type, subject, author.actor, author.via ?? 'system'],
+      ...[author.address, author.requestId, data && JSON.stringify(data)],
+    ],
+  });
+}
