@@ -65,7 +65,7 @@ async function serve(settings: Settings): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  const secrets = createSecrets({ settings, readSettings: readAll, clock: systemClock, log });
+  const secrets = createSecrets({ settings, readSettings: readAll, log });
   process.on('SIGHUP', secrets.readAgain);
   const onFatal = (reason: string): never => {
     log.fatal(reason);

@@ -39,6 +39,7 @@ import type { UseCaseContext } from '../usecases/context.ts';
 import { createRunWaiters } from '../usecases/runs/run-waiters.ts';
 import { systemIn } from '../usecases/use-case.ts';
 import { createExecutors } from './executors.ts';
+import { createIdentity } from './identity.ts';
 import { maintainEmbedded, openEmbedded } from './open-embedded.ts';
 import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
 import { createPreparation } from './prepare-database.ts';
@@ -159,11 +160,15 @@ export async function startService({
     turns: createTurns(clock.monotonic, setImmediate),
     holdingTurns,
   };
+  const started = () => engine !== null;
+  const identity = createIdentity({
+    ...{ authSettings: secrets.authSettings, database: api, started, now: time.now, clock, log },
+  });
   const app = await buildApp({
     ...useCases,
     log,
     metrics,
-    authenticate: secrets.authenticate,
+    authenticate: identity.authenticate,
     targets: executors.targets,
     runWaiters,
     async readinessFailures() {
@@ -175,7 +180,7 @@ export async function startService({
       if (closing) found.shutdown = 'the replica is shutting down';
       return found;
     },
-    started: () => engine !== null,
+    started,
     draining: () => closing,
     version,
     clock,

@@ -1,16 +1,15 @@
 /** The keys and secrets of a replica, which can be read again from their files while it runs. */
 
 import type { KeyObject } from 'node:crypto';
-import type { Clock } from '../clock.ts';
 import type { Result } from '../errors.ts';
 import { createSignatures, type Signatures } from '../executors/http/signature.ts';
-import { type Authenticator, createAuth } from '../http/auth/auth.ts';
 import type { Logger } from '../observability/log.ts';
 import type { RedisAddress } from '../settings/redis.ts';
 import type { Settings } from '../settings/settings.ts';
 
 export type Secrets = {
-  authenticate: Authenticator;
+  /** The settings in use now: keys and secrets of callers are checked with them. */
+  authSettings: () => Settings;
   signerFor: Signatures['signerFor'];
   /** Of `DATABASE_URL` and `MIGRATION_DATABASE_URL`; empty where they are not set. */
   database: StoreAddress;
@@ -31,12 +30,10 @@ export type SecretsOptions = {
   settings: Settings;
   /** As at the start: the environment is the same, the files that it names may not be. */
   readSettings: () => Result<Settings, string[]>;
-  clock: Clock;
   log: Logger;
 };
 
-export function createSecrets({ settings, readSettings, clock, log }: SecretsOptions): Secrets {
-  const auth = createAuth(settings, clock, log);
+export function createSecrets({ settings, readSettings, log }: SecretsOptions): Secrets {
   const signatures = createSignatures(settings.signingSecrets);
   let current = settings;
 
@@ -68,7 +65,7 @@ export function createSecrets({ settings, readSettings, clock, log }: SecretsOpt
     redis: redisSource(),
     database: storeAddress('databaseUrl'),
     owner: storeAddress('migrationDatabaseUrl'),
-    authenticate: auth.authenticate,
+    authSettings: () => current,
     signerFor: signatures.signerFor,
     readAgain() {
       const read = readSettings();
@@ -78,7 +75,6 @@ export function createSecrets({ settings, readSettings, clock, log }: SecretsOpt
       }
       const changed = changedSecrets(current, read.value);
       current = read.value;
-      auth.replace(current);
       signatures.replace(current.signingSecrets);
       log.info({ changed }, 'the settings were read again: keys and secrets are those of the files now');
     },

@@ -47,7 +47,7 @@ export async function startInProcess({ env, otherKinds = [], clock }: InProcessO
   for (const warning of settings.warnings) log.warn(warning);
   const service = await parts.startService({
     settings,
-    secrets: parts.createSecrets({ settings, readSettings: readAgain, clock: time, log }),
+    secrets: parts.createSecrets({ settings, readSettings: readAgain, log }),
     clock: time,
     log,
     version,

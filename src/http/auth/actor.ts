@@ -74,3 +74,8 @@ export function keysUnavailable(): Refusal {
   const detail = 'the keys that tokens are checked with cannot be had right now';
   return { reason: 'unavailable', status: 503, detail, headers: { 'retry-after': '5' } };
 }
+
+export function storeUnavailable(): Refusal {
+  const detail = 'the database, which knows these credentials, cannot be reached right now';
+  return { reason: 'unavailable', status: 503, detail, headers: { 'retry-after': '1' } };
+}

@@ -1,12 +1,19 @@
-/** From a request's headers to its actor: open, by API key, or by token. */
+/**
+ * From a request's headers to its actor: open, by API key, or by token. The keys of the settings come first, because
+ * they need no database. Further ways to sign in (a session by its cookie) are steps of `authenticate` below: each
+ * answers with an actor, a refusal, or null where the headers hold nothing for it.
+ */
 
 import type { Clock } from '../../clock.ts';
+import { hashOfKey, hasKeyForm } from '../../domain/access/key-text.ts';
 import { everyNamespace } from '../../domain/access/namespace.ts';
 import { ok, type Result } from '../../errors.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { type Actor, invalid, missing, type Refusal } from './actor.ts';
+import { failureOf } from '../../usecases/failure.ts';
+import { type Actor, invalid, missing, type Refusal, storeUnavailable } from './actor.ts';
 import { createKeyLookup } from './api-keys.ts';
+import type { Directory } from './directory.ts';
 import { createTokenCheck, type JwtSettings } from './jwt.ts';
 import { createKeySet } from './key-set.ts';
 
@@ -21,13 +28,20 @@ const anonymous: Actor = {
   grants: [{ role: 'owner', namespace: everyNamespace }],
 };
 
-/** Never rejects. */
+/** Rejects only with an error that nobody expects. */
 export type Authenticator = (headers: Headers) => Promise<Result<Actor, Refusal>>;
 
-export type Auth = {
-  authenticate: Authenticator;
-  /** Replaces keys and secrets. A key set that was fetched stays. */
-  replace(settings: AuthSettings): void;
+export type AuthOptions = {
+  /** The settings in use now: another object once they were read again. A key set that was fetched stays. */
+  settings: () => AuthSettings;
+  /** The keys and bindings of the database. */
+  directory: Directory;
+  /** Whether the database has been reached since the start. Until then nobody asks it. */
+  started: () => boolean;
+  /** Epoch milliseconds by the database's clock: keys expire by it. */
+  now: () => number;
+  clock: Clock;
+  log: Pick<Logger, 'warn' | 'info'>;
 };
 
 /**
@@ -35,13 +49,14 @@ export type Auth = {
  * where tokens are configured, a token; without it `X-Api-Key` counts. Where no auth is configured every caller is the
  * owner `anonymous`.
  */
-export function createAuth(settings: AuthSettings, clock: Clock, log: Pick<Logger, 'warn' | 'info'>): Auth {
-  if (settings.open) return { authenticate: async () => ok(anonymous), replace() {} };
+export function createAuth({ settings, directory, started, now, clock, log }: AuthOptions): Authenticator {
+  if (settings().open) return async () => ok(anonymous);
+  const { jwtJwksUrl } = settings();
   const keySet =
-    settings.jwtJwksUrl === null
+    jwtJwksUrl === null
       ? null
       : createKeySet({
-          url: settings.jwtJwksUrl,
+          url: jwtJwksUrl,
           clock,
           onFailed: (err, hasKeys) =>
             log.warn(
@@ -50,24 +65,50 @@ export function createAuth(settings: AuthSettings, clock: Clock, log: Pick<Logge
             ),
           onRecovered: () => log.info('the key set of tokens can be fetched again'),
         });
-  const partsOf = (current: AuthSettings) => ({
-    actorOfKey: createKeyLookup(current.apiKeys),
-    checkToken: createTokenCheck(current, keySet, clock),
+  const partsOf = (from: AuthSettings) => ({
+    from,
+    actorOfKey: createKeyLookup(from.apiKeys),
+    checkToken: createTokenCheck(from, keySet, clock),
   });
-  let parts = partsOf(settings);
+  let parts = partsOf(settings());
 
-  return {
-    replace(latest) {
-      parts = partsOf(latest);
-    },
-    async authenticate({ authorization, 'x-api-key': apiKey }) {
-      const { actorOfKey, checkToken } = parts;
-      const bearer = typeof authorization === 'string' ? /^Bearer +(\S+) *$/i.exec(authorization)?.[1] : undefined;
-      if (bearer !== undefined && checkToken !== null && bearer.split('.').length === 3) return checkToken(bearer);
-      const key = bearer ?? apiKey;
-      if (key === undefined || key === '') return { ok: false, errors: missing() };
-      const actor = typeof key === 'string' ? actorOfKey(key) : null;
-      return actor === null ? { ok: false, errors: invalid('the API key is not valid') } : ok(actor);
-    },
+  function latest() {
+    const from = settings();
+    if (from !== parts.from) parts = partsOf(from);
+    return parts;
+  }
+
+  async function actorOfStoredKey(key: string): Promise<Result<Actor, Refusal>> {
+    const found = await directory.keyOf(hashOfKey(key));
+    if (found === null) return { ok: false, errors: wrongKey() };
+    const { name, role, namespace, expiresAt } = found;
+    if (expiresAt !== null && now() >= expiresAt) return { ok: false, errors: invalid('the API key has expired') };
+    return ok({ name: `key:${name}`, via: 'key', grants: [{ role, namespace }] });
+  }
+
+  /** `work` asks the database; while that is away the caller is refused until it is back. */
+  async function asking(work: () => Promise<Result<Actor, Refusal>>): Promise<Result<Actor, Refusal>> {
+    if (!started()) return { ok: false, errors: storeUnavailable() };
+    try {
+      return await work();
+    } catch (error) {
+      if (failureOf(error) === null) throw error;
+      return { ok: false, errors: storeUnavailable() };
+    }
+  }
+
+  return async ({ authorization, 'x-api-key': apiKey }) => {
+    const { actorOfKey, checkToken } = latest();
+    const bearer = typeof authorization === 'string' ? /^Bearer +(\S+) *$/i.exec(authorization)?.[1] : undefined;
+    if (bearer !== undefined && checkToken !== null && bearer.split('.').length === 3) return checkToken(bearer);
+    const key = bearer ?? apiKey;
+    // The place for the session of a cookie: a caller without a key or a token of its own.
+    if (key === undefined || key === '') return { ok: false, errors: missing() };
+    if (typeof key !== 'string') return { ok: false, errors: wrongKey() };
+    const actor = actorOfKey(key);
+    if (actor !== null) return ok(actor);
+    return hasKeyForm(key) ? asking(() => actorOfStoredKey(key)) : { ok: false, errors: wrongKey() };
   };
 }
+
+const wrongKey = () => invalid('the API key is not valid');

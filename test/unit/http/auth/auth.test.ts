@@ -17,13 +17,18 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../../../src/clock.ts';
 import { roleAllows, roles } from '../../../../src/domain/access/role.ts';
 import { type AuthSettings, createAuth, type Headers } from '../../../../src/http/auth/auth.ts';
+import type { Directory } from '../../../../src/http/auth/directory.ts';
 import { silent } from '../../../silent-log.ts';
 
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
 const nowSeconds = 1_800_000_000;
 const clock: Clock = { ...systemClock, now: () => nowSeconds * 1_000 };
 
-const createAuthenticator = (settings: AuthSettings, by: Clock) => createAuth(settings, by, silent).authenticate;
+const emptyDirectory: Directory = { keyOf: async () => null, grantsOf: async () => [], forget() {} };
+const createAuthenticator = (settings: AuthSettings, by: Clock, directory = emptyDirectory) =>
+  createAuth({
+    ...{ settings: () => settings, directory, started: () => true, now: () => by.now(), clock: by, log: silent },
+  });
 const nothing: AuthSettings = {
   open: false,
   apiKeys: [],
