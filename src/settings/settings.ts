@@ -2,7 +2,9 @@
 
 import { readPostgresUrl } from '../domain/input/postgres-url.ts';
 import { ok, type Result } from '../errors.ts';
-import { type Definition, type SettingParsers, type SettingValues, settingTable } from './table.ts';
+import type { Definition, SettingParsers } from './definition.ts';
+import { publicUrlWarnings, signInContradictions } from './sign-in.ts';
+import { type SettingValues, settingTable } from './table.ts';
 import { rawValue, validate } from './validate.ts';
 import { isLoopback } from './values.ts';
 
@@ -15,6 +17,10 @@ export type Settings = Readonly<SettingValues> & {
   /** Sentences to be logged at start. */
   readonly warnings: readonly string[];
 };
+
+/** Each of these switches auth on. */
+const switches = ['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL', 'OIDC_ISSUER'];
+const anySwitch = 'API_KEYS, JWT_SECRET, JWT_JWKS_URL or OIDC_ISSUER';
 
 /** The environment, as `process.env` is. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,7 +44,7 @@ export function readSettings(
   faults.push(...invalid);
   const settings = values as Partial<SettingValues>;
   const isSet = (name: string) => present(env[name]) !== null || present(env[`${name}_FILE`]) !== null;
-  const open = !['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'].some(isSet);
+  const open = !switches.some(isSet);
   faults.push(...contradictions(settings, isSet, open));
   const proxies = proxiesOf(settings.targetProxy ?? null, env, parsers, faults);
   if (faults.length > 0) return { ok: false, errors: faults };
@@ -114,7 +120,7 @@ function present(value: string | undefined): string | null {
 /** The faults of settings that contradict each other. */
 function contradictions(settings: Partial<SettingValues>, isSet: (name: string) => boolean, open: boolean): string[] {
   const faults: string[] = [];
-  const configured = ['API_KEYS', 'JWT_SECRET', 'JWT_JWKS_URL'].filter(isSet);
+  const configured = switches.filter(isSet);
   if (isSet('AUTH') && !open)
     faults.push(
       `AUTH is set together with ${configured.join(' and ')}: drop AUTH to ask for credentials, or the rest to ask for none`,
@@ -124,19 +130,20 @@ function contradictions(settings: Partial<SettingValues>, isSet: (name: string) 
   for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE'])
     if (isSet(name) && !isSet('JWT_SECRET') && !isSet('JWT_JWKS_URL'))
       faults.push(`${name} is set without JWT_SECRET or JWT_JWKS_URL: no token is ever read`);
+  faults.push(...signInContradictions(settings, isSet));
   if (isSet('REDIS_URL') && !isSet('DATABASE_URL'))
     faults.push('REDIS_URL is set without DATABASE_URL: the embedded store serves one replica, which needs no Redis');
   for (const name of ['MIGRATION_DATABASE_URL', 'POOL_API', 'POOL_CLAIMS', 'POOL_ENGINE'])
     if (isSet(name) && !isSet('DATABASE_URL'))
       faults.push(`${name} is set without DATABASE_URL: the embedded store has one session and one owner`);
   if (settings.metricsAuth === 'on' && open)
-    faults.push('METRICS_AUTH is on, but no auth is set: set API_KEYS, JWT_SECRET or JWT_JWKS_URL too');
+    faults.push(`METRICS_AUTH is on, but no auth is set: set ${anySwitch} too`);
   if (open && settings.allowedHosts?.some(({ name }) => name === '*'))
     faults.push('ALLOWED_HOSTS is *, but no auth is set: any web page could then act here; name the hosts');
   if (settings.host !== undefined && !isLoopback(settings.host) && open && !isSet('AUTH'))
     faults.push(
-      `HOST is ${settings.host}, which other machines can reach, and no auth is set: set API_KEYS, JWT_SECRET or ` +
-        'JWT_JWKS_URL to ask for credentials, or AUTH=none to let everyone in, or HOST=127.0.0.1 to stay on this machine',
+      `HOST is ${settings.host}, which other machines can reach, and no auth is set: set ${anySwitch} ` +
+        'to ask for credentials, or AUTH=none to let everyone in, or HOST=127.0.0.1 to stay on this machine',
     );
   return faults;
 }
@@ -144,10 +151,7 @@ function contradictions(settings: Partial<SettingValues>, isSet: (name: string) 
 /** Combinations that are allowed but worth a warning. */
 function warnings(settings: SettingValues, open: boolean): string[] {
   const found: string[] = [];
-  if (open)
-    found.push(
-      `No auth is set: whoever reaches ${settings.host} is admin. API_KEYS, JWT_SECRET or JWT_JWKS_URL ask for credentials.`,
-    );
+  if (open) found.push(`No auth is set: whoever reaches ${settings.host} is admin. ${anySwitch} asks for credentials.`);
   if (settings.databaseUrl !== null && settings.redisUrl === null)
     found.push(
       'REDIS_URL is not set: replicas are kept off the same occurrence by Postgres alone, which costs speed but no correctness.',
@@ -172,5 +176,6 @@ function warnings(settings: SettingValues, open: boolean): string[] {
     !isLoopback(new URL(settings.jwtJwksUrl).hostname.replace(/[[\]]/g, ''))
   )
     found.push('JWT_JWKS_URL is not https: whoever sits on the way to it can make keys that are believed.');
+  found.push(...publicUrlWarnings(settings.publicUrl));
   return found;
 }

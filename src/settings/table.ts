@@ -1,10 +1,12 @@
 /** The table of all settings, as one schema: name, default, meaning, and how the text of each becomes a value. */
 
 import type { KeyObject } from 'node:crypto';
-import { type Static, type TSchema, type TUnsafe, Type } from 'typebox';
-import { ok, type Result } from '../errors.ts';
+import type { Static } from 'typebox';
+import { ok } from '../errors.ts';
+import { choice, count, define, optional, secret, setting } from './definition.ts';
 import { basePath, type HostName, hostNames, origins } from './door.ts';
 import { redisAddress } from './redis.ts';
+import { signInSettings } from './sign-in.ts';
 import {
   type ApiKey,
   addresses,
@@ -13,59 +15,10 @@ import {
   hmacSecret,
   host,
   keySetUrl,
-  type Parse,
   postgresUrl,
   ratioOrOff,
   text,
 } from './values.ts';
-
-/** Readers that belong to other layers. They are handed in, because the settings import no layer. */
-export type SettingParsers = {
-  /** CIDRs and hosts, as text per rule. */
-  addressRules: Parse<string[]>;
-  /** The URL of a proxy; a fault repeats nothing of it. */
-  proxyUrl: Parse<string>;
-  /** `whsec_…` secrets, newest first; a fault repeats none of them. */
-  signingSecrets: Parse<KeyObject[]>;
-};
-
-/** Makes a value of a text, or phrases that follow the name of the setting. */
-export type Reader<T> = (text: string, parsers: SettingParsers) => Result<T, string[]>;
-
-/** The members of each setting's schema beside the keywords of JSON Schema. */
-type Notes = {
-  /** The name of the variable in the environment. */
-  env: string;
-  description: string;
-  /** The text that is used where none is set. */
-  default?: string | number;
-  /** The value where there is neither a text nor a default. */
-  absent?: unknown;
-  /** Never shown, and possibly in the file that the variable `NAME_FILE` names. */
-  secret?: boolean;
-};
-
-/** One setting: a schema whose static type is the value that the program works with. */
-export type Definition = TSchema &
-  Notes & { type: string; reads?: Reader<unknown>; enum?: string[]; minimum?: number; maximum?: number };
-
-/** The schema of a setting. Its static type is the type of the value that is made of the text. */
-const define = <T>(schema: Definition) => Type.Unsafe<T>(schema) as TUnsafe<T> & Definition;
-/** A setting whose text `reads` makes a value of; `default` is written as people write it. */
-const setting = <T>(env: string, fallback: string, description: string, reads: Reader<T>) =>
-  define<T>({ type: 'string', env, description, default: fallback, reads });
-/** Without a default. */
-const optional = <T, A>(env: string, description: string, reads: Reader<T>, absent: A) =>
-  define<T | A>({ type: 'string', env, description, absent, reads });
-/** Without a default, never shown, and possibly from a file. */
-const secret = <T, A>(env: string, description: string, reads: Reader<T>, absent: A) =>
-  define<T | A>({ type: 'string', env, description, absent, reads, secret: true });
-/** One of some words; the first is the default. */
-const choice = <const W extends string>(env: string, fallback: W, description: string, words: readonly W[]) =>
-  define<W>({ type: 'string', env, description, default: fallback, enum: [...words] });
-/** A whole number in decimal digits, both bounds included. */
-const count = (env: string, fallback: number, minimum: number, maximum: number, description: string) =>
-  define<number>({ type: 'integer', env, description, default: fallback, minimum, maximum });
 
 /** Link-local addresses and the metadata services of clouds. */
 const metadataTargets =
@@ -121,7 +74,7 @@ export const settingTable = {
     type: 'string',
     env: 'AUTH',
     description:
-      '`none` lets everyone in as admin. Otherwise any of `API_KEYS`, `JWT_SECRET` and `JWT_JWKS_URL` switches auth on.',
+      '`none` lets everyone in as admin. Otherwise any of `API_KEYS`, `JWT_SECRET`, `JWT_JWKS_URL` and `OIDC_ISSUER` switches auth on.',
     enum: ['none'],
     absent: null,
   }),
@@ -145,6 +98,7 @@ export const settingTable = {
   ),
   jwtIssuer: optional('JWT_ISSUER', 'The `iss` that tokens must have.', text, null),
   jwtAudience: optional('JWT_AUDIENCE', 'The `aud` that tokens must have.', text, null),
+  ...signInSettings,
   allowedHosts: optional(
     'ALLOWED_HOSTS',
     'Names by which requests may ask for this service, beside loopback names, `HOST` and the address of the connection: `punctual.example,*.svc.cluster.local`. ' +

@@ -2,7 +2,8 @@
 
 import { Ajv, type ErrorObject, type SchemaValidateFunction } from 'ajv';
 import { Type } from 'typebox';
-import { type Definition, type Reader, type SettingParsers, type SettingValues, settingTable } from './table.ts';
+import type { Definition, Reader, SettingParsers } from './definition.ts';
+import { type SettingValues, settingTable } from './table.ts';
 import { alternatives } from './values.ts';
 
 /** A text as the schema wants it: decimal digits become a number where the schema asks for one. */

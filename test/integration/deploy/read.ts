@@ -3,8 +3,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { readEnvironment } from '../../../src/replica/read-environment.ts';
+import type { Definition } from '../../../src/settings/definition.ts';
 import type { Environment, Settings } from '../../../src/settings/settings.ts';
-import { type Definition, settingTable } from '../../../src/settings/table.ts';
+import { settingTable } from '../../../src/settings/table.ts';
 
 const root = new URL('../../../', import.meta.url);
 /** The text of a file, by its path from the root of the repository. */

@@ -1,6 +1,7 @@
 /** The settings as the README shows them, made from the table in the code. */
 
-import { type Definition, settingTable } from '../../../src/settings/table.ts';
+import type { Definition } from '../../../src/settings/definition.ts';
+import { settingTable } from '../../../src/settings/table.ts';
 
 export const settingsBegin = '<!-- settings: begin, made from src/settings/table.ts -->';
 export const settingsEnd = '<!-- settings: end -->';

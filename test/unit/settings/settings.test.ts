@@ -5,8 +5,9 @@ import { describe, expect, test } from 'vitest';
 import { defaultDeniedTargets, parseAddressRules } from '../../../src/executors/http/filter/address-rules.ts';
 import { parseProxy } from '../../../src/executors/http/proxy-choice.ts';
 import { parseSigningSecrets } from '../../../src/executors/http/signature.ts';
+import type { Definition } from '../../../src/settings/definition.ts';
 import { type Environment, readSettings, type Settings } from '../../../src/settings/settings.ts';
-import { type Definition, settingTable } from '../../../src/settings/table.ts';
+import { settingTable } from '../../../src/settings/table.ts';
 import { isLoopback } from '../../../src/settings/values.ts';
 import { renderSettingsTable, settingsBegin, settingsEnd } from './settings-markdown.ts';
 
@@ -327,7 +328,7 @@ describe('settings that contradict each other', () => {
     'HOST=%s without auth is refused, saying what to do',
     (host) => {
       expect(faultsOf({ HOST: host })).toEqual([
-        `HOST is ${host}, which other machines can reach, and no auth is set: set API_KEYS, JWT_SECRET or JWT_JWKS_URL to ask for credentials, or AUTH=none to let everyone in, or HOST=127.0.0.1 to stay on this machine`,
+        `HOST is ${host}, which other machines can reach, and no auth is set: set API_KEYS, JWT_SECRET, JWT_JWKS_URL or OIDC_ISSUER to ask for credentials, or AUTH=none to let everyone in, or HOST=127.0.0.1 to stay on this machine`,
       ]);
       expect(faultsOf({ HOST: host, AUTH: 'none' })).toEqual([]);
       expect(faultsOf({ HOST: host, API_KEYS: keyList })).toEqual([]);
