@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import Fastify, {
   type FastifyBaseLogger,
+  type FastifyContextConfig,
   type FastifyError,
   type FastifyReply,
   type FastifyRequest,
@@ -16,7 +17,7 @@ import type { App, HttpContext } from './context.ts';
 import { createAllowedMethods } from './door/allowed-methods.ts';
 import { usualBody } from './door/body-budget.ts';
 import { createDoor } from './door/door.ts';
-import { addDoorHooks, pathOf } from './door/hooks.ts';
+import { addDoorHooks, namesNamespace, pathOf } from './door/hooks.ts';
 import { readJsonBody } from './input/json-body.ts';
 import { requestIdOf } from './input/request-id.ts';
 import { faultsInText } from './input/storable-text.ts';
@@ -54,6 +55,10 @@ export async function buildApp(context: HttpContext): Promise<App> {
   const { log, metrics, clock } = context;
   const { basePath } = context.door;
   const allowed = createAllowedMethods(pathOptions);
+  const methodsOf = (request: FastifyRequest) => allowed.of(pathOf(request), namesNamespace(request, basePath));
+  /** Whether a request fits no route. Some routes belong to no namespace. */
+  const isUnknown = (request: FastifyRequest) =>
+    request.is404 || (!isInNamespaces(request.routeOptions.config) && namesNamespace(request, basePath));
   const door = createDoor({
     ...context.door,
     clock,
@@ -120,9 +125,10 @@ export async function buildApp(context: HttpContext): Promise<App> {
   app.decorateRequest('acting', null as never);
   app.addHook('onRoute', (route) => {
     if (route.url.startsWith('/docs')) route.config = { ...route.config, role: 'public' };
-    const role = route.config?.role;
-    if (!role) throw new Error(`the route ${route.method} ${route.url} does not say who may call it`);
-    allowed.add(route.url, route.method, role === 'public' || role === 'token');
+    const { config: { role, ...config } = {}, url, method } = route;
+    if (!role) throw new Error(`the route ${method} ${url} does not say who may call it`);
+    const isPublic = role === 'public' || role === 'token';
+    allowed.add(url, method, { isPublic, inNamespaces: isInNamespaces({ role, ...config }) });
   });
   addDoorHooks(app, door, allowed, context.door);
   app.addHook('preClose', async () => door.end());
@@ -135,9 +141,12 @@ export async function buildApp(context: HttpContext): Promise<App> {
       failedLogins: createFailedLogins(clock, log),
       onRefused: metrics.credentialsRefused,
       leave: door.leave,
-      isPublic: (request) => allowed.of(pathOf(request))?.isPublic === true,
+      isPublic: (request) => methodsOf(request)?.isPublic === true,
+      isUnknown,
     }),
   );
+  // Before the body is read: its faults do not matter.
+  app.addHook('onRequest', async (request, reply) => (isUnknown(request) ? answerUnknown(request, reply) : undefined));
   app.addHook('onRequest', async (request) => {
     const { role } = request.routeOptions.config;
     if (role === undefined || role === 'public' || context.started()) return;
@@ -176,7 +185,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
 
   const answerUnknown = (request: FastifyRequest, reply: FastifyReply) => {
     const path = readTarget(request.originalUrl).path.split('?', 1)[0];
-    const allow = allowed.of(pathOf(request))?.allow;
+    const allow = methodsOf(request)?.allow;
     const problem =
       allow === undefined
         ? new ProblemError('not_found', `${request.method} ${path} is not part of this API`)
@@ -190,8 +199,6 @@ export async function buildApp(context: HttpContext): Promise<App> {
       .send(problemOf(problem, request));
   };
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    // Whether or not Fastify accepts its body.
-    if (request.is404 && !(error instanceof ProblemError)) return answerUnknown(request, reply);
     const problem = asProblem(error);
     // A second check, in case the check of texts let it through.
     if (failureOf(error) === 'bad_data')
@@ -234,6 +241,11 @@ export async function buildApp(context: HttpContext): Promise<App> {
   await app.ready();
   const document = JSON.stringify(app.swagger());
   return app;
+}
+
+/** Whether a route also exists below `/ns/{namespace}`. */
+function isInNamespaces({ role, scope }: FastifyContextConfig): boolean {
+  return role !== 'public' && scope !== 'cluster';
 }
 
 /** The problem that an error of a handler or of Fastify itself is for the client. */

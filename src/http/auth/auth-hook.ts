@@ -6,7 +6,6 @@ import { ownNamespace, roleAnywhere, roleIn } from '../../domain/access/grants.t
 import { defaultNamespace, everyNamespace } from '../../domain/access/namespace.ts';
 import { refusalOf } from '../../usecases/use-case.ts';
 import type { HttpContext } from '../context.ts';
-import { readTarget } from '../origin/base-path.ts';
 import { readRoutePath } from '../origin/namespace-path.ts';
 import { problemFor } from '../outcome.ts';
 import { ProblemError } from '../problems.ts';
@@ -20,6 +19,8 @@ export type AuthHookOptions = Pick<HttpContext, 'authenticate' | 'namespaces'> &
   leave: (request: IncomingMessage) => void;
   /** Whether a path that the request's method does not fit has public routes: its 405 needs no credentials. */
   isPublic: (request: FastifyRequest) => boolean;
+  /** Whether a request fits no route. */
+  isUnknown: (request: FastifyRequest) => boolean;
   basePath: string;
 };
 
@@ -28,7 +29,7 @@ export type AuthHookOptions = Pick<HttpContext, 'authenticate' | 'namespaces'> &
  * who the caller is (401), then what it may do (404 for a namespace that it has no role in, else 403).
  */
 export function authHook(options: AuthHookOptions) {
-  const { authenticate, namespaces, failedLogins, onRefused, leave, isPublic, basePath } = options;
+  const { authenticate, namespaces, failedLogins, onRefused, leave, isPublic, isUnknown, basePath } = options;
 
   /** The actor of a request; throws the problem of a request without one. */
   async function actorOf(request: FastifyRequest): Promise<Actor> {
@@ -74,23 +75,20 @@ export function authHook(options: AuthHookOptions) {
   return async (request: FastifyRequest): Promise<void> => {
     const { role, scope } = request.routeOptions.config;
     const asked = readRoutePath(request.originalUrl, basePath).namespace;
-    if (asked !== null && (role === 'public' || scope === 'cluster')) {
-      const path = readTarget(request.originalUrl).path.split('?', 1)[0];
-      throw new ProblemError('not_found', `${request.method} ${path} is not part of this API`);
-    }
+    const needed = isUnknown(request) ? undefined : role;
     // A caller with the token of a run reports for its target. The route checks the token.
-    if (role === 'public' || role === 'token') return;
-    if (role === undefined && isPublic(request)) return;
+    if (needed === 'public' || needed === 'token') return;
+    if (needed === undefined && isPublic(request)) return;
     const actor = await actorOf(request);
     request.actor = actor;
-    // An unknown path asks for credentials like others, and is then answered with a 404.
-    if (role === undefined) return;
+    // An unknown path asks for credentials like others. The next hook answers it.
+    if (needed === undefined) return;
     const anywhere = roleAnywhere(actor.grants);
     if (anywhere === null) throw problemOfRefusal(noRole());
     request.acting = scope === 'cluster' ? { namespace: everyNamespace, role: anywhere } : await actingIn(actor, asked);
     // The use case checks the role again. This check comes before the body is read, so that a caller without rights
     // learns nothing from faults in its body.
-    const refused = role === 'anyone' ? null : refusalOf({ ...actor, ...request.acting }, role);
+    const refused = needed === 'anyone' ? null : refusalOf({ ...actor, ...request.acting }, needed);
     if (refused !== null) throw problemFor(refused.errors);
   };
 }

@@ -2,14 +2,17 @@
 
 import findMyWay, { type HTTPMethod } from 'find-my-way';
 
+/** Whether a route needs no sign-in, and whether it also exists below `/ns/{namespace}`. */
+type Marks = { isPublic: boolean; inNamespaces: boolean };
+
 export type AllowedMethods = {
   /** A route was added. */
-  add(path: string, methods: string | readonly string[], isPublic: boolean): void;
+  add(path: string, methods: string | readonly string[], marks: Marks): void;
   /**
-   * The methods of the routes that a path (without its query) matches, and whether one of them is public; null for no
-   * route.
+   * The methods of the routes that a path (without namespace and query) matches, and whether one of them is public;
+   * null for no route. `inNamespace` tells whether the path named a namespace.
    */
-  of(path: string): { allow: string; isPublic: boolean } | null;
+  of(path: string, inNamespace: boolean): { allow: string; isPublic: boolean } | null;
 };
 
 const order = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
@@ -22,15 +25,16 @@ export function createAllowedMethods(options: {
   const router = findMyWay<findMyWay.HTTPVersion.V1>({ ...options, onBadUrl() {} });
 
   return {
-    add(path, methods, isPublic) {
+    add(path, methods, marks) {
       for (const method of order)
         if ([methods].flat().includes(method) && !router.hasRoute(method, path))
-          router.on(method as HTTPMethod, path, () => {}, { isPublic });
+          router.on(method as HTTPMethod, path, () => {}, marks);
     },
-    of(path) {
+    of(path, inNamespace) {
       const found = order.flatMap((method) => {
-        const route = router.find(method, path);
-        return route ? [{ method, isPublic: (route.store as { isPublic: boolean }).isPublic }] : [];
+        const { isPublic, inNamespaces } = (router.find(method, path)?.store ?? {}) as Partial<Marks>;
+        if (isPublic === undefined || (inNamespace && !inNamespaces)) return [];
+        return [{ method, isPublic }];
       });
       if (found.length === 0) return null;
       const allow = [...found.map(({ method }) => method), 'OPTIONS'].join(', ');

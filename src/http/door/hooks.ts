@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.ts';
 import { readTarget, withBase } from '../origin/base-path.ts';
-import { linkBase } from '../origin/namespace-path.ts';
+import { linkBase, readRoutePath } from '../origin/namespace-path.ts';
 import { corsHeaders, isCrossSite } from '../origin/origins.ts';
 import { createHostCheck, type Verdict } from '../origin/own-hosts.ts';
 import { securityHeaders } from '../origin/security-headers.ts';
@@ -51,7 +51,7 @@ export function addDoorHooks(app: App, door: Door, methods: AllowedMethods, sett
         'a page of another origin must not change anything: CORS_ORIGINS names those that may',
       );
     // The methods of a path are no secret: they stand in the contract.
-    const known = method === 'OPTIONS' ? methods.of(pathOf(request)) : null;
+    const known = method === 'OPTIONS' ? methods.of(pathOf(request), namesNamespace(request, settings.basePath)) : null;
     if (known) return reply.code(204).header('allow', known.allow).send();
   });
   app.addHook('preParsing', async (request) => door.goOn(request.raw));
@@ -76,6 +76,11 @@ export function addDoorHooks(app: App, door: Door, methods: AllowedMethods, sett
 /** The path of a request as routes know it, without its query. */
 export function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '/';
+}
+
+/** Whether the path of a request names a namespace. */
+export function namesNamespace(request: FastifyRequest, basePath: string): boolean {
+  return readRoutePath(request.originalUrl, basePath).namespace !== null;
 }
 
 /** Every `Host` that was sent: Node itself keeps the first. */

@@ -1,0 +1,81 @@
+/** The callers of the table of access: every role in every kind of namespace, and credentials that open nothing. */
+
+import { createHash } from 'node:crypto';
+import { SignJWT } from 'jose';
+import type { Grant } from '../../../../src/domain/access/grants.ts';
+import { roles } from '../../../../src/domain/access/role.ts';
+
+const secret = 'a secret of tokens that is long enough for HS256';
+const issuer = 'https://issuer.example';
+
+/** The namespaces that exist beside `default`. */
+export const own = 'billing';
+export const foreign = 'payroll';
+
+/** `credential` goes into `Authorization: Bearer`; none without one. */
+export type Caller = { name: string; credential: string | null; grants: readonly Grant[] };
+
+const grants: readonly Grant[] = [
+  ...[own, 'default'].flatMap((namespace) =>
+    roles.filter((role) => role !== 'owner').map((role) => ({ role, namespace })),
+  ),
+  ...roles.map((role) => ({ role, namespace: '*' })),
+];
+
+const nameOf = ({ role, namespace }: Grant) => `${role}-${namespace === '*' ? 'everywhere' : namespace}`;
+const keyOf = (grant: Grant) => `the key of ${nameOf(grant)}`.replaceAll(' ', '-');
+
+/** A key of the settings cannot be an admin's of all namespaces: without a namespace that is the owner. */
+const hasKey = ({ role, namespace }: Grant) => role !== 'admin' || namespace !== '*';
+
+/** The settings that make the callers known. */
+export const settings = {
+  API_KEYS: grants
+    .filter(hasKey)
+    .map((grant) => {
+      const hash = createHash('sha256').update(keyOf(grant)).digest('hex');
+      const end = grant.namespace === '*' ? '' : `:${grant.namespace}`;
+      return `${nameOf(grant)}:${grant.role}:${hash}${end}`;
+    })
+    .join(','),
+  JWT_SECRET: secret,
+  JWT_ISSUER: issuer,
+  JWT_AUDIENCE: 'punctual',
+};
+
+type Claims = { role?: string; namespace?: string; iss?: string; aud?: string; exp?: number };
+
+/** A token as the settings want it, but for `change`. */
+function token(change: Claims, signedWith = secret): Promise<string> {
+  return new SignJWT({ sub: 'alice', iss: issuer, aud: 'punctual', ...change })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime(change.exp ?? '10m')
+    .sign(Buffer.from(signedWith));
+}
+
+/** Everybody who may do something, by each way to sign in. */
+export async function signedIn(): Promise<Caller[]> {
+  const keys = grants.filter(hasKey).map((grant) => ({
+    ...{ name: `the key of ${grant.role} in ${grant.namespace}`, credential: keyOf(grant), grants: [grant] },
+  }));
+  const tokens = grants.map(async (grant) => ({
+    ...{ name: `a token of ${grant.role} in ${grant.namespace}`, credential: await token(grant), grants: [grant] },
+  }));
+  return [...keys, ...(await Promise.all(tokens))];
+}
+
+/** No credential, and those that open nothing: wrong, expired, made by or for somebody else. */
+export async function strangers(): Promise<Caller[]> {
+  const admin = { role: 'admin', namespace: '*' };
+  const credentials: Record<string, string | null> = {
+    'no credential': null,
+    'a wrong key': 'the-key-of-nobody',
+    'the name of a key': 'owner-everywhere',
+    'the hash of a key': createHash('sha256').update('the-key-of-owner-everywhere').digest('hex'),
+    'an expired token': await token({ ...admin, exp: Math.floor(Date.now() / 1_000) - 60 }),
+    'a token that somebody else signed': await token(admin, `another ${secret}`),
+    'a token of another issuer': await token({ ...admin, iss: 'https://other.example' }),
+    'a token for another audience': await token({ ...admin, aud: 'other' }),
+  };
+  return Object.entries(credentials).map(([name, credential]) => ({ name, credential, grants: [] }));
+}

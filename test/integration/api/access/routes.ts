@@ -1,0 +1,50 @@
+/** The table of access: every route of the contract, and who may call it. */
+
+import type { Role } from '../../../../src/domain/access/role.ts';
+
+/**
+ * A role is needed in the namespace that the request acts in: such a route also exists below /ns. `cluster` marks what
+ * belongs to no namespace, and the role is needed anywhere; `anyone` is whoever has signed in. `token` is the target of
+ * a run.
+ */
+export type Access = Role | 'token' | 'public' | { cluster: Role | 'anyone' };
+
+/** Paths as the contract writes them, without the twins below /ns. A route that is not here fails the test. */
+export const routes: Readonly<Record<string, Access>> = {
+  'GET /livez': 'public',
+  'GET /readyz': 'public',
+  'GET /healthz': 'public',
+  'GET /metrics': 'public',
+  'GET /cluster': { cluster: 'reader' },
+  'POST /tasks': 'admin',
+  'GET /tasks': 'reader',
+  'POST /tasks/batch': 'admin',
+  'GET /tasks/{id}': 'reader',
+  'PUT /tasks/{id}': 'admin',
+  'PATCH /tasks/{id}': 'admin',
+  'DELETE /tasks/{id}': 'admin',
+  'POST /tasks/{id}/start': 'operator',
+  'POST /tasks/{id}/stop': 'operator',
+  'POST /tasks/{id}/trigger': 'operator',
+  'GET /tasks/{id}/next': 'reader',
+  'GET /tasks/{id}/events': 'reader',
+  'GET /tasks/{id}/misses': 'reader',
+  'POST /tasks/{id}/backfill': 'operator',
+  'GET /tasks/{id}/runs': 'reader',
+  'GET /runs': 'reader',
+  'GET /runs/{id}': 'reader',
+  'POST /runs/{id}/cancel': 'operator',
+  'POST /runs/{id}/retry': 'operator',
+  'POST /runs/{id}/complete': 'token',
+  'POST /runs/{id}/heartbeat': 'token',
+  'POST /schedules/preview': 'reader',
+};
+
+/** Open to everybody, and not part of the contract that they show. */
+export const hidden = [
+  'GET /openapi.json',
+  'GET /docs',
+  'GET /docs/',
+  'GET /docs/json',
+  'GET /docs/static/swagger-ui.css',
+];
