@@ -29,6 +29,7 @@ import { readRoutePath } from './origin/namespace-path.ts';
 import { securityHeaders } from './origin/security-headers.ts';
 import { writeAnswer } from './output/write-answer.ts';
 import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
+import { namespaceRoutes } from './routes/access/namespaces.ts';
 import { backfillRoutes } from './routes/runs/backfill.ts';
 import { longWorkRoutes } from './routes/runs/long-work.ts';
 import { runActionRoutes } from './routes/runs/run-actions.ts';
@@ -219,6 +220,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
   serviceRoutes(app, context, door.stuckForMs);
   clusterRoutes(app, context);
+  namespaceRoutes(app, context);
   createTaskRoutes(app, context);
   createTasksRoutes(app, context, validation);
   listTaskRoutes(app, context);

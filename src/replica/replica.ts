@@ -13,6 +13,7 @@ import { createNamespaceView } from '../engine/cluster/namespace-view.ts';
 import { type Engine, startEngine } from '../engine/engine.ts';
 import { type Loop, startLoop } from '../engine/loop.ts';
 import { subscribers } from '../events/subscribers.ts';
+import { faultInAddressRule } from '../executors/http/filter/address-rules.ts';
 import type { ExecutorKind } from '../executors/kind.ts';
 import { buildApp } from '../http/app.ts';
 import { auditLog } from '../observability/audit-log.ts';
@@ -145,6 +146,7 @@ export async function startService({
     calendar,
     now: time.now,
     targets: executors.targets,
+    faultInAddressRule,
     signal: (what) => signals.send(what),
     olderZones() {
       const zones = engine?.state().zones;

@@ -24,6 +24,8 @@ export type UseCaseContext = {
   now: () => number;
   /** The kinds of target that are registered. */
   targets: Targets;
+  /** The fault of a rule about addresses, as in TARGET_ALLOW, as a phrase; null where it has none. */
+  faultInAddressRule: (rule: string) => string | null;
   /** Tells every replica, this one first: definitions or rules changed, a run waits, or a running one is to be aborted. */
   signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over' | 'namespaces') => void;
   /** The versions of time zone data here and of a replica that has newer data; null where none has. */

@@ -1,7 +1,7 @@
 /** Keeps the rules of all namespaces in memory, and follows every committed change of them. */
 
 import type { NamespaceRules, Namespaces } from '../../domain/access/namespace-rules.ts';
-import { beforeAllNamespaces, readNamespaceChanges } from '../../store/access/namespaces.ts';
+import { beforeAllNamespaces, readNamespaceChanges } from '../../store/access/namespace-feed.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 
 /** Empty until the first `refresh`. To be refreshed once a second, and after each signal of a change. */

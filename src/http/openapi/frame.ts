@@ -19,6 +19,7 @@ export function contract(version: string, basePath: string): NonNullable<Fastify
       { name: 'tasks', description: 'Calls to make, and when' },
       { name: 'runs', description: 'Runs of tasks and their outcomes' },
       { name: 'schedules', description: 'Schedules without a task' },
+      { name: 'access', description: 'Namespaces, and who may do what in them' },
       { name: 'service', description: 'The service itself' },
     ],
     components: {

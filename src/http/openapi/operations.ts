@@ -19,6 +19,7 @@ export type Operation = {
 };
 
 const theTask = { description: 'The task.', headers: ['ETag'] } as const;
+const theNamespace = { description: 'The namespace.' } as const;
 const theRun = { description: 'The run.' } as const;
 const newRun = { description: 'The run.', headers: ['Location'] } as const;
 const created = { description: 'The new task.', headers: ['ETag', 'Location'] } as const;
@@ -58,6 +59,23 @@ export const operations: Readonly<Record<string, Operation>> = {
     id: 'getCluster',
     description: 'Each replica with its version, its load, the duties it holds and the circuits it keeps open.',
     answers: { 200: { description: 'The replicas.' } },
+  },
+  'GET /namespaces': {
+    id: 'listNamespaces',
+    description: 'Those in which the caller has a role, in the order of their ids.',
+    answers: { 200: page },
+  },
+  'GET /namespaces/:id': {
+    id: 'getNamespace',
+    description: 'With its quotas, and how much of them is in use.',
+    answers: { 200: theNamespace },
+  },
+  'PUT /namespaces/:id': {
+    id: 'putNamespace',
+    description: 'A member that the body leaves out gets its default. 409 while the namespace is being deleted.',
+    errors: [409, 422],
+    answers: { 200: theNamespace, 201: { ...theNamespace, headers: ['Location'] } },
+    example: { description: 'The billing team', quotas: { tasks: 500, concurrentRuns: 50 }, weight: 2 },
   },
   'POST /tasks': {
     id: 'createTask',

@@ -26,6 +26,7 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
     calendar: createCalendar(),
     now: Date.now,
     targets: httpTargets,
+    faultInAddressRule: () => null,
     signal: (what) => void told.signals.push(what),
     olderZones: () => null,
     attemptOf: () => null,

@@ -39,6 +39,7 @@ const untouched: UseCaseContext = {
     return touched();
   },
   metrics: { cancelled: touched, skipped: touched },
+  faultInAddressRule: touched,
   insertTask: touched,
   now: touched,
   signal: touched,

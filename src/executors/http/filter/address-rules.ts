@@ -67,6 +67,13 @@ export function parseAddressRules(text: string): Result<string[], string[]> {
     : ok(words.map((word) => word.toLowerCase()).flatMap((word) => (word === 'private' ? privateTargets : [word])));
 }
 
+/** The fault of a text that is to be one rule of such a list, as a phrase; null where it has none. */
+export function faultInAddressRule(text: string): string | null {
+  if (!/^[^\s,]+$/.test(text.trim())) return 'must be one address, network or host name';
+  const read = parseAddressRules(text);
+  return read.ok ? null : (read.errors[0] ?? null);
+}
+
 /** Makes rules ready to ask. Throws on a rule that `parseAddressRules` would refuse. */
 export function compileAddressRules(rules: readonly string[]): AddressRules {
   const networks = new BlockList();

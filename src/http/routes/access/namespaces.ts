@@ -1,0 +1,73 @@
+/** `/namespaces`: make, change and read namespaces. */
+
+import { Type } from 'typebox';
+import { isNamespaceId } from '../../../domain/access/namespace.ts';
+import type { NamespaceInput } from '../../../domain/access/namespace-input.ts';
+import { putNamespace } from '../../../usecases/access/put-namespace.ts';
+import { getNamespace, listNamespaces } from '../../../usecases/access/read-namespaces.ts';
+import { type App, callerOf, type HttpContext } from '../../context.ts';
+import { valueOrThrow } from '../../outcome.ts';
+import { namespaceView } from '../../output/namespace-view.ts';
+import { decodeCursor, sendPage } from '../../output/paging.ts';
+import { namespaceParams } from '../../schemas/namespaces.ts';
+import { closed, cursorQuery, limitQuery, pageOf } from '../../schemas/schemas.ts';
+
+export function namespaceRoutes(app: App, context: HttpContext): void {
+  app.get(
+    '/namespaces',
+    {
+      config: { role: listNamespaces.needs, scope: 'cluster' },
+      schema: {
+        summary: 'List namespaces by id',
+        tags: ['access'],
+        querystring: closed({ limit: limitQuery, cursor: cursorQuery }),
+        response: { 200: pageOf('Namespace') },
+      },
+    },
+    async (request, reply) => {
+      const { limit, cursor } = request.query as { limit: number; cursor?: string };
+      const after = decodeCursor(cursor, isNamespaceId);
+      const found = valueOrThrow(await listNamespaces(context, callerOf(request), { after, limit }));
+      return sendPage(context.turns, reply, found, namespaceView, ({ id }) => id);
+    },
+  );
+
+  app.get(
+    '/namespaces/:id',
+    {
+      config: { role: getNamespace.needs, scope: 'cluster' },
+      schema: {
+        summary: 'Read a namespace',
+        tags: ['access'],
+        params: namespaceParams,
+        response: { 200: Type.Ref('Namespace#') },
+      },
+    },
+    async (request) => {
+      const { id } = request.params as { id: string };
+      return namespaceView(valueOrThrow(await getNamespace(context, callerOf(request), { id })));
+    },
+  );
+
+  app.put(
+    '/namespaces/:id',
+    {
+      config: { role: putNamespace.needs, scope: 'cluster' },
+      schema: {
+        summary: 'Create or change a namespace',
+        tags: ['access'],
+        params: namespaceParams,
+        body: Type.Ref('NamespaceInput#'),
+        response: { 200: Type.Ref('Namespace#'), 201: Type.Ref('Namespace#') },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params as { id: string };
+      const caller = callerOf(request);
+      const input = request.body as NamespaceInput;
+      const { created } = valueOrThrow(await putNamespace(context, caller, { id, input }));
+      const view = namespaceView(valueOrThrow(await getNamespace(context, caller, { id })));
+      return created ? reply.code(201).header('location', `/namespaces/${id}`).send(view) : view;
+    },
+  );
+}
