@@ -36,6 +36,7 @@ import { runActionRoutes } from './routes/runs/run-actions.ts';
 import { runRoutes } from './routes/runs/runs.ts';
 import { triggerRoutes } from './routes/runs/trigger.ts';
 import { clusterRoutes } from './routes/service/cluster.ts';
+import { meRoutes } from './routes/service/me.ts';
 import { scheduleRoutes } from './routes/service/schedules.ts';
 import { serviceRoutes } from './routes/service/service.ts';
 import { createTaskRoutes } from './routes/tasks/create-task.ts';
@@ -221,6 +222,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   serviceRoutes(app, context, door.stuckForMs);
   clusterRoutes(app, context);
   namespaceRoutes(app, context);
+  meRoutes(app, context);
   createTaskRoutes(app, context);
   createTasksRoutes(app, context, validation);
   listTaskRoutes(app, context);

@@ -32,8 +32,12 @@ export function systemIn(namespace: string): Caller {
   return { name: 'scheduler', via: 'system', namespace, role: 'owner', grants, address: null, requestId: null };
 }
 
+/** What a use case asks of its caller: a role, or no more than to have signed in. */
+type Needs = Role | 'anyone';
+
 /** The refusal of a caller whose role is below `needs`; null when the caller may go on. */
-export function refusalOf({ name, role }: Pick<Caller, 'name' | 'role'>, needs: Role): Refused | null {
+export function refusalOf({ name, role }: Pick<Caller, 'name' | 'role'>, needs: Needs): Refused | null {
+  if (needs === 'anyone') return null;
   return roleAllows(role, needs) ? null : refuse('forbidden', `this needs the role ${needs}; "${name}" is ${role}`);
 }
 
@@ -43,7 +47,7 @@ type Work = (context: UseCaseContext, caller: Caller, input: never) => Promise<O
  * A use case: `work` for callers whose role covers `needs`, a refusal for all others. A route or
  * command that offers it reads `needs` from it.
  */
-export function useCase<W extends Work>(needs: Role, work: W): W & { readonly needs: Role } {
+export function useCase<W extends Work, N extends Needs>(needs: N, work: W): W & { readonly needs: N } {
   const checked: Work = async (context, caller, input) => refusalOf(caller, needs) ?? work(context, caller, input);
   return Object.assign(checked as W, { needs });
 }

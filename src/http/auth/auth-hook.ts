@@ -88,7 +88,7 @@ export function authHook(options: AuthHookOptions) {
     request.acting = scope === 'cluster' ? { namespace: everyNamespace, role: anywhere } : await actingIn(actor, asked);
     // The use case checks the role again. This check comes before the body is read, so that a caller without rights
     // learns nothing from faults in its body.
-    const refused = needed === 'anyone' ? null : refusalOf({ ...actor, ...request.acting }, needed);
+    const refused = refusalOf({ ...actor, ...request.acting }, needed);
     if (refused !== null) throw problemFor(refused.errors);
   };
 }

@@ -55,6 +55,11 @@ export const operations: Readonly<Record<string, Operation>> = {
     description: 'In the text format of Prometheus, or as OpenMetrics where `Accept` asks for that.',
     answers: { 200: { description: 'The metrics.' } },
   },
+  'GET /me': {
+    id: 'getMe',
+    description: 'The name of the caller, all its roles, and the namespaces that it can act in.',
+    answers: { 200: { description: 'The caller.' } },
+  },
   'GET /cluster': {
     id: 'getCluster',
     description: 'Each replica with its version, its load, the duties it holds and the circuits it keeps open.',

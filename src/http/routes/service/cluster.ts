@@ -33,14 +33,17 @@ export function clusterRoutes(app: App, context: HttpContext): void {
                     running: Type.Integer(),
                     tasksLoaded: Type.Integer(),
                     duties: Type.Array(Type.String()),
-                    breakers: Type.Array(
-                      Type.Object(
-                        {
-                          origin: Type.String(),
-                          state: Type.String({ description: 'open: not called, half_open: one call tries.' }),
-                          openedMsAgo: Type.Integer({ description: 'As of the heartbeat.' }),
-                        },
-                        { named: 'Breaker' },
+                    breakers: Type.Optional(
+                      Type.Array(
+                        Type.Object(
+                          {
+                            origin: Type.String(),
+                            state: Type.String({ description: 'open: not called, half_open: one call tries.' }),
+                            openedMsAgo: Type.Integer({ description: 'As of the heartbeat.' }),
+                          },
+                          { named: 'Breaker' },
+                        ),
+                        { description: 'Only for callers with a role in all namespaces: targets belong to teams.' },
                       ),
                     ),
                   },

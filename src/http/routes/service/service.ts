@@ -1,8 +1,11 @@
 /** The service itself: health and metrics. */
 
 import { Type } from 'typebox';
+import { roleIn } from '../../../domain/access/grants.ts';
+import { everyNamespace } from '../../../domain/access/namespace.ts';
 import type { App, HttpContext } from '../../context.ts';
 import { createShared } from '../../door/pace.ts';
+import { ProblemError } from '../../problems.ts';
 
 /** No request of the API lasts so long. */
 const longestStuckMs = 10_000;
@@ -65,6 +68,9 @@ export function serviceRoutes(app: App, context: HttpContext, stuckForMs: () => 
       },
     },
     async (request, reply) => {
+      // The metrics name tasks and targets of all teams.
+      if (context.metricsNeedAuth && roleIn(request.actor.grants, everyNamespace) === null)
+        throw new ProblemError('forbidden', 'this needs a role in all namespaces');
       const page = wantsOpenMetrics(request.headers.accept) ? openMetrics : plainMetrics;
       const { contentType, bytes } = await page();
       return reply.type(contentType).send(bytes);

@@ -16,6 +16,7 @@ export const routes: Readonly<Record<string, Access>> = {
   'GET /healthz': 'public',
   'GET /metrics': 'public',
   'GET /cluster': { cluster: 'reader' },
+  'GET /me': { cluster: 'anyone' },
   'POST /tasks': 'admin',
   'GET /tasks': 'reader',
   'POST /tasks/batch': 'admin',
