@@ -65,7 +65,7 @@ export function startEngine(options: EngineOptions): Engine {
     after: (ms, run) => void clock.after(ms, run),
     monotonic: clock.monotonic,
     random: options.random,
-    maxConcurrent: options.maxConcurrent,
+    ...{ maxConcurrent: options.maxConcurrent, weightOf: options.weightOf, isShared: timetable.isShared },
     onCompleted(completed) {
       options.runs.ended(completed);
       if (completed.hooked) wake('outbox');
@@ -171,7 +171,8 @@ export function startEngine(options: EngineOptions): Engine {
         runIds: options.runIds,
         prepare: options.executors.prepare,
       },
-      ...{ preClaimedBatches: options.preClaimedBatches, maxConcurrent: options.maxConcurrent, turns: options.turns },
+      ...{ preClaimedBatches: options.preClaimedBatches, maxConcurrent: options.maxConcurrent },
+      ...{ turns: options.turns, weightOf: options.weightOf },
       onClaims(outcome, count) {
         metrics.claims(outcome, count);
         if (outcome === 'overlap') metrics.skipped('overlap', count);

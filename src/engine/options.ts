@@ -5,6 +5,7 @@ import type { Namespaces } from '../domain/access/namespace-rules.ts';
 import type { RunIds } from '../domain/run/ids.ts';
 import type { RunTokens } from '../domain/run/token.ts';
 import type { Calendar } from '../domain/schedule/calendar.ts';
+import type { WeightOf } from '../domain/turns/turns.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { BreakerState } from '../executors/governor/governors.ts';
 import type { Registry } from '../executors/registry.ts';
@@ -43,6 +44,8 @@ export type EngineOptions = {
   /** Tells every replica, this one included. */
   signal: (signal: Signal) => void;
   maxConcurrent: number;
+  /** The weights of namespaces. */
+  weightOf: WeightOf;
   /** How many batches may be pre-claimed at once: each keeps a connection of `claims`. */
   preClaimedBatches: number;
   leaseTtlMs: number;

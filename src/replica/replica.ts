@@ -236,6 +236,7 @@ export async function startService({
         runs,
         signal: (signal) => signals.send(signal),
         maxConcurrent: settings.maxConcurrentRuns,
+        weightOf: namespaces.weightOf,
         preClaimedBatches: pools.preClaimedBatches,
         leaseTtlMs: settings.leaseTtlMs,
         historyRetentionMs: settings.historyRetentionMs,

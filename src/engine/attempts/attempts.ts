@@ -2,6 +2,8 @@
 
 import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
 import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
+import type { SharesOptions } from '../../domain/turns/shares.ts';
+import type { TurnItem } from '../../domain/turns/turn-queue.ts';
 import type { Outcome, StartedAttempt } from '../../executors/executor.ts';
 import type { TakenRun } from '../../store/runs/claiming/dispatch.ts';
 import type { OutcomeWrite } from '../../store/runs/completing/outcome-writes.ts';
@@ -10,6 +12,7 @@ import type { Completer } from './completer.ts';
 import { handOverOf, outcomeWriteOf } from './outcomes.ts';
 import { createRate } from './rate.ts';
 import type { RunObserver } from './run-log.ts';
+import { createSlots, type Slots } from './slots.ts';
 import { type StartAttemptOptions, startAttempt } from './start-attempt.ts';
 
 /** Why an attempt is aborted: the run was cancelled, the lease was lost, or the replica is shutting down. */
@@ -27,21 +30,17 @@ export type CompletedAttempt = EndedRun & {
 /** The order of an occurrence among others, and when its task's next one is due (Infinity: never). */
 export type Scheduled = { effectiveDueAt: number; nextAt: number };
 
-export type Attempts = {
-  /** How many slots are neither taken nor reserved; negative when more runs were claimed than there are slots. */
-  free(): number;
+export type Attempts = Pick<Slots<never>, 'free' | 'room' | 'reserve'> & {
   /** How many attempts end per millisecond just now. */
   endedPerMs(): number;
-  /** Reserves slots for runs that are being claimed. The caller releases them before it starts the runs. */
-  reserve(count: number): { release(): void };
   running(): number;
   /** Whether a burst of calls is under way. Other work should wait then. */
   callsWait(): boolean;
   /** The runs that this replica works on: their attempts wait for a slot, run, or are not written down yet. */
   inHand(): ReadonlySet<string>;
   /**
-   * Starts an attempt of a run that this replica owns as soon as a slot is free. The earliest effective due time goes
-   * first. Runs without one, such as triggered runs, go before all others.
+   * Starts an attempt of a run that this replica owns as soon as a slot is free for it. Namespaces take turns; within a
+   * namespace the earliest effective due time goes first. Runs without one, such as triggered runs, go before those.
    */
   start(run: TakenRun, owner: string, scheduled?: Scheduled): void;
   /** Aborts one run's attempt; false when it is not here. */
@@ -51,25 +50,26 @@ export type Attempts = {
   idle(withinMs: number): Promise<boolean>;
 };
 
-export type AttemptsOptions = StartAttemptOptions & {
-  completer: Completer;
-  time: DatabaseTime;
-  /** Milliseconds from now, for waiting. */
-  after: (ms: number, run: () => void) => void;
-  monotonic: () => number;
-  random: () => number;
-  maxConcurrent: number;
-  onCompleted: (completed: CompletedAttempt) => void;
-  onStarted: RunObserver['started'];
-  /** A write was fenced off, because another replica had taken the run over. */
-  onFenced: (runId: string, taskId: string) => void;
-  /** A slot is free again. */
-  onFree: () => void;
-  /** A run waits for its next attempt at this instant; or a run queued behind it may start, or be checked, now. */
-  onWaiting: (at: number, checked: boolean) => void;
-  /** A place that a limit counts is free again. */
-  onPlaceFree: () => void;
-};
+export type AttemptsOptions = StartAttemptOptions &
+  SharesOptions & {
+    completer: Completer;
+    time: DatabaseTime;
+    /** Milliseconds from now, for waiting. */
+    after: (ms: number, run: () => void) => void;
+    monotonic: () => number;
+    random: () => number;
+    maxConcurrent: number;
+    onCompleted: (completed: CompletedAttempt) => void;
+    onStarted: RunObserver['started'];
+    /** A write was fenced off, because another replica had taken the run over. */
+    onFenced: (runId: string, taskId: string) => void;
+    /** A slot is free again. */
+    onFree: () => void;
+    /** A run waits for its next attempt at this instant; or a run queued behind it may start, or be checked, now. */
+    onWaiting: (at: number, checked: boolean) => void;
+    /** A place that a limit counts is free again. */
+    onPlaceFree: () => void;
+  };
 
 /** More calls under way than a quick origin has connections, and more ends per millisecond than usual: a burst. */
 const crowd = 64;
@@ -83,20 +83,27 @@ const mostDeferMs = 500;
 const beforeNextMs = 250;
 const unscheduled: Scheduled = { effectiveDueAt: -Infinity, nextAt: -Infinity };
 
-type Running = IndexedItem & { runId: string; attempt: StartedAttempt; cause: AbortCause | null };
+type Running = IndexedItem & {
+  runId: string;
+  namespace: string;
+  attempt: StartedAttempt;
+  cause: AbortCause | null;
+};
+
+/** A run that waits for a slot. */
+type Ready = TurnItem & { run: TakenRun; owner: string; scheduled: Scheduled };
 
 export function createAttempts(options: AttemptsOptions): Attempts {
-  const { completer, time, maxConcurrent } = options;
+  const { completer, time } = options;
   const running = createIndexedList<Running>();
   const waiters: (() => void)[] = [];
-  let reserved = 0;
-  let ready: { run: TakenRun; owner: string; scheduled: Scheduled }[] = [];
+  const slots = createSlots<Ready>(options.maxConcurrent, options);
   const rate = createRate();
 
   function begin(run: TakenRun, owner: string, { effectiveDueAt, nextAt }: Scheduled): void {
     const startedAt = time.now();
     const attempt = startAttempt(options, run, effectiveDueAt, startedAt);
-    const entry: Running = { place: -1, runId: run.runId, attempt, cause: null };
+    const entry: Running = { place: -1, runId: run.runId, namespace: run.namespace, attempt, cause: null };
     running.add(entry);
     if (!entry.attempt.isDeferred) options.onStarted?.(startedRun(run, startedAt));
     void entry.attempt.outcome.then((outcome) => {
@@ -111,9 +118,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
 
   function end(entry: Running): void {
     running.remove(entry);
+    slots.giveBack(entry.namespace);
     rate.add(options.monotonic());
-    const next = ready.shift();
-    if (next) begin(next.run, next.owner, next.scheduled);
+    for (let next = slots.next(); next; next = slots.next()) begin(next.run, next.owner, next.scheduled);
     options.onFree();
     if (running.size() === 0) for (const resolve of waiters.splice(0)) resolve();
   }
@@ -192,31 +199,20 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   }
 
   return {
-    free: () => maxConcurrent - running.size() - ready.length - reserved,
+    free: slots.free,
+    room: slots.room,
+    reserve: slots.reserve,
     endedPerMs: () => rate.perMs(options.monotonic()),
-    reserve(count) {
-      reserved += count;
-      let kept = count;
-      return {
-        release() {
-          reserved -= kept;
-          kept = 0;
-        },
-      };
-    },
     running: () => running.size(),
     callsWait: () => running.size() >= crowd && rate.perMs(options.monotonic()) >= quickEndsPerMs,
     inHand() {
       const begun = running.items().map(({ runId }) => runId);
-      return new Set([...begun, ...ready.map(({ run }) => run.runId), ...completer.holds()]);
+      return new Set([...begun, ...slots.waiting().map(({ run }) => run.runId), ...completer.holds()]);
     },
     start(run, owner, scheduled = unscheduled) {
-      if (running.size() < maxConcurrent) return begin(run, owner, scheduled);
-      const { effectiveDueAt } = scheduled;
-      // It is nearly always the last one.
-      const isLast = effectiveDueAt >= (ready.at(-1)?.scheduled.effectiveDueAt ?? effectiveDueAt);
-      const place = isLast ? -1 : ready.findIndex((each) => each.scheduled.effectiveDueAt > effectiveDueAt);
-      ready.splice(place < 0 ? ready.length : place, 0, { run, owner, scheduled });
+      const { namespace } = run;
+      if (slots.take(namespace)) begin(run, owner, scheduled);
+      else slots.wait({ namespace, key: scheduled.effectiveDueAt, place: -1, run, owner, scheduled });
     },
     abort(runId, cause) {
       const entry = running.items().find((each) => each.runId === runId);
@@ -225,7 +221,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     },
     abortAll(cause) {
       // Attempts that have not started are left alone: their runs are taken over like those of a dead replica.
-      ready = [];
+      slots.sendAway();
       for (const entry of [...running.items()]) abort(entry, cause);
     },
     idle(withinMs) {

@@ -1,7 +1,9 @@
 /** Occurrences that are due and not yet claimed, in the order in which they start. */
 
+import { createHeap } from '../../domain/heap.ts';
+import { createTurnQueue, type TurnItem } from '../../domain/turns/turn-queue.ts';
+import { createTurns, type WeightOf } from '../../domain/turns/turns.ts';
 import { effectiveDueTime } from '../timetable/effective-due-time.ts';
-import { createHeap, type HeapItem } from '../timetable/heap.ts';
 import type { DueOccurrence } from '../timetable/timetable.ts';
 
 /**
@@ -23,28 +25,53 @@ export type Backlog = {
   nextRelease(): number;
   /** The earliest instant in it, set aside or not, or Infinity. */
   oldest(): number;
-  /** The effective due time of the first occurrence that may be taken, or Infinity. */
-  firstEffectiveDueAt(): number;
-  /** Takes out the first `limit`; with an `effectiveDueAt`, only those that come before it. */
-  take(limit: number, effectiveDueAt?: number): Waiting[];
+  /** The effective due time of the first occurrence that may be taken, of all or of one namespace, or Infinity. */
+  firstEffectiveDueAt(namespace?: string): number;
+  /** The namespaces of occurrences that may be taken. */
+  namespaces(): string[];
+  /** Whether all of these are of one namespace. */
+  isOfOne(): boolean;
+  /** Takes out at most `limit`, in turns of their namespaces: of each the first, and no more than `room` says. */
+  take(limit: number, room?: (namespace: string) => number): Waiting[];
+  /** Takes out at most `limit` that come before the bound of their namespace. */
+  takeBefore(limit: number, bound: (namespace: string) => number): Waiting[];
 };
 
-/** A backlog in the order of the effective due time, like the runs that wait in the database. */
-export function createBacklog(): Backlog {
-  type Item = HeapItem & { due: Waiting };
-  const heap = createHeap<Item>();
+/**
+ * A backlog in which namespaces take turns. Within a namespace the order is the effective due time, like that of the
+ * runs that wait in the database.
+ */
+export function createBacklog(weightOf: WeightOf): Backlog {
+  type Item = TurnItem & { due: Waiting };
+  const queue = createTurnQueue<Item>(createTurns(weightOf), () => createHeap<Item>());
   const aside = createHeap<Item>();
-  const oldestIn = (items: readonly Item[]) => items.reduce((least, { due }) => Math.min(least, due.instant), Infinity);
+
+  const itemOf = (due: Waiting, key: number): Item => ({ due, namespace: due.entry.namespace, key, place: -1 });
 
   function put(due: Waiting, since: number): void {
-    heap.put({ due, key: effectiveDueTime(since, due.entry.priority), place: -1 });
+    queue.put(itemOf(due, effectiveDueTime(since, due.entry.priority)));
+  }
+
+  function takeUpTo(limit: number, next: () => Item | undefined): Waiting[] {
+    const taken: Waiting[] = [];
+    while (taken.length < limit) {
+      const item = next();
+      if (item === undefined) break;
+      taken.push(item.due);
+    }
+    return taken;
   }
 
   return {
-    size: () => heap.size(),
-    oldest: () => Math.min(oldestIn(heap.items()), oldestIn(aside.items())),
+    size: () => queue.size(),
+    oldest() {
+      let oldest = Infinity;
+      for (const { due } of aside.items()) oldest = Math.min(oldest, due.instant);
+      for (const { due } of queue.items()) oldest = Math.min(oldest, due.instant);
+      return oldest;
+    },
     add: (due) => put(due, due.instant),
-    setAside: (due, until) => aside.put({ due, key: until, place: -1 }),
+    setAside: (due, until) => aside.put(itemOf(due, until)),
     release(now) {
       for (let item = aside.first(); item && item.key <= now; item = aside.first()) {
         aside.remove(item);
@@ -52,14 +79,23 @@ export function createBacklog(): Backlog {
       }
     },
     nextRelease: () => aside.first()?.key ?? Infinity,
-    firstEffectiveDueAt: () => heap.first()?.key ?? Infinity,
-    take(limit, effectiveDueAt = Infinity) {
-      const taken: Waiting[] = [];
-      for (let item = heap.first(); item && item.key < effectiveDueAt && taken.length < limit; item = heap.first()) {
-        heap.remove(item);
-        taken.push(item.due);
+    firstEffectiveDueAt: (namespace) => queue.leastKey(namespace),
+    namespaces: () => queue.namespaces(),
+    isOfOne: () => queue.isOfOne(),
+    take(limit, room) {
+      if (room === undefined) return takeUpTo(limit, () => queue.take());
+      if (queue.isOfOne()) {
+        const [only = ''] = queue.namespaces();
+        return takeUpTo(Math.min(limit, room(only)), () => queue.take());
       }
-      return taken;
+      const left = new Map<string, number>();
+      const leftOf = (namespace: string) => left.get(namespace) ?? room(namespace);
+      return takeUpTo(limit, () => {
+        const item = queue.take((namespace) => leftOf(namespace) > 0);
+        if (item) left.set(item.namespace, leftOf(item.namespace) - 1);
+        return item;
+      });
     },
+    takeBefore: (limit, bound) => takeUpTo(limit, () => queue.take(undefined, bound)),
   };
 }

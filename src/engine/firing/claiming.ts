@@ -22,7 +22,7 @@ import {
   leftOver,
   type TaskSnapshot,
 } from '../../store/runs/claiming/claims.ts';
-import { type TakenRun, takeUnconfirmed, unasked } from '../../store/runs/claiming/dispatch.ts';
+import { scheduledRun, type TakenRun, takeUnconfirmed } from '../../store/runs/claiming/dispatch.ts';
 import { meetOverlaps } from '../../store/runs/claiming/overlaps.ts';
 import { withoutRun } from '../../store/runs/history.ts';
 import type { ExhaustedTask } from '../../store/tasks/tasks.ts';
@@ -80,7 +80,7 @@ export type ClaimBatch = (
  * An occurrence with the task snapshot that was known when the claim was sent. The cache may have dropped it by the
  * time the answer comes.
  */
-type DueWithSnapshot = Due & { snapshot: TaskSnapshot | undefined; nextAt: number };
+type DueWithSnapshot = Due & { namespace: string; snapshot: TaskSnapshot | undefined; nextAt: number };
 
 /**
  * A task snapshot is kept for a task that is due again within this time, in milliseconds. A burst of more tasks than
@@ -95,11 +95,12 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
   const db = database.pool;
 
   function dueOf(runId: string, { entry, instant, nextAt }: Waiting): DueWithSnapshot {
-    const { uid, scheduleVersion } = entry;
+    const { uid, namespace, scheduleVersion } = entry;
     const snapshot = snapshots.get(uid);
     return {
       runId,
       uid,
+      namespace,
       scheduleVersion,
       scheduledFor: instant,
       knownVersion: snapshot?.version ?? 0,
@@ -142,18 +143,7 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
           waiting.add((snapshot ?? item.snapshot)?.policies?.hooks?.before != null);
           continue;
         }
-        const { uid, scheduledFor } = item;
-        const known = snapshot ?? (item.snapshot as TaskSnapshot);
-        begin({
-          runId,
-          uid,
-          attempt: 1,
-          scheduledFor,
-          trigger: 'schedule',
-          firstStartedAt: null,
-          snapshot: known,
-          ...unasked,
-        });
+        begin(scheduledRun(item, item.namespace, snapshot ?? (item.snapshot as TaskSnapshot)));
       } else if (overlap !== 'allow') {
         overlapping.push(item);
         if (overlap === 'replace') replacing.add(item);

@@ -10,6 +10,7 @@ import type { Attempts } from '../attempts/attempts.ts';
 import type { Lease } from '../cluster/lease.ts';
 import { effectiveDueTime } from '../timetable/effective-due-time.ts';
 import type { Waiting } from './backlog.ts';
+import { type BatchPart, partsOf } from './batch-parts.ts';
 import type { Begin, Slots } from './claiming.ts';
 
 /** `urgent`: one more claim, for occurrences that come before all those in the usual claims. */
@@ -19,8 +20,8 @@ export type ClaimsUnderWay = {
   count(kind: ClaimKind): number;
   /** The occurrences of all of them. */
   occurrences(): Waiting[];
-  /** The latest effective due time in any of them; -Infinity where there is none. */
-  lastEffectiveDueAt(): number;
+  /** The latest effective due time of a namespace in any of them; -Infinity where there is none. */
+  lastEffectiveDueAt(namespace: string): number;
   /** Carries out `work` with a slot kept for each occurrence of the batch. */
   launch(kind: ClaimKind, batch: readonly Waiting[], work: ClaimWork): void;
 };
@@ -46,7 +47,7 @@ const effectiveDueTimeOf = ({ entry, instant }: Waiting) => effectiveDueTime(ins
 
 export function createClaimsUnderWay(options: ClaimsUnderWayOptions): ClaimsUnderWay {
   const { clock, log, attempts, lease } = options;
-  const claims = new Set<{ kind: ClaimKind; batch: readonly Waiting[] }>();
+  const claims = new Set<{ kind: ClaimKind; batch: readonly Waiting[]; parts: readonly BatchPart<Waiting>[] }>();
   let failures = 0;
 
   function tellOfFailure(error: unknown, occurrences: number): void {
@@ -60,13 +61,18 @@ export function createClaimsUnderWay(options: ClaimsUnderWayOptions): ClaimsUnde
   return {
     count: (kind) => [...claims].filter((claim) => claim.kind === kind).length,
     occurrences: () => [...claims].flatMap(({ batch }) => batch),
-    lastEffectiveDueAt: () =>
-      Math.max(-Infinity, ...[...claims].map(({ batch }) => effectiveDueTimeOf(batch[batch.length - 1] as Waiting))),
+    lastEffectiveDueAt(namespace) {
+      let last = -Infinity;
+      for (const { parts } of claims)
+        for (const part of parts)
+          if (part.namespace === namespace) last = Math.max(last, effectiveDueTimeOf(part.last));
+      return last;
+    },
     async launch(kind, batch, work) {
-      const claim = { kind, batch };
+      const claim = { kind, batch, parts: partsOf(batch) };
       claims.add(claim);
       const owner = lease.id();
-      const slots = attempts.reserve(batch.length);
+      const slots = attempts.reserve(batch.length, claim.parts);
       const begun = new Set<Waiting>();
       const begin = (run: TakenRun, waiting: Waiting) => {
         begun.add(waiting);

@@ -3,7 +3,7 @@
 import { isZoned } from '../../domain/schedule/schedule.ts';
 import type { Partition } from '../cluster/partition.ts';
 import type { DueLog } from '../timetable/due-log.ts';
-import type { Timetable } from '../timetable/timetable.ts';
+import type { Bound, Timetable } from '../timetable/timetable.ts';
 import type { Backlog, Waiting } from './backlog.ts';
 import type { PreClaimer } from './pre-claimer.ts';
 
@@ -66,10 +66,10 @@ export function createDueQueue(options: DueQueueOptions): DueQueue {
     );
   }
 
-  /** Takes at most `limit` due occurrences that come before `effectiveDueAt`. Returns whether to go on at once. */
-  function take(now: number, limit: number, effectiveDueAt: number): boolean {
+  /** Takes at most `limit` due occurrences that come before `bound`. Returns whether to go on at once. */
+  function take(now: number, limit: number, bound?: Bound): boolean {
     const until = monotonic() + longestMs;
-    const { due, missed } = timetable.takeDue(now, limit, effectiveDueAt, () => monotonic() < until);
+    const { due, missed } = timetable.takeDue(now, limit, bound, () => monotonic() < until);
     dueLog.add(due, missed);
     for (const each of due) {
       if (isOwn(each.entry.uid, isZoned(each.entry.timing.schedule))) backlog.add(each);
@@ -78,20 +78,24 @@ export function createDueQueue(options: DueQueueOptions): DueQueue {
     return due.length + missed.length === limit;
   }
 
+  /** What comes before the occurrences in the backlog: more urgent ones, and all of a namespace that has none there. */
+  const beforeBacklog: Bound = (namespace) => backlog.firstEffectiveDueAt(namespace);
+
   return {
     takePreClaimed(now) {
       dueLog.add(preClaimed.takeIn(now), []);
-      take(now, roomForUrgent, preClaimed.first()?.effectiveDueAt ?? -Infinity);
+      const first = preClaimed.first();
+      if (first) take(now, roomForUrgent, first.order.effectiveDueAt);
     },
     takeIn(now) {
       if (room() > 0) backlog.release(now - mostWaitMs());
-      while (room() > 0 && take(now, room(), Infinity));
-      // An urgent occurrence must not wait behind the thousands in the backlog.
-      if (room() <= 0) take(now, roomForUrgent, backlog.firstEffectiveDueAt());
+      while (room() > 0 && take(now, room()));
+      // Neither an urgent occurrence nor another namespace must wait behind the thousands in the backlog.
+      if (room() <= 0) take(now, roomForUrgent, beforeBacklog);
     },
     defer,
     next() {
-      if (room() <= 0) return timetable.next(backlog.firstEffectiveDueAt());
+      if (room() <= 0) return timetable.next(beforeBacklog);
       return Math.min(timetable.next(), backlog.nextRelease() + mostWaitMs());
     },
   };

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
 import type { RunIds } from '../../domain/run/ids.ts';
 import type { Target } from '../../domain/task/target.ts';
+import type { WeightOf } from '../../domain/turns/turns.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { OccurrenceLock } from '../../redis/lock.ts';
 import type { Database } from '../../store/postgres/database.ts';
@@ -39,6 +40,8 @@ export type FiringOptions = Pick<ClaimingOptions, 'onExhausted' | 'onReplaced' |
   preClaimedBatches: number;
   maxConcurrent: number;
   turns: Turns;
+  /** The weights of namespaces. */
+  weightOf: WeightOf;
   /** Prepares the calls of a target. */
   prepare: (target: Target) => void;
   onClaims: ClaimingOptions['onClaims'] & SchedulerOptions['onClaims'];
@@ -68,6 +71,7 @@ export function startFiring(options: FiringOptions): Firing {
     mostBatches: options.preClaimedBatches,
     batchSize: Math.min(preClaimBatchSize, options.maxConcurrent),
     turns: options.turns,
+    weightOf: options.weightOf,
     claiming: () => scheduler.claiming(),
     onReleased: (due) => scheduler.release(due),
   });

@@ -7,23 +7,23 @@ import type { LRUCache } from 'lru-cache';
 import type { RunIds } from '../../domain/run/ids.ts';
 import { nextOccurrence } from '../../domain/schedule/occurrence.ts';
 import { isZoned } from '../../domain/schedule/schedule.ts';
+import type { WeightOf } from '../../domain/turns/turns.ts';
 import type { OccurrenceLock } from '../../redis/lock.ts';
 import type { Database } from '../../store/postgres/database.ts';
 import type { Claim, Due, TaskSnapshot } from '../../store/runs/claiming/claims.ts';
-import { type TakenRun, unasked } from '../../store/runs/claiming/dispatch.ts';
+import { scheduledRun, type TakenRun } from '../../store/runs/claiming/dispatch.ts';
 import { type PreClaim, preClaim } from '../../store/runs/claiming/pre-claims.ts';
 import type { Turns } from '../../turns.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 import type { Partition } from '../cluster/partition.ts';
-import { effectiveDueTime } from '../timetable/effective-due-time.ts';
 import type { DueOccurrence, Entry, Timetable } from '../timetable/timetable.ts';
+import { type BatchOrder, orderOf, sortBurst } from './batch-parts.ts';
 
 /** Pre-claimed occurrences whose instant has come. */
 export type PreClaimedBatch = {
   due: readonly DueOccurrence[];
-  /** The earliest effective due time of the batch. */
-  effectiveDueAt: number;
+  order: BatchOrder;
   /** Commits their runs. Rejects when the lease has changed or Postgres fails; the runs may exist then. */
   commit(): Promise<TakenRun[]>;
 };
@@ -61,6 +61,8 @@ export type PreClaimerOptions = {
   mostBatches: number;
   batchSize: number;
   turns: Turns;
+  /** The weights of namespaces. */
+  weightOf: WeightOf;
   /**
    * The tasks with an occurrence that is being claimed: a later occurrence must not overtake it. Null while more
    * occurrences wait to be claimed, because pre-claiming would take their slots.
@@ -79,6 +81,8 @@ type PreClaimed = {
   members: Map<number, Member>;
   /** Its occurrences that are due; null before its instant. */
   kept: DueOccurrence[] | null;
+  /** That of `kept`; null until it is asked for. */
+  order: BatchOrder | null;
   /** Null while it is being written or rolled back. */
   claim: PreClaim | null;
 };
@@ -142,7 +146,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
 
   /** From here on `takeIn` knows the occurrences, so they cannot be claimed twice. */
   function begin(instant: number, entries: readonly Entry[]): PreClaimed {
-    const batch: PreClaimed = { instant, owner: lease.id(), members: new Map(), kept: null, claim: null };
+    const batch: PreClaimed = { instant, owner: lease.id(), members: new Map(), kept: null, order: null, claim: null };
     for (const { uid, scheduleVersion } of entries) {
       const snapshot = snapshots.get(uid);
       if (snapshot === undefined) continue;
@@ -208,6 +212,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
     if (batch.kept === null) return;
     const lost = batch.kept.filter(({ entry }) => !members.has(entry.uid));
     batch.kept = batch.kept.filter(({ entry }) => members.has(entry.uid));
+    batch.order = null;
     options.onReleased(lost);
   }
 
@@ -222,9 +227,9 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
       await claim.rollback();
       throw new Error('the lease was lost before the pre-claimed runs were due');
     }
-    const runs = kept.map(({ entry: { uid } }): TakenRun => {
-      const { runId, scheduledFor, snapshot } = members.get(uid) as Member;
-      return { runId, uid, attempt: 1, scheduledFor, trigger: 'schedule', firstStartedAt: null, snapshot, ...unasked };
+    const runs = kept.map(({ entry: { uid, namespace } }): TakenRun => {
+      const member = members.get(uid) as Member;
+      return scheduledRun(member, namespace, member.snapshot);
     });
     // Their tasks have been stopped or changed meanwhile.
     const dropped = new Set(claim.claims.filter(({ won }) => won).map(({ runId }) => runId));
@@ -242,14 +247,14 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
       for (let over = preClaimed.find(isOver); over; over = preClaimed.find(isOver)) await discard(over);
       if (!lease.held() || preClaimed.length >= mostBatches || options.claiming() === null) return everyMs;
       for (const [instant, burst] of bursts()) {
-        burst.sort((a, b) => b.priority - a.priority);
-        for (let start = 0; start < burst.length; start += batchSize) {
-          await lookAhead(burst.slice(start, start + batchSize), instant);
+        const ordered = sortBurst(burst, options.weightOf);
+        for (let start = 0; start < ordered.length; start += batchSize) {
+          await lookAhead(ordered.slice(start, start + batchSize), instant);
           // Each batch took time. Occurrences that became due or changed meanwhile are left out.
           const claiming = options.claiming();
           if (preClaimed.length >= mostBatches || !lease.held() || claiming === null) return everyMs;
           const now = time.now();
-          const entries = burst
+          const entries = ordered
             .slice(start, start + batchSize)
             .filter((entry) => entry.key === instant && isPlain(entry, now) && !claiming.has(entry.uid));
           if (entries.length > 0) await write(begin(instant, entries));
@@ -271,13 +276,8 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
     first() {
       const batch = preClaimed.find(isReady);
       if (!batch) return null;
-      // The most urgent of a batch were put in first.
-      const [{ entry, instant }] = batch.kept;
-      return {
-        due: batch.kept,
-        effectiveDueAt: effectiveDueTime(instant, entry.priority),
-        commit: () => commit(batch),
-      };
+      batch.order ??= orderOf(batch.kept);
+      return { due: batch.kept, order: batch.order, commit: () => commit(batch) };
     },
     take() {
       const batch = preClaimed.find(isReady);

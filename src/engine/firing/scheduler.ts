@@ -14,6 +14,7 @@
 
 import type { Clock, Timer } from '../../clock.ts';
 import { isZoned } from '../../domain/schedule/schedule.ts';
+import type { WeightOf } from '../../domain/turns/turns.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { ExhaustedTask } from '../../store/tasks/tasks.ts';
 import type { Attempts } from '../attempts/attempts.ts';
@@ -51,6 +52,7 @@ export type SchedulerOptions = {
   attempts: Attempts;
   lease: Pick<Lease, 'id' | 'held'>;
   claim: ClaimBatch;
+  weightOf: WeightOf;
   preClaimer: Pick<PreClaimer, 'takeIn' | 'first' | 'take' | 'oldest'>;
   /** Whether a task is in this replica's partition. Other replicas claim its occurrences only later. */
   isOwn: Partition['isOwn'];
@@ -80,7 +82,7 @@ type State = { name: 'running' } | { name: 'gathering'; timer: Timer } | { name:
 
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { clock, time, timetable, attempts, lease, preClaimer, isOwn, dueLog } = options;
-  const backlog = createBacklog();
+  const backlog = createBacklog(options.weightOf);
   const dueQueue = createDueQueue({
     ...{ timetable, dueLog, backlog, isOwn, preClaimed: preClaimer },
     callsWait: attempts.callsWait,
@@ -119,17 +121,28 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     while (mayClaim() && (claimUrgent() || claimUsual()));
   }
 
-  /** Claims occurrences that come before all those being claimed. Returns whether there were any. */
+  /**
+   * Claims occurrences that come before all those of their namespace being claimed. Returns whether there were any. Such
+   * a claim is made beside the usual ones, or while slots are gathered for one.
+   */
   function claimUrgent(): boolean {
-    if (claims.count('urgent') > 0 || claims.count('usual') === 0) return false;
-    const effectiveDueAt = claims.lastEffectiveDueAt();
-    if (backlog.firstEffectiveDueAt() >= effectiveDueAt) return false;
-    const batch = inGrace(backlog.take(urgentBatchSize, effectiveDueAt));
+    if (claims.count('urgent') > 0 || (claims.count('usual') === 0 && state.name !== 'gathering')) return false;
+    const taken = backlog.takeBefore(urgentBatchSize, beforeClaims);
+    if (taken.length === 0) return false;
+    const batch = inGrace(taken);
     if (batch.length > 0)
       claims.launch('urgent', batch, (owner, slots, begin) =>
         options.claim(batch, owner, slots, begin, dueQueue.defer),
       );
     return true;
+  }
+
+  /** Of a namespace without a claim under way, while others have some or wait as well: all that there are slots for. */
+  function beforeClaims(namespace: string): number {
+    const last = claims.lastEffectiveDueAt(namespace);
+    if (last !== -Infinity) return last;
+    const isAlone = claims.count('usual') === 0 && backlog.isOfOne();
+    return !isAlone && roomOf(namespace) > 0 ? Infinity : -Infinity;
   }
 
   /** Claims or commits as many occurrences as there are slots for. Returns whether there may be more to do. */
@@ -138,13 +151,13 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const free = freeSlots();
     if (free <= 0) return false;
     const preClaimed = preClaimer.first();
-    if (preClaimed && preClaimed.effectiveDueAt <= backlog.firstEffectiveDueAt()) {
-      if (preClaimed.due.length > free) return false;
+    if (preClaimed && preClaimed.order.effectiveDueAt() <= backlog.firstEffectiveDueAt()) {
+      if (preClaimed.due.length > free || !preClaimed.order.fits(roomOf)) return false;
       preClaimer.take();
       commit(preClaimed);
       return true;
     }
-    if (backlog.size() === 0) return false;
+    if (backlog.size() === 0 || !backlog.namespaces().some((namespace) => roomOf(namespace) > 0)) return false;
     if (free < Math.min(worthwhile, backlog.size()) && attempts.running() > 0) {
       if (state.name === 'running') state = { name: 'gathering', timer: clock.after(gatherMs, gathered) };
       return false;
@@ -159,14 +172,14 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     claimAll();
   }
 
-  /** The free slots, and those that will have become free by the time that the next claim is answered. */
-  function freeSlots(): number {
-    return attempts.free() + Math.min(Math.floor(attempts.endedPerMs() * (claimMs + gatherMs)), mostAhead);
-  }
+  /** The slots that will have become free by the time that the next claim is answered. */
+  const soonFree = () => Math.min(Math.floor(attempts.endedPerMs() * (claimMs + gatherMs)), mostAhead);
+  const freeSlots = () => attempts.free() + soonFree();
+  const roomOf = (namespace: string) => attempts.room(namespace) + soonFree();
 
   function claimNext(): void {
     const free = freeSlots();
-    const batch = free <= 0 ? [] : inGrace(backlog.take(Math.min(free, batchSize)));
+    const batch = free <= 0 ? [] : inGrace(backlog.take(Math.min(free, batchSize), roomOf));
     if (batch.length === 0) return;
     const askedAt = clock.monotonic();
     claims.launch('usual', batch, async (owner, slots, begin) => {

@@ -51,7 +51,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
   }
 
   function put(task: TaskTiming, after: number): void {
-    const { uid, id, scheduleVersion, priority, limited, activeFrom, startsAt, endsAt, jitterMs } = task;
+    const { uid, id, namespace, scheduleVersion, priority, limited, activeFrom, startsAt, endsAt, jitterMs } = task;
     const schedule = compileSchedule(task.schedule, calendar);
     if (schedule === null) {
       log.error(
@@ -62,7 +62,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
     }
     const timing = { uid, schedule, activeFrom, startsAt, endsAt, jitterMs };
     const occurs = timetable.put(
-      { uid, id, scheduleVersion, priority, limited, timing, misfire: ruleOf(task.misfire) },
+      { uid, id, namespace, scheduleVersion, priority, limited, timing, misfire: ruleOf(task.misfire) },
       after,
     );
     if (!occurs && schedule.kind !== 'manual' && options.mayClaim(isZoned(schedule)))

@@ -14,6 +14,7 @@ export type InactiveTask = { uid: number; id: string; active: false; deleted: bo
 export type TaskTiming = {
   uid: number;
   id: string;
+  namespace: string;
   scheduleVersion: number;
   schedule: Schedule;
   activeFrom: number;
@@ -32,6 +33,7 @@ type TaskColumns = Row<typeof tasks>;
 type TimingRow = [
   uid: number,
   id: TaskColumns['id'],
+  namespace: TaskColumns['namespace'],
   scheduleVersion: TaskColumns['schedule_version'],
   schedule: TaskColumns['schedule'] | null,
   activeFrom: number,
@@ -53,7 +55,7 @@ const isActive = `t.status = 'active' and t.deleted_at is null`;
  * Numbers instead of dates and texts: a hundred thousand rows are read at boot. The documents of tasks that are not
  * active are left where they are: when a burst of single instants is completed, such rows come by the thousand.
  */
-const timingColumns = `t.uid::float8, t.id, t.schedule_version, case when ${isActive} then t.schedule end, ${epochMs('t.active_from')}, ${epochMs('t.starts_at')},
+const timingColumns = `t.uid::float8, t.id, t.namespace, t.schedule_version, case when ${isActive} then t.schedule end, ${epochMs('t.active_from')}, ${epochMs('t.starts_at')},
   ${epochMs('t.ends_at')}, coalesce(t.jitter_ms, 0)::float8, case when ${isActive} then t.misfire end,
   t.priority, t.max_runs is not null, ${isActive}, t.deleted_at is not null`;
 
@@ -94,7 +96,7 @@ export async function readChanges(
   });
   const found = rows as unknown as [...TimingRow, string][];
   return {
-    position: found[0]?.[13] ?? position,
+    position: found[0]?.[14] ?? position,
     changes: found.filter((row) => row[0] !== null).map((row) => timingOfRow(row as unknown as TimingRow)),
   };
 }
@@ -103,6 +105,7 @@ function timingOfRow(row: TimingRow): TaskTiming | InactiveTask {
   const [
     uid,
     id,
+    namespace,
     scheduleVersion,
     schedule,
     activeFrom,
@@ -119,6 +122,7 @@ function timingOfRow(row: TimingRow): TaskTiming | InactiveTask {
   return {
     uid,
     id,
+    namespace,
     scheduleVersion,
     schedule,
     activeFrom,

@@ -14,6 +14,7 @@ import { policyColumns, snapshotColumn, type TaskSnapshot } from './claims.ts';
 export type TakenRun = {
   runId: string;
   uid: number;
+  namespace: string;
   attempt: number;
   scheduledFor: number;
   trigger: Trigger;
@@ -26,8 +27,27 @@ export type TakenRun = {
   input: string | null;
 };
 
-/** Of a run that no request asked for. */
-export const unasked = { origin: null, input: null } as const;
+/** A run of a due occurrence: its first attempt, that no request asked for. */
+export function scheduledRun(
+  { runId, uid, scheduledFor }: Pick<TakenRun, 'runId' | 'uid' | 'scheduledFor'>,
+  namespace: string,
+  snapshot: TaskSnapshot,
+): TakenRun {
+  const attempt = 1;
+  const trigger = 'schedule';
+  return {
+    runId,
+    uid,
+    namespace,
+    attempt,
+    scheduledFor,
+    trigger,
+    firstStartedAt: null,
+    snapshot,
+    origin: null,
+    input: null,
+  };
+}
 
 export type Taken = {
   runs: TakenRun[];
@@ -102,6 +122,7 @@ export function isNextInLine(r: string): string {
 
 const takenNames = [
   'id',
+  'namespace',
   'attempt',
   'scheduled_for',
   'trigger',
@@ -120,6 +141,7 @@ export function takenRun(row: TakenRow): TakenRun {
   return {
     runId: row.id,
     uid: Number(row.uid),
+    namespace: row.namespace,
     attempt: row.attempt,
     scheduledFor: row.scheduled_for.getTime(),
     trigger: row.trigger,

@@ -55,7 +55,7 @@ async function burst(options: Burst = {}) {
       jitterMs: 0,
     };
     const priority = options.priorityOf?.(place) ?? 5;
-    timetable.put({ uid, id, scheduleVersion, priority, limited, timing, misfire }, t0 - 1);
+    timetable.put({ uid, id, namespace: 'default', scheduleVersion, priority, limited, timing, misfire }, t0 - 1);
   });
   const snapshots = new LRUCache<number, TaskSnapshot>({ max: 10_000 });
   for (const [uid, snapshot] of await readSnapshots(
@@ -72,6 +72,7 @@ async function burst(options: Burst = {}) {
     snapshots,
     turns: options.turns ?? createTurns(() => 0, setImmediate),
     isOwn: () => true,
+    weightOf: () => 1,
     lease: { id: () => state.owner, held: () => state.held },
     lock: options.lock ?? noLock,
     lockTtlMs: 10_000,
@@ -199,7 +200,7 @@ describe.skipIf(noPostgres)('a burst', () => {
     const taken = preClaimer.takeIn(t0).map(({ entry }) => entry.uid);
     expect(taken).toHaveLength(50);
     expect(taken.filter((uid) => urgent.has(uid))).toHaveLength(40);
-    expect(preClaimer.first()?.effectiveDueAt).toBe(t0 - 90_000);
+    expect(preClaimer.first()?.order.effectiveDueAt()).toBe(t0 - 90_000);
     await preClaimer.stop();
   });
 
@@ -210,7 +211,10 @@ describe.skipIf(noPostgres)('a burst', () => {
     timetable.remove(stopped.uid);
     const { uid, id } = changed;
     const timing = { uid, schedule: scheduleAt, activeFrom: t0 - 1, startsAt: null, endsAt: null, jitterMs: 0 };
-    timetable.put({ uid, id, scheduleVersion: 2, priority: 5, limited: false, timing, misfire }, t0 - 1);
+    timetable.put(
+      { uid, id, namespace: 'default', scheduleVersion: 2, priority: 5, limited: false, timing, misfire },
+      t0 - 1,
+    );
     preClaimer.takeIn(t0);
     for (let batch = take(); batch; batch = take()) await batch.commit();
     const fired = (await rows()).map((row) => Number(row.task_uid));

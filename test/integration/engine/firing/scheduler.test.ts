@@ -48,10 +48,14 @@ function start(
       endsAt: null,
       jitterMs: 0,
     };
-    timetable.put({ uid, id, scheduleVersion, priority: 5, limited: false, timing, misfire }, t0 - 1);
+    timetable.put(
+      { uid, id, namespace: 'default', scheduleVersion, priority: 5, limited: false, timing, misfire },
+      t0 - 1,
+    );
   }
   const attempts: Attempts = {
     free: () => busy.free,
+    room: () => busy.free,
     endedPerMs: () => 0,
     reserve: () => ({ release() {} }),
     running: () => busy.running,
@@ -90,6 +94,7 @@ function start(
       log: silent,
       timetable,
       attempts,
+      weightOf: () => 1,
       lease,
       claim,
       preClaimer,
@@ -327,7 +332,7 @@ describe('what is urgent', () => {
     ] as const) {
       const schedule = { kind: 'at' as const, atMs: t0 + 300 };
       const timing = { uid, schedule, activeFrom: t0, startsAt: null, endsAt: null, jitterMs: 0 };
-      timetable.put({ uid, id, scheduleVersion, priority, limited: false, timing, misfire }, t0);
+      timetable.put({ uid, id, namespace: 'default', scheduleVersion, priority, limited: false, timing, misfire }, t0);
     }
     scheduler.wake();
     await pass(400);

@@ -29,6 +29,7 @@ describe('the sweep', () => {
       scheduleVersion,
       priority: 5,
       limited: false,
+      namespace: 'default',
       timing,
       misfire,
       key: t0 + 21_000,
@@ -86,7 +87,16 @@ describe('the sweep', () => {
     for (let uid = 1_000; uid < 1_020; uid++) {
       const bounds = { activeFrom: watermark, startsAt: null, endsAt: null, jitterMs: 0 };
       const timing = { uid, schedule: { kind: 'cron' as const, cron }, ...bounds };
-      const entry = { uid, id: `none-${uid}`, scheduleVersion: 1, priority: 5, limited: false, timing, misfire };
+      const entry = {
+        uid,
+        id: `none-${uid}`,
+        namespace: 'default',
+        scheduleVersion: 1,
+        priority: 5,
+        limited: false,
+        timing,
+        misfire,
+      };
       const upTo = watermark + 30_000;
       const stretch = { entry: { ...entry, key: Infinity, place: -1 }, after: watermark, upTo, nextAt: upTo + 1_000 };
       dueLog.add([], [stretch]);

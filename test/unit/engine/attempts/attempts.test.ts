@@ -4,7 +4,7 @@ import type { PendingHandOver, PendingOutcomeWrite } from '../../../../src/engin
 import type { DatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import type { Outcome } from '../../../../src/executors/executor.ts';
 import type { TaskSnapshot } from '../../../../src/store/runs/claiming/claims.ts';
-import { type TakenRun, unasked } from '../../../../src/store/runs/claiming/dispatch.ts';
+import type { TakenRun } from '../../../../src/store/runs/claiming/dispatch.ts';
 import { runDueCallbacks } from '../../../clock.ts';
 
 const snapshot: TaskSnapshot = {
@@ -52,6 +52,8 @@ function start(maxConcurrent: number, outcome: Outcome = fine, isDeferred = fals
     monotonic: () => 1_000,
     random: () => 0,
     maxConcurrent,
+    weightOf: () => 1,
+    isShared: () => false,
     onCompleted() {},
     onFenced() {},
     onFree() {},
@@ -63,13 +65,14 @@ function start(maxConcurrent: number, outcome: Outcome = fine, isDeferred = fals
     attempts.start(
       {
         runId,
+        namespace: 'default',
         uid: 1,
         attempt: 1,
         scheduledFor: 0,
         trigger: 'schedule',
         firstStartedAt: null,
         snapshot,
-        ...unasked,
+        ...{ origin: null, input: null },
         ...change,
       },
       'me',

@@ -4,14 +4,14 @@ import { createBacklog, type Waiting } from '../../../../src/engine/firing/backl
 import type { Entry } from '../../../../src/engine/timetable/timetable.ts';
 
 const due = (instant: number, priority: number): Waiting => ({
-  entry: { uid: 1, priority } as Entry,
+  entry: { uid: 1, namespace: 'default', priority } as Entry,
   instant,
   nextAt: 0,
 });
 
 describe('the backlog', () => {
   test('gives out what is due by instant, each step of priority being worth ten seconds of waiting', () => {
-    const backlog = createBacklog();
+    const backlog = createBacklog(() => 1);
     const [low, high, older] = [due(30_000, 0), due(40_000, 10), due(0, 1)];
     for (const each of [low, high, older]) backlog.add(each);
     expect(backlog.take(2)).toEqual([high, older]);
@@ -20,7 +20,7 @@ describe('the backlog', () => {
   });
 
   test('keeps aside what others may take first, and then ranks it behind what is due by then', () => {
-    const backlog = createBacklog();
+    const backlog = createBacklog(() => 1);
     const [left, own, later] = [due(1_000, 5), due(1_400, 5), due(1_600, 5)];
     backlog.setAside(left, 1_500);
     backlog.add(own);
@@ -38,7 +38,7 @@ describe('the backlog', () => {
     const waiting = fc.tuple(fc.integer({ min: 0, max: 100_000 }), fc.nat(10));
     fc.assert(
       fc.property(fc.array(waiting), fc.integer({ min: 1, max: 7 }), (all, limit) => {
-        const backlog = createBacklog();
+        const backlog = createBacklog(() => 1);
         const rest = all.map(([instant, priority]) => due(instant, priority));
         for (const each of rest) backlog.add(each);
         const effectiveDueAt = ({ instant, entry }: Waiting) => instant - 10_000 * entry.priority;

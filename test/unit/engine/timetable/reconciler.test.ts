@@ -11,7 +11,23 @@ const misfire = { policy: 'skip', grace: '1m', limit: 1 };
 const rows = (count: number, from: number) =>
   Array.from({ length: count }, (_, place) => {
     const schedule = { cron: `0 0 0 ${from + place}`, timezone: 'UTC' };
-    return [from + place, `task-${from + place}`, 1, schedule, t0, null, null, 0, misfire, 5, false, true, false, '9'];
+    return [
+      from + place,
+      `task-${from + place}`,
+      'default',
+      1,
+      schedule,
+      t0,
+      null,
+      null,
+      0,
+      misfire,
+      5,
+      false,
+      true,
+      false,
+      '9',
+    ];
   });
 
 /** A store with tasks to load and others that changed afterwards. */

@@ -22,6 +22,7 @@ function every(uid: number, everyMs: number, more: Partial<Task> & { endsAt?: nu
   return {
     uid,
     id: `task-${uid}`,
+    namespace: 'default',
     scheduleVersion: 1,
     priority: 5,
     limited: false,
@@ -238,11 +239,26 @@ test('takes no more than it is given time for, and the rest the next time', () =
   const schedule = { kind: 'cron' as const, cron: { next, count: () => 1, leftOut: () => null, zoned: false } };
   for (let uid = 0; uid < 2_000; uid++) {
     const timing = { uid, schedule, activeFrom: t0 - 1, startsAt: null, endsAt: null, jitterMs: 0 };
-    const task = { uid, id: `rare-${uid}`, scheduleVersion: 1, priority: 5, limited: false, timing };
+    const task = {
+      uid,
+      id: `rare-${uid}`,
+      namespace: 'default',
+      scheduleVersion: 1,
+      priority: 5,
+      limited: false,
+      timing,
+    };
     timetable.put({ ...task, misfire: patient }, t0 - 1);
   }
   asked = 0;
-  expect(timetable.takeDue(t0, 5_000, Infinity, () => asked < 10).due).toHaveLength(10);
+  expect(
+    timetable.takeDue(
+      t0,
+      5_000,
+      () => Infinity,
+      () => asked < 10,
+    ).due,
+  ).toHaveLength(10);
   expect(asked).toBe(10);
   expect(timetable.next()).toBe(t0);
   expect(timetable.takeDue(t0, 5_000).due).toHaveLength(1_990);

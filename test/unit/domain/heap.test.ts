@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createHeap, type HeapItem } from '../../../../src/engine/timetable/heap.ts';
+import { createHeap, type HeapItem } from '../../../src/domain/heap.ts';
 
 type Item = HeapItem & { name: number };
 const item = (key: number, name = 0): Item => ({ key, name, place: -1 });
