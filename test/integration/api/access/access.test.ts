@@ -68,7 +68,8 @@ function expected(access: Access, { grants, credential }: Caller, namespace: str
 
 /** An answer as `expected` writes it. */
 function verdictOf({ status, code, detail }: Answer): string {
-  const isOpen = status < 500 && ![401, 403].includes(status) && !/^namespace|not part of this API/.test(detail);
+  const isElsewhere = /^namespace (?!"01939000)|not part of this API/.test(detail);
+  const isOpen = status < 500 && ![401, 403].includes(status) && !isElsewhere;
   return isOpen ? 'open' : `${status} ${code}`;
 }
 
