@@ -44,6 +44,7 @@ test.each([
   'docs/observability.md',
   'docs/hooks.md',
   'docs/access.md',
+  'docs/teams.md',
 ])(
   'every URL with ? or & in a command of %s is quoted: zsh takes a bare ? for a pattern of file names',
   async (page) => {
