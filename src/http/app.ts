@@ -29,6 +29,8 @@ import { readRoutePath } from './origin/namespace-path.ts';
 import { securityHeaders } from './origin/security-headers.ts';
 import { writeAnswer } from './output/write-answer.ts';
 import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
+import { bindingRoutes } from './routes/access/bindings.ts';
+import { keyRoutes } from './routes/access/keys.ts';
 import { namespaceRoutes } from './routes/access/namespaces.ts';
 import { backfillRoutes } from './routes/runs/backfill.ts';
 import { longWorkRoutes } from './routes/runs/long-work.ts';
@@ -223,6 +225,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
   clusterRoutes(app, context);
   namespaceRoutes(app, context);
   meRoutes(app, context);
+  keyRoutes(app, context);
+  bindingRoutes(app, context);
   createTaskRoutes(app, context);
   createTasksRoutes(app, context, validation);
   listTaskRoutes(app, context);

@@ -7,6 +7,8 @@ import type { Logger } from '../observability/log.ts';
 import { findGrants } from '../store/access/bindings.ts';
 import { findKeys } from '../store/access/keys.ts';
 import type { Database } from '../store/postgres/database.ts';
+import type { UseCaseContext } from '../usecases/context.ts';
+import { createKeyUses } from '../usecases/grants/key-uses.ts';
 import type { Secrets } from './secrets.ts';
 
 export type IdentityOptions = {
@@ -23,8 +25,12 @@ export type IdentityOptions = {
 
 export type Identity = {
   authenticate: Authenticator;
+  /** The keys of the settings. */
+  keysOfSettings: UseCaseContext['keysOfSettings'];
   /** To be called after keys or bindings were changed by this replica. */
   forget: Directory['forget'];
+  /** Writes when keys were used last. Never rejects. */
+  close(): Promise<void>;
 };
 
 export function createIdentity({ authSettings, database, started, now, clock, log }: IdentityOptions): Identity {
@@ -33,8 +39,13 @@ export function createIdentity({ authSettings, database, started, now, clock, lo
     findGrants: (subjects) => findGrants(database.pool, subjects),
     monotonic: clock.monotonic,
   });
+  const uses = createKeyUses({ db: database.pool, now, clock, log });
   return {
-    authenticate: createAuth({ settings: authSettings, directory, started, now, clock, log }),
+    authenticate: createAuth({
+      ...{ settings: authSettings, directory, started, onKeyUsed: uses.used, now, clock, log },
+    }),
+    keysOfSettings: () => authSettings().apiKeys,
     forget: directory.forget,
+    close: uses.close,
   };
 }

@@ -37,6 +37,7 @@ import { createTaskInserts } from '../store/tasks/inserts.ts';
 import { createTurns } from '../turns.ts';
 import { quarantineTask } from '../usecases/changes/quarantine-task.ts';
 import type { UseCaseContext } from '../usecases/context.ts';
+import { seedBindings } from '../usecases/grants/seed-bindings.ts';
 import { createRunWaiters } from '../usecases/runs/run-waiters.ts';
 import { systemIn } from '../usecases/use-case.ts';
 import { createExecutors } from './executors.ts';
@@ -155,6 +156,8 @@ export async function startService({
     attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
     runIds: () => runIds as RunIds,
     logAudit: auditLog(log),
+    keysOfSettings: () => identity.keysOfSettings(),
+    forgetCallers: () => identity.forget(),
     runEnded: runs.ended,
     random01: random,
     random: (bytes) => randomFillSync(bytes),
@@ -215,6 +218,7 @@ export async function startService({
         redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
         ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },
       });
+      await seedBindings({ ...useCases, database: other }, settings.roleBindings);
       tokens = createRunTokens(cluster.secret);
       runIds = createRunIds(cluster.id);
       engine = startEngine({
@@ -278,6 +282,7 @@ export async function startService({
       await new Promise<void>((resume) => clock.after(Math.max(0, partedAt - clock.monotonic()), resume));
       executors.close();
       await app.close();
+      await identity.close();
       signals.close();
       redis?.close();
       await Promise.all(loops.map((each) => each.stop()));

@@ -61,7 +61,12 @@ export const signInSettings = {
     scopes,
     null,
   ),
-  oidcGroupsClaim: setting('OIDC_GROUPS_CLAIM', 'groups', "The claim that lists a person's groups.", claim),
+  oidcGroupsClaim: setting(
+    'OIDC_GROUPS_CLAIM',
+    'groups',
+    "The claim that lists a person's groups, in tokens too.",
+    claim,
+  ),
   oidcUserClaim: setting(
     'OIDC_USER_CLAIM',
     'email',
@@ -87,8 +92,10 @@ export function signInContradictions(
     if (!isSet('PUBLIC_URL'))
       faults.push('OIDC_ISSUER is set without PUBLIC_URL: the issuer has to know where to send browsers back to');
   } else {
+    const hasTokens = isSet('JWT_SECRET') || isSet('JWT_JWKS_URL');
     for (const rest of ['CLIENT_ID', 'CLIENT_SECRET', 'SCOPES', 'GROUPS_CLAIM', 'USER_CLAIM'])
-      if (isSet(`OIDC_${rest}`)) faults.push(`OIDC_${rest} is set without OIDC_ISSUER: nobody ever signs in with it`);
+      if (isSet(`OIDC_${rest}`) && !(rest === 'GROUPS_CLAIM' && hasTokens))
+        faults.push(`OIDC_${rest} is set without OIDC_ISSUER: nobody ever signs in with it`);
   }
   const path = url ? new URL(url).pathname.replace(/\/+$/, '') : base;
   if (path !== base && path !== '')

@@ -6,6 +6,7 @@ import { ok } from '../errors.ts';
 import { choice, count, define, optional, secret, setting } from './definition.ts';
 import { basePath, type HostName, hostNames, origins } from './door.ts';
 import { redisAddress } from './redis.ts';
+import { type RoleBinding, roleBindings } from './role-bindings.ts';
 import { signInSettings } from './sign-in.ts';
 import {
   type ApiKey,
@@ -28,6 +29,7 @@ const metadataTargets =
 const isPrivate = /(^|[\s,])private([\s,]|$)/i;
 
 const noKeys: readonly ApiKey[] = [];
+const noBindings: readonly RoleBinding[] = [];
 const noHosts: readonly HostName[] = [];
 const noOrigins: readonly string[] = [];
 const noRules: readonly string[] = [];
@@ -86,7 +88,7 @@ export const settingTable = {
   ),
   jwtSecret: secret(
     'JWT_SECRET',
-    'Secret of HS256 tokens, at least 32 bytes. Their role is in the claim `role`.',
+    'Secret of HS256 tokens, at least 32 bytes. Their role is in the claim `role`; without it the bindings of `sub` and `OIDC_GROUPS_CLAIM` count.',
     hmacSecret,
     null,
   ),
@@ -98,6 +100,12 @@ export const settingTable = {
   ),
   jwtIssuer: optional('JWT_ISSUER', 'The `iss` that tokens must have.', text, null),
   jwtAudience: optional('JWT_AUDIENCE', 'The `aud` that tokens must have.', text, null),
+  roleBindings: optional(
+    'ROLE_BINDINGS',
+    'Roles of people and groups that are made at the start where they are not there: `group:ops=owner@*,user:ann@example.org=reader@billing`. `*` is all namespaces; only `owner` may also administer the cluster. An entry that is taken away here stays until it is deleted by `DELETE /bindings/{id}`.',
+    roleBindings,
+    noBindings,
+  ),
   ...signInSettings,
   allowedHosts: optional(
     'ALLOWED_HOSTS',

@@ -36,6 +36,10 @@ export type UseCaseContext = {
   runIds: () => RunIds;
   /** Writes the log line of an entry of the audit, once its transaction is committed. */
   logAudit: (entry: AuditEntry) => void;
+  /** The names of the API keys in the settings, each with its namespace; null for all. */
+  keysOfSettings: () => readonly { name: string; namespace: string | null }[];
+  /** To be called when a key or a binding was changed, so that this replica knows at once: the others take a second. */
+  forgetCallers: () => void;
   /** Counts and logs the end of an attempt. */
   runEnded: (run: EndedRun) => void;
   /** A random number in [0, 1). */

@@ -36,3 +36,16 @@ export function mayGive(held: readonly Grant[], wanted: Grant): boolean {
   if (own === 'owner') return true;
   return own === 'admin' && wanted.role !== 'owner' && wanted.namespace !== everyNamespace;
 }
+
+/**
+ * The namespaces whose keys and bindings somebody may administer: those of a list, `each` of them, or `all`, which
+ * includes what holds in all namespaces at once.
+ */
+export type AdminScope = readonly string[] | 'each' | 'all';
+
+/** What somebody with `held` may see and take away: all that it may give. */
+export function adminScope(held: readonly Grant[]): AdminScope {
+  if (held.some(({ role }) => role === 'owner')) return 'all';
+  const namespaces = held.filter(({ role }) => role === 'admin').map(({ namespace }) => namespace);
+  return namespaces.includes(everyNamespace) ? 'each' : [...new Set(namespaces)];
+}

@@ -23,19 +23,6 @@ export function grantOf(role: Role, namespace: string | null): Grant {
   return { role: role === 'admin' ? 'owner' : role, namespace: everyNamespace };
 }
 
-/**
- * Whether a name is shown completely and as it is, because it is stored with every change and stands in logs. At most
- * 256 characters; no controls, no line ends, nothing that is invisible or turns the direction of writing, no blank at
- * an end.
- */
-export function isPlainName(text: string): boolean {
-  return (
-    /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,256}$/u.test(text) &&
-    !/\p{Default_Ignorable_Code_Point}|[\u2800\ufffc\u{1d159}]/u.test(text) &&
-    !/^[ \p{M}]| $/u.test(text)
-  );
-}
-
 /** Why there is no actor, ready to be answered. */
 export type Refusal = {
   /** `missing` and `invalid` credentials: 401. `no_role`: valid ones that name no role, 403. `unavailable`: 503. */
@@ -61,7 +48,9 @@ export function invalid(detail: string): Refusal {
 }
 
 export function noRole(): Refusal {
-  const detail = `the token has no claim "role" that is ${roles.slice(0, -1).join(', ')} or ${roles.at(-1)}`;
+  const detail =
+    `the token has no claim "role" that is ${roles.slice(0, -1).join(', ')} or ${roles.at(-1)}; ` +
+    'without that claim its subject or one of its groups needs a binding';
   return {
     reason: 'no_role',
     status: 403,

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { Grant } from '../../domain/access/grants.ts';
 import { hashOfKey, hasKeyForm } from '../../domain/access/key-text.ts';
 import { everyNamespace } from '../../domain/access/namespace.ts';
 import { ok, type Result } from '../../errors.ts';
@@ -38,6 +39,8 @@ export type AuthOptions = {
   directory: Directory;
   /** Whether the database has been reached since the start. Until then nobody asks it. */
   started: () => boolean;
+  /** Called with the id of a key of the database each time that it lets a request in. */
+  onKeyUsed: (id: string) => void;
   /** Epoch milliseconds by the database's clock: keys expire by it. */
   now: () => number;
   clock: Clock;
@@ -49,7 +52,8 @@ export type AuthOptions = {
  * where tokens are configured, a token; without it `X-Api-Key` counts. Where no auth is configured every caller is the
  * owner `anonymous`.
  */
-export function createAuth({ settings, directory, started, now, clock, log }: AuthOptions): Authenticator {
+export function createAuth(options: AuthOptions): Authenticator {
+  const { settings, directory, started, onKeyUsed, now, clock, log } = options;
   if (settings().open) return async () => ok(anonymous);
   const { jwtJwksUrl } = settings();
   const keySet =
@@ -68,9 +72,13 @@ export function createAuth({ settings, directory, started, now, clock, log }: Au
   const partsOf = (from: AuthSettings) => ({
     from,
     actorOfKey: createKeyLookup(from.apiKeys),
-    checkToken: createTokenCheck(from, keySet, clock),
+    checkToken: createTokenCheck(from, keySet, grantsOf, clock),
   });
   let parts = partsOf(settings());
+
+  function grantsOf(subjects: readonly string[]): Promise<Result<Grant[], Refusal>> {
+    return asking(async () => ok(await directory.grantsOf(subjects)));
+  }
 
   function latest() {
     const from = settings();
@@ -81,13 +89,14 @@ export function createAuth({ settings, directory, started, now, clock, log }: Au
   async function actorOfStoredKey(key: string): Promise<Result<Actor, Refusal>> {
     const found = await directory.keyOf(hashOfKey(key));
     if (found === null) return { ok: false, errors: wrongKey() };
-    const { name, role, namespace, expiresAt } = found;
+    const { id, name, role, namespace, expiresAt } = found;
     if (expiresAt !== null && now() >= expiresAt) return { ok: false, errors: invalid('the API key has expired') };
+    onKeyUsed(id);
     return ok({ name: `key:${name}`, via: 'key', grants: [{ role, namespace }] });
   }
 
   /** `work` asks the database; while that is away the caller is refused until it is back. */
-  async function asking(work: () => Promise<Result<Actor, Refusal>>): Promise<Result<Actor, Refusal>> {
+  async function asking<T>(work: () => Promise<Result<T, Refusal>>): Promise<Result<T, Refusal>> {
     if (!started()) return { ok: false, errors: storeUnavailable() };
     try {
       return await work();

@@ -2,14 +2,16 @@
 
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../../clock.ts';
+import type { Grant } from '../../domain/access/grants.ts';
 import { everyNamespace, isNamespaceId } from '../../domain/access/namespace.ts';
+import { isPlainName } from '../../domain/access/plain-name.ts';
 import { roles } from '../../domain/access/role.ts';
 import { ok, type Result } from '../../errors.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { type Actor, grantOf, invalid, isPlainName, keysUnavailable, noRole, type Refusal } from './actor.ts';
+import { type Actor, grantOf, invalid, keysUnavailable, noRole, type Refusal } from './actor.ts';
 import { type KeySet, KeysUnavailable } from './key-set.ts';
 
-export type JwtSettings = Pick<Settings, 'jwtSecret' | 'jwtIssuer' | 'jwtAudience'>;
+export type JwtSettings = Pick<Settings, 'jwtSecret' | 'jwtIssuer' | 'jwtAudience' | 'oidcGroupsClaim'>;
 
 /** Never rejects. */
 export type TokenCheck = (token: string) => Promise<Result<Actor, Refusal>>;
@@ -19,9 +21,18 @@ const clockToleranceSeconds = 5;
 /** The name of a token without `sub`. No `sub` can make it, because none may begin with a blank. */
 const nameless = 'jwt: (no sub)';
 
+/** The grants that bindings give to some subjects, or why they cannot be told. Never rejects. */
+export type GrantsOf = (subjects: readonly string[]) => Promise<Result<Grant[], Refusal>>;
+
 /** The checker of tokens, or null where neither a secret nor a key set is configured. */
-export function createTokenCheck(settings: JwtSettings, keySet: KeySet | null, clock: Clock): TokenCheck | null {
-  const { jwtSecret } = settings;
+export function createTokenCheck(
+  settings: JwtSettings,
+  keySet: KeySet | null,
+  grantsOf: GrantsOf,
+  clock: Clock,
+): TokenCheck | null {
+  const { jwtSecret, oidcGroupsClaim } = settings;
+  const actorOf = (payload: JWTPayload) => actorOfClaims(payload, payload[oidcGroupsClaim], grantsOf);
   const options: JWTVerifyOptions = { requiredClaims: ['exp'], clockTolerance: clockToleranceSeconds };
   if (settings.jwtIssuer !== null) options.issuer = settings.jwtIssuer;
   if (settings.jwtAudience !== null) options.audience = settings.jwtAudience;
@@ -62,16 +73,35 @@ function whyInvalid(error: unknown): string {
   return 'the token is not valid';
 }
 
-function actorOf({ sub, role, namespace = null }: JWTPayload): Result<Actor, Refusal> {
+/** The claims `role` and `namespace` say what a token may do. Without them the bindings of its `sub` and groups do. */
+async function actorOfClaims(
+  { sub, role, namespace = null }: JWTPayload,
+  groups: unknown,
+  grantsOf: GrantsOf,
+): Promise<Result<Actor, Refusal>> {
   if (sub !== undefined && (typeof sub !== 'string' || !isPlainName(sub)))
     return { ok: false, errors: invalid('the claim sub of the token is not accepted') };
-  const known = roles.find((each) => each === role);
-  if (known === undefined) return { ok: false, errors: noRole() };
   if (namespace !== null && !isNamespace(namespace))
     return { ok: false, errors: invalid('the claim namespace of the token is not accepted') };
+  const actor = { name: sub === undefined ? nameless : `jwt:${sub}`, via: 'jwt' as const };
+  if (role === undefined && namespace === null) {
+    const granted = await grantsOf([...(sub === undefined ? [] : [`user:${sub}`]), ...subjectsOf(groups)]);
+    if (!granted.ok) return granted;
+    return granted.value.length > 0 ? ok({ ...actor, grants: granted.value }) : { ok: false, errors: noRole() };
+  }
+  const known = roles.find((each) => each === role);
+  if (known === undefined) return { ok: false, errors: noRole() };
   if (known === 'owner' && namespace !== null && namespace !== everyNamespace)
     return { ok: false, errors: invalid('the role owner of the token holds in all namespaces only') };
-  return ok({ name: sub === undefined ? nameless : `jwt:${sub}`, via: 'jwt', grants: [grantOf(known, namespace)] });
+  return ok({ ...actor, grants: [grantOf(known, namespace)] });
+}
+
+/** The subjects of the groups that a claim lists, or that it is itself. Groups that no binding can name are left out. */
+function subjectsOf(claim: unknown): string[] {
+  const names = (Array.isArray(claim) ? claim : [claim]).filter(
+    (name) => typeof name === 'string' && isPlainName(name),
+  );
+  return [...new Set(names.map((name) => `group:${name}`))];
 }
 
 function isNamespace(claim: unknown): claim is string {

@@ -82,6 +82,42 @@ export const operations: Readonly<Record<string, Operation>> = {
     answers: { 200: theNamespace, 201: { ...theNamespace, headers: ['Location'] } },
     example: { description: 'The billing team', quotas: { tasks: 500, concurrentRuns: 50 }, weight: 2 },
   },
+  'POST /keys': {
+    id: 'createKey',
+    description:
+      'For an admin of the namespace; for an owner where it is `*`. The key is shown in this answer and never again. It has exactly this role and namespace.',
+    errors: [409, 422],
+    answers: { 201: { description: 'The new key, with its text.' } },
+    example: { name: 'ci', role: 'operator', namespace: 'billing', expiresAt: '2027-12-01T00:00:00Z' },
+  },
+  'GET /keys': {
+    id: 'listKeys',
+    description: 'In the order in which they were made, those of the settings left out.',
+    answers: { 200: page },
+  },
+  'DELETE /keys/:id': {
+    id: 'deleteKey',
+    description: 'Within a second every replica refuses the key.',
+    answers: { 204: { description: 'It is gone.' } },
+  },
+  'POST /bindings': {
+    id: 'createBinding',
+    description:
+      'Gives a person (`user:…`) or a group (`group:…`) a role, in a namespace or in all of them (`*`). Nobody gives a role that they do not have.',
+    errors: [409, 422],
+    answers: { 201: { description: 'The new binding.' } },
+    example: { subject: 'group:billing', role: 'operator', namespace: 'billing' },
+  },
+  'GET /bindings': {
+    id: 'listBindings',
+    description: 'In the order in which they were made.',
+    answers: { 200: page },
+  },
+  'DELETE /bindings/:id': {
+    id: 'deleteBinding',
+    description: 'Within a second it is without effect on every replica.',
+    answers: { 204: { description: 'It is gone.' } },
+  },
   'POST /tasks': {
     id: 'createTask',
     description: 'Only `schedule` and `target` are required. 409 where the id exists.',

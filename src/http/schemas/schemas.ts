@@ -7,6 +7,7 @@ import { misfirePolicies } from '../../domain/schedule/misfire.ts';
 import { taskStatuses } from '../../domain/task/states.ts';
 import type { TargetSchemas } from '../../domain/task/target.ts';
 import { backoffs, overlaps, retryKinds } from '../../domain/task/task.ts';
+import { Binding, Key } from './grants.ts';
 import { Namespace, NamespaceInput } from './namespaces.ts';
 import {
   choice,
@@ -247,6 +248,8 @@ export const namedSchemas = (targets: TargetSchemas): TSchema[] => [
   Run,
   NamespaceInput,
   Namespace,
+  Key,
+  Binding,
   Problem,
 ];
 

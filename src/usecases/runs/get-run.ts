@@ -1,5 +1,6 @@
 /** Reads one run. */
 
+import { isUuid } from '../../domain/input/uuid.ts';
 import { secondsPerPriority } from '../../domain/run/run.ts';
 import { ok } from '../../errors.ts';
 import { findRun, type Run } from '../../store/runs/history.ts';
@@ -7,11 +8,9 @@ import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome } from '../refusal.ts';
 import { type Caller, useCase } from '../use-case.ts';
 
-const uuidText = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** Whether a text can be the id of a run at all. */
 export function isRunId(text: string): boolean {
-  return uuidText.test(text);
+  return isUuid(text);
 }
 
 export const getRun = useCase('reader', (context, caller, id: string) => findKnownRun(context, caller, id));

@@ -32,6 +32,8 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
     attemptOf: () => null,
     runIds: () => runIds,
     logAudit() {},
+    keysOfSettings: () => [],
+    forgetCallers() {},
     runEnded() {},
     random01: Math.random,
     random: (bytes) => crypto.getRandomValues(bytes),

@@ -47,6 +47,8 @@ const untouched: UseCaseContext = {
   attemptOf: () => null,
   runIds: touched,
   logAudit: touched,
+  keysOfSettings: touched,
+  forgetCallers: touched,
   runEnded: touched,
   random01: touched,
   random: touched,

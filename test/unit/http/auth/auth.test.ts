@@ -28,6 +28,7 @@ const emptyDirectory: Directory = { keyOf: async () => null, grantsOf: async () 
 const createAuthenticator = (settings: AuthSettings, by: Clock, directory = emptyDirectory) =>
   createAuth({
     ...{ settings: () => settings, directory, started: () => true, now: () => by.now(), clock: by, log: silent },
+    onKeyUsed() {},
   });
 const nothing: AuthSettings = {
   open: false,
@@ -36,6 +37,7 @@ const nothing: AuthSettings = {
   jwtJwksUrl: null,
   jwtIssuer: null,
   jwtAudience: null,
+  oidcGroupsClaim: 'groups',
 };
 const bearer = (credential: string): Headers => ({ authorization: `Bearer ${credential}` });
 

@@ -13,7 +13,7 @@ const clock = createClock();
 const settings: ReturnType<AuthOptions['settings']> = {
   open: false,
   apiKeys: [{ name: 'first', role: 'admin', sha256: hashOfKey(ofSettings), namespace: null }],
-  ...{ jwtSecret: null, jwtJwksUrl: null, jwtIssuer: null, jwtAudience: null },
+  ...{ jwtSecret: null, jwtJwksUrl: null, jwtIssuer: null, jwtAudience: null, oidcGroupsClaim: 'groups' },
 };
 type Found = Awaited<ReturnType<Directory['keyOf']>>;
 const key: NonNullable<Found> = {
@@ -24,6 +24,7 @@ function authWith(keyOf: Directory['keyOf'], more: Partial<AuthOptions> = {}) {
   const directory: Directory = { keyOf, grantsOf: async () => [], forget() {} };
   const auth = createAuth({
     ...{ settings: () => settings, directory, started: () => true, now: clock.now, clock, log: silent },
+    onKeyUsed() {},
     ...more,
   });
   return (text: string) => auth({ authorization: `Bearer ${text}` });
