@@ -10,6 +10,7 @@ CREATE TABLE namespaces (
   target_allow jsonb,
   target_deny jsonb,
   closing boolean NOT NULL DEFAULT false,
+  has_marked_tasks boolean NOT NULL DEFAULT false,
   created_at timestamptz(3) NOT NULL,
   updated_at timestamptz(3) NOT NULL,
   changed_in xid8 NOT NULL DEFAULT pg_current_xact_id()
@@ -18,7 +19,15 @@ CREATE INDEX namespaces_changed_in ON namespaces (changed_in);
 
 INSERT INTO namespaces (id, created_at, updated_at) VALUES ('default', now(), now());
 
--- A constant default: no row is rewritten.
+CREATE TABLE creations (
+  namespace text NOT NULL,
+  at timestamptz(3) NOT NULL,
+  tasks integer NOT NULL,
+  CONSTRAINT creations_namespace_at_pk PRIMARY KEY (namespace, at)
+);
+
+-- Constant defaults: no row is rewritten.
+ALTER TABLE tasks ADD COLUMN in_quota boolean NOT NULL DEFAULT false;
 ALTER TABLE runs ADD COLUMN namespace text NOT NULL DEFAULT 'default';
 ALTER TABLE events ADD COLUMN via text, ADD COLUMN address text;
 

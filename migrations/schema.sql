@@ -145,6 +145,13 @@ CREATE TABLE cluster (
   CONSTRAINT cluster_singleton_unique UNIQUE (singleton)
 );
 
+CREATE TABLE creations (
+  namespace text NOT NULL,
+  at timestamp(3) with time zone NOT NULL,
+  tasks integer NOT NULL,
+  CONSTRAINT creations_namespace_at_pk PRIMARY KEY (namespace, at)
+);
+
 CREATE TABLE deliveries (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   event_id bigint,
@@ -229,6 +236,7 @@ CREATE TABLE namespaces (
   target_allow jsonb,
   target_deny jsonb,
   closing boolean DEFAULT false NOT NULL,
+  has_marked_tasks boolean DEFAULT false NOT NULL,
   created_at timestamp(3) with time zone NOT NULL,
   updated_at timestamp(3) with time zone NOT NULL,
   changed_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
@@ -367,6 +375,7 @@ CREATE TABLE tasks (
   updated_at timestamp(3) with time zone NOT NULL,
   deleted_at timestamp(3) with time zone,
   changed_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  in_quota boolean DEFAULT false NOT NULL,
   CONSTRAINT tasks_pkey PRIMARY KEY (uid)
 );
 CREATE INDEX tasks_changed_in ON tasks USING btree (changed_in);

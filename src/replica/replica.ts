@@ -142,7 +142,7 @@ export async function startService({
   const useCases: UseCaseContext = {
     database: api,
     namespaces,
-    insertTask: createTaskInserts(api.pool),
+    insertTask: createTaskInserts(api),
     metrics,
     calendar,
     now: time.now,

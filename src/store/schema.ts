@@ -74,6 +74,8 @@ export const tasks = pgTable(
     deletedAt: instant('deleted_at'),
     /** The transaction that wrote the row last. The change feed goes by it. */
     changedIn: xid8('changed_in').notNull().default(sql`pg_current_xact_id()`),
+    /** Whether its runs count for the quota `concurrentRuns` of the namespace (`followQuota`). */
+    inQuota: boolean('in_quota').notNull().default(false),
   },
   (t) => [
     uniqueIndex('tasks_id').on(t.namespace, t.id).where(sql`${t.deletedAt} is null`),

@@ -1,7 +1,7 @@
 /** The tables of limits, as drizzle sees them. */
 
 import { sql } from 'drizzle-orm';
-import { bigint, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { bigint, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { instant, namespace } from '../column-types.ts';
 
 /** The limit keys that the running runs of a group count for. Written when the first run of the group starts. */
@@ -27,4 +27,15 @@ export const limits = pgTable(
     usedAt: instant('used_at').notNull().default(sql`now()`),
   },
   (t) => [primaryKey({ columns: [t.namespace, t.key] })],
+);
+
+/** How many tasks were created when, in namespaces with the quota `createsPerMinute`: those of the last minute. */
+export const creations = pgTable(
+  'creations',
+  {
+    namespace: text('namespace').notNull(),
+    at: instant('at').notNull(),
+    tasks: integer('tasks').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.namespace, t.at] })],
 );

@@ -1,61 +1,40 @@
 /** Stores tasks that are created one by one, with one statement for those that come at the same time. */
 
-import type { Queryable } from '../postgres/database.ts';
-import { isUnavailable } from '../postgres/failure.ts';
-import type { Task } from './row.ts';
-import { insertTasks, type NewTask } from './tasks.ts';
+import type { Database } from '../postgres/database.ts';
+import { inTransaction } from '../postgres/database.ts';
+import { createGatherer } from './gatherer.ts';
+import { createQuotaInserts, insertWithinQuotas, type Stored } from './quotas.ts';
+import { insertFreeTasks, type NewTask } from './tasks.ts';
 
-/** Stores a task; the answer is the task, or null where its id is taken. Rejects when the database cannot be asked. */
-export type InsertTask = (item: NewTask, now: number) => Promise<Task | null>;
-
-type Waiting = { item: NewTask; now: number; resolve: (task: Task | null) => void; reject: (error: unknown) => void };
-
-const batchSize = 100;
-const inFlightLimit = 2;
+/** Stores a task. Rejects when the database cannot be asked. */
+export type InsertTask = (item: NewTask, now: number) => Promise<Stored>;
 
 /**
  * Measured: a statement of one row costs Postgres and this process several times as much as one more row in a larger
  * statement.
  */
-export function createTaskInserts(db: Queryable): InsertTask {
-  let waiting: Waiting[] = [];
-  let inFlight = 0;
-  let scheduled = false;
-
-  async function write(batch: readonly Waiting[]): Promise<void> {
-    try {
-      const tasks = await insertTasks(
-        db,
+export function createTaskInserts(database: Database): InsertTask {
+  const insertFree = createGatherer(
+    (batch: readonly { item: NewTask; now: number }[]) =>
+      insertFreeTasks(
+        database.pool,
         batch.map(({ item }) => item),
         Math.max(...batch.map(({ now }) => now)),
-      );
-      for (const [place, { resolve }] of batch.entries()) resolve(tasks[place] ?? null);
-    } catch (error) {
-      // Postgres refuses the statement because of one task. The other creations must not fail for it.
-      if (batch.length > 1 && !isUnavailable(error)) for (const each of batch) await write([each]);
-      else for (const { reject } of batch) reject(error);
-    }
-  }
+      ),
+    2,
+  );
+  const insertWithin = createQuotaInserts(database);
+  return async (item, now) => {
+    const stored = await insertFree({ item, now });
+    return stored === 'has_quotas' ? insertWithin(item, now) : stored;
+  };
+}
 
-  function next(): void {
-    scheduled = false;
-    while (waiting.length > 0 && inFlight < inFlightLimit) {
-      const batch = waiting.slice(0, batchSize);
-      waiting = waiting.slice(batchSize);
-      inFlight++;
-      void write(batch).finally(() => {
-        inFlight--;
-        next();
-      });
-    }
-  }
-
-  return (item, now) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ item, now, resolve, reject });
-      // Tasks of the same turn of the event loop share the statement.
-      if (scheduled || inFlight === inFlightLimit) return;
-      scheduled = true;
-      setImmediate(next);
-    });
+/** Stores tasks of one namespace with one statement, or with one transaction where that has quotas for creations. */
+export async function insertMany(database: Database, items: readonly NewTask[], now: number): Promise<Stored[]> {
+  const stored = await insertFreeTasks(database.pool, items, now);
+  const free = stored.filter((each) => each !== 'has_quotas');
+  const [first] = items;
+  if (first === undefined || free.length === items.length) return free;
+  return inTransaction(database, (db) => insertWithinQuotas(db, first.namespace, items, now));
 }

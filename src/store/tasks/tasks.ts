@@ -6,6 +6,7 @@ import { type Author, describeChange, type Redact } from '../events/events.ts';
 import { limitGroupOf } from '../limits/groups.ts';
 import type { Queryable } from '../postgres/database.ts';
 import type { Row } from '../rows.ts';
+import { runGroup } from '../runs/run-group.ts';
 import { updateRuns } from '../runs/transitions.ts';
 import type { tasks } from '../schema.ts';
 import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
@@ -17,6 +18,24 @@ export type NewTask = { namespace: string; id: string; definition: TaskDefinitio
  * taken (also by an earlier item). `now` is in epoch milliseconds.
  */
 export async function insertTasks(db: Queryable, items: readonly NewTask[], now: number): Promise<(Task | null)[]> {
+  return (await insert(db, items, now, false)).map((stored) => (stored === 'has_quotas' ? null : stored));
+}
+
+/** The same, but for tasks of namespaces with quotas for creations: these are left out, for `insertWithinQuotas`. */
+export function insertFreeTasks(
+  db: Queryable,
+  items: readonly NewTask[],
+  now: number,
+): Promise<(Task | null | 'has_quotas')[]> {
+  return insert(db, items, now, true);
+}
+
+async function insert(
+  db: Queryable,
+  items: readonly NewTask[],
+  now: number,
+  freeOnly: boolean,
+): Promise<(Task | null | 'has_quotas')[]> {
   const at = new Date(now).toISOString();
   const records = items.map((item, position) => ({
     position,
@@ -29,21 +48,24 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
     address: item.author.address,
     request_id: item.author.requestId,
   }));
-  const { rows } = await db.query<TaskRow & { position: number }>({
+  const { rows } = await db.query<(TaskRow | { uid: null }) & { position: number; is_left_out: boolean }>({
     name: 'insert-tasks',
     text: `
       with given as (
-        select distinct on (namespace, id) x.* from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, via text, address text, request_id text,
+        select distinct on (x.namespace, x.id) x.*, coalesce(n.quotas ? 'concurrentRuns', false) as in_quota,
+          $3 and coalesce(n.quotas ?| array['tasks', 'createsPerMinute'], false) as is_left_out
+        from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, via text, address text, request_id text,
           namespace text, id text, name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
           overlap overlap, misfire jsonb, starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_ms bigint,
           priority smallint, policies jsonb, limit_group uuid, status task_status, active_from timestamptz)
-        order by namespace, id, position
+        left join namespaces n on n.id = x.namespace
+        order by x.namespace, x.id, position
       ), made as (
         insert into tasks (namespace, id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
-          ends_at, max_runs, jitter_ms, priority, policies, limit_group, status, active_from, created_at, updated_at)
+          ends_at, max_runs, jitter_ms, priority, policies, limit_group, in_quota, status, active_from, created_at, updated_at)
         select namespace, id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
-          ends_at, max_runs, jitter_ms, priority, policies, limit_group, status, active_from, $2, $2
-        from given order by namespace, id
+          ends_at, max_runs, jitter_ms, priority, policies, limit_group, in_quota, status, active_from, $2, $2
+        from given where not is_left_out order by namespace, id
         on conflict (namespace, id) where deleted_at is null do nothing
         returning *
       ), noted as (
@@ -51,12 +73,15 @@ export async function insertTasks(db: Queryable, items: readonly NewTask[], now:
         select namespace, made.uid, 'created', $2, given.actor, given.via, given.address, given.request_id
         from made join given using (namespace, id)
       )
-      select given.position, ${taskColumns('made')} from made join given using (namespace, id)`,
-    values: [JSON.stringify(records), at],
+      select given.position, given.is_left_out, ${taskColumns('made')} from given left join made using (namespace, id)`,
+    values: [JSON.stringify(records), at, freeOnly],
   });
   const answers: (Task | null)[] = items.map(() => null);
-  for (const row of rows) answers[row.position] = taskOf(row);
-  return answers;
+  const leftOut = new Set<string | undefined>();
+  for (const row of rows)
+    if (row.uid !== null) answers[row.position] = taskOf(row);
+    else if (row.is_left_out) leftOut.add(items[row.position]?.namespace);
+  return items.map(({ namespace }, place) => (leftOut.has(namespace) ? 'has_quotas' : (answers[place] ?? null)));
 }
 
 /** The live task of this id in the namespace, or null. */
@@ -114,7 +139,7 @@ export async function updateTask(
         where t.uid = $2 and t.version = $3 and t.deleted_at is null
         returning t.*
       ), regrouped as (
-        ${updateRuns({ limit_group: 'made.limit_group' })} from made
+        ${updateRuns({ limit_group: runGroup('made') })} from made
         where $10 and r.task_uid = made.uid and r.status in ('pending', 'retrying')
       ), noted as (
         insert into events (namespace, task_uid, type, at, actor, request_id, data, via, address)

@@ -9,7 +9,7 @@ import type { UseCaseContext } from '../context.ts';
 import { type Outcome, refuse } from '../refusal.ts';
 import { asOfNow, type TaskNow } from '../tasks/get-task.ts';
 import { newTask } from '../tasks/new-task.ts';
-import { storeTasks } from '../tasks/store-tasks.ts';
+import { outcomeOf, storeTasks } from '../tasks/store-tasks.ts';
 import { authorOf, type Caller, useCase } from '../use-case.ts';
 import { untilWritten } from './change-task.ts';
 import { type Expected, otherVersion } from './expected.ts';
@@ -41,9 +41,10 @@ async function attempt(
     if (expected !== null) return refuse('precondition_failed', 'the task does not exist');
     const item = newTask(context, caller, { ...input, id }, warnings);
     if (!item.ok) return item;
-    const [task] = await storeTasks(context, [item.value]);
-    if (!task) return ok(null);
-    return ok({ task, created: true, warnings });
+    const [stored = null] = await storeTasks(context, [item.value]);
+    if (stored === null) return ok(null);
+    const task = outcomeOf(stored, item.value);
+    return task.ok ? ok({ task: task.value, created: true, warnings }) : task;
   }
   if (createOnly) return refuse('precondition_failed', `a task with the id "${id}" exists`);
   const other = otherVersion(expected, current);

@@ -3,14 +3,14 @@
 import type { Warning } from '../../domain/input/warning.ts';
 import { ok } from '../../errors.ts';
 import { oncePerKey } from '../../store/cluster/idempotency.ts';
-import type { Task } from '../../store/tasks/row.ts';
+import type { Stored } from '../../store/tasks/quotas.ts';
 import type { NewTask } from '../../store/tasks/tasks.ts';
 import type { UseCaseContext } from '../context.ts';
 import { type Key, keyedBy } from '../idempotency.ts';
 import type { Outcome } from '../refusal.ts';
 import { type Caller, useCase } from '../use-case.ts';
-import { type CreatedTask, type NewTaskInput, newTask, taskExists } from './new-task.ts';
-import { storeTasks, storeWithRuns, tellOfTasks } from './store-tasks.ts';
+import { type CreatedTask, type NewTaskInput, newTask } from './new-task.ts';
+import { outcomeOf, storeTasks, storeWithRuns, tellOfTasks } from './store-tasks.ts';
 
 export type CreateTask<A> = {
   input: NewTaskInput;
@@ -29,18 +29,19 @@ export const createTask = useCase(
     { input, key, answerOf }: CreateTask<A>,
   ): Promise<Outcome<{ answer: A; replayed: boolean }>> => {
     const { database, now } = context;
-    const create = async (store: (item: NewTask) => Promise<(Task | null)[]>): Promise<Outcome<CreatedTask>> => {
+    const create = async (store: (item: NewTask) => Promise<Stored[]>): Promise<Outcome<CreatedTask>> => {
       const warnings: Warning[] = [];
       const item = newTask(context, caller, input, warnings);
       if (!item.ok) return item;
-      const [task] = await store(item.value);
-      return task ? ok({ task, warnings }) : taskExists(item.value.id);
+      const [stored = null] = await store(item.value);
+      const task = outcomeOf(stored, item.value);
+      return task.ok ? ok({ task: task.value, warnings }) : task;
     };
     if (key === null) {
       const created = await create((item) => storeTasks(context, [item]));
       return created.ok ? ok({ answer: answerOf(created.value), replayed: false }) : created;
     }
-    let stored: (Task | null)[] = [];
+    let stored: Stored[] = [];
     // The input is read only when the key is new: an instant in it may have passed when the request is repeated.
     const first = await oncePerKey(database, keyedBy(caller, 'create', key), now(), async (db) => {
       const created = await create(async (item) => {

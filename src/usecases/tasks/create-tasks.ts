@@ -5,8 +5,8 @@ import { ok } from '../../errors.ts';
 import type { NewTask } from '../../store/tasks/tasks.ts';
 import type { Outcome } from '../refusal.ts';
 import { useCase } from '../use-case.ts';
-import { type CreatedTask, type NewTaskInput, newTask, taskExists } from './new-task.ts';
-import { storeTasks } from './store-tasks.ts';
+import { type CreatedTask, type NewTaskInput, newTask } from './new-task.ts';
+import { outcomeOf, storeTasks } from './store-tasks.ts';
 
 /** The outcome of each input, in their order. An input that is refused already stays refused. */
 export const createTasks = useCase(
@@ -25,8 +25,8 @@ export const createTasks = useCase(
     return ok(
       read.map(({ item, warnings }) => {
         if (!item.ok) return item;
-        const task = stored[place++];
-        return task ? ok({ task, warnings }) : taskExists(item.value.id);
+        const task = outcomeOf(stored[place++] ?? null, item.value);
+        return task.ok ? ok({ task: task.value, warnings }) : task;
       }),
     );
   },

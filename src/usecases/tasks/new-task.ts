@@ -8,7 +8,7 @@ import { ok } from '../../errors.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import type { NewTask } from '../../store/tasks/tasks.ts';
 import { taskContext, type UseCaseContext } from '../context.ts';
-import { meaningless, type Outcome, type Refused, refuse } from '../refusal.ts';
+import { meaningless, type Outcome } from '../refusal.ts';
 import { authorOf, type Caller } from '../use-case.ts';
 import { warnOfOldZones } from '../zones.ts';
 
@@ -37,8 +37,4 @@ export function newTask(
   const occurs = definition.status === 'active' ? checkOccurs(definition, activeFrom, calendar) : null;
   if (occurs?.ok === false) return meaningless(occurs.errors);
   return ok({ namespace: caller.namespace, id: taskId, definition, activeFrom, author: authorOf(caller) });
-}
-
-export function taskExists(id: string): Refused {
-  return refuse('task_exists', `a task with the id "${id}" exists`);
 }

@@ -8,14 +8,19 @@
 import { parseInstant } from '../../domain/input/instant.ts';
 import { nextOccurrence } from '../../domain/schedule/occurrence.ts';
 import { timingOf } from '../../domain/task/task.ts';
+import { ok } from '../../errors.ts';
 import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import { insertDue } from '../../store/runs/claiming/insert-due.ts';
+import { insertMany } from '../../store/tasks/inserts.ts';
+import { insertWithinQuotas, type Stored } from '../../store/tasks/quotas.ts';
 import type { Task } from '../../store/tasks/row.ts';
-import { insertTasks, type NewTask } from '../../store/tasks/tasks.ts';
+import { insertFreeTasks, type NewTask } from '../../store/tasks/tasks.ts';
 import type { UseCaseContext } from '../context.ts';
+import { quotaExceeded } from '../quotas.ts';
+import { type Outcome, refuse } from '../refusal.ts';
 
-/** The stored tasks in the order of `items`; null where the id is taken. Wakes the replicas. */
-export async function storeTasks(context: UseCaseContext, items: readonly NewTask[]): Promise<(Task | null)[]> {
+/** What became of `items`, all of one namespace, in their order. Wakes the replicas. */
+export async function storeTasks(context: UseCaseContext, items: readonly NewTask[]): Promise<Stored[]> {
   const { database, now } = context;
   const [first] = items;
   if (first === undefined) return [];
@@ -23,7 +28,7 @@ export async function storeTasks(context: UseCaseContext, items: readonly NewTas
     ? await inTransaction(database, (db) => storeWithRuns(context, db, items))
     : items.length === 1
       ? [await context.insertTask(first, now())]
-      : await insertTasks(database.pool, items, now());
+      : await insertMany(database, items, now());
   tellOfTasks(context, stored);
   return stored;
 }
@@ -33,11 +38,16 @@ export async function storeWithRuns(
   { now, calendar, runIds }: UseCaseContext,
   db: Queryable,
   items: readonly NewTask[],
-): Promise<(Task | null)[]> {
+): Promise<Stored[]> {
+  const [first] = items;
+  if (first === undefined) return [];
   const at = now();
-  const stored = await insertTasks(db, items, at);
+  const free = await insertFreeTasks(db, items, at);
+  const stored = free.includes('has_quotas')
+    ? await insertWithinQuotas(db, first.namespace, items, at)
+    : free.filter((each) => each !== 'has_quotas');
   const late = stored.flatMap((task) => {
-    if (task === null || !isLate(task, at)) return [];
+    if (!isStored(task) || !isLate(task, at)) return [];
     const { uid, scheduleVersion, definition, activeFrom } = task;
     const timing = timingOf(uid, definition, activeFrom, calendar);
     const instant = timing && nextOccurrence(timing, activeFrom);
@@ -50,12 +60,22 @@ export async function storeWithRuns(
 }
 
 /** Wakes the replicas for new tasks, and for the runs that were stored with them. */
-export function tellOfTasks({ signal, now }: UseCaseContext, stored: readonly (Task | null)[]): void {
-  const tasks = stored.filter((task) => task !== null);
+export function tellOfTasks({ signal, now }: UseCaseContext, stored: readonly Stored[]): void {
+  const tasks = stored.filter(isStored);
   if (tasks.length > 0) signal('tasks');
   const late = tasks.filter((task) => isLate(task, now()));
   if (late.length > 0) signal('waiting');
   if (late.some(({ definition }) => definition.hooks?.before)) signal('checks');
+}
+
+/** The outcome for who wants to create the task of this id. */
+export function outcomeOf(stored: Stored, { namespace, id }: Pick<NewTask, 'namespace' | 'id'>): Outcome<Task> {
+  if (stored === null) return refuse('task_exists', `a task with the id "${id}" exists`);
+  return isStored(stored) ? ok(stored) : quotaExceeded(namespace, stored);
+}
+
+function isStored(stored: Stored): stored is Task {
+  return stored !== null && 'uid' in stored;
 }
 
 /** Whether the task is due once, at an instant that is not after `now` and still counts. */

@@ -21,7 +21,7 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
   return {
     database,
     namespaces: createNamespaceView(database.pool),
-    insertTask: createTaskInserts(database.pool),
+    insertTask: createTaskInserts(database),
     metrics: { cancelled: (cause, runs) => void told.cancelled.push([cause, runs]), skipped() {} },
     calendar: createCalendar(),
     now: Date.now,
