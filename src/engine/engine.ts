@@ -162,7 +162,8 @@ export function startEngine(options: EngineOptions): Engine {
     );
     loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts, slots: options.maxConcurrent }));
     const retentionMs = options.historyRetentionMs;
-    loop('maintenance', createMaintenanceStep({ database: db.other, time, retentionMs, lease }));
+    const pause = (ms: number) => new Promise<void>((resume) => clock.after(ms, resume));
+    loop('maintenance', createMaintenanceStep({ database: db.other, time, retentionMs, lease, pause }));
     firing = startFiring({
       ...{ db, clock, time, log, timetable, attempts, dueLog, lease: believed, lock: options.lock },
       ...{

@@ -1,6 +1,8 @@
-/** Refusals of writes that a quota of the namespace does not allow. */
+/** Quotas of namespaces: the refusals of writes beyond them, and their change. */
 
 import type { Excess, Quotas } from '../domain/access/quotas.ts';
+import { followQuota } from '../store/tasks/follow-quota.ts';
+import type { UseCaseContext } from './context.ts';
 import type { Refused } from './refusal.ts';
 
 /** The refusal of a write in the namespace. */
@@ -24,4 +26,17 @@ function detailOf(namespace: string, { quota, limit, used }: Excess): string {
     default:
       return `namespace "${namespace}" may have ${limit} ${things[quota] ?? quota}, and has ${used}; delete one first`;
   }
+}
+
+/**
+ * Makes changed quotas of a namespace hold, on all replicas: to be called once they are committed, before the change is
+ * answered. Runs under way go on to their end; they count. Rejects after some five seconds where an older transaction
+ * does not end; the change then holds a minute later at most.
+ */
+export async function holdQuotas(
+  { database, pause, signal }: Pick<UseCaseContext, 'database' | 'pause' | 'signal'>,
+  namespace: string,
+): Promise<void> {
+  await followQuota(database, namespace, () => pause(2));
+  signal('waiting');
 }

@@ -102,7 +102,7 @@ const reserved: { pattern: RegExp; name: string; files: readonly string[] }[] = 
   {
     pattern: /\bdelete\s+from\s+runs\b/i,
     name: 'statements that delete runs',
-    files: ['store/runs/history.ts', 'store/runs/claiming/pre-claims.ts'],
+    files: ['store/runs/history.ts', 'store/runs/namespace-history.ts', 'store/runs/claiming/pre-claims.ts'],
   },
   { pattern: /^(export )?(let|var) /m, name: 'state of a module', files: [] },
 ];

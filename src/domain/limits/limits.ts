@@ -3,7 +3,7 @@
 import { parseDuration } from '../input/duration.ts';
 import type { Policies } from '../task/policies.ts';
 
-export const limitKinds = ['task', 'rate', 'concurrency'] as const;
+export const limitKinds = ['task', 'rate', 'concurrency', 'namespace'] as const;
 export type LimitKind = (typeof limitKinds)[number];
 
 /** One limit of a run. Its key has the kind and the client's name: `concurrency:reports`. */
@@ -18,13 +18,20 @@ export type Limit = {
   periodMs: number;
 };
 
+/** The key of a namespace's own limit. */
+export const namespaceKey = 'namespace';
+
 /** The policies that limits come from; a policy that the task does not have is null or absent. */
 export type LimitPolicies = Partial<Pick<Policies, 'maxConcurrency' | 'concurrency' | 'rate'>>;
 
-/** The limits of a task's runs, in the order in which a run waits at them (see `admit`); empty for most tasks. */
+/**
+ * The limits of a task's runs, in the order in which a run waits at them (see `admit`); empty for most tasks. `quota` is
+ * how many runs of the namespace may run at once; null for any number.
+ */
 export function limitsOf(
   { namespace, uid }: { namespace: string; uid: number },
   { maxConcurrency, rate, concurrency }: LimitPolicies,
+  quota: number | null = null,
 ): Limit[] {
   const limits: Limit[] = [];
   if (maxConcurrency != null)
@@ -37,6 +44,7 @@ export function limitsOf(
     const { key, limit } = concurrency;
     limits.push({ kind: 'concurrency', namespace, key: `concurrency:${key}`, limit, periodMs: 0 });
   }
+  if (quota !== null) limits.push({ kind: 'namespace', namespace, key: namespaceKey, limit: quota, periodMs: 0 });
   return limits;
 }
 
@@ -115,7 +123,8 @@ export type Admission<C extends Candidate> = {
  * limits), and fewer than its limit have been begun within the last period of its rate. A run that cannot start waits
  * at a single limit. Later runs wait behind it there, even where their own limit is higher. At its other keys it takes
  * no place and holds up no run. It waits at the first of these that is reached: its task's limit, which concerns no
- * other task; its rate, so that a run that may not start for a day takes no place meanwhile; its concurrency.
+ * other task; its rate, so that a run that may not start for a day takes no place meanwhile; its concurrency; its
+ * namespace's quota.
  */
 export function admit<C extends Candidate>(candidates: Iterable<C>, state: LimitState, most: number): Admission<C> {
   const running = new Map(state.running);

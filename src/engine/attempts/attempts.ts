@@ -131,8 +131,10 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   }
 
   /** How long from now a plain success may be deferred, in milliseconds; 0 for all other outcomes. */
-  function mayWaitMs({ status }: OutcomeWrite, { snapshot, trigger }: TakenRun, nextAt: number): number {
-    const isPlain = status === 'succeeded' && trigger === 'schedule' && snapshot.policies === null && !snapshot.queues;
+  function mayWaitMs({ status }: OutcomeWrite, run: TakenRun, nextAt: number): number {
+    const { policies, queues } = run.snapshot;
+    const waitedFor = policies !== null || queues || run.inQuota;
+    const isPlain = status === 'succeeded' && run.trigger === 'schedule' && !waitedFor;
     return isPlain ? Math.min(mostDeferMs, nextAt - beforeNextMs - time.now()) : 0;
   }
 
@@ -242,6 +244,6 @@ function startedRun(run: TakenRun, startedAt: number): StartedRun {
 }
 
 /** Whether a limit keeps count of the run while it is under way. */
-function hasPlace({ snapshot }: TakenRun): boolean {
-  return snapshot.policies?.maxConcurrency != null || snapshot.policies?.concurrency != null;
+function hasPlace({ snapshot, inQuota }: TakenRun): boolean {
+  return inQuota || snapshot.policies?.maxConcurrency != null || snapshot.policies?.concurrency != null;
 }

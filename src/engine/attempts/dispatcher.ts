@@ -1,7 +1,8 @@
 /** The dispatcher: takes waiting runs (triggered, retried, queued, limited, left over) when there are free slots. */
 
 import type { Metrics } from '../../observability/metrics.ts';
-import { countLimited, takeLimited } from '../../store/limits/limits.ts';
+import { takeLimited } from '../../store/limits/limits.ts';
+import { countLimited } from '../../store/limits/waiting.ts';
 import type { Database } from '../../store/postgres/database.ts';
 import { type TakenRun, takeWaiting } from '../../store/runs/claiming/dispatch.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';

@@ -133,7 +133,9 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
     slots.release();
     for (const { runId, won: isOurs, waits, snapshot, overlap } of claims) {
       const item = dueByRun.get(runId) as DueWithSnapshot;
-      if (snapshot && item.nextAt < claimer.now + keptForMs) {
+      // Whoever takes a run that waits gets the task snapshot with it. Without one here, the task is not pre-claimed.
+      if (waits) snapshots.delete(item.uid);
+      else if (snapshot && item.nextAt < claimer.now + keptForMs) {
         snapshots.set(item.uid, snapshot);
         options.prepare(snapshot.target);
       }

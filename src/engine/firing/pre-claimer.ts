@@ -198,6 +198,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
   async function sort(batch: PreClaimed): Promise<void> {
     const { members } = batch;
     const promised = new Map(batch.claim?.claims.filter(isPromised).map((claim) => [claim.runId, claim]));
+    const waiting = new Set(batch.claim?.claims.filter(({ waits }) => waits).map(({ runId }) => runId));
     for (const [uid, member] of members) {
       const claim = promised.get(member.runId);
       if (claim?.snapshot) {
@@ -205,6 +206,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
         snapshots.set(uid, claim.snapshot);
       }
       if (claim) continue;
+      if (waiting.has(member.runId)) snapshots.delete(uid);
       members.delete(uid);
       byUid.delete(uid);
     }

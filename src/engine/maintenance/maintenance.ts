@@ -1,4 +1,7 @@
-/** Deletes rows that are no longer needed: old history, used idempotency keys, dead replicas, starts of rates. */
+/**
+ * Deletes rows that are no longer needed: old history, used idempotency keys, dead replicas, starts of rates. Repeats
+ * changes of quotas whose replica died in the middle.
+ */
 
 import { forgetKeys } from '../../store/cluster/idempotency.ts';
 import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';
@@ -7,15 +10,20 @@ import { forgetReadEvents } from '../../store/events/outbox.ts';
 import { forgetGroups, forgetStarts } from '../../store/limits/state.ts';
 import type { Database } from '../../store/postgres/database.ts';
 import { deleteOldRuns } from '../../store/runs/history.ts';
+import { followQuota, namespacesToFollow } from '../../store/tasks/follow-quota.ts';
+import { forgetCreations } from '../../store/tasks/quotas.ts';
 import { forgetTombstones } from '../../store/tasks/tombstones.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
+import { createNamespaceCleaner } from './namespace-history.ts';
 
 export type MaintenanceOptions = {
   database: Database;
   time: DatabaseTime;
   retentionMs: number;
   lease: Pick<Lease, 'held'>;
+  /** Resolves after so many milliseconds. */
+  pause: (ms: number) => Promise<void>;
 };
 
 const batchSize = 1_000;
@@ -31,10 +39,12 @@ export function createMaintenanceStep({
   time,
   retentionMs,
   lease,
+  pause,
 }: MaintenanceOptions): () => Promise<number> {
   const db = database.pool;
   let runsFrom: string | null = null;
   let eventsFrom: number | null = 0;
+  const cleanNamespaces = createNamespaceCleaner(db, time, batchSize);
   return async () => {
     if (!lease.held()) return idleMs;
     if ((await forgetReadEvents(db, batchSize)) === batchSize) return pauseMs;
@@ -43,11 +53,14 @@ export function createMaintenanceStep({
     if (runsFrom !== null) return pauseMs;
     eventsFrom = await deleteOldEvents(db, before, eventsFrom ?? 0, batchSize);
     if (eventsFrom !== null) return pauseMs;
+    if (await cleanNamespaces()) return pauseMs;
     await forgetTombstones(db, before, batchSize);
     await forgetKeys(db, time.now() - keysKeptMs);
     await forgetDeadReplicas(db, time.now());
     await forgetGroups(database);
     await forgetStarts(db, time.now() - startsKeptMs);
+    await forgetCreations(db);
+    for (const id of await namespacesToFollow(db)) await followQuota(database, id, () => pause(2));
     return idleMs;
   };
 }

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { type LimitPolicies, limitsOf } from '../../domain/limits/limits.ts';
 
 /**
- * The group of a task's runs, a UUID made of the limits; null where the task has none. Runs of one group have the same
+ * The group of a task, a UUID made of the limits; null where the task has none. Runs of one group have the same
  * limits, so the search for the next run only looks at the first run of each group. Tasks with the same limits share a
  * group; a limit of a task's own (`maxConcurrency`) makes a group of its own. `createdAt` (epoch milliseconds) tells a
  * task from another that had the same id before.

@@ -10,11 +10,8 @@ import {
   admit,
   type Candidate,
   type Limit,
-  type LimitKind,
   type LimitState,
   nameOf,
-  type Room,
-  roomFor,
   startInstant,
 } from '../../domain/limits/limits.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
@@ -22,12 +19,14 @@ import { violatedConstraint } from '../postgres/failure.ts';
 import { type TakenRow, type TakenRun, takenColumns, takenRun } from '../runs/claiming/dispatch.ts';
 import { take, updateRuns } from '../runs/transitions.ts';
 import {
+  type GroupRoom,
   isDue,
   type LimitGroup,
   limitsLock,
   longestHoldMs,
   readState,
   renewGroups,
+  roomsOf,
   waitingGroups,
   waitsForLimits,
 } from './state.ts';
@@ -126,12 +125,6 @@ async function decide(
   };
 }
 
-type GroupRoom = Room & LimitGroup;
-
-function roomsOf(groups: readonly LimitGroup[], state: LimitState): GroupRoom[] {
-  return groups.map((group) => ({ ...group, ...roomFor(group.limits, state) }));
-}
-
 /** The first of the instants at which rates open. */
 function earliest(instants: readonly (number | null)[]): { at: number } | null {
   const at = instants.reduce<number>((least, instant) => Math.min(least, instant ?? Infinity), Infinity);
@@ -169,7 +162,9 @@ async function readCandidates(
 ): Promise<GroupCandidate[]> {
   const open = new Set(rooms.flatMap(({ room, limits }) => (room > 0 ? limits.map(nameOf) : [])));
   const asked = new Map(
-    rooms.filter(({ limits }) => limits.some((each) => open.has(nameOf(each)))).map((room) => [room.id, room]),
+    rooms
+      .filter(({ room, limits }) => room > 0 || limits.some((each) => open.has(nameOf(each))))
+      .map((room) => [room.id, room]),
   );
   if (asked.size === 0) return [];
   const { rows } = await db.query<{ id: string; limit_group: string; effective_due_at: Date }>({
@@ -279,22 +274,4 @@ async function noteStarts(db: Queryable, begun: readonly Limit[], { now, starts 
       new Date(now).toISOString(),
     ],
   });
-}
-
-/** How many due runs with limits wait, by the kind of limit that holds them up, or for a slot where none does. */
-export async function countLimited(db: Queryable, now: number): Promise<Record<LimitKind | 'slot', number>> {
-  const { rows } = await db.query<{ id: string; runs: number }>({
-    name: 'limits-count',
-    text: `
-      select r.limit_group as id, count(*)::integer as runs from runs r
-      where ${waitsForLimits('r')} and ${isDue('r', '$1')} group by r.limit_group`,
-    values: [new Date(now).toISOString()],
-  });
-  const counts = { task: 0, rate: 0, concurrency: 0, slot: 0 };
-  if (rows.length === 0) return counts;
-  const { groups } = await waitingGroups(db, now);
-  const runs = new Map(rows.map(({ id, runs }) => [id, runs]));
-  for (const { id, heldAt } of roomsOf(groups, await readState(db, groups, now)))
-    counts[heldAt?.kind ?? 'slot'] += runs.get(id) ?? 0;
-  return counts;
 }

@@ -1,7 +1,16 @@
 /** The state of limits: which groups of runs wait, which runs are running, and which attempts were started. */
 
-import { type Limit, type LimitPolicies, type LimitState, limitsOf, nameOf } from '../../domain/limits/limits.ts';
+import {
+  type Limit,
+  type LimitPolicies,
+  type LimitState,
+  limitsOf,
+  nameOf,
+  type Room,
+  roomFor,
+} from '../../domain/limits/limits.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
+import { runGroup } from '../runs/run-group.ts';
 import { updateRuns } from '../runs/transitions.ts';
 
 /** The advisory lock of decisions on limits: a number that no other program is likely to use. */
@@ -24,19 +33,28 @@ const firstOfGroup = (condition: string) => `
   select r.limit_group, r.effective_due_at, r.task_uid from runs r
   where ${waitsForLimits('r')} and ${condition} order by r.limit_group, r.effective_due_at limit 1`;
 
+/** The part of a task and its namespace that makes the limits of its runs. */
+export type LimitRow = { uid: string; namespace: string; policies: LimitPolicies | null; quota: number | null };
+
+/** The select list that makes a `LimitRow` of a task `t` and its namespace `n`, which `joinQuota` adds. */
+export const limitColumns = `t.uid, t.namespace,
+  jsonb_build_object('maxConcurrency', t.policies -> 'maxConcurrency', 'rate', t.policies -> 'rate',
+    'concurrency', t.policies -> 'concurrency') as policies,
+  (n.quotas ->> 'concurrentRuns')::integer as quota`;
+export const joinQuota = 'left join namespaces n on n.id = t.namespace and t.in_quota';
+
+/** The limits of a task's runs. */
+export function limitsOfRow({ uid, namespace, policies, quota }: LimitRow): Limit[] {
+  return limitsOf({ namespace, uid: Number(uid) }, policies ?? {}, quota);
+}
+
 /**
  * The groups of which runs may be due at `now` (epoch milliseconds), with the limits of the task of the first run: one
  * probe of the index for each group, for one alone may have many runs. `outdated` are groups whose first run was put in
  * while the limits of its task were being changed.
  */
 export async function waitingGroups(db: Queryable, now: number): Promise<{ groups: LimitGroup[]; outdated: string[] }> {
-  const { rows } = await db.query<{
-    id: string;
-    isCurrent: boolean;
-    uid: string;
-    namespace: string;
-    policies: LimitPolicies | null;
-  }>({
+  const { rows } = await db.query<LimitRow & { id: string; isCurrent: boolean }>({
     name: 'limits-waiting',
     text: `
       with recursive waiting as (
@@ -44,20 +62,13 @@ export async function waitingGroups(db: Queryable, now: number): Promise<{ group
         union all
         select next.* from waiting w cross join lateral (${firstOfGroup('r.limit_group > w.limit_group')}) next
       )
-      select w.limit_group as id, w.limit_group is not distinct from t.limit_group as "isCurrent", t.uid, t.namespace,
-        jsonb_build_object('maxConcurrency', t.policies -> 'maxConcurrency', 'rate', t.policies -> 'rate',
-          'concurrency', t.policies -> 'concurrency') as policies
-      from waiting w join tasks t on t.uid = w.task_uid
+      select w.limit_group as id, w.limit_group is not distinct from ${runGroup('t')} as "isCurrent", ${limitColumns}
+      from waiting w join tasks t on t.uid = w.task_uid ${joinQuota}
       where w.effective_due_at <= $1`,
     values: [new Date(now).toISOString()],
   });
   return {
-    groups: rows
-      .filter(({ isCurrent }) => isCurrent)
-      .map(({ id, uid, namespace, policies }) => ({
-        id,
-        limits: limitsOf({ namespace, uid: Number(uid) }, policies ?? {}),
-      })),
+    groups: rows.filter(({ isCurrent }) => isCurrent).map((row) => ({ id: row.id, limits: limitsOfRow(row) })),
     outdated: rows.filter(({ isCurrent }) => !isCurrent).map(({ id }) => id),
   };
 }
@@ -67,9 +78,9 @@ export async function renewGroups(db: Queryable, groups: readonly string[]): Pro
   await db.query({
     name: 'limits-renew',
     text: `
-      ${updateRuns({ limit_group: 't.limit_group' })} from tasks t
+      ${updateRuns({ limit_group: runGroup('t') })} from tasks t
       where r.limit_group = any($1::uuid[]) and r.status in ('pending', 'retrying')
-        and t.uid = r.task_uid and t.limit_group is distinct from r.limit_group`,
+        and t.uid = r.task_uid and ${runGroup('t')} is distinct from r.limit_group`,
     values: [groups],
   });
 }
@@ -112,6 +123,13 @@ export async function readState(db: Queryable, groups: readonly LimitGroup[], no
     running: new Map((running ?? []).map((row) => [nameOf(row), row.runs])),
     starts: new Map((starts ?? []).map((row) => [nameOf(row), row.starts])),
   };
+}
+
+/** A group with the room that its limits leave. */
+export type GroupRoom = Room & LimitGroup;
+
+export function roomsOf(groups: readonly LimitGroup[], state: LimitState): GroupRoom[] {
+  return groups.map((group) => ({ ...group, ...roomFor(group.limits, state) }));
 }
 
 /**

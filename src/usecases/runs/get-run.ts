@@ -7,13 +7,19 @@ import { findRun, type Run } from '../../store/runs/history.ts';
 import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome } from '../refusal.ts';
 import { type Caller, useCase } from '../use-case.ts';
+import { withReasons } from './reasons.ts';
 
 /** Whether a text can be the id of a run at all. */
 export function isRunId(text: string): boolean {
   return isUuid(text);
 }
 
-export const getRun = useCase('reader', (context, caller, id: string) => findKnownRun(context, caller, id));
+export const getRun = useCase('reader', async (context, caller, id: string) => {
+  const found = await findKnownRun(context, caller, id);
+  if (!found.ok) return found;
+  const [run = found.value] = await withReasons(context, [found.value]);
+  return ok(run);
+});
 
 /** The run of this id in the caller's namespace; any text may be asked for. */
 export async function findKnownRun(

@@ -12,6 +12,7 @@ import { plainArray } from '../../postgres/plain-array.ts';
 import type { Row } from '../../rows.ts';
 import type { tasks } from '../../schema.ts';
 import { isNotDeleted } from '../../tasks/row.ts';
+import { runGroup } from '../run-group.ts';
 import { chooseNew, insertRuns, newRun, starts, waits } from '../transitions.ts';
 
 /** An occurrence to claim. Instants are epoch milliseconds. */
@@ -76,7 +77,7 @@ export const snapshotColumn = `json_build_object('taskId', t.id, 'version', t.ve
  * The columns that a run copies from its task `t`: its namespace, its limits, whether it has to be checked, whether
  * hooks hear of its end.
  */
-export const policyColumns = `t.namespace, t.limit_group, t.policies #> '{hooks,before}' is not null as checked,
+export const policyColumns = `t.namespace, ${runGroup('t')} as limit_group, t.policies #> '{hooks,before}' is not null as checked,
   nullif(t.policies ? 'hooks', false) as hooked`;
 
 /**

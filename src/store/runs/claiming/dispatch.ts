@@ -20,6 +20,8 @@ export type TakenRun = {
   trigger: Trigger;
   /** When the run's first attempt started; null while there was none before this one. */
   firstStartedAt: number | null;
+  /** Whether it counts for the quota `concurrentRuns` of its namespace. */
+  inQuota: boolean;
   snapshot: TaskSnapshot;
   /** Null for a run that no request asked for, like `input`. */
   origin: RunOrigin | null;
@@ -43,6 +45,7 @@ export function scheduledRun(
     scheduledFor,
     trigger,
     firstStartedAt: null,
+    inQuota: false,
     snapshot,
     origin: null,
     input: null,
@@ -132,10 +135,10 @@ const takenNames = [
 ] as const satisfies ColumnName<typeof runs>[];
 
 /** The select list of a run `r` and its task `t` that makes a `TakenRow`. */
-export const takenColumns = `${columnsOf('r', ...takenNames)}, t.uid, ${snapshotColumn} as snapshot`;
+export const takenColumns = `${columnsOf('r', ...takenNames)}, t.uid, t.in_quota, ${snapshotColumn} as snapshot`;
 
 export type TakenRow = Row<typeof runs, (typeof takenNames)[number]> &
-  Row<typeof tasks, 'uid'> & { snapshot: TaskSnapshot };
+  Row<typeof tasks, 'uid' | 'in_quota'> & { snapshot: TaskSnapshot };
 
 export function takenRun(row: TakenRow): TakenRun {
   return {
@@ -146,6 +149,7 @@ export function takenRun(row: TakenRow): TakenRun {
     scheduledFor: row.scheduled_for.getTime(),
     trigger: row.trigger,
     firstStartedAt: row.attempt > 1 && row.started_at ? row.started_at.getTime() : null,
+    inQuota: row.in_quota,
     snapshot: row.snapshot,
     origin: row.origin,
     input: row.input,

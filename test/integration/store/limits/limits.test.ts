@@ -3,8 +3,9 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import type { TaskInput } from '../../../../src/domain/task/task.ts';
 import { limitGroupOf } from '../../../../src/store/limits/groups.ts';
-import { countLimited, type LimitedTake, takeLimited } from '../../../../src/store/limits/limits.ts';
+import { type LimitedTake, takeLimited } from '../../../../src/store/limits/limits.ts';
 import { forgetGroups, forgetStarts, limitsLock } from '../../../../src/store/limits/state.ts';
+import { countLimited } from '../../../../src/store/limits/waiting.ts';
 import { inTransaction, type Queryable } from '../../../../src/store/postgres/database.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';
 import { insertManualRun, takeWaiting } from '../../../../src/store/runs/claiming/dispatch.ts';
@@ -197,12 +198,12 @@ describe('runs with limits', () => {
     const [first] = await ask(both, 3, t0 - 9_000);
     const others = await ask(other, 2, t0 - 1_000);
     expect(idsOf(await take())).toEqual([first, others[0]]);
-    expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 2, concurrency: 1, slot: 0 });
+    expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 2, concurrency: 1, namespace: 0, slot: 0 });
     await finish(first as string);
-    expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 2, concurrency: 0, slot: 1 });
+    expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 2, concurrency: 0, namespace: 0, slot: 1 });
     expect(idsOf(await take())).toEqual([others[1]]);
     await store.db.query('truncate runs, limit_keys');
-    expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 0, concurrency: 0, slot: 0 });
+    expect(await countLimited(store.db, t0)).toEqual({ task: 0, rate: 0, concurrency: 0, namespace: 0, slot: 0 });
   });
 
   test('are not taken before their instant, their check, or their turn in the line of their task', async () => {

@@ -58,6 +58,7 @@ describe('taking waiting runs', () => {
         scheduledFor: t0,
         trigger: 'manual',
         firstStartedAt: null,
+        inQuota: false,
         snapshot: {
           taskId: 'take',
           version: 1,

@@ -71,6 +71,7 @@ function start(maxConcurrent: number, outcome: Outcome = fine, isDeferred = fals
         scheduledFor: 0,
         trigger: 'schedule',
         firstStartedAt: null,
+        inQuota: false,
         snapshot,
         ...{ origin: null, input: null },
         ...change,
