@@ -71,7 +71,12 @@ export const Namespace = Type.Object(
       { named: 'Quotas', description: 'Null: no quota.' },
     ),
     usage: Type.Object(
-      { tasks: Type.Integer(), concurrentRuns: Type.Integer(), secrets: Type.Integer() },
+      {
+        tasks: Type.Integer(),
+        concurrentRuns: Type.Integer(),
+        createsPerMinute: Type.Integer(),
+        secrets: Type.Integer(),
+      },
       { named: 'Usage', description: 'How much of the quotas is in use now.' },
     ),
     weight: Type.Integer(),

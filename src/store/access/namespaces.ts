@@ -8,8 +8,8 @@ import type { namespaces } from './schema.ts';
 /** A namespace as it is stored. `closing`: it is being deleted. */
 export type Namespace = NamespaceDefinition & { id: string; closing: boolean; createdAt: Date; updatedAt: Date };
 
-/** How much of its quotas a namespace uses now. */
-export type NamespaceUsage = { tasks: number; concurrentRuns: number; secrets: number };
+/** How much of its quotas a namespace uses now. `createsPerMinute` is how many tasks were created in the last minute. */
+export type NamespaceUsage = { tasks: number; concurrentRuns: number; createsPerMinute: number; secrets: number };
 
 const names = [
   'id',
@@ -111,7 +111,7 @@ export async function listNamespaces(
   db: Queryable,
   { ids, after, limit }: NamespaceFilter,
 ): Promise<{ items: (Namespace & { usage: NamespaceUsage })[]; more: boolean }> {
-  const { rows } = await db.query<NamespaceRow & { tasks: number; running: number; secrets: number }>({
+  const { rows } = await db.query<NamespaceRow & { tasks: number; running: number; created: number; secrets: number }>({
     name: 'list-namespaces',
     text: `
       with page as (
@@ -122,6 +122,13 @@ export async function listNamespaces(
       )
       select ${columns}, coalesce((select runs from running where namespace = n.id), 0)::integer as running,
         (select count(*) from tasks where namespace = n.id and deleted_at is null)::integer as tasks,
+        -- Only under the quota are creations counted. Without it, those are found that have not been deleted since.
+        case when n.quotas ? 'createsPerMinute' then (
+          select coalesce(sum(tasks), 0) from creations where namespace = n.id and at > clock_timestamp() - interval '1 minute'
+        ) else (
+          select count(*) from tasks
+          where namespace = n.id and deleted_at is null and created_at > clock_timestamp() - interval '1 minute'
+        ) end::integer as created,
         (select count(*) from secrets where namespace = n.id)::integer as secrets
       from page n order by id`,
     values: [ids, after, limit + 1],
@@ -129,7 +136,12 @@ export async function listNamespaces(
   return {
     items: rows.slice(0, limit).map((row) => ({
       ...namespaceOf(row),
-      usage: { tasks: row.tasks, concurrentRuns: row.running, secrets: row.secrets },
+      usage: {
+        tasks: row.tasks,
+        concurrentRuns: row.running,
+        createsPerMinute: row.created,
+        secrets: row.secrets,
+      },
     })),
     more: rows.length > limit,
   };

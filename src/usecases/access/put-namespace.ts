@@ -4,6 +4,7 @@ import { type NamespaceDefinition, type NamespaceInput, readNamespace } from '..
 import { ok } from '../../errors.ts';
 import { holdNamespace, insertNamespace, type Namespace, updateNamespace } from '../../store/access/namespaces.ts';
 import { audited } from '../audit/audited.ts';
+import { holdQuotas } from '../quotas.ts';
 import { meaningless, type Outcome, refuse } from '../refusal.ts';
 import { useCase } from '../use-case.ts';
 import { changesOf } from './changes-of.ts';
@@ -39,6 +40,7 @@ export const putNamespace = useCase(
     context.signal('namespaces');
     // This replica goes by the new rules from now on. Where it cannot read them now, its loop does.
     await context.namespaces.refresh().catch(() => {});
+    await holdQuotas(context, id);
     return ok(written);
   },
 );

@@ -43,7 +43,7 @@ describe('PUT /namespaces/{ns}', () => {
     expect(made.body).toEqual({
       ...{ id: 'fresh', description: null, labels: {}, quotas: noQuotas, weight: 1 },
       ...{ targetAllow: null, targetDeny: null, closing: false },
-      usage: { tasks: 0, concurrentRuns: 0, secrets: 0 },
+      usage: { tasks: 0, concurrentRuns: 0, createsPerMinute: 0, secrets: 0 },
       createdAt: expect.any(String),
       updatedAt: expect.any(String),
     });
@@ -174,6 +174,11 @@ describe('GET /namespaces', () => {
     await create('a').expect(201);
     await create('b').expect(201);
     await api.http.delete('/ns/used/tasks/b').set('authorization', as('owner')).expect(204);
-    expect((await get('/namespaces/used').expect(200)).body.usage).toEqual({ tasks: 1, concurrentRuns: 0, secrets: 0 });
+    expect((await get('/namespaces/used').expect(200)).body.usage).toEqual({
+      tasks: 1,
+      concurrentRuns: 0,
+      createsPerMinute: 1,
+      secrets: 0,
+    });
   });
 });

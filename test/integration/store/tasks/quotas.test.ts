@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { listNamespaces } from '../../../../src/store/access/namespaces.ts';
 import { admitSecret } from '../../../../src/store/access/quotas.ts';
-import { readUsage } from '../../../../src/store/access/usage.ts';
 import { inTransaction } from '../../../../src/store/postgres/database.ts';
 import { createTaskInserts, insertMany } from '../../../../src/store/tasks/inserts.ts';
 import { forgetCreations, type Stored } from '../../../../src/store/tasks/quotas.ts';
@@ -50,7 +50,8 @@ describe('quotas for creations', () => {
     const { afterMs } = fourth as { afterMs: number };
     expect(afterMs).toBeGreaterThan(5_000);
     expect(afterMs).toBeLessThanOrEqual(10_000);
-    expect((await readUsage(store.db, ['default'])).get('default')).toMatchObject({ createsPerMinute: 3, tasks: 3 });
+    const page = await listNamespaces(store.db, { ids: ['default'], after: null, limit: 1 });
+    expect(page.items[0]?.usage).toMatchObject({ createsPerMinute: 3, tasks: 3 });
     // A minute later the two do not count any more, the third does.
     await store.db.query(`update creations set at = at - interval '15 seconds'`);
     expect(await create('d', 'e', 'f')).toMatchObject(['d', 'e', { used: 3 }]);
