@@ -1,5 +1,6 @@
 /** One replica's engine: puts the loops together, and ends them in the right order. */
 
+import { namespaceMember } from '../domain/access/namespace.ts';
 import type { GaugeState } from '../observability/metrics.ts';
 import type { Signal } from '../redis/signals.ts';
 import { readWatermark } from '../store/runs/recovery/sweep.ts';
@@ -72,9 +73,12 @@ export function startEngine(options: EngineOptions): Engine {
       if (completed.awaited) options.signal('over');
     },
     onStarted: options.runs.started,
-    onFenced(runId, taskId) {
+    onFenced({ namespace, runId, taskId }) {
       metrics.fencedWrite();
-      log.warn({ runId, taskId }, 'an outcome was dropped: another replica had taken the run over');
+      log.warn(
+        { ...namespaceMember(namespace), runId, taskId },
+        'an outcome was dropped: another replica had taken the run over',
+      );
     },
     onFree() {
       firing?.scheduler.slotFree();
@@ -123,7 +127,7 @@ export function startEngine(options: EngineOptions): Engine {
       watermark: () => readWatermark(db.other.pool),
       onChange: () => firing?.scheduler.wake(),
       onExhausted: (task) => taskFinisher.add([task]),
-      onDeleted: (taskId) => metrics.forgetTask(taskId),
+      onDeleted: metrics.forgetTask,
     });
     loop('reconciler', async () => {
       const asOf = time.now();

@@ -6,6 +6,8 @@ import type { Target } from '../domain/task/target.ts';
 
 /** One attempt to make. Instants are epoch milliseconds. */
 export type Attempt<T extends Target = Target> = {
+  /** Of the task. */
+  namespace: string;
   taskId: string;
   runId: string;
   attempt: number;

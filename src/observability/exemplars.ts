@@ -12,8 +12,8 @@ type Exemplar = { traceId: string; value: number; at: number };
 
 export type Exemplars = {
   /** Keeps a run as the example of its bucket, unless the one that is there is new. */
-  note(taskName: string, seconds: number, runId: string): void;
-  forget(taskName: string): void;
+  note(taskName: string, namespace: string, seconds: number, runId: string): void;
+  forget(taskName: string, namespace: string): void;
   /** By the sample that they belong to, as it stands in the text: name and labels. */
   bySample(): Map<string, string>;
 };
@@ -21,9 +21,9 @@ export type Exemplars = {
 /** A newer one replaces it after this time: a burst must not make one for every run. */
 const keptMs = 10_000;
 
-/** The exemplars of the histogram `metric`, whose one label is `task_name`. `buckets` are its upper bounds. */
+/** The exemplars of the histogram `metric`, whose labels are `task_name` and `namespace`. `buckets` are its upper bounds. */
 export function createExemplars(metric: string, buckets: readonly number[], now: () => number): Exemplars {
-  const byTask = new Map<string, (Exemplar | undefined)[]>();
+  const byNamespace = new Map<string, Map<string, (Exemplar | undefined)[]>>();
 
   function bucketOf(seconds: number): number {
     let place = 0;
@@ -32,7 +32,12 @@ export function createExemplars(metric: string, buckets: readonly number[], now:
   }
 
   return {
-    note(taskName, seconds, runId) {
+    note(taskName, namespace, seconds, runId) {
+      let byTask = byNamespace.get(namespace);
+      if (byTask === undefined) {
+        byTask = new Map();
+        byNamespace.set(namespace, byTask);
+      }
       let own = byTask.get(taskName);
       if (own === undefined) {
         own = new Array(buckets.length + 1).fill(undefined);
@@ -44,16 +49,19 @@ export function createExemplars(metric: string, buckets: readonly number[], now:
       if (known === undefined || Math.abs(at - known.at) >= keptMs)
         own[place] = { traceId: traceIdOf(runId), value: seconds, at };
     },
-    forget: (taskName) => void byTask.delete(taskName),
+    forget: (taskName, namespace) => void byNamespace.get(namespace)?.delete(taskName),
     bySample() {
       const found = new Map<string, string>();
-      for (const [taskName, own] of byTask)
+      const all = [...byNamespace].flatMap(([namespace, byTask]) =>
+        [...byTask].map(([taskName, own]) => ({ namespace, taskName, own })),
+      );
+      for (const { namespace, taskName, own } of all)
         for (const [place, exemplar] of own.entries()) {
           if (exemplar === undefined) continue;
           const bound = buckets[place] ?? '+Inf';
           const { traceId, value, at } = exemplar;
           found.set(
-            `${metric}_bucket{le="${bound}",task_name="${escaped(taskName)}"}`,
+            `${metric}_bucket{le="${bound}",task_name="${escaped(taskName)}",namespace="${escaped(namespace)}"}`,
             ` # {trace_id="${traceId}"} ${value} ${at / 1_000}`,
           );
         }

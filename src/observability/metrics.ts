@@ -1,8 +1,8 @@
 /** The metrics: their names and labels, behind methods that are cheap enough for the firing path. */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { EndedRun } from '../domain/run/run.ts';
-import { createExemplars, openMetricsOf, openMetricsType } from './exemplars.ts';
+import { openMetricsOf, openMetricsType } from './exemplars.ts';
+import { createRunSeries } from './run-series.ts';
 import { type GaugeState, registerStateGauges } from './state-gauges.ts';
 import { watchLag } from './timer-lag.ts';
 
@@ -11,6 +11,8 @@ export type MetricsOptions = {
   taskLabel: 'id' | 'none';
   /** 1,000 when absent. */
   taskLimit?: number;
+  /** So many namespaces have series of their own, the rest share `_other`; 100 when absent. */
+  namespaceLimit?: number;
   /** Of the program, for `build_info`. */
   version: string;
   /** Monotonic milliseconds. */
@@ -19,23 +21,12 @@ export type MetricsOptions = {
   now: () => number;
 };
 
-/** An attempt whose outcome is written down. `latenessMs` is null for all but a run's first attempt. */
-export type CompletedRun = Pick<EndedRun, 'taskId' | 'runId' | 'status' | 'durationMs' | 'latenessMs'>;
-
 export type { GaugeState };
 export type Metrics = ReturnType<typeof createMetrics>;
 
-type TaskSeries = {
-  name: string;
-  duration: Histogram.Internal<'task_name'>;
-  executions: Map<string, Counter.Internal>;
-};
-
-const otherTasks = '_other';
-const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
-
 /** Counts into a registry of its own, so that two replicas can live in one process. Methods need no `this`. */
-export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic, now }: MetricsOptions) {
+export function createMetrics(options: MetricsOptions) {
+  const { taskLabel, taskLimit = 1_000, namespaceLimit = 100, version, monotonic, now } = options;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -47,29 +38,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     registers,
   }).set({ version, node: process.versions.node }, 1);
 
-  const executions = new Counter({
-    name: 'task_executions_total',
-    help: 'Attempts written down, by the status their run has then: all but retrying end the run',
-    labelNames: ['task_name', 'status'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'task_duration_seconds',
-    help: 'Time an attempt took',
-    labelNames: ['task_name'],
-    buckets: durationBuckets,
-    registers,
-  });
-  const exemplars = createExemplars('task_duration_seconds', durationBuckets, now);
-  const lateness = new Histogram({
-    name: 'scheduler_lateness_seconds',
-    help: "Time from a run's nominal instant to the start of its first attempt",
-    buckets: [
-      0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2, 5, 10, 30,
-      60,
-    ],
-    registers,
-  });
+  const series = createRunSeries({ registry, taskLabel, taskLimit, namespaceLimit, now });
   const claims = new Counter({
     name: 'scheduler_claims_total',
     help: 'Due occurrences by what became of them here',
@@ -177,42 +146,10 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     },
   });
 
-  const series = new Map<string, TaskSeries>();
-  const seriesOf = (taskId: string): TaskSeries => {
-    const known = series.get(taskId);
-    if (known !== undefined) return known;
-    const own = taskLabel === 'id' && series.size < taskLimit;
-    if (!own) return other;
-    const made = newSeries(taskId);
-    series.set(taskId, made);
-    return made;
-  };
-  const newSeries = (name: string): TaskSeries => ({ name, duration: duration.labels(name), executions: new Map() });
-  const other = newSeries(otherTasks);
-
   return {
-    /** Counts one attempt that is written down; well under 2 µs. */
-    runCompleted({ taskId, runId, status, durationMs, latenessMs }: CompletedRun): void {
-      const task = seriesOf(taskId);
-      let counter = task.executions.get(status);
-      if (counter === undefined) {
-        counter = executions.labels(task.name, status);
-        task.executions.set(status, counter);
-      }
-      counter.inc();
-      task.duration.observe(durationMs / 1_000);
-      exemplars.note(task.name, durationMs / 1_000, runId);
-      if (latenessMs !== null) lateness.observe(latenessMs / 1_000);
-    },
-    /** Drops the series of a deleted task and leaves its place to another. Counts that went to `_other` stay there. */
-    forgetTask(taskId: string): void {
-      const task = series.get(taskId);
-      if (task === undefined) return;
-      series.delete(taskId);
-      duration.remove(taskId);
-      exemplars.forget(taskId);
-      for (const status of task.executions.keys()) executions.remove(taskId, status);
-    },
+    runCompleted: series.completed,
+    forgetTask: series.forgetTask,
+    forgetNamespace: series.forgetNamespace,
     /** Due occurrences that ended in `outcome` here. */
     claims(outcome: string, count: number): void {
       if (count > 0) claims.inc({ outcome }, count);
@@ -281,7 +218,7 @@ export function createMetrics({ taskLabel, taskLimit = 1_000, version, monotonic
     async page(openMetrics: boolean): Promise<{ contentType: string; text: string }> {
       const text = await registry.metrics();
       return openMetrics
-        ? { contentType: openMetricsType, text: openMetricsOf(text, exemplars.bySample()) }
+        ? { contentType: openMetricsType, text: openMetricsOf(text, series.exemplars.bySample()) }
         : { contentType: registry.contentType, text };
     },
     /** Stops measuring. */

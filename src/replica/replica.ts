@@ -3,7 +3,6 @@
 import { randomFillSync, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
-import { defaultNamespace } from '../domain/access/namespace.ts';
 import { createRunIds, type RunIds } from '../domain/run/ids.ts';
 import { createRunTokens, type RunTokens } from '../domain/run/token.ts';
 import { createCalendar } from '../domain/schedule/calendar.ts';
@@ -121,8 +120,11 @@ export async function startService({
   const processId = randomUUID();
   const trials = templateTrials({
     ...{ database: other, clock, log, process: processId },
-    quarantine: (id, reason) =>
-      quarantineTask({ ...useCases, database: other }, systemIn(defaultNamespace), { id, reason }),
+    quarantine: ({ namespace, id }, reason) =>
+      quarantineTask({ ...useCases, database: other }, systemIn(namespace), { id, reason }),
+  });
+  namespaces.onChange((ids) => {
+    for (const id of ids) if (namespaces.rulesOf(id) === null) metrics.forgetNamespace(id);
   });
   const executors = createExecutors({
     ...{ settings, clock, log, metrics, version, random, now: time.now, signerFor: secrets.signerFor, trials },

@@ -3,6 +3,11 @@
 /** The namespace that always exists. */
 export const defaultNamespace = 'default';
 
+/** For log lines: the member that names the namespace; none for the default one. */
+export function namespaceMember(namespace: string): { namespace?: string } {
+  return namespace === defaultNamespace ? {} : { namespace };
+}
+
 /** Stands for all namespaces in a grant. */
 export const everyNamespace = '*';
 

@@ -1,5 +1,6 @@
 /** Writes the events for hooks as CloudEvents 1.0 in the JSON format (https://github.com/cloudevents/spec). */
 
+import { defaultNamespace } from '../access/namespace.ts';
 import { formatInstant } from '../input/instant.ts';
 import type { ErrorKind, RunStatus, Trigger } from '../run/run.ts';
 import type { EventHook } from '../task/policies.ts';
@@ -18,6 +19,9 @@ export type CloudEvent = {
 
 /** The content type of such a body. */
 export const cloudEventType = 'application/cloudevents+json';
+
+/** The task that an event is about. */
+export type EventTask = { namespace: string; id: string };
 
 /** A run that is over. Instants are epoch milliseconds. */
 export type EndedRun = {
@@ -50,13 +54,13 @@ const types: Record<EventHook, string> = {
 const mostOutputBytes = 48 * 1024;
 
 /** The event that tells the end of a run to `hook`. `at` is when it was noted, in epoch milliseconds. */
-export function runEvent(id: string, hook: EventHook, taskId: string, run: EndedRun, at: number): CloudEvent {
+export function runEvent(id: string, hook: EventHook, task: EventTask, run: EndedRun, at: number): CloudEvent {
   const output = run.output === null ? null : fitting(run.output);
   return {
-    ...envelope(id, hook, taskId, run.finishedAt ?? at),
+    ...envelope(id, hook, task, run.finishedAt ?? at),
     subject: run.id,
     data: {
-      taskId,
+      taskId: task.id,
       runId: run.id,
       status: run.status,
       startTime: shown(run.startedAt),
@@ -73,15 +77,17 @@ export function runEvent(id: string, hook: EventHook, taskId: string, run: Ended
 }
 
 /** The event of missed occurrences. `miss` is their range, count and policy. The event is about no single run. */
-export function missEvent(id: string, taskId: string, miss: Record<string, unknown>, at: number): CloudEvent {
-  return { ...envelope(id, 'onMissed', taskId, at), data: { taskId, ...miss } };
+export function missEvent(id: string, task: EventTask, miss: Record<string, unknown>, at: number): CloudEvent {
+  return { ...envelope(id, 'onMissed', task, at), data: { taskId: task.id, ...miss } };
 }
 
-function envelope(id: string, hook: EventHook, taskId: string, time: number) {
+/** The source is the path of the task in the API. */
+function envelope(id: string, hook: EventHook, task: EventTask, time: number) {
+  const base = task.namespace === defaultNamespace ? '' : `/ns/${task.namespace}`;
   return {
     specversion: '1.0' as const,
     id,
-    source: `/tasks/${encodeURIComponent(taskId)}`,
+    source: `${base}/tasks/${encodeURIComponent(task.id)}`,
     type: types[hook],
     time: formatInstant(time),
     datacontenttype: 'application/json' as const,

@@ -59,6 +59,7 @@ export function isOver(status: RunStatus): boolean {
 
 /** An attempt that begins. `latenessMs` is null for all but a run's first attempt. */
 export type StartedRun = {
+  namespace: string;
   taskId: string;
   runId: string;
   attempt: number;

@@ -62,7 +62,7 @@ export type AttemptsOptions = StartAttemptOptions &
     onCompleted: (completed: CompletedAttempt) => void;
     onStarted: RunObserver['started'];
     /** A write was fenced off, because another replica had taken the run over. */
-    onFenced: (runId: string, taskId: string) => void;
+    onFenced: (run: CompletedAttempt) => void;
     /** A slot is free again. */
     onFree: () => void;
     /** A run waits for its next attempt at this instant; or a run queued behind it may start, or be checked, now. */
@@ -170,6 +170,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const at = { startedAt, finishedAt: time.now(), random01: options.random() };
     const outcomeWrite = outcomeWriteOf(run, outcome, cause, at);
     const completed: CompletedAttempt = {
+      namespace: snapshot.namespace,
       taskId: snapshot.taskId,
       runId: run.runId,
       attempt: run.attempt,
@@ -192,7 +193,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       outcomeWrite,
       // Thousands of outcomes may wait, so nothing else is kept of their runs.
       done(written) {
-        if (!written) options.onFenced(completed.runId, completed.taskId);
+        if (!written) options.onFenced(completed);
         else options.onCompleted(completed);
         if (written && takesPlace) options.onPlaceFree();
         if (written && waitingAt !== null) options.onWaiting(waitingAt, checked);
@@ -240,7 +241,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
 function startedRun(run: TakenRun, startedAt: number): StartedRun {
   const { runId, attempt, trigger, origin, scheduledFor } = run;
   const latenessMs = attempt === 1 ? startedAt - scheduledFor : null;
-  return { taskId: run.snapshot.taskId, runId, attempt, trigger, origin, latenessMs };
+  const { namespace, taskId } = run.snapshot;
+  return { namespace, taskId, runId, attempt, trigger, origin, latenessMs };
 }
 
 /** Whether a limit keeps count of the run while it is under way. */

@@ -1,5 +1,6 @@
 /** Ends held attempts whose holder sent no heartbeat in time. */
 
+import { namespaceMember } from '../../domain/access/namespace.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Database } from '../../store/postgres/database.ts';
 import { endSilent } from '../../store/runs/completing/long-work.ts';
@@ -29,7 +30,7 @@ export function createHeartbeatStep(options: HeartbeatOptions): () => Promise<nu
     const ended = await endSilent(database, batchSize, time.now(), random);
     for (const { retryAt, ...run } of ended) {
       log.warn(
-        { taskId: run.taskId, runId: run.runId, status: run.status },
+        { ...namespaceMember(run.namespace), taskId: run.taskId, runId: run.runId, status: run.status },
         'the holder of a run sent no heartbeat in time',
       );
       runs.ended(run);

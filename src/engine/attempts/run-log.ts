@@ -1,5 +1,6 @@
 /** Counts the attempts of runs and writes their log lines: which lines, their members, and how many a second. */
 
+import { namespaceMember } from '../../domain/access/namespace.ts';
 import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
 import { traceOfRun } from '../../domain/run/trace.ts';
 import type { Logger } from '../../observability/log.ts';
@@ -70,8 +71,9 @@ export function observeRuns({ log, mode, count, after }: RunObserverOptions): Ru
 }
 
 /** The members of every line of a run. */
-function fieldsOf({ taskId, runId, attempt, trigger, latenessMs, origin }: StartedRun) {
+function fieldsOf({ namespace, taskId, runId, attempt, trigger, latenessMs, origin }: StartedRun) {
   return {
+    ...namespaceMember(namespace),
     ...{ taskId, runId, attempt, trigger, latenessMs },
     traceId: traceOfRun(runId, origin?.trace)?.traceId,
     ...(origin?.requestId ? { requestId: origin.requestId } : {}),

@@ -23,7 +23,7 @@ export function startAttempt(
   effectiveDueAt: number,
   now: number,
 ): StartedAttempt {
-  const { taskId, target, policies, retry } = snapshot;
+  const { namespace, taskId, target, policies, retry } = snapshot;
   let { timeoutMs } = snapshot;
   if (retry.maxDuration !== null) {
     const spent = firstStartedAt === null ? 0 : now - firstStartedAt;
@@ -33,6 +33,7 @@ export function startAttempt(
   const heartbeat = policies?.heartbeatTimeout ?? null;
   const holdMs = heartbeat === null ? null : parseDuration(heartbeat);
   return execute({
+    namespace,
     taskId,
     runId,
     attempt,

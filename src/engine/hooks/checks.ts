@@ -35,7 +35,7 @@ export function beforeChecks({
     name: 'checks',
     bounds: { total: 256, perOrigin: 64, perSlowOrigin: 64, slowMs: 0 },
     take: (limit, now) => takeChecks(db, limit, now),
-    call({ taskId, runId, scheduledFor, trigger, hook, signing }) {
+    call({ namespace, taskId, runId, scheduledFor, trigger, hook, signing }) {
       return (
         hook &&
         hookAttempt(
@@ -45,6 +45,7 @@ export function beforeChecks({
             body: { taskId, runId, scheduledFor: formatInstant(scheduledFor), trigger },
           }),
           {
+            namespace,
             taskId,
             runId,
             scheduledFor,

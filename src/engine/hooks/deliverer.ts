@@ -1,5 +1,6 @@
 /** Delivers events to hooks. A delivery is repeated until the hook accepts it or a day has passed. */
 
+import { namespaceMember } from '../../domain/access/namespace.ts';
 import { cloudEventType, missEvent, runEvent } from '../../domain/hooks/cloud-event.ts';
 import { judgeDelivery, pauseBeforeRedelivery } from '../../domain/hooks/redelivery.ts';
 import { httpStatusOf } from '../../domain/run/detail.ts';
@@ -26,10 +27,10 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
   const { db, log, random, hookTarget, onCalled } = options;
 
   function dropped(row: DueDelivery, attempts: number, error: string): DeliveryEnd {
-    const { id, until, attempt, hook, runId, taskId } = row;
+    const { id, until, attempt, hook, runId, task } = row;
     onCalled(hook, 'dropped');
     log.warn(
-      { taskId, runId, hook, attempts, reason: error },
+      { ...(task && namespaceMember(task.namespace)), taskId: task?.id, runId, hook, attempts, reason: error },
       'an event could not be delivered to a hook: no more tries',
     );
     return { id, until, dueAt: null, attempt, failure: { hook, runId, attempts, error } };
@@ -41,11 +42,12 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
     // day.
     bounds: { total: 64, perOrigin: 32, perSlowOrigin: 8, slowMs: 1_000 },
     take: (limit, now) => takeDeliveries(db, limit, now),
-    call({ id, hook, taskId, call, signing, runId, run, data, attempt, createdAt }) {
-      if (taskId === null || call === null || (runId !== null && run === null)) return null;
-      const body = run ? runEvent(id, hook, taskId, run, createdAt) : missEvent(id, taskId, data ?? {}, createdAt);
+    call({ id, hook, task, call, signing, runId, run, data, attempt, createdAt }) {
+      if (task === null || call === null || (runId !== null && run === null)) return null;
+      const body = run ? runEvent(id, hook, task, run, createdAt) : missEvent(id, task, data ?? {}, createdAt);
       return hookAttempt(call, hookTarget(call, { contentType: cloudEventType, body }), {
-        taskId,
+        namespace: task.namespace,
+        taskId: task.id,
         runId: run?.id ?? '',
         scheduledFor: run?.scheduledFor ?? createdAt,
         trigger: run?.trigger ?? 'schedule',
@@ -55,9 +57,9 @@ export function hookDeliveries(options: DelivererOptions): HookWork<DueDelivery,
       });
     },
     answered(row, outcome, now) {
-      const { id, hook, until, createdAt, call, taskId } = row;
+      const { id, hook, until, createdAt, call, task } = row;
       // The hook does not exist any more.
-      if (taskId === null || call === null) return { id, until, dueAt: null, attempt: row.attempt, failure: null };
+      if (task === null || call === null) return { id, until, dueAt: null, attempt: row.attempt, failure: null };
       if (outcome === null) return dropped(row, row.attempt, 'the run is no longer kept');
       const attempt = row.attempt + 1;
       const httpStatus = httpStatusOf(outcome.detail);

@@ -6,7 +6,10 @@ import type { Target } from '../../domain/task/target.ts';
 import type { Attempt } from '../../executors/executor.ts';
 
 /** The subject of the call. */
-export type HookSubject = Pick<Attempt, 'taskId' | 'runId' | 'scheduledFor' | 'trigger' | 'attempt' | 'signing'> & {
+export type HookSubject = Pick<
+  Attempt,
+  'namespace' | 'taskId' | 'runId' | 'scheduledFor' | 'trigger' | 'attempt' | 'signing'
+> & {
   /** The same at every try. */
   messageId: string;
 };

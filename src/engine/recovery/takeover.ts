@@ -1,5 +1,6 @@
 /** Takes over the runs of dead replicas. */
 
+import { namespaceMember } from '../../domain/access/namespace.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Database } from '../../store/postgres/database.ts';
@@ -37,6 +38,6 @@ export function createTakeoverStep(options: TakeoverOptions): () => Promise<numb
 
 /** One line for each run that was taken away from its owner. */
 export function tellOf(rescued: readonly RescuedRun[], log: Logger, what: string): void {
-  for (const { runId, taskId, owner, attempt, status } of rescued)
-    log.warn({ runId, taskId, from: owner, attempt, status }, what);
+  for (const { namespace, runId, taskId, owner, attempt, status } of rescued)
+    log.warn({ ...namespaceMember(namespace), runId, taskId, from: owner, attempt, status }, what);
 }

@@ -26,7 +26,7 @@ export type ReconcilerOptions = {
   mayClaim: (zoned: boolean) => boolean;
   /** A task has no occurrence left: all it had are written down. */
   onExhausted: (task: ExhaustedTask) => void;
-  onDeleted: (taskId: string) => void;
+  onDeleted: (namespace: string, taskId: string) => void;
 };
 
 const pageSize = 20_000;
@@ -72,7 +72,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
   function follow(task: TaskTiming | InactiveTask): void {
     if (!task.active) {
       timetable.remove(task.uid);
-      if (task.deleted) options.onDeleted(task.id);
+      if (task.deleted) options.onDeleted(task.namespace, task.id);
     } else if (!timetable.has(task.uid, task.scheduleVersion)) put(task, task.activeFrom);
     else timetable.adjust(task.uid, { priority: task.priority, misfire: ruleOf(task.misfire), limited: task.limited });
   }

@@ -87,7 +87,8 @@ export function startCall({
       end(answeredOutcome(received, target.isSuccess, heldUntil(attempt, now)));
       return;
     }
-    judgeAnswer(attempt.taskId, received, target, heldUntil(attempt, now), judge, () => !isOver).then(end, (error) =>
+    const task = `${attempt.namespace}/${attempt.taskId}`;
+    judgeAnswer(task, received, target, heldUntil(attempt, now), judge, () => !isOver).then(end, (error) =>
       end(brokenOutcome(received, error)),
     );
   }

@@ -1,5 +1,6 @@
 /** Makes the request of one attempt: its line, headers and body. */
 
+import { defaultNamespace } from '../../domain/access/namespace.ts';
 import { traceOfRun } from '../../domain/run/trace.ts';
 import type { Attempt } from '../executor.ts';
 import { type Route, type Router, routeHeaders } from './route.ts';
@@ -84,7 +85,7 @@ export function prepareTarget(target: HttpTarget, version: string, router: Route
 
 /** The request of one attempt that has `leftMs` milliseconds left. */
 export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender: Sender, leftMs: number): HttpRequest {
-  const { taskId, runId, trigger, messageId } = attempt;
+  const { namespace, taskId, runId, trigger, messageId } = attempt;
   const id = messageId ?? runId;
   const scheduledFor = sender.formatInstant(attempt.scheduledFor);
   let body: Buffer | string | null = prepared.body;
@@ -96,6 +97,7 @@ export function buildRequest(prepared: PreparedTarget, attempt: Attempt, sender:
     if (described?.isJson) own = asJson(own);
   }
   const headers = own.concat('x-task-id', taskId, 'idempotency-key', id);
+  if (namespace !== defaultNamespace) headers.push('x-namespace', namespace);
   // A message about a run is not an attempt, and must not look like one.
   if (messageId === undefined)
     // biome-ignore format: names and values in pairs

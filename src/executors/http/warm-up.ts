@@ -6,6 +6,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Clock } from '../../clock.ts';
+import { defaultNamespace } from '../../domain/access/namespace.ts';
 import type { Attempt } from '../executor.ts';
 import type { HttpExecutor } from './executor.ts';
 import type { HttpTarget } from './target/target.ts';
@@ -61,7 +62,16 @@ export async function warmUp({ clock, executor, newId }: WarmUpOptions): Promise
 
 function attemptOn(target: HttpTarget, id: string, now: number): Attempt<HttpTarget> {
   return {
-    ...{ taskId: id, runId: id, attempt: 1, scheduledFor: now, trigger: 'schedule', target, timeoutMs: longestMs },
+    ...{
+      namespace: defaultNamespace,
+      taskId: id,
+      runId: id,
+      attempt: 1,
+      scheduledFor: now,
+      trigger: 'schedule',
+      target,
+      timeoutMs: longestMs,
+    },
     ...{ fallback: null, about: null, holdMs: null, atMostOnce: false, token: null, effectiveDueAt: now },
   };
 }

@@ -10,7 +10,7 @@ export type DueDelivery = {
   id: string;
   hook: EventHook;
   /** Null where the task is forgotten. */
-  taskId: string | null;
+  task: { namespace: string; id: string } | null;
   /** The hook of the task as it is now, also of a deleted task; null where it no longer has one. */
   call: Hook | null;
   /** The task's own signing secrets; null where it has none. */
@@ -85,7 +85,7 @@ export async function takeDeliveries(db: Queryable, limit: number, now: number):
         from due where d.id = due.id
         returning d.*
       )
-      select d.id, d.hook, d.run_id, d.data, d.attempt, d.created_at, d.due_at as until, t.id as task_id,
+      select d.id, d.hook, d.run_id, d.data, d.attempt, d.created_at, d.due_at as until, t.namespace, t.id as task_id,
         t.policies #> array['hooks', d.hook] as call, t.policies #>> '{signing,secret}' as signing, r.status, r.trigger, r.scheduled_for, r.started_at, r.finished_at,
         r.attempt as run_attempt, r.http_status, r.output, r.truncated, r.error_kind, r.error_message
       from taken d left join tasks t on t.uid = d.task_uid left join runs r on r.id = d.run_id`,
@@ -94,7 +94,7 @@ export async function takeDeliveries(db: Queryable, limit: number, now: number):
   return rows.map((row) => ({
     id: row.id,
     hook: row.hook,
-    taskId: row.task_id,
+    task: row.namespace !== null && row.task_id !== null ? { namespace: row.namespace, id: row.task_id } : null,
     call: row.call,
     signing: row.signing,
     runId: row.run_id,
@@ -143,6 +143,7 @@ export async function endDeliveries(db: Queryable, ends: readonly DeliveryEnd[],
 type DeliveryRow = {
   id: string;
   hook: EventHook;
+  namespace: string | null;
   task_id: string | null;
   call: Hook | null;
   signing: string | null;

@@ -8,7 +8,7 @@ import type { Row } from '../rows.ts';
 import type { tasks } from '../schema.ts';
 
 /** A task that is stopped, completed or deleted: it has no occurrences. */
-export type InactiveTask = { uid: number; id: string; active: false; deleted: boolean };
+export type InactiveTask = { uid: number; namespace: string; id: string; active: false; deleted: boolean };
 
 /** The part of an active task that decides when it fires. Instants are epoch milliseconds. */
 export type TaskTiming = {
@@ -118,7 +118,7 @@ function timingOfRow(row: TimingRow): TaskTiming | InactiveTask {
     active,
     deleted,
   ] = row;
-  if (!active || schedule === null || misfire === null) return { uid, id, active: false, deleted };
+  if (!active || schedule === null || misfire === null) return { uid, namespace, id, active: false, deleted };
   return {
     uid,
     id,

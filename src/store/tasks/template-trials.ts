@@ -14,6 +14,8 @@ const diedAfterSeconds = 5;
 /** How long such notes are kept. */
 const keptDays = 30;
 
+export type TrialTask = Pick<Row<typeof tasks>, 'namespace' | 'id'>;
+
 /**
  * Notes that `process` is about to fill in templates of these tasks, and tells of each how many processes died of that
  * with the definition that the task has. Those are left out, but for those of `atMost` deaths. Deleted tasks are left
@@ -21,17 +23,17 @@ const keptDays = 30;
  */
 export async function beginTrials(
   db: Queryable,
-  namespace: string,
-  taskIds: readonly string[],
+  asked: readonly TrialTask[],
   process: string,
   atMost: number,
-): Promise<Map<string, number>> {
-  const { rows } = await db.query<Row<typeof tasks, 'id'> & { died: number }>({
+): Promise<(TrialTask & { died: number })[]> {
+  const { rows } = await db.query<TrialTask & { died: number }>({
     name: 'begin-template-trials',
     text: `
       with asked as (
-        select uid, id, md5(concat(schedule_version, target, policies)) as definition from tasks
-        where namespace = $4 and id = any($1::text[]) and deleted_at is null
+        select t.uid, namespace, id, md5(concat(t.schedule_version, t.target, t.policies)) as definition
+        from unnest($4::text[], $1::text[]) as given(namespace, id) join tasks t using (namespace, id)
+        where t.deleted_at is null
       ), known as (
         select a.*, (
           select count(*)::integer from template_trials x
@@ -42,31 +44,26 @@ export async function beginTrials(
         insert into template_trials (task_uid, process, definition) select uid, $2, definition from known where died <= $3
         on conflict (task_uid, process) do update set definition = excluded.definition, at = now()
       )
-      select id, died from known`,
-    values: [taskIds, process, atMost, namespace],
+      select namespace, id, died from known`,
+    values: [asked.map(({ id }) => id), process, atMost, asked.map(({ namespace }) => namespace)],
   });
-  return new Map(rows.map(({ id, died }) => [id, died]));
+  return rows;
 }
 
 /**
  * Notes that the templates of these tasks were filled in. Also deletes the notes of other processes about the same
  * definition, because it did not kill them, and notes that are too old.
  */
-export async function endTrials(
-  db: Queryable,
-  namespace: string,
-  taskIds: readonly string[],
-  process: string,
-): Promise<void> {
+export async function endTrials(db: Queryable, ended: readonly TrialTask[], process: string): Promise<void> {
   await db.query({
     name: 'end-template-trials',
     text: `
       with ended as (
         select x.task_uid, x.definition from template_trials x join tasks t on t.uid = x.task_uid
-        where x.process = $2 and t.namespace = $3 and t.id = any($1::text[])
+        where x.process = $2 and (t.namespace, t.id) in (select * from unnest($3::text[], $1::text[]))
       )
       delete from template_trials x
       where (x.task_uid, x.definition) in (select * from ended) or x.at < now() - interval '${keptDays} days'`,
-    values: [taskIds, process, namespace],
+    values: [ended.map(({ id }) => id), process, ended.map(({ namespace }) => namespace)],
   });
 }

@@ -51,7 +51,7 @@ describe('Prometheus', () => {
 
   test('asks only for metrics, and labels of theirs, that a replica has', async () => {
     const known = await seriesOfReplica();
-    for (const rule of all) if ('record' in rule) known.set(rule.record, new Set(['job', 'task_name']));
+    for (const rule of all) if ('record' in rule) known.set(rule.record, new Set(['job', 'namespace', 'task_name']));
     for (const rule of all) {
       const { expr } = rule;
       const alert = 'alert' in rule ? rule.alert : rule.record;
@@ -79,7 +79,14 @@ describe('Prometheus', () => {
   async function seriesOfReplica(): Promise<Map<string, Set<string>>> {
     const metrics = createMetrics({ taskLabel: 'id', version: '1', monotonic: () => 0, now: () => 0 });
     onTestFinished(() => metrics.close());
-    metrics.runCompleted({ taskId: 'a', runId: '0', status: 'failed', durationMs: 1, latenessMs: 1 });
+    metrics.runCompleted({
+      namespace: 'default',
+      taskId: 'a',
+      runId: '0',
+      status: 'failed',
+      durationMs: 1,
+      latenessMs: 1,
+    });
     metrics.claims('won', 1);
     metrics.requestAnswered('GET', '/tasks', 200, 1);
     metrics.observeState(() => ({

@@ -1,10 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import {
-  type CompletedRun,
-  createMetrics,
-  type Metrics,
-  type MetricsOptions,
-} from '../../../src/observability/metrics.ts';
+import { createMetrics, type Metrics, type MetricsOptions } from '../../../src/observability/metrics.ts';
+import type { CompletedRun } from '../../../src/observability/run-series.ts';
 import { runDueCallbacks } from '../../clock.ts';
 
 let now = 0;
@@ -22,6 +18,7 @@ function started(options: Partial<MetricsOptions> = {}): Metrics {
 }
 
 const completed = (taskId: string, more: Partial<CompletedRun> = {}): CompletedRun => ({
+  namespace: 'default',
   taskId,
   runId: '01939000-0000-8000-8000-000000000007',
   status: 'succeeded',
@@ -55,22 +52,22 @@ test('settled runs are counted by task and status, in seconds', async () => {
   metrics.runCompleted(completed('a', { status: 'failed', latenessMs: null }));
   metrics.runCompleted(completed('b', { status: 'timed_out' }));
   const samples = await scrape(metrics);
-  expect(samples.get('task_executions_total{task_name="a",status="succeeded"}')).toBe(2);
-  expect(samples.get('task_executions_total{task_name="a",status="failed"}')).toBe(1);
-  expect(samples.get('task_executions_total{task_name="b",status="timed_out"}')).toBe(1);
-  expect(samples.get('task_duration_seconds_count{task_name="a"}')).toBe(3);
-  expect(samples.get('task_duration_seconds_sum{task_name="a"}')).toBeCloseTo(1.674, 6);
-  expect(samples.get('task_duration_seconds_bucket{le="0.1",task_name="a"}')).toBe(2);
-  expect(samples.get('scheduler_lateness_seconds_count')).toBe(3);
-  expect(samples.get('scheduler_lateness_seconds_bucket{le="0.003"}')).toBe(0);
-  expect(samples.get('scheduler_lateness_seconds_bucket{le="0.005"}')).toBe(2);
-  expect(samples.get('scheduler_lateness_seconds_bucket{le="60"}')).toBe(3);
+  expect(samples.get('task_executions_total{task_name="a",status="succeeded",namespace="default"}')).toBe(2);
+  expect(samples.get('task_executions_total{task_name="a",status="failed",namespace="default"}')).toBe(1);
+  expect(samples.get('task_executions_total{task_name="b",status="timed_out",namespace="default"}')).toBe(1);
+  expect(samples.get('task_duration_seconds_count{task_name="a",namespace="default"}')).toBe(3);
+  expect(samples.get('task_duration_seconds_sum{task_name="a",namespace="default"}')).toBeCloseTo(1.674, 6);
+  expect(samples.get('task_duration_seconds_bucket{le="0.1",task_name="a",namespace="default"}')).toBe(2);
+  expect(samples.get('scheduler_lateness_seconds_count{namespace="default"}')).toBe(3);
+  expect(samples.get('scheduler_lateness_seconds_bucket{le="0.003",namespace="default"}')).toBe(0);
+  expect(samples.get('scheduler_lateness_seconds_bucket{le="0.005",namespace="default"}')).toBe(2);
+  expect(samples.get('scheduler_lateness_seconds_bucket{le="60",namespace="default"}')).toBe(3);
 });
 
 test('lateness buckets go from 1 ms to 60 s', async () => {
   const samples = await scrape(started());
   const bounds = [...samples.keys()].flatMap(
-    (name) => /^scheduler_lateness_seconds_bucket\{le="(.*)"\}/.exec(name)?.[1] ?? [],
+    (name) => /^scheduler_lateness_seconds_bucket\{le="(.*)",namespace="default"\}/.exec(name)?.[1] ?? [],
   );
   expect(bounds[0]).toBe('0.001');
   expect(bounds.slice(-2)).toEqual(['60', '+Inf']);
@@ -81,9 +78,9 @@ test('tasks beyond the limit share one series, and those already seen keep their
   for (const id of ['a', 'b', 'c', 'd', 'a', 'c']) metrics.runCompleted(completed(id));
   const samples = await scrape(metrics);
   expect(await taskNames(metrics)).toEqual(['a', 'b', '_other']);
-  expect(samples.get('task_executions_total{task_name="a",status="succeeded"}')).toBe(2);
-  expect(samples.get('task_executions_total{task_name="_other",status="succeeded"}')).toBe(3);
-  expect(samples.get('task_duration_seconds_count{task_name="_other"}')).toBe(3);
+  expect(samples.get('task_executions_total{task_name="a",status="succeeded",namespace="default"}')).toBe(2);
+  expect(samples.get('task_executions_total{task_name="_other",status="succeeded",namespace="default"}')).toBe(3);
+  expect(samples.get('task_duration_seconds_count{task_name="_other",namespace="default"}')).toBe(3);
 });
 
 test('the limit is 1,000 tasks unless said otherwise', async () => {
@@ -92,7 +89,7 @@ test('the limit is 1,000 tasks unless said otherwise', async () => {
   const names = await taskNames(metrics);
   expect(names).toHaveLength(1_001);
   const samples = await scrape(metrics);
-  expect(samples.get('task_executions_total{task_name="_other",status="succeeded"}')).toBe(500);
+  expect(samples.get('task_executions_total{task_name="_other",status="succeeded",namespace="default"}')).toBe(500);
 });
 
 test('with the label none all tasks share one series', async () => {
@@ -105,16 +102,61 @@ test('a forgotten task loses its series and leaves its place to another', async 
   const metrics = started({ taskLabel: 'id', taskLimit: 1 });
   metrics.runCompleted(completed('a'));
   metrics.runCompleted(completed('a', { status: 'failed' }));
-  metrics.forgetTask('never-seen');
-  metrics.forgetTask('a');
+  metrics.forgetTask('default', 'never-seen');
+  metrics.forgetTask('default', 'a');
   expect((await metrics.page(false)).text).not.toContain('task_name="a"');
   metrics.runCompleted(completed('b'));
   metrics.runCompleted(completed('a'));
   expect((await taskNames(metrics)).sort()).toEqual(['_other', 'b']);
-  metrics.forgetTask('b');
+  metrics.forgetTask('default', 'b');
   metrics.runCompleted(completed('b'));
   const samples = await scrape(metrics);
-  expect(samples.get('task_executions_total{task_name="b",status="succeeded"}')).toBe(1);
+  expect(samples.get('task_executions_total{task_name="b",status="succeeded",namespace="default"}')).toBe(1);
+});
+
+describe('namespaces', () => {
+  const executions = (task: string, namespace: string) =>
+    `task_executions_total{task_name="${task}",status="succeeded",namespace="${namespace}"}`;
+
+  test('keep tasks of the same id apart', async () => {
+    const metrics = started();
+    metrics.runCompleted(completed('a'));
+    metrics.runCompleted(completed('a', { namespace: 'billing', latenessMs: 2_000 }));
+    metrics.runCompleted(completed('a', { namespace: 'billing' }));
+    const samples = await scrape(metrics);
+    expect([samples.get(executions('a', 'default')), samples.get(executions('a', 'billing'))]).toEqual([1, 2]);
+    expect(samples.get('scheduler_lateness_seconds_bucket{le="1",namespace="billing"}')).toBe(1);
+    expect(samples.get('scheduler_lateness_seconds_count{namespace="billing"}')).toBe(2);
+    metrics.forgetTask('billing', 'a');
+    const { text } = await metrics.page(true);
+    expect(text).not.toContain('task_name="a",status="succeeded",namespace="billing"');
+    expect(text).toContain('task_name="a",status="succeeded",namespace="default"');
+  });
+
+  test('have series of their own up to a limit, the rest share one', async () => {
+    const metrics = started({ namespaceLimit: 2, taskLimit: 2 });
+    for (const namespace of ['one', 'two', 'three', 'four']) metrics.runCompleted(completed('a', { namespace }));
+    metrics.runCompleted(completed('b', { namespace: 'two' }));
+    const samples = await scrape(metrics);
+    const told = [...samples].filter(([name]) => name.startsWith('task_executions_total'));
+    expect(told).toEqual([
+      [executions('a', 'one'), 1],
+      [executions('a', 'two'), 1],
+      [executions('_other', '_other'), 2],
+      [executions('_other', 'two'), 1],
+    ]);
+  });
+
+  test('leave their places to others when they are deleted', async () => {
+    const metrics = started({ namespaceLimit: 1, taskLimit: 1 });
+    metrics.runCompleted(completed('a', { namespace: 'one' }));
+    metrics.runCompleted(completed('b', { namespace: 'one' }));
+    metrics.forgetNamespace('one');
+    metrics.forgetNamespace('never-seen');
+    expect((await metrics.page(true)).text).not.toContain('namespace="one"');
+    metrics.runCompleted(completed('c', { namespace: 'two' }));
+    expect((await scrape(metrics)).get(executions('c', 'two'))).toBe(1);
+  });
 });
 
 test('hostile task ids stay inside their label', async () => {
@@ -123,7 +165,7 @@ test('hostile task ids stay inside their label', async () => {
   for (const taskId of ids) metrics.runCompleted(completed(taskId));
   const { text } = await metrics.page(false);
   expect(text).not.toMatch(/^evil_total/m);
-  expect(text).toContain('task_executions_total{task_name="__proto__",status="succeeded"} 1');
+  expect(text).toContain('task_executions_total{task_name="__proto__",status="succeeded",namespace="default"} 1');
 });
 
 test('claims, fenced writes, takeovers and requests are counted', async () => {
@@ -215,13 +257,13 @@ describe('OpenMetrics', () => {
     metrics.runCompleted(completed('a "b"', { durationMs: 2_000_000 }));
     const { text } = await metrics.page(true);
     expect(text).toContain(
-      `task_duration_seconds_bucket{le="0.1",task_name="a \\"b\\""} 2 # {trace_id="${traceId}"} 0.087 1700000000`,
+      `task_duration_seconds_bucket{le="0.1",task_name="a \\"b\\"",namespace="default"} 2 # {trace_id="${traceId}"} 0.087 1700000000`,
     );
     expect(text).toContain(
-      `task_duration_seconds_bucket{le="+Inf",task_name="a \\"b\\""} 3 # {trace_id="${traceId}"} 2000 1700000005`,
+      `task_duration_seconds_bucket{le="+Inf",task_name="a \\"b\\"",namespace="default"} 3 # {trace_id="${traceId}"} 2000 1700000005`,
     );
     expect(text).not.toContain('0.088');
-    metrics.forgetTask('a "b"');
+    metrics.forgetTask('default', 'a "b"');
     expect((await metrics.page(true)).text).not.toContain(' # {');
   });
 

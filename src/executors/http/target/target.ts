@@ -63,6 +63,7 @@ const ownHeaders: readonly string[] = [
   'idempotency-key',
   'traceparent',
   'x-attempt',
+  'x-namespace',
   'x-run-id',
   'x-run-token',
   'x-scheduled-for',

@@ -46,22 +46,23 @@ export function fillInTemplates(
   }
 
   return (attempt) => {
-    const { target, taskId, runId } = attempt;
+    const { target, namespace, taskId, runId } = attempt;
     if (!target.template) return execute(attempt);
     const templates = known.get(target);
     if (templates && !templates.usesPrevious) return call(attempt, templates, null);
+    const task = `${namespace}/${taskId}`;
     const text = textOf(target);
     return later((start) => {
       const fill = (previous: PreviousRun | null) => {
         if (templates) return start(() => call(attempt, templates, previous));
         const hash = createHash('sha256').update(text).digest('base64');
-        if (proven.get(taskId) === hash) return start(() => firstCall(attempt, previous));
+        if (proven.get(task) === hash) return start(() => firstCall(attempt, previous));
         trials.run(
-          taskId,
+          task,
           () =>
             start(() => {
               const started = firstCall(attempt, previous);
-              proven.set(taskId, hash);
+              proven.set(task, hash);
               return started;
             }),
           () => start(() => ended(notFilledIn('the process died twice while it was filled in'))),

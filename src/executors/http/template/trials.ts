@@ -7,18 +7,21 @@
 import type { Clock } from '../../../clock.ts';
 
 export type Trials = {
-  /** Calls `fill`, which must not throw, or `refuse` for a template that two processes died of. */
-  run(taskId: string, fill: () => void, refuse: () => void): void;
+  /**
+   * Calls `fill`, which must not throw, or `refuse` for a template that two processes died of. `task` is a name that no
+   * other task has, in whatever namespace.
+   */
+  run(task: string, fill: () => void, refuse: () => void): void;
 };
 
 export type TrialsOptions = {
   clock: Pick<Clock, 'after'>;
   /** Notes these tasks, without those of more than `atMost` deaths. Returns how many processes died of each. */
-  begin(taskIds: readonly string[], atMost: number): Promise<Map<string, number>>;
+  begin(tasks: readonly string[], atMost: number): Promise<Map<string, number>>;
   /** Their templates did no harm. Tried again until it succeeds: a note that stays would count as a death. */
-  end(taskIds: readonly string[]): Promise<void>;
+  end(tasks: readonly string[]): Promise<void>;
   /** Stops a task until a caller starts it. */
-  quarantine(taskId: string): Promise<void>;
+  quarantine(task: string): Promise<void>;
   /** Writing or removing a note failed. The templates are filled in all the same. */
   onError(error: unknown): void;
 };
@@ -28,7 +31,7 @@ const mostDeaths = 2;
 const shortestWaitMs = 1_000;
 const longestWaitMs = 60_000;
 
-type Trial = { taskId: string; fill: () => void; refuse: () => void };
+type Trial = { task: string; fill: () => void; refuse: () => void };
 
 /** Those that come while others are noted share one statement. */
 export function createTrials(options: TrialsOptions): Trials {
@@ -49,11 +52,11 @@ export function createTrials(options: TrialsOptions): Trials {
   }
 
   const begin = (trials: readonly Trial[], atMost: number) =>
-    orElse(options.begin([...new Set(trials.map(({ taskId }) => taskId))], atMost), new Map<string, number>());
+    orElse(options.begin([...new Set(trials.map(({ task }) => task))], atMost), new Map<string, number>());
 
   /** Removes the notes of these, and of all those that could not be removed before. */
   async function end(trials: readonly Trial[]): Promise<void> {
-    for (const { taskId } of trials) unended.add(taskId);
+    for (const { task } of trials) unended.add(task);
     if (unended.size === 0) return;
     try {
       await options.end([...unended]);
@@ -73,13 +76,13 @@ export function createTrials(options: TrialsOptions): Trials {
   }
 
   /** Stopping a task takes a while: others do not wait for it. */
-  async function stop({ taskId, refuse }: Trial): Promise<void> {
-    await orElse(options.quarantine(taskId), undefined);
+  async function stop({ task, refuse }: Trial): Promise<void> {
+    await orElse(options.quarantine(task), undefined);
     refuse();
   }
 
   async function tryAlone(trial: Trial): Promise<void> {
-    const died = (await begin([trial], mostDeaths - 1)).get(trial.taskId) ?? 0;
+    const died = (await begin([trial], mostDeaths - 1)).get(trial.task) ?? 0;
     if (died >= mostDeaths) {
       void stop(trial);
     } else {
@@ -95,7 +98,7 @@ export function createTrials(options: TrialsOptions): Trials {
       waiting = [];
       isEndDue = false;
       const died = batch.length === 0 ? new Map<string, number>() : await begin(batch, 0);
-      const isUnconfirmed = ({ taskId }: Trial) => (died.get(taskId) ?? 0) > 0;
+      const isUnconfirmed = ({ task }: Trial) => (died.get(task) ?? 0) > 0;
       const others = batch.filter((trial) => !isUnconfirmed(trial));
       for (const trial of others) trial.fill();
       await end(others);
@@ -105,8 +108,8 @@ export function createTrials(options: TrialsOptions): Trials {
   }
 
   return {
-    run(taskId, fill, refuse) {
-      waiting.push({ taskId, fill, refuse });
+    run(task, fill, refuse) {
+      waiting.push({ task, fill, refuse });
       if (!isBusy) void work();
     },
   };

@@ -11,6 +11,7 @@ import { isNextInLine } from './dispatch.ts';
 /** A run to ask about. Instants are epoch milliseconds. */
 export type DueCheck = {
   runId: string;
+  namespace: string;
   taskId: string;
   scheduledFor: number;
   trigger: Trigger;
@@ -28,7 +29,7 @@ export type CheckEnd = { runId: string; until: number; askAgainAt: number | null
 /** The time for writing the answer down, beyond the hook's own timeout. */
 const margin = `interval '5 seconds'`;
 
-type TakenCheck = Row<typeof runs, 'id' | 'scheduled_for' | 'trigger'> &
+type TakenCheck = Row<typeof runs, 'id' | 'namespace' | 'scheduled_for' | 'trigger'> &
   FilledRow<typeof runs, 'check_due'> & {
     task_id: Row<typeof tasks, 'id'>['id'];
     hook: BeforeHook | null;
@@ -54,12 +55,13 @@ export async function takeChecks(db: Queryable, limit: number, now: number): Pro
       })}
       from due, tasks t
       where r.id = due.id and t.uid = due.task_uid
-      returning r.id, t.id as task_id, r.scheduled_for, r.trigger, r.check_due, t.policies #> '{hooks,before}' as hook,
+      returning r.id, t.namespace, t.id as task_id, r.scheduled_for, r.trigger, r.check_due, t.policies #> '{hooks,before}' as hook,
         t.policies #>> '{signing,secret}' as signing`,
     values: [limit, new Date(now).toISOString()],
   });
   return rows.map((row) => ({
     runId: row.id,
+    namespace: row.namespace,
     taskId: row.task_id,
     scheduledFor: row.scheduled_for.getTime(),
     trigger: row.trigger,

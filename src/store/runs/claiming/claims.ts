@@ -30,6 +30,7 @@ type TaskColumns = Row<typeof tasks>;
 
 /** Everything about a task that a replica needs to carry out its runs. */
 export type TaskSnapshot = {
+  namespace: TaskColumns['namespace'];
   taskId: TaskColumns['id'];
   version: TaskColumns['version'];
   target: TaskColumns['target'];
@@ -67,7 +68,7 @@ export type Claimer = {
 };
 
 /** The task snapshot of a task as JSON; `t` is the tasks table. */
-export const snapshotColumn = `json_build_object('taskId', t.id, 'version', t.version, 'target', t.target,
+export const snapshotColumn = `json_build_object('namespace', t.namespace, 'taskId', t.id, 'version', t.version, 'target', t.target,
   'timeoutMs', t.timeout_ms, 'maxAttempts', (t.retry->>'maxAttempts')::int, 'retry', t.retry,
   'queues', t.overlap in ('queue', 'replace'), 'policies', t.policies, 'about', case
     when t.target ? 'template' or t.policies #> '{fallback,template}' is not null

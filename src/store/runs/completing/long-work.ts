@@ -128,8 +128,8 @@ export function endedRun(
   end: OutcomeWrite,
 ): EndedRun {
   const { status, error, finishedAt } = end;
-  const { taskId } = snapshot;
-  const about = { taskId, runId, attempt, trigger, origin };
+  const { namespace, taskId } = snapshot;
+  const about = { namespace, taskId, runId, attempt, trigger, origin };
   return { ...about, status, error, durationMs: finishedAt - startedAt, latenessMs: null };
 }
 

@@ -16,6 +16,7 @@ import { choose, end, retry, updateRuns } from '../transitions.ts';
 /** A run that was taken away from its owner. */
 export type RescuedRun = {
   runId: string;
+  namespace: string;
   taskId: string;
   owner: string;
   attempt: number;
@@ -38,10 +39,10 @@ const isAlive = `p.lease_until > $1::timestamptz and p.heartbeat_at < $1::timest
 const mostIdleMs = 2_000;
 
 /** The columns that decide how a lost attempt goes on. `r` is the run, `t` its task. */
-const stuckColumns = `r.id, t.id as task_id, r.owner, r.attempt, r.max_attempts, r.cancel_requested,
+const stuckColumns = `r.id, r.namespace, t.id as task_id, r.owner, r.attempt, r.max_attempts, r.cancel_requested,
   coalesce(r.started_at, r.created_at) as began_at`;
 
-type StuckRow = Row<typeof runs, 'id' | 'attempt' | 'max_attempts' | 'cancel_requested'> &
+type StuckRow = Row<typeof runs, 'id' | 'namespace' | 'attempt' | 'max_attempts' | 'cancel_requested'> &
   FilledRow<typeof runs, 'owner'> & { task_id: Row<typeof tasks, 'id'>['id']; began_at: Date };
 
 /** A description of the loss, and its reason for the owner of the attempt. */
@@ -65,6 +66,7 @@ async function endLost(db: Queryable, stuck: readonly StuckRow[], loss: Loss, no
   });
   return ended.map(({ row, verdict }) => ({
     runId: row.id,
+    namespace: row.namespace,
     taskId: row.task_id,
     owner: row.owner,
     attempt: row.attempt,

@@ -135,7 +135,7 @@ describe('taking calls', () => {
       {
         id: expect.any(String),
         hook: 'onFailure',
-        taskId: 'taken',
+        task: { namespace: 'default', id: 'taken' },
         call: { url, headers: { 'x-key': 'k' }, timeout: '20s' },
         signing: null,
         runId,
@@ -177,7 +177,7 @@ describe('taking calls', () => {
     await tellHooks();
     await store.db.query('update deliveries set due_at = $1', [new Date(t0)]);
     expect(await takeDeliveries(store.db, 1, t0)).toMatchObject([
-      { taskId: 'gone', call: { url }, run: { id: runId } },
+      { task: { namespace: 'default', id: 'gone' }, call: { url }, run: { id: runId } },
     ]);
     const kept = await makeTask(store.db, 'changed', { hooks: { onSuccess: url, onFailure: url } });
     const hooks = { ...kept.definition.hooks, onSuccess: null } as typeof kept.definition.hooks;
@@ -189,10 +189,10 @@ describe('taking calls', () => {
       t0,
     );
     await plant(kept.uid, { runId: randomUUID() });
-    expect(await takeDeliveries(store.db, 1, t0)).toMatchObject([{ taskId: 'changed', call: null, run: null }]);
+    expect(await takeDeliveries(store.db, 1, t0)).toMatchObject([{ task: { id: 'changed' }, call: null, run: null }]);
     await plant(999_999, {});
     expect(await takeDeliveries(store.db, 1, t0)).toMatchObject([
-      { taskId: null, call: null, run: null, until: t0 + 5_000 },
+      { task: null, call: null, run: null, until: t0 + 5_000 },
     ]);
   });
 
@@ -291,7 +291,7 @@ test('a miss is told where the task has a hook for it and is still the one', asy
   expect(await takeDeliveries(store.db, 10, later)).toMatchObject([
     {
       hook: 'onMissed',
-      taskId: 'miss-told',
+      task: { namespace: 'default', id: 'miss-told' },
       runId: null,
       run: null,
       data: { from: new Date(t0).toISOString(), to: new Date(t0 + 5_000).toISOString(), count: 6, policy: 'skip' },

@@ -48,6 +48,7 @@ describe('claiming', () => {
         waits: false,
         overlap: null,
         snapshot: {
+          namespace: 'default',
           taskId: 'one',
           version: 1,
           target,

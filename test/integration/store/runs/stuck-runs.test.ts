@@ -70,7 +70,7 @@ describe('taking orphans', () => {
     const id = await stuckRun(owner, { attempt: 2, max_attempts: 3, overlap_slot: 0 });
     const before = await databaseNow();
     expect(await rescueRunsOfDead(store.database, 10, await databaseNow())).toEqual([
-      { runId: id, taskId: 'orphaned', owner, attempt: 2, status: 'retrying' },
+      { runId: id, namespace: 'default', taskId: 'orphaned', owner, attempt: 2, status: 'retrying' },
     ]);
     const run = await readRun(store.db, id);
     expect(run).toMatchObject({

@@ -226,6 +226,7 @@ describe('a change in the feed', () => {
     expect(follower.known.get(plain.uid)).toEqual({
       uid: plain.uid,
       id: 'plain',
+      namespace: 'default',
       scheduleVersion: 1,
       schedule: plain.definition.schedule,
       activeFrom: t0 - 1,

@@ -37,6 +37,8 @@ function expectCloudEvent(event: CloudEvent): void {
   expect(Buffer.byteLength(JSON.stringify(event))).toBeLessThanOrEqual(64 * 1024);
 }
 
+const task = { namespace: 'default', id: 't' };
+
 describe('the event of a run', () => {
   test('is a CloudEvent, whatever the run', () => {
     fc.assert(
@@ -46,7 +48,8 @@ describe('the event of a run', () => {
         taskIds,
         runs,
         instants,
-        (eventId, hook, taskId, run, at) => expectCloudEvent(runEvent(eventId, hook, taskId, run, at)),
+        (eventId, hook, taskId, run, at) =>
+          expectCloudEvent(runEvent(eventId, hook, { namespace: 'default', id: taskId }, run, at)),
       ),
     );
   });
@@ -65,7 +68,7 @@ describe('the event of a run', () => {
       truncated: false,
       error: { kind: 'timeout', message: 'no answer within 30s' },
     };
-    expect(runEvent(id, 'onFailure', 'nightly-report', run, 0)).toEqual({
+    expect(runEvent(id, 'onFailure', { namespace: 'default', id: 'nightly-report' }, run, 0)).toEqual({
       specversion: '1.0',
       id,
       source: '/tasks/nightly-report',
@@ -88,8 +91,8 @@ describe('the event of a run', () => {
         error: { kind: 'timeout', message: 'no answer within 30s' },
       },
     });
-    expect(runEvent(id, 'onSuccess', 't', run, 0).type).toBe('punctual.run.succeeded');
-    expect(runEvent(id, 'onRecovery', 't', run, 0).type).toBe('punctual.run.recovered');
+    expect(runEvent(id, 'onSuccess', task, run, 0).type).toBe('punctual.run.succeeded');
+    expect(runEvent(id, 'onRecovery', task, run, 0).type).toBe('punctual.run.recovered');
   });
 
   test.each<readonly [string, string, boolean]>([
@@ -99,7 +102,7 @@ describe('the event of a run', () => {
     ...[0, 1, 2, 3].map((odd) => ['pairs', `${'a'.repeat(odd)}${'🙂'.repeat(16 * 1024)}`, true] as const),
   ])('keeps of the largest output (%s) what fits into an event', (_, output, isCut) => {
     const run = { ...fc.sample(runs, 1)[0], output, truncated: false } as EndedRun;
-    const event = runEvent(id, 'onSuccess', 't', run, 0);
+    const event = runEvent(id, 'onSuccess', task, run, 0);
     expectCloudEvent(event);
     const kept = String(event.data.output);
     expect(output.startsWith(kept)).toBe(true);
@@ -109,9 +112,14 @@ describe('the event of a run', () => {
   });
 });
 
+test('the source of an event is the path of the task in its namespace', () => {
+  const sourceIn = (namespace: string) => missEvent(id, { namespace, id: 'nightly' }, {}, 0).source;
+  expect([sourceIn('default'), sourceIn('billing')]).toEqual(['/tasks/nightly', '/ns/billing/tasks/nightly']);
+});
+
 test('the event of a miss is a CloudEvent about no single run', () => {
   const miss = { from: '2026-12-01T01:00:00.000Z', to: '2026-12-01T02:00:00.000Z', count: 61, policy: 'fire_once' };
-  const event = missEvent(id, 'nightly', miss, Date.UTC(2026, 11, 1, 3));
+  const event = missEvent(id, { namespace: 'default', id: 'nightly' }, miss, Date.UTC(2026, 11, 1, 3));
   expectCloudEvent(event);
   expect(event).toEqual({
     specversion: '1.0',

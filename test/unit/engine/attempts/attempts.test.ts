@@ -8,6 +8,7 @@ import type { TakenRun } from '../../../../src/store/runs/claiming/dispatch.ts';
 import { runDueCallbacks } from '../../../clock.ts';
 
 const snapshot: TaskSnapshot = {
+  namespace: 'default',
   taskId: 't',
   timeoutMs: 1_000,
   maxAttempts: 1,

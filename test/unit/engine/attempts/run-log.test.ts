@@ -3,6 +3,7 @@ import type { EndedRun } from '../../../../src/domain/run/run.ts';
 import { type LogRuns, observeRuns } from '../../../../src/engine/attempts/run-log.ts';
 
 const run: EndedRun = {
+  namespace: 'default',
   taskId: 'nightly',
   runId: '01939000-0000-8000-8000-000000000007',
   attempt: 1,
@@ -52,6 +53,12 @@ describe('LOG_RUNS', () => {
       err: { type: 'rejected', message: 'answered 500' },
     });
     expect(counted).toHaveLength(5);
+  });
+
+  test('names the namespace where that is not the default one', () => {
+    const { ended, lines } = observe('failures');
+    ended({ ...failed, namespace: 'billing' });
+    expect(lines[0]?.fields).toMatchObject({ namespace: 'billing', taskId: 'nightly' });
   });
 
   test('failures tells of an attempt that is made again, which is no end', () => {

@@ -77,6 +77,7 @@ function setUp() {
             { timeout: '10s' },
             httpRegistry.hookTarget({ url, headers: {} }, { contentType: 'application/json', body: {} }),
             {
+              namespace: 'default',
               taskId: 't',
               runId: 'r',
               scheduledFor: 0,
@@ -251,11 +252,20 @@ describe('calls to hooks', () => {
 });
 
 const delivery: DueDelivery = {
-  ...{ id: 'd', hook: 'onFailure', taskId: null, call: null, signing: null, runId: null, run: null, data: null },
+  ...{ id: 'd', hook: 'onFailure', task: null, call: null, signing: null, runId: null, run: null, data: null },
   ...{ attempt: 3, createdAt: 0, until: 1 },
 };
 const check: DueCheck = {
-  ...{ runId: 'r', taskId: 't', scheduledFor: 0, trigger: 'schedule', hook: null, signing: null, until: 1 },
+  ...{
+    namespace: 'default',
+    runId: 'r',
+    taskId: 't',
+    scheduledFor: 0,
+    trigger: 'schedule',
+    hook: null,
+    signing: null,
+    until: 1,
+  },
 };
 
 test('a hook that was not called is told later, and neither a delivery nor a check counts it as a try', () => {

@@ -60,6 +60,13 @@ test('a POST without a body of its own carries the description of the run and th
   });
 });
 
+test('a target learns its namespace, unless that is the default one', async () => {
+  const { execute } = startExecutor();
+  for (const namespace of ['default', 'billing']) await execute(attemptOn({ url: target.url }, { namespace })).outcome;
+  await execute(attemptOn({ url: target.url }, { namespace: 'billing', messageId: 'a message to a hook' })).outcome;
+  expect(target.requests.map(({ headers }) => headers['x-namespace'])).toEqual([undefined, 'billing', 'billing']);
+});
+
 test('the attempts of a run share a trace and an idempotency key, and each has a span of its own', async () => {
   const { execute } = startExecutor();
   for (const attempt of [1, 2]) await execute(attemptOn({ url: target.url }, { attempt })).outcome;

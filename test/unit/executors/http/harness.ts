@@ -59,6 +59,7 @@ export function attemptOn(
   attempt: Partial<Attempt<HttpTarget>> = {},
 ): Attempt<HttpTarget> {
   return {
+    namespace: 'default',
     taskId: 'nightly-report',
     runId,
     attempt: 1,

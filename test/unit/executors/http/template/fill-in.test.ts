@@ -79,9 +79,9 @@ test('another copy of the same target is not tried again, but other templates of
   execute(attempt('{{ taskId }}'));
   execute(attempt('{{ taskId }}'));
   execute({ ...attempt('{{ taskId }}'), taskId: 'other' });
-  expect(tried).toEqual(['nightly-report', 'other']);
+  expect(tried).toEqual(['default/nightly-report', 'default/other']);
   execute(attempt('{{ taskId }}!'));
-  expect(tried).toEqual(['nightly-report', 'other', 'nightly-report']);
+  expect(tried).toEqual(['default/nightly-report', 'default/other', 'default/nightly-report']);
   expect(calls).toEqual(['nightly-report', 'nightly-report', 'other', 'nightly-report!']);
 });
 
