@@ -68,6 +68,11 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_subject ON sessions (subject);
 CREATE INDEX sessions_ends ON sessions (ends_at);
 
+CREATE TABLE sign_ins (
+  hash text PRIMARY KEY,
+  ends_at timestamptz(3) NOT NULL
+);
+
 CREATE TABLE secrets (
   namespace text NOT NULL,
   name text NOT NULL,

@@ -338,6 +338,12 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_ends ON sessions USING btree (ends_at);
 CREATE INDEX sessions_subject ON sessions USING btree (subject);
 
+CREATE TABLE sign_ins (
+  hash text NOT NULL,
+  ends_at timestamp(3) with time zone NOT NULL,
+  CONSTRAINT sign_ins_pkey PRIMARY KEY (hash)
+);
+
 CREATE TABLE subscriptions (
   name text NOT NULL,
   seen pg_snapshot DEFAULT pg_current_snapshot() NOT NULL,

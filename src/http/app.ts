@@ -13,6 +13,7 @@ import Fastify, {
 import { failureOf } from '../usecases/failure.ts';
 import { authHook } from './auth/auth-hook.ts';
 import { createFailedLogins } from './auth/failed-logins.ts';
+import { createRefuseCredentials } from './auth/refuse-credentials.ts';
 import type { App, HttpContext } from './context.ts';
 import { createAllowedMethods } from './door/allowed-methods.ts';
 import { usualBody } from './door/body-budget.ts';
@@ -27,8 +28,9 @@ import { describeRoute, publish } from './openapi/publish.ts';
 import { readTarget } from './origin/base-path.ts';
 import { readRoutePath } from './origin/namespace-path.ts';
 import { securityHeaders } from './origin/security-headers.ts';
+import { problemOfError, sendProblem } from './output/send-problem.ts';
 import { writeAnswer } from './output/write-answer.ts';
-import { invalidField, ProblemError, problemOf, problemTable } from './problems.ts';
+import { invalidField, ProblemError, problemOf } from './problems.ts';
 import { bindingRoutes } from './routes/access/bindings.ts';
 import { keyRoutes } from './routes/access/keys.ts';
 import { namespaceRoutes } from './routes/access/namespaces.ts';
@@ -41,6 +43,8 @@ import { clusterRoutes } from './routes/service/cluster.ts';
 import { meRoutes } from './routes/service/me.ts';
 import { scheduleRoutes } from './routes/service/schedules.ts';
 import { serviceRoutes } from './routes/service/service.ts';
+import { oidcRoutes } from './routes/sign-in/oidc.ts';
+import { sessionRoutes } from './routes/sign-in/sessions.ts';
 import { createTaskRoutes } from './routes/tasks/create-task.ts';
 import { createTasksRoutes } from './routes/tasks/create-tasks.ts';
 import { listTaskRoutes } from './routes/tasks/list-tasks.ts';
@@ -49,8 +53,8 @@ import { startStopRoutes } from './routes/tasks/start-stop.ts';
 import { taskLogRoutes } from './routes/tasks/task-log.ts';
 import { taskRoutes } from './routes/tasks/tasks.ts';
 import { namedSchemas } from './schemas/schemas.ts';
+import { createRefusals } from './sign-in/refusals.ts';
 
-const diskFull = 'the disk of the database is full: nothing can be written until there is room on it';
 const largeBody = 8 * 1024;
 const pathOptions = { maxParamLength: 256, ignoreTrailingSlash: true };
 
@@ -69,6 +73,11 @@ export async function buildApp(context: HttpContext): Promise<App> {
     requestIdOf: (headers) => requestIdOf(headers, context),
     onShed: metrics.requestShed,
     onGivenUp: metrics.connectionGivenUp,
+  });
+  const refuseCredentials = createRefuseCredentials({
+    failedLogins: createFailedLogins(clock, log),
+    onRefused: metrics.credentialsRefused,
+    leave: door.leave,
   });
   const schemas = namedSchemas(context.targets.schemas);
   const validation = createValidation(schemas);
@@ -142,9 +151,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
       authenticate: context.authenticate,
       namespaces: context.namespaces,
       basePath,
-      failedLogins: createFailedLogins(clock, log),
-      onRefused: metrics.credentialsRefused,
-      leave: door.leave,
+      publicUrl: context.door.publicUrl,
+      refuse: refuseCredentials,
       isPublic: (request) => methodsOf(request)?.isPublic === true,
       isUnknown,
     }),
@@ -180,7 +188,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     metrics.requestAnswered(request.method, route, reply.statusCode, reply.elapsedTime);
     const line = {
       method: request.method,
-      url: request.url,
+      url: urlForLog(request),
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
     };
@@ -196,26 +204,21 @@ export async function buildApp(context: HttpContext): Promise<App> {
         : new ProblemError('method_not_allowed', `${path} does not have the method ${request.method}, but ${allow}`, {
             headers: { allow },
           });
-    return reply
-      .code(problemTable[problem.code].status)
-      .headers(problem.headers)
-      .type('application/problem+json')
-      .send(problemOf(problem, request));
+    return sendProblem(request, reply, problem, basePath);
   };
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const problem = asProblem(error);
+    const problem = problemOfError(error);
     // A second check, in case the check of texts let it through.
     if (failureOf(error) === 'bad_data')
       request.log.warn({ err: error }, 'Postgres refused a value that a client sent');
     if (problem.code === 'internal')
-      request.log.error({ err: error, method: request.method, url: request.url }, 'a request failed');
+      request.log.error({ err: error, method: request.method, url: urlForLog(request) }, 'a request failed');
     if (problem.code === 'unavailable')
-      request.log.warn({ err: error, method: request.method, url: request.url }, 'a request could not be served');
-    return reply
-      .code(problemTable[problem.code].status)
-      .headers(problem.headers)
-      .type('application/problem+json')
-      .send(problemOf(problem, request));
+      request.log.warn(
+        { err: error, method: request.method, url: urlForLog(request) },
+        'a request could not be served',
+      );
+    return sendProblem(request, reply, problem, basePath);
   });
   app.setNotFoundHandler(answerUnknown);
 
@@ -240,6 +243,9 @@ export async function buildApp(context: HttpContext): Promise<App> {
   runActionRoutes(app, context);
   longWorkRoutes(app, context);
   scheduleRoutes(app, context);
+  const refuseSignIn = createRefusals(context, clock);
+  oidcRoutes(app, context, refuseSignIn);
+  sessionRoutes(app, context, { signIn: refuseSignIn, credentials: refuseCredentials });
   app.get('/', { config: { role: 'public' }, schema: { hide: true } }, async (_request, reply) =>
     reply.redirect('/docs/'),
   );
@@ -251,35 +257,12 @@ export async function buildApp(context: HttpContext): Promise<App> {
   return app;
 }
 
+/** The codes and states of sign-ins stand in no log. */
+function urlForLog(request: FastifyRequest): string {
+  return request.routeOptions.config.page === true ? pathOf(request) : request.url;
+}
+
 /** Whether a route also exists below `/ns/{namespace}`. */
 function isInNamespaces({ role, scope }: FastifyContextConfig): boolean {
   return role !== 'public' && scope !== 'cluster';
-}
-
-/** The problem that an error of a handler or of Fastify itself is for the client. */
-function asProblem(error: FastifyError): ProblemError {
-  if (error instanceof ProblemError) return error;
-  const failure = failureOf(error);
-  if (failure === 'unavailable' || failure === 'disk_full')
-    return new ProblemError(
-      'unavailable',
-      failure === 'disk_full' ? diskFull : 'the database cannot be reached right now',
-      { headers: { 'retry-after': '1' } },
-    );
-  if (failure === 'bad_data') return new ProblemError('malformed', 'a value in the request cannot be stored');
-  switch (error.statusCode) {
-    case 413:
-      return new ProblemError('too_large', 'the body is larger than this call accepts');
-    case 415:
-      return new ProblemError(
-        'unsupported_media_type',
-        'send the body as JSON, with the header content-type: application/json',
-      );
-    case undefined:
-      return new ProblemError('internal', 'the request could not be served; the log has more under this request id');
-    default:
-      return error.statusCode < 500
-        ? new ProblemError('malformed', error.message)
-        : new ProblemError('internal', 'the request could not be served; the log has more under this request id');
-  }
 }

@@ -11,12 +11,16 @@ import type { RunWaiters } from '../usecases/runs/run-waiters.ts';
 import type { Caller } from '../usecases/use-case.ts';
 import type { Acting, Actor } from './auth/actor.ts';
 import type { Authenticator } from './auth/auth.ts';
+import type { Sessions } from './auth/sessions.ts';
 import type { DoorSettings } from './door/door-settings.ts';
+import type { SignIn } from './sign-in/sign-in.ts';
 
 export type HttpContext = UseCaseContext & {
   log: Logger;
   metrics: Metrics;
   authenticate: Authenticator;
+  sessions: Sessions;
+  signIn: SignIn;
   /** The kinds of target that are registered, with their schemas. */
   targets: Targets & { schemas: TargetSchemas };
   /** Where requests wait for the end of a run. */
@@ -50,6 +54,8 @@ declare module 'fastify' {
      * its grants. Public routes belong to no namespace either.
      */
     scope?: 'cluster';
+    /** Browsers get its problems as a page. */
+    page?: true;
     /** The body may hold text that Postgres cannot store: the route checks it itself. */
     anyText?: true;
   }

@@ -97,6 +97,14 @@ export function invalidField(errors: FieldError[]): ProblemError {
   return new ProblemError('invalid_field', sentence(errors), { errors });
 }
 
+/** 403 for a change with the cookie of a session that does not come from a page of this service. */
+export function notOwnPage(): ProblemError {
+  return new ProblemError(
+    'cross_site',
+    'a change with the cookie of a session needs the header Origin of this service: PUBLIC_URL, or the host asked for',
+  );
+}
+
 function sentence(errors: FieldError[]): string {
   const [first] = errors;
   if (!first) return 'The input is not valid.';

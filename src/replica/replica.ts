@@ -169,13 +169,13 @@ export async function startService({
   };
   const started = () => engine !== null;
   const identity = createIdentity({
-    ...{ authSettings: secrets.authSettings, database: api, started, now: time.now, clock, log },
+    ...{ ...useCases, authSettings: secrets.authSettings, started, clock, log },
   });
   const app = await buildApp({
     ...useCases,
     log,
     metrics,
-    authenticate: identity.authenticate,
+    ...identity,
     targets: executors.targets,
     runWaiters,
     async readinessFailures() {
@@ -222,6 +222,7 @@ export async function startService({
       });
       await seedBindings({ ...useCases, database: other }, settings.roleBindings);
       tokens = createRunTokens(cluster.secret);
+      identity.useSecret(cluster.secret);
       runIds = createRunIds(cluster.id);
       engine = startEngine({
         clock,

@@ -26,6 +26,9 @@ export type Caller = {
   requestId: string | null;
 };
 
+/** As much of a caller as is written down with what it did. */
+export type Doer = Pick<Caller, 'name' | 'via' | 'namespace' | 'address' | 'requestId'>;
+
 /** Punctual itself, in one namespace. */
 export function systemIn(namespace: string): Caller {
   const grants: Grant[] = [{ role: 'owner', namespace: everyNamespace }];
@@ -53,6 +56,6 @@ export function useCase<W extends Work, N extends Needs>(needs: N, work: W): W &
 }
 
 /** The author that the events of a change name. `source` is the caller's name for the cause of the request. */
-export function authorOf({ name, via, address, requestId }: Caller, source: string | null = null): Author {
+export function authorOf({ name, via, address, requestId }: Doer, source: string | null = null): Author {
   return { actor: name, via: via === 'system' ? null : via, address, requestId, source };
 }

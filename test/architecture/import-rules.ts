@@ -74,6 +74,8 @@ const packages: Record<string, readonly string[]> = {
   ajv: ['http', 'settings'],
   typebox: ['http', 'settings', 'executors'],
   jose: ['http'],
+  'openid-client': ['http'],
+  cookie: ['http'],
   undici: ['executors'],
   pino: ['observability', '* (types)'],
   'pino-pretty': ['observability'],

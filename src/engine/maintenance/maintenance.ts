@@ -1,8 +1,10 @@
 /**
- * Deletes rows that are no longer needed: old history, used idempotency keys, dead replicas, starts of rates. Repeats
- * changes of quotas whose replica died in the middle.
+ * Deletes rows that are no longer needed: old history, used idempotency keys, dead replicas, starts of rates, sessions.
+ * Repeats changes of quotas whose replica died in the middle.
  */
 
+import { sessionIdleMs } from '../../domain/access/session.ts';
+import { forgetSessions } from '../../store/access/sessions.ts';
 import { forgetKeys } from '../../store/cluster/idempotency.ts';
 import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';
 import { deleteOldEvents } from '../../store/events/events.ts';
@@ -58,6 +60,7 @@ export function createMaintenanceStep({
     await forgetKeys(db, time.now() - keysKeptMs);
     await forgetDeadReplicas(db, time.now());
     await forgetGroups(database);
+    await forgetSessions(db, time.now(), time.now() - sessionIdleMs);
     await forgetStarts(db, time.now() - startsKeptMs);
     await forgetCreations(db);
     for (const id of await namespacesToFollow(db)) await followQuota(database, id, () => pause(2));

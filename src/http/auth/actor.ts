@@ -37,7 +37,7 @@ export type Refusal = {
 const challenge = 'Bearer realm="punctual"';
 
 export function missing(): Refusal {
-  const detail = 'this needs an API key or a token: Authorization: Bearer …, or X-Api-Key: …';
+  const detail = 'this needs an API key or a token (Authorization: Bearer …, or X-Api-Key: …), or a session';
   return { reason: 'missing', status: 401, detail, headers: { 'www-authenticate': challenge } };
 }
 

@@ -1,27 +1,26 @@
 /** Lets a request through only when its actor's role, in the namespace that it acts in, covers the role of the route. */
 
-import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { ownNamespace, roleAnywhere, roleIn } from '../../domain/access/grants.ts';
 import { defaultNamespace, everyNamespace } from '../../domain/access/namespace.ts';
 import { refusalOf } from '../../usecases/use-case.ts';
 import type { HttpContext } from '../context.ts';
 import { readRoutePath } from '../origin/namespace-path.ts';
+import { isOwnPage } from '../origin/origins.ts';
 import { problemFor } from '../outcome.ts';
-import { ProblemError } from '../problems.ts';
-import { type Acting, type Actor, noRole, type Refusal } from './actor.ts';
-import type { FailedLogins } from './failed-logins.ts';
+import { notOwnPage, ProblemError } from '../problems.ts';
+import { type Acting, type Actor, noRole } from './actor.ts';
+import { problemOfRefusal, type RefuseCredentials } from './refuse-credentials.ts';
 
 export type AuthHookOptions = Pick<HttpContext, 'authenticate' | 'namespaces'> & {
-  failedLogins: FailedLogins;
-  onRefused: (reason: Refusal['reason']) => void;
-  /** From now on the request only waits, and its place is free. */
-  leave: (request: IncomingMessage) => void;
+  refuse: RefuseCredentials;
   /** Whether a path that the request's method does not fit has public routes: its 405 needs no credentials. */
   isPublic: (request: FastifyRequest) => boolean;
   /** Whether a request fits no route. */
   isUnknown: (request: FastifyRequest) => boolean;
   basePath: string;
+  /** Where browsers reach the service; null where that is not said. */
+  publicUrl: string | null;
 };
 
 /**
@@ -29,20 +28,16 @@ export type AuthHookOptions = Pick<HttpContext, 'authenticate' | 'namespaces'> &
  * who the caller is (401), then what it may do (404 for a namespace that it has no role in, else 403).
  */
 export function authHook(options: AuthHookOptions) {
-  const { authenticate, namespaces, failedLogins, onRefused, leave, isPublic, isUnknown, basePath } = options;
+  const { authenticate, namespaces, refuse, isPublic, isUnknown, basePath, publicUrl } = options;
 
   /** The actor of a request; throws the problem of a request without one. */
   async function actorOf(request: FastifyRequest): Promise<Actor> {
     const answer = await authenticate(request.headers);
-    if (answer.ok) return answer.value;
-    const { status, reason } = answer.errors;
-    onRefused(reason);
-    if (status === 401) {
-      leave(request.raw);
-      const forwardedFor = String(request.headers['x-forwarded-for'] ?? '');
-      await failedLogins.refused(request.ip, { reason, forwardedFor });
-    }
-    throw problemOfRefusal(answer.errors);
+    if (!answer.ok) throw await refuse(request, answer.errors);
+    const { method, headers } = request;
+    const page = { method, origin: headers.origin, host: headers.host };
+    if (answer.value.via === 'session' && !isOwnPage(page, publicUrl)) throw notOwnPage();
+    return answer.value;
   }
 
   /** Whether there is a namespace of this id in which something can be done. */
@@ -91,10 +86,4 @@ export function authHook(options: AuthHookOptions) {
     const refused = refusalOf({ ...actor, ...request.acting }, needed);
     if (refused !== null) throw problemFor(refused.errors);
   };
-}
-
-function problemOfRefusal({ status, detail, headers }: Refusal): ProblemError {
-  return new ProblemError(status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'unavailable', detail, {
-    headers,
-  });
 }

@@ -1,7 +1,6 @@
 /**
- * From a request's headers to its actor: open, by API key, or by token. The keys of the settings come first, because
- * they need no database. Further ways to sign in (a session by its cookie) are steps of `authenticate` below: each
- * answers with an actor, a refusal, or null where the headers hold nothing for it.
+ * From a request's headers to its actor: open, by API key, by token, or by session. The keys of the settings come first,
+ * because they need no database.
  */
 
 import type { Clock } from '../../clock.ts';
@@ -17,6 +16,7 @@ import { createKeyLookup } from './api-keys.ts';
 import type { Directory } from './directory.ts';
 import { createTokenCheck, type JwtSettings } from './jwt.ts';
 import { createKeySet } from './key-set.ts';
+import type { Sessions } from './sessions.ts';
 
 export type AuthSettings = JwtSettings & Pick<Settings, 'open' | 'apiKeys' | 'jwtJwksUrl'>;
 
@@ -37,6 +37,7 @@ export type AuthOptions = {
   settings: () => AuthSettings;
   /** The keys and bindings of the database. */
   directory: Directory;
+  sessions: Pick<Sessions, 'idOf' | 'actorOf'>;
   /** Whether the database has been reached since the start. Until then nobody asks it. */
   started: () => boolean;
   /** Called with the id of a key of the database each time that it lets a request in. */
@@ -49,11 +50,12 @@ export type AuthOptions = {
 
 /**
  * Makes the function that finds the actor of a request. `Authorization: Bearer` holds a key or, in three parts and
- * where tokens are configured, a token; without it `X-Api-Key` counts. Where no auth is configured every caller is the
+ * where tokens are configured, a token; without it `X-Api-Key` counts, and without both the cookie of a session: so the
+ * cookies of a browser change nothing for programs that send a key. Where no auth is configured every caller is the
  * owner `anonymous`.
  */
 export function createAuth(options: AuthOptions): Authenticator {
-  const { settings, directory, started, onKeyUsed, now, clock, log } = options;
+  const { settings, directory, sessions, started, onKeyUsed, now, clock, log } = options;
   if (settings().open) return async () => ok(anonymous);
   const { jwtJwksUrl } = settings();
   const keySet =
@@ -106,13 +108,15 @@ export function createAuth(options: AuthOptions): Authenticator {
     }
   }
 
-  return async ({ authorization, 'x-api-key': apiKey }) => {
+  return async ({ authorization, 'x-api-key': apiKey, cookie }) => {
     const { actorOfKey, checkToken } = latest();
     const bearer = typeof authorization === 'string' ? /^Bearer +(\S+) *$/i.exec(authorization)?.[1] : undefined;
     if (bearer !== undefined && checkToken !== null && bearer.split('.').length === 3) return checkToken(bearer);
     const key = bearer ?? apiKey;
-    // The place for the session of a cookie: a caller without a key or a token of its own.
-    if (key === undefined || key === '') return { ok: false, errors: missing() };
+    if (key === undefined || key === '') {
+      const id = sessions.idOf(typeof cookie === 'string' ? cookie : undefined);
+      return id === null ? { ok: false, errors: missing() } : asking(() => sessions.actorOf(id));
+    }
     if (typeof key !== 'string') return { ok: false, errors: wrongKey() };
     const actor = actorOfKey(key);
     if (actor !== null) return ok(actor);

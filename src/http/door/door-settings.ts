@@ -7,6 +7,8 @@ export type DoorSettings = {
   host: string;
   allowedHosts: readonly AllowedHost[];
   corsOrigins: readonly string[];
+  /** Where browsers reach the service; null where that is not said. */
+  publicUrl: string | null;
   /** '' or a path without a slash at its end. */
   basePath: string;
   /** Whether only this machine can reach a host of this name or address. */

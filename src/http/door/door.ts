@@ -208,7 +208,9 @@ export function createDoor(options: DoorOptions): Door {
 }
 
 function hasCredentials({ headers }: IncomingMessage): boolean {
-  return headers.authorization !== undefined || 'x-api-key' in headers || 'x-run-token' in headers;
+  const { authorization, cookie } = headers;
+  const hasSession = cookie?.includes('punctual=') === true;
+  return authorization !== undefined || hasSession || 'x-api-key' in headers || 'x-run-token' in headers;
 }
 
 function isWatched(request: IncomingMessage, basePath: string): boolean {

@@ -20,6 +20,8 @@ const anyHost = new Set(['/livez', '/readyz', '/healthz']);
 export function addDoorHooks(app: App, door: Door, methods: AllowedMethods, settings: DoorSettings): void {
   const checkHost = createHostCheck(settings);
   const corsOrigins = new Set(settings.corsOrigins);
+  const ownOrigins = settings.publicUrl === null ? [] : [new URL(settings.publicUrl).origin];
+  const trustedOrigins = new Set([...corsOrigins, ...ownOrigins]);
 
   function verdictOf({ raw, originalUrl, routeOptions }: FastifyRequest): Verdict {
     if (anyHost.has(routeOptions.url ?? '')) return 'own';
@@ -45,7 +47,7 @@ export function addDoorHooks(app: App, door: Door, methods: AllowedMethods, sett
     if (verdict === 'foreign')
       throw new ProblemError('misdirected', 'this is not a host that is served here: ALLOWED_HOSTS names further ones');
     const page = { method, origin, site: lone(headers['sec-fetch-site']), host: headers.host };
-    if (isCrossSite(page, corsOrigins))
+    if (isCrossSite(page, trustedOrigins))
       throw new ProblemError(
         'cross_site',
         'a page of another origin must not change anything: CORS_ORIGINS names those that may',

@@ -20,12 +20,20 @@ export function contract(version: string, basePath: string): NonNullable<Fastify
       { name: 'runs', description: 'Runs of tasks and their outcomes' },
       { name: 'schedules', description: 'Schedules without a task' },
       { name: 'access', description: 'Namespaces, and who may do what in them' },
+      { name: 'sign-in', description: 'Sessions of browsers' },
       { name: 'service', description: 'The service itself' },
     ],
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'An API key or a JWT.' },
         apiKey: { type: 'apiKey', in: 'header', name: 'X-Api-Key', description: 'An API key.' },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: '__Host-punctual',
+          description:
+            'A session; `punctual` without TLS. A change also needs the header `Origin` of this service, as browsers send it.',
+        },
         runToken: {
           type: 'apiKey',
           in: 'header',

@@ -118,6 +118,32 @@ export const operations: Readonly<Record<string, Operation>> = {
     description: 'Within a second it is without effect on every replica.',
     answers: { 204: { description: 'It is gone.' } },
   },
+  'GET /auth/login': {
+    id: 'signIn',
+    description: 'Sends the browser to the issuer of `OIDC_ISSUER`, which sends it back to `/auth/callback`.',
+    errors: [404, 503],
+    answers: { 302: { description: 'To the issuer.', headers: ['Location', 'Set-Cookie'] } },
+  },
+  'GET /auth/callback': {
+    id: 'completeSignIn',
+    description:
+      'Works once, in the browser that began. 403 `no_binding` where nobody gave the person, or one of its groups, a role.',
+    errors: [403, 404, 503],
+    answers: { 302: { description: 'To `returnTo`, with a session.', headers: ['Location', 'Set-Cookie'] } },
+  },
+  'POST /auth/session': {
+    id: 'startSession',
+    description: 'The session has the role of the key, and ends with it.',
+    errors: [401, 403, 404, 503],
+    answers: { 201: { description: 'The session has begun.', headers: ['Set-Cookie'] } },
+    example: { key: 'pk_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0U1v' },
+  },
+  'POST /auth/logout': {
+    id: 'signOut',
+    description: 'Every replica refuses the session within a second. Without a session nothing happens.',
+    errors: [403, 503],
+    answers: { 204: { description: 'There is no session any more.', headers: ['Set-Cookie'] } },
+  },
   'POST /tasks': {
     id: 'createTask',
     description: 'Only `schedule` and `target` are required. 409 where the id exists.',

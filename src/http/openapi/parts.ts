@@ -50,7 +50,8 @@ const header = (description: string, schema: object = text) => ({ description, s
 /** Headers of answers, by their own names. */
 export const headers = {
   ETag: header('The version of the task.'),
-  Location: header('Where the new thing is.'),
+  Location: header('Where the new thing is, or where to go on.'),
+  'Set-Cookie': header('The cookie of a session, or of a sign-in under way.'),
   Link: header('`rel="next"`: the next page (RFC 8288); absent on the last one.'),
   'Retry-After': header('After how many seconds to try again.', { type: 'integer' }),
   'WWW-Authenticate': header('How to sign in.'),

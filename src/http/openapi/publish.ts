@@ -31,7 +31,11 @@ export function describeRoute(method: string, url: string, { role, scope }: Fast
   const operation = operations[`${method} ${url}`];
   if (operation === undefined) return null;
   const security =
-    role === 'public' ? [] : role === 'token' ? [{ runToken: [] }, { bearer: [] }] : [{ bearer: [] }, { apiKey: [] }];
+    role === 'public'
+      ? []
+      : role === 'token'
+        ? [{ runToken: [] }, { bearer: [] }]
+        : [{ bearer: [] }, { apiKey: [] }, { session: [] }];
   const marks = role === 'public' || scope === 'cluster' ? {} : { [inNamespaces]: true };
   return { operationId: operation.id, description: operation.description, security, ...marks };
 }

@@ -26,6 +26,16 @@ export function isCrossSite({ method, origin, site, host }: Page, corsOrigins: R
   return origin !== undefined && !isOriginOf(origin, host);
 }
 
+/**
+ * Whether a page of this service asks, or nothing is changed: for requests that only a cookie speaks for, which any page
+ * can make a browser send. `publicUrl` is where browsers reach the service; null: wherever they do.
+ */
+export function isOwnPage({ method, origin, host }: Omit<Page, 'site'>, publicUrl: string | null): boolean {
+  if (safeMethods.has(method)) return true;
+  if (origin === undefined) return false;
+  return publicUrl === null ? isOriginOf(origin, host) : origin === new URL(publicUrl).origin;
+}
+
 function isOriginOf(origin: string, host: string | undefined): boolean {
   const [, scheme, authority] = /^(https?):\/\/([^/]+)$/.exec(origin) ?? [];
   const [page, own] = [readAuthority(authority ?? ''), readAuthority(host ?? '')];
@@ -40,7 +50,7 @@ const exposedHeaders =
 
 /**
  * The CORS headers of an answer, in lower case. Never with credentials: pages send keys and tokens in headers of their
- * own, and cookies mean nothing here. `isPreflight` where a browser asks before the request itself.
+ * own, and cookies are for the pages of this service. `isPreflight` where a browser asks before the request itself.
  */
 export function corsHeaders(
   origin: string | undefined,

@@ -12,6 +12,8 @@ type HostSettings = {
   /** The address that it listens on. */
   host: string;
   allowedHosts: readonly AllowedHost[];
+  /** Where browsers reach the service, or null. */
+  publicUrl: string | null;
   isLoopback: (host: string) => boolean;
 };
 
@@ -32,15 +34,22 @@ export type Verdict = 'own' | 'malformed' | 'foreign';
 
 /**
  * These hosts are own: the loopback names and addresses, the address or name of `HOST`, the address by which the
- * connection came, and `ALLOWED_HOSTS`. Any port is accepted, because proxies and port mappings change it. Other
+ * connection came, that of `PUBLIC_URL`, and `ALLOWED_HOSTS`. Any port is accepted, because proxies and port mappings change it. Other
  * addresses are foreign. HTTP/1.0 without a `Host` is accepted: browsers do not send it, old health checks do.
  */
-export function createHostCheck({ host, allowedHosts, isLoopback }: HostSettings): (request: Addressed) => Verdict {
+export function createHostCheck({
+  host,
+  allowedHosts,
+  publicUrl,
+  isLoopback,
+}: HostSettings): (request: Addressed) => Verdict {
   const configured = readAuthority(host.includes(':') ? `[${host}]` : host)?.name;
+  const published = publicUrl === null ? undefined : readAuthority(new URL(publicUrl).host)?.name;
 
   const isOwn = ({ name, port }: Authority, localAddress: string | undefined) =>
     isLoopback(name) ||
     name === configured ||
+    name === published ||
     (localAddress !== undefined && name === plainAddress(localAddress)) ||
     allowedHosts.some((each) => (each.port === null || each.port === port) && covers(each.name, name));
 

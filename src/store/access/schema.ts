@@ -84,10 +84,18 @@ export const sessions = pgTable(
     usedAt: instant('used_at').notNull(),
     /** When it ends at the latest. */
     endsAt: instant('ends_at').notNull(),
-    /** When the groups were read; null for a key. */
+    /** When the groups were read; null where they are never read anew. */
     groupsAt: instant('groups_at'),
     /** Encrypted; null where the issuer gave none. */
     refreshToken: text('refresh_token'),
   },
   (t) => [index('sessions_subject').on(t.subject), index('sessions_ends').on(t.endsAt)],
 );
+
+/** Sign-ins that came back from the issuer: each works once. */
+export const signIns = pgTable('sign_ins', {
+  /** The SHA-256 of the state, in lower-case hex. */
+  hash: text('hash').primaryKey(),
+  /** From then on the sign-in is too old in any case. */
+  endsAt: instant('ends_at').notNull(),
+});

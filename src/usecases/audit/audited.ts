@@ -3,7 +3,7 @@
 import { type AuditEntry, noteAudit } from '../../store/audit/audit.ts';
 import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import type { UseCaseContext } from '../context.ts';
-import { authorOf, type Caller } from '../use-case.ts';
+import { authorOf, type Doer } from '../use-case.ts';
 
 /** What an entry says besides its author. The namespace is the caller's where none is given. */
 export type Note = Pick<AuditEntry, 'type' | 'subject'> & Partial<Pick<AuditEntry, 'namespace' | 'data'>>;
@@ -14,7 +14,7 @@ export type Note = Pick<AuditEntry, 'type' | 'subject'> & Partial<Pick<AuditEntr
  */
 export async function audited<T>(
   { database, now, logAudit }: Pick<UseCaseContext, 'database' | 'now' | 'logAudit'>,
-  caller: Caller,
+  caller: Doer,
   work: (db: Queryable, note: (entry: Note) => Promise<void>) => Promise<T>,
 ): Promise<T> {
   let entries: AuditEntry[] = [];

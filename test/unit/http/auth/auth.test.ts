@@ -18,6 +18,7 @@ import { type Clock, systemClock } from '../../../../src/clock.ts';
 import { roleAllows, roles } from '../../../../src/domain/access/role.ts';
 import { type AuthSettings, createAuth, type Headers } from '../../../../src/http/auth/auth.ts';
 import type { Directory } from '../../../../src/http/auth/directory.ts';
+import type { Sessions } from '../../../../src/http/auth/sessions.ts';
 import { silent } from '../../../silent-log.ts';
 
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -25,9 +26,14 @@ const nowSeconds = 1_800_000_000;
 const clock: Clock = { ...systemClock, now: () => nowSeconds * 1_000 };
 
 const emptyDirectory: Directory = { keyOf: async () => null, grantsOf: async () => [], forget() {} };
+const noSessions: Pick<Sessions, 'idOf' | 'actorOf'> = {
+  idOf: () => null,
+  actorOf: () => Promise.reject(new Error('there are none')),
+};
 const createAuthenticator = (settings: AuthSettings, by: Clock, directory = emptyDirectory) =>
   createAuth({
-    ...{ settings: () => settings, directory, started: () => true, now: () => by.now(), clock: by, log: silent },
+    ...{ settings: () => settings, directory, sessions: noSessions },
+    ...{ started: () => true, now: () => by.now(), clock: by, log: silent },
     onKeyUsed() {},
   });
 const nothing: AuthSettings = {

@@ -22,8 +22,9 @@ const key: NonNullable<Found> = {
 
 function authWith(keyOf: Directory['keyOf'], more: Partial<AuthOptions> = {}) {
   const directory: Directory = { keyOf, grantsOf: async () => [], forget() {} };
+  const sessions: AuthOptions['sessions'] = { idOf: () => null, actorOf: () => Promise.reject(new Error('none')) };
   const auth = createAuth({
-    ...{ settings: () => settings, directory, started: () => true, now: clock.now, clock, log: silent },
+    ...{ settings: () => settings, directory, sessions, started: () => true, now: clock.now, clock, log: silent },
     onKeyUsed() {},
     ...more,
   });

@@ -6,10 +6,10 @@ import { createHostCheck } from '../../../../src/http/origin/own-hosts.ts';
 import { basePath, hostNames, origins } from '../../../../src/settings/door.ts';
 import { isLoopback } from '../../../../src/settings/values.ts';
 
-function verdicts(host: string, allowed = '') {
+function verdicts(host: string, allowed = '', publicUrl: string | null = null) {
   const read = allowed === '' ? { ok: true as const, value: [] } : hostNames(allowed);
   if (!read.ok) throw new Error('not a list of hosts');
-  const check = createHostCheck({ host, allowedHosts: read.value, isLoopback });
+  const check = createHostCheck({ host, allowedHosts: read.value, publicUrl, isLoopback });
   return (hosts: string | string[], more: { target?: string; localAddress?: string; needsHost?: boolean } = {}) =>
     check({ hosts: [hosts].flat(), target: null, localAddress: '127.0.0.1', needsHost: true, ...more });
 }
