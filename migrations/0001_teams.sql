@@ -88,18 +88,38 @@ CREATE TABLE secrets (
 );
 
 CREATE TABLE audit (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  namespace text NOT NULL,
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  namespace text COLLATE "C" NOT NULL,
   at timestamptz(3) NOT NULL,
-  type text NOT NULL,
-  subject text,
-  actor text NOT NULL,
+  type text COLLATE "C" NOT NULL,
+  subject text COLLATE "C",
+  actor text COLLATE "C" NOT NULL,
   via text NOT NULL,
   address text,
   request_id text,
-  data jsonb
+  data jsonb,
+  CONSTRAINT audit_at_id_pk PRIMARY KEY (at, id)
 );
-CREATE INDEX audit_namespace ON audit (namespace, id);
-CREATE INDEX audit_actor ON audit (actor, id);
-CREATE INDEX audit_type ON audit (type, id);
-CREATE INDEX audit_subject ON audit (subject, id);
+CREATE INDEX audit_namespace ON audit (namespace, type, at, id);
+CREATE INDEX audit_actor ON audit (actor, namespace, type, at, id);
+CREATE INDEX audit_subject ON audit (subject, namespace, type, at, id, actor);
+
+-- A change of a task or a run by a caller has an event with `via`. Here it becomes an entry of the audit, in the same
+-- transaction. Events of Punctual itself have no `via`.
+CREATE FUNCTION note_changes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO audit (namespace, at, type, subject, actor, via, address, request_id, data)
+  SELECT e.namespace, e.at,
+    CASE
+      WHEN e.type = 'run_cancelled' THEN 'run.cancelled'
+      WHEN e.type = 'triggered' AND e.data ->> 'trigger' = 'retry' THEN 'run.retried'
+      ELSE 'task.' || e.type
+    END,
+    'task:' || t.id, e.actor, e.via, e.address, e.request_id, e.data
+  FROM added e JOIN tasks t ON t.uid = e.task_uid
+  WHERE e.via IS NOT NULL;
+  RETURN NULL;
+END;
+$$;
+CREATE TRIGGER events_note_changes AFTER INSERT ON events
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION note_changes();

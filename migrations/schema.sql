@@ -42,6 +42,25 @@ CREATE TYPE task_status AS ENUM (
   'completed'
 );
 
+CREATE OR REPLACE FUNCTION note_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO audit (namespace, at, type, subject, actor, via, address, request_id, data)
+  SELECT e.namespace, e.at,
+    CASE
+      WHEN e.type = 'run_cancelled' THEN 'run.cancelled'
+      WHEN e.type = 'triggered' AND e.data ->> 'trigger' = 'retry' THEN 'run.retried'
+      ELSE 'task.' || e.type
+    END,
+    'task:' || t.id, e.actor, e.via, e.address, e.request_id, e.data
+  FROM added e JOIN tasks t ON t.uid = e.task_uid
+  WHERE e.via IS NOT NULL;
+  RETURN NULL;
+END;
+$function$;
+
 CREATE OR REPLACE FUNCTION note_end_of_run()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -108,21 +127,20 @@ $function$;
 
 CREATE TABLE audit (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
-  namespace text NOT NULL,
+  namespace text COLLATE "C" NOT NULL,
   at timestamp(3) with time zone NOT NULL,
-  type text NOT NULL,
-  subject text,
-  actor text NOT NULL,
+  type text COLLATE "C" NOT NULL,
+  subject text COLLATE "C",
+  actor text COLLATE "C" NOT NULL,
   via text NOT NULL,
   address text,
   request_id text,
   data jsonb,
-  CONSTRAINT audit_pkey PRIMARY KEY (id)
+  CONSTRAINT audit_at_id_pk PRIMARY KEY (at, id)
 );
-CREATE INDEX audit_actor ON audit USING btree (actor, id);
-CREATE INDEX audit_namespace ON audit USING btree (namespace, id);
-CREATE INDEX audit_subject ON audit USING btree (subject, id);
-CREATE INDEX audit_type ON audit USING btree (type, id);
+CREATE INDEX audit_actor ON audit USING btree (actor, namespace, type, at, id);
+CREATE INDEX audit_namespace ON audit USING btree (namespace, type, at, id);
+CREATE INDEX audit_subject ON audit USING btree (subject, namespace, type, at, id, actor);
 
 CREATE TABLE bindings (
   id uuid NOT NULL,
@@ -185,6 +203,7 @@ CREATE TABLE events (
 CREATE INDEX events_of_runs ON events USING btree (id) WHERE (run_id IS NOT NULL);
 CREATE INDEX events_task ON events USING btree (task_uid, id);
 CREATE INDEX events_written_in ON events USING btree (written_in);
+CREATE TRIGGER events_note_changes AFTER INSERT ON events REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION note_changes();
 
 CREATE TABLE idempotency_keys (
   namespace text DEFAULT 'default'::text NOT NULL,

@@ -165,9 +165,10 @@ export function startEngine(options: EngineOptions): Engine {
       }),
     );
     loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts, slots: options.maxConcurrent }));
-    const retentionMs = options.historyRetentionMs;
+    const { historyRetentionMs: retentionMs, auditRetentionMs } = options;
     const pause = (ms: number) => new Promise<void>((resume) => clock.after(ms, resume));
-    loop('maintenance', createMaintenanceStep({ database: db.other, time, retentionMs, lease, pause }));
+    const kept = { retentionMs, auditRetentionMs };
+    loop('maintenance', createMaintenanceStep({ database: db.other, time, ...kept, lease, pause }));
     firing = startFiring({
       ...{ db, clock, time, log, timetable, attempts, dueLog, lease: believed, lock: options.lock },
       ...{

@@ -50,6 +50,7 @@ export type EngineOptions = {
   preClaimedBatches: number;
   leaseTtlMs: number;
   historyRetentionMs: number;
+  auditRetentionMs: number;
   /** The timetable is full for the first time. */
   onLoaded: () => void;
   identity: { version: string; tz: string | null; host: string; pid: number };

@@ -31,6 +31,7 @@ import { securityHeaders } from './origin/security-headers.ts';
 import { problemOfError, sendProblem } from './output/send-problem.ts';
 import { writeAnswer } from './output/write-answer.ts';
 import { invalidField, ProblemError, problemOf } from './problems.ts';
+import { auditRoutes } from './routes/access/audit.ts';
 import { bindingRoutes } from './routes/access/bindings.ts';
 import { keyRoutes } from './routes/access/keys.ts';
 import { namespaceRoutes } from './routes/access/namespaces.ts';
@@ -227,6 +228,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   serviceRoutes(app, context, door.stuckForMs);
   clusterRoutes(app, context);
   namespaceRoutes(app, context);
+  auditRoutes(app, context);
   meRoutes(app, context);
   keyRoutes(app, context);
   bindingRoutes(app, context);

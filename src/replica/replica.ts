@@ -247,6 +247,7 @@ export async function startService({
         preClaimedBatches: pools.preClaimedBatches,
         leaseTtlMs: settings.leaseTtlMs,
         historyRetentionMs: settings.historyRetentionMs,
+        auditRetentionMs: settings.auditRetentionMs,
         onLoaded: () =>
           void executors.warmUp().then(
             (calls) => log.debug({ calls }, 'warmed up'),

@@ -180,6 +180,12 @@ export const settingTable = {
     duration('1s', '10m'),
   ),
   historyRetentionMs: setting('HISTORY_RETENTION', '30d', 'Finished runs older than this go.', duration('1s', '3650d')),
+  auditRetentionMs: setting(
+    'AUDIT_RETENTION',
+    '365d',
+    'Entries of the audit older than this go.',
+    duration('1s', '3650d'),
+  ),
   targetDeny: setting(
     'TARGET_DENY',
     metadataTargets,

@@ -1,10 +1,11 @@
 /**
- * Deletes rows that are no longer needed: old history, used idempotency keys, dead replicas, starts of rates, sessions.
+ * Deletes rows that are no longer needed: old history and audit, used idempotency keys, dead replicas, starts of rates, sessions.
  * Repeats changes of quotas whose replica died in the middle.
  */
 
 import { sessionIdleMs } from '../../domain/access/session.ts';
 import { forgetSessions } from '../../store/access/sessions.ts';
+import { deleteOldAudit } from '../../store/audit/audit.ts';
 import { forgetKeys } from '../../store/cluster/idempotency.ts';
 import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';
 import { deleteOldEvents } from '../../store/events/events.ts';
@@ -23,6 +24,7 @@ export type MaintenanceOptions = {
   database: Database;
   time: DatabaseTime;
   retentionMs: number;
+  auditRetentionMs: number;
   lease: Pick<Lease, 'held'>;
   /** Resolves after so many milliseconds. */
   pause: (ms: number) => Promise<void>;
@@ -40,6 +42,7 @@ export function createMaintenanceStep({
   database,
   time,
   retentionMs,
+  auditRetentionMs,
   lease,
   pause,
 }: MaintenanceOptions): () => Promise<number> {
@@ -56,6 +59,7 @@ export function createMaintenanceStep({
     eventsFrom = await deleteOldEvents(db, before, eventsFrom ?? 0, batchSize);
     if (eventsFrom !== null) return pauseMs;
     if (await cleanNamespaces()) return pauseMs;
+    if ((await deleteOldAudit(db, time.now() - auditRetentionMs, batchSize)) === batchSize) return pauseMs;
     await forgetTombstones(db, before, batchSize);
     await forgetKeys(db, time.now() - keysKeptMs);
     await forgetDeadReplicas(db, time.now());

@@ -33,3 +33,15 @@ export async function noteAudit(
     ],
   });
 }
+
+/** Deletes entries from before `before` (epoch milliseconds), the oldest first, at most `limit`. Gives back how many. */
+export async function deleteOldAudit(db: Queryable, before: number, limit: number): Promise<number> {
+  const { rowCount } = await db.query({
+    name: 'delete-old-audit',
+    text: `
+      with old as (select at, id from audit where at < $1 order by at, id limit $2)
+      delete from audit a using old where a.at = old.at and a.id = old.id`,
+    values: [new Date(before).toISOString(), limit],
+  });
+  return rowCount ?? 0;
+}

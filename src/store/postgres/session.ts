@@ -34,8 +34,8 @@ const promises = `
  */
 const limits = ({ timeoutMs, indexScansOnly }: SessionLimits) => `
   set statement_timeout = ${timeoutMs}; set lock_timeout = ${timeoutMs};
-  set idle_in_transaction_session_timeout = ${10 * timeoutMs}; set plan_cache_mode = auto
-  ${indexScansOnly ? '; set enable_seqscan = off; set enable_indexscan = on; set jit = off' : ''}`;
+  set idle_in_transaction_session_timeout = ${10 * timeoutMs}; set plan_cache_mode = auto;
+  set jit = off ${indexScansOnly ? '; set enable_seqscan = off; set enable_indexscan = on' : ''}`;
 
 /**
  * Sets a connection up with one query. It uses statements, because PgBouncer refuses start parameters. Rejects where

@@ -14,12 +14,13 @@ import {
   stopReason,
   changeTask as storeChange,
 } from '../../store/changes/changes.ts';
-import { type Author, noteEvent } from '../../store/events/events.ts';
+import { type Author, describeChange, noteEvent } from '../../store/events/events.ts';
 import { cancelOutdated, cancelRunsOf } from '../../store/runs/completing/cancelling.ts';
 import { claimsAreOver } from '../../store/tasks/barrier.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import { type TaskChange, updateTask } from '../../store/tasks/tasks.ts';
 import { resultOf } from '../../turns.ts';
+import { logChange } from '../audit/log-change.ts';
 import type { UseCaseContext } from '../context.ts';
 import { meaningless, type Outcome, refuse } from '../refusal.ts';
 
@@ -71,7 +72,9 @@ export async function changeTask(
     }
     const plain = { type, definition, activeFrom: null, redact };
     const written = await updateTask(database.pool, current, plain, author, now());
-    return ok(written && (await hold(context, current, { task: written, missed: null, made: 0 })));
+    if (written === null) return ok(null);
+    logChanged(context, current, written, change, redact);
+    return ok(await hold(context, current, { task: written, missed: null, made: 0 }));
   }
   const decide = (task: Task, moment: Moment) => resultOf(reviseInSteps(task, wish, moment, calendar), turns);
   const answer = await storeChange(database, context.runIds(), current, wish, type, decide, author, redact);
@@ -81,6 +84,7 @@ export async function changeTask(
     return fault.kind === 'meaningless' ? meaningless(fault.errors) : refuse(fault.kind, fault.detail);
   }
   const { changed } = answer;
+  logChanged(context, current, changed.task, change, redact);
   if (event) await noteEvent(database.pool, current.uid, event.type, author, event.changes, changed.at);
   const task = await hold(context, current, changed);
   if (before.maxRuns === null && task.definition.maxRuns !== null) await recountRuns(database, task.uid);
@@ -88,6 +92,18 @@ export async function changeTask(
     // A clock that is behind must not make them older than the change.
     await cancelEnded(context, task, cancel, Math.max(now(), changed.at));
   return ok(task);
+}
+
+function logChanged(
+  context: UseCaseContext,
+  before: Task,
+  after: Task,
+  { type, author }: Change,
+  redact: (definition: TaskDefinition) => TaskDefinition,
+): void {
+  const changes = describeChange(before.definition, after.definition, redact);
+  const { source = null } = author;
+  logChange(context, author, `task.${type}`, after, { ...changes, ...(source !== null && { triggerSource: source }) });
 }
 
 /**

@@ -9,6 +9,7 @@ import { uidsOf } from '../../store/runs/history.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import { findTask } from '../../store/tasks/tasks.ts';
 import { resultOf } from '../../turns.ts';
+import { logChange } from '../audit/log-change.ts';
 import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome, refuse } from '../refusal.ts';
 import { authorOf, useCase } from '../use-case.ts';
@@ -33,9 +34,11 @@ export const deleteTask = useCase(
     const version = expected === null ? null : current.version;
     const cut = async (task: Task, open: Unaccounted) =>
       (await resultOf(cutByDeletion(task, open, calendar), holdingTurns)).miss;
-    const gone = await removeTask(database, current.namespace, id, version, cut, authorOf(caller));
+    const author = authorOf(caller);
+    const gone = await removeTask(database, current.namespace, id, version, cut, author);
     if (!gone)
       return version === null ? notFound(`task "${id}"`) : refuse('precondition_failed', 'the task has changed');
+    logChange(context, author, 'task.deleted', current);
     context.signal('tasks');
     const { missed } = gone;
     await endRunsOf(context, [gone.uid], async () => {

@@ -1,10 +1,12 @@
 /** Runs the occurrences of a past range that have no run yet. */
 
+import { formatInstant } from '../../domain/input/instant.ts';
 import { occurrencesUpTo } from '../../domain/schedule/occurrence-count.ts';
 import { timingOf } from '../../domain/task/task.ts';
 import { ok } from '../../errors.ts';
 import { insertBackfill } from '../../store/runs/claiming/backfill.ts';
 import { inTurns } from '../../turns.ts';
+import { logChange } from '../audit/log-change.ts';
 import { meaningless, notFound } from '../refusal.ts';
 import { findLiveTask } from '../tasks/get-task.ts';
 import { authorOf, useCase } from '../use-case.ts';
@@ -33,11 +35,15 @@ export const backfillTask = useCase('operator', async (context, caller, input: B
   const instants = await inTurns(occurrencesUpTo(timing, from - 1, to - 1), limit + 1, turns);
   const nextFrom = instants[limit] ?? null;
   instants.splice(limit);
+  const author = authorOf(caller);
   const created =
-    instants.length === 0
-      ? 0
-      : await insertBackfill(database.pool, context.runIds(), uid, instants, authorOf(caller), now());
+    instants.length === 0 ? 0 : await insertBackfill(database.pool, context.runIds(), uid, instants, author, now());
   if (created === null) return notFound(`task "${taskId}"`);
-  if (created > 0) context.signal(definition.hooks?.before ? 'checks' : 'waiting');
+  if (created > 0) {
+    const [first = from, last = first] = [instants[0], instants.at(-1)];
+    const range = { from: formatInstant(first), to: formatInstant(last), runs: created };
+    logChange(context, author, 'task.backfilled', found.value, range);
+    context.signal(definition.hooks?.before ? 'checks' : 'waiting');
+  }
   return ok({ created, existing: instants.length - created, nextFrom });
 });

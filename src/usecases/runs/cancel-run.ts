@@ -2,6 +2,7 @@
 
 import { ok } from '../../errors.ts';
 import { cancelRun as markCancelled } from '../../store/runs/completing/cancelling.ts';
+import { logChange } from '../audit/log-change.ts';
 import { refuse } from '../refusal.ts';
 import { authorOf, useCase } from '../use-case.ts';
 import { findKnownRun } from './get-run.ts';
@@ -13,8 +14,12 @@ import { findKnownRun } from './get-run.ts';
 export const cancelRun = useCase('operator', async (context, caller, id: string) => {
   const found = await findKnownRun(context, caller, id);
   if (!found.ok) return found;
-  const answer = await markCancelled(context.database.pool, found.value.id, authorOf(caller), context.now());
+  const author = authorOf(caller);
+  const answer = await markCancelled(context.database.pool, found.value.id, author, context.now());
   if (answer?.result === 'over') return refuse('illegal_transition', 'the run is already over');
+  const { namespace, taskId } = found.value;
+  if (answer !== null)
+    logChange(context, author, 'run.cancelled', { namespace, id: taskId }, { runId: found.value.id });
   context.metrics.cancelled('request', 1);
   if (answer?.result === 'cancelled') {
     context.signal('over');

@@ -5,6 +5,7 @@ import type { Trace } from '../../domain/run/trace.ts';
 import { ok } from '../../errors.ts';
 import { findRun } from '../../store/runs/history.ts';
 import { findTask } from '../../store/tasks/tasks.ts';
+import { logChange } from '../audit/log-change.ts';
 import { refuse } from '../refusal.ts';
 import { authorOf, useCase } from '../use-case.ts';
 import { findKnownRun } from './get-run.ts';
@@ -31,8 +32,10 @@ export const retryRun = useCase('operator', async (context, caller, { id, trace 
     priority: null,
     scheduledFor: null,
   };
-  const made = await retryOnConflict(() => makeRun(context, wanted, authorOf(caller)));
+  const author = authorOf(caller);
+  const made = await retryOnConflict(() => makeRun(context, wanted, author));
   if (made === null) return deleted;
+  logChange(context, author, 'run.retried', task, { runId: made.runId, trigger: 'retry' });
   announceRun(context, made, task.definition.hooks?.before != null);
   return ok({ runId: made.runId, run: await findRun(context.database, made.runId) });
 });

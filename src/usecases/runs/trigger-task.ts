@@ -4,6 +4,7 @@ import { parseInstant } from '../../domain/input/instant.ts';
 import type { Trace } from '../../domain/run/trace.ts';
 import { ok } from '../../errors.ts';
 import { oncePerKey } from '../../store/cluster/idempotency.ts';
+import { logChange } from '../audit/log-change.ts';
 import { type Key, keyedBy } from '../idempotency.ts';
 import { meaningless, notFound, type Outcome, type Refused } from '../refusal.ts';
 import { findLiveTask } from '../tasks/get-task.ts';
@@ -54,7 +55,11 @@ export const triggerTask = useCase(
     });
     if (answer.kind === 'mismatch') return { ok: false, errors: { kind: 'idempotency_mismatch' } };
     if (answer.answer === null) return notFound(`task "${taskId}"`);
-    if (made !== null) announceRun(context, made, definition.hooks?.before != null);
+    if (made !== null) {
+      const more = { trigger: 'manual', ...(source !== null && { triggerSource: source }) };
+      logChange(context, author, 'task.triggered', found.value, { runId: answer.answer.runId, ...more });
+      announceRun(context, made, definition.hooks?.before != null);
+    }
     return ok({ runId: answer.answer.runId, replayed: answer.kind === 'replayed' });
   },
 );

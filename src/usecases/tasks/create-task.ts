@@ -8,7 +8,7 @@ import type { NewTask } from '../../store/tasks/tasks.ts';
 import type { UseCaseContext } from '../context.ts';
 import { type Key, keyedBy } from '../idempotency.ts';
 import type { Outcome } from '../refusal.ts';
-import { type Caller, useCase } from '../use-case.ts';
+import { authorOf, type Caller, useCase } from '../use-case.ts';
 import { type CreatedTask, type NewTaskInput, newTask } from './new-task.ts';
 import { outcomeOf, storeTasks, storeWithRuns, tellOfTasks } from './store-tasks.ts';
 
@@ -54,7 +54,7 @@ export const createTask = useCase(
     if (first.kind === 'mismatch') return { ok: false, errors: { kind: 'idempotency_mismatch' } };
     const created = first.answer;
     if (!created.ok) return created;
-    tellOfTasks(context, stored);
+    tellOfTasks(context, stored, authorOf(caller));
     return ok({ answer: created.value, replayed: first.kind === 'replayed' });
   },
 );

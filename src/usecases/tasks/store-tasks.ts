@@ -9,12 +9,14 @@ import { parseInstant } from '../../domain/input/instant.ts';
 import { nextOccurrence } from '../../domain/schedule/occurrence.ts';
 import { timingOf } from '../../domain/task/task.ts';
 import { ok } from '../../errors.ts';
+import type { Author } from '../../store/events/events.ts';
 import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import { insertDue } from '../../store/runs/claiming/insert-due.ts';
 import { insertMany } from '../../store/tasks/inserts.ts';
 import { insertWithinQuotas, type Stored } from '../../store/tasks/quotas.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import { insertFreeTasks, type NewTask } from '../../store/tasks/tasks.ts';
+import { logChange } from '../audit/log-change.ts';
 import type { UseCaseContext } from '../context.ts';
 import { quotaExceeded } from '../quotas.ts';
 import { type Outcome, refuse } from '../refusal.ts';
@@ -29,7 +31,7 @@ export async function storeTasks(context: UseCaseContext, items: readonly NewTas
     : items.length === 1
       ? [await context.insertTask(first, now())]
       : await insertMany(database, items, now());
-  tellOfTasks(context, stored);
+  tellOfTasks(context, stored, first.author);
   return stored;
 }
 
@@ -59,9 +61,11 @@ export async function storeWithRuns(
   return stored;
 }
 
-/** Wakes the replicas for new tasks, and for the runs that were stored with them. */
-export function tellOfTasks({ signal, now }: UseCaseContext, stored: readonly Stored[]): void {
+/** Logs new tasks, and wakes the replicas for them and for the runs that were stored with them. */
+export function tellOfTasks(context: UseCaseContext, stored: readonly Stored[], author: Author): void {
+  const { signal, now } = context;
   const tasks = stored.filter(isStored);
+  for (const task of tasks) logChange(context, author, 'task.created', task);
   if (tasks.length > 0) signal('tasks');
   const late = tasks.filter((task) => isLate(task, now()));
   if (late.length > 0) signal('waiting');

@@ -56,6 +56,7 @@ describe('an empty environment', () => {
       shutdownGraceMs: 25_000,
       leaseTtlMs: 10_000,
       historyRetentionMs: 30 * 86_400_000,
+      auditRetentionMs: 365 * 86_400_000,
       targetDeny: [...defaultDeniedTargets],
       targetAllow: [],
       targetDnsServers: null,

@@ -30,6 +30,7 @@ export const routes: Readonly<Record<string, Access>> = {
   'GET /auth/callback': 'public',
   'POST /auth/session': 'public',
   'POST /auth/logout': 'public',
+  'GET /audit': { cluster: 'admin' },
   'POST /tasks': 'admin',
   'GET /tasks': 'reader',
   'POST /tasks/batch': 'admin',
