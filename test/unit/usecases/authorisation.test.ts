@@ -7,6 +7,10 @@ import { quarantineTask } from '../../../src/usecases/changes/quarantine-task.ts
 import { startTask } from '../../../src/usecases/changes/start-task.ts';
 import { stopTask } from '../../../src/usecases/changes/stop-task.ts';
 import type { UseCaseContext } from '../../../src/usecases/context.ts';
+import { createBinding } from '../../../src/usecases/grants/create-binding.ts';
+import { createKey } from '../../../src/usecases/grants/create-key.ts';
+import { deleteBinding } from '../../../src/usecases/grants/delete-binding.ts';
+import { deleteKey } from '../../../src/usecases/grants/delete-key.ts';
 import type { Outcome } from '../../../src/usecases/refusal.ts';
 import { backfillTask } from '../../../src/usecases/runs/backfill-task.ts';
 import { cancelRun } from '../../../src/usecases/runs/cancel-run.ts';
@@ -123,6 +127,18 @@ const changes: { name: string; needs: string; call: Call }[] = [
     needs: retryRun.needs,
     call: (caller) => retryRun(untouched, caller, { id: runId, trace: null }),
   },
+  {
+    name: 'createKey',
+    needs: createKey.needs,
+    call: (caller) => createKey(untouched, caller, { name: 'ci', role: 'reader', namespace: 'default' }),
+  },
+  { name: 'deleteKey', needs: deleteKey.needs, call: (caller) => deleteKey(untouched, caller, runId) },
+  {
+    name: 'createBinding',
+    needs: createBinding.needs,
+    call: (caller) => createBinding(untouched, caller, { subject: 'user:a', role: 'reader', namespace: 'default' }),
+  },
+  { name: 'deleteBinding', needs: deleteBinding.needs, call: (caller) => deleteBinding(untouched, caller, runId) },
 ];
 
 describe('a use case', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Grant, mayGive, ownNamespace, roleIn } from '../../../../src/domain/access/grants.ts';
+import { adminScope, type Grant, mayGive, ownNamespace, roleIn } from '../../../../src/domain/access/grants.ts';
 
 const grant = (text: string): Grant => {
   const [role, namespace] = text.split('@') as [Grant['role'], string];
@@ -44,4 +44,19 @@ describe('giving a role', () => {
   ])('of %j, %s is allowed: %s', (held, wanted, allowed) => {
     expect(mayGive(grants(...held), grant(wanted))).toBe(allowed);
   });
+});
+
+test('somebody administers the keys and bindings that it could give', () => {
+  expect(adminScope([{ role: 'owner', namespace: '*' }])).toBe('all');
+  expect(adminScope([{ role: 'admin', namespace: '*' }])).toBe('each');
+  expect(
+    adminScope([
+      { role: 'admin', namespace: 'a' },
+      { role: 'operator', namespace: 'b' },
+      { role: 'worker', namespace: '*' },
+      { role: 'admin', namespace: 'c' },
+      { role: 'admin', namespace: 'a' },
+    ]),
+  ).toEqual(['a', 'c']);
+  expect(adminScope([{ role: 'operator', namespace: '*' }])).toEqual([]);
 });
