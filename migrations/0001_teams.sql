@@ -29,6 +29,8 @@ CREATE TABLE creations (
 -- Constant defaults: no row is rewritten.
 ALTER TABLE tasks ADD COLUMN in_quota boolean NOT NULL DEFAULT false;
 ALTER TABLE runs ADD COLUMN namespace text NOT NULL DEFAULT 'default';
+-- Only the runs that wait: it is small, but making it reads the table once.
+CREATE INDEX runs_waiting ON runs (namespace, effective_due_at) WHERE status IN ('pending', 'retrying');
 ALTER TABLE events ADD COLUMN via text, ADD COLUMN address text;
 
 CREATE TABLE keys (

@@ -325,6 +325,7 @@ CREATE INDEX runs_task ON runs USING btree (task_uid, id);
 CREATE INDEX runs_task_ended ON runs USING btree (task_uid, status, id) WHERE (status = ANY (ARRAY['failed'::run_status, 'timed_out'::run_status, 'cancelled'::run_status, 'lost'::run_status, 'skipped'::run_status]));
 CREATE INDEX runs_task_unscheduled ON runs USING btree (task_uid, trigger, id) WHERE (trigger = ANY (ARRAY['manual'::run_trigger, 'catch_up'::run_trigger, 'retry'::run_trigger]));
 CREATE INDEX runs_unscheduled ON runs USING btree (trigger, id) WHERE (trigger = ANY (ARRAY['manual'::run_trigger, 'catch_up'::run_trigger, 'retry'::run_trigger]));
+CREATE INDEX runs_waiting ON runs USING btree (namespace, effective_due_at) WHERE (status = ANY (ARRAY['pending'::run_status, 'retrying'::run_status]));
 CREATE TRIGGER runs_hooks AFTER UPDATE OF status ON runs FOR EACH ROW WHEN ((new.hooked AND (old.status IS DISTINCT FROM new.status) AND (new.status = ANY (ARRAY['succeeded'::run_status, 'failed'::run_status, 'timed_out'::run_status, 'lost'::run_status])))) EXECUTE FUNCTION note_end_of_run();
 CREATE TRIGGER runs_steps BEFORE UPDATE OF status ON runs FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (NOT run_step_allowed(old.status, new.status)))) EXECUTE FUNCTION refuse_step();
 

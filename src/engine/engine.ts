@@ -45,6 +45,7 @@ export function startEngine(options: EngineOptions): Engine {
   const { clock, time, log, metrics, calendar, db } = options;
   const timetable = createTimetable();
   const dueLog = createDueLog();
+  const shared = { weightOf: options.weightOf, isShared: timetable.isShared };
   const partition = createPartition(options.identity.tz);
   const completer = createCompleter(db.claims.pool, clock, log, () => attempts.callsWait());
   const loops = new Map<string, Loop>();
@@ -66,7 +67,8 @@ export function startEngine(options: EngineOptions): Engine {
     after: (ms, run) => void clock.after(ms, run),
     monotonic: clock.monotonic,
     random: options.random,
-    ...{ maxConcurrent: options.maxConcurrent, weightOf: options.weightOf, isShared: timetable.isShared },
+    maxConcurrent: options.maxConcurrent,
+    ...shared,
     onCompleted(completed) {
       options.runs.ended(completed);
       if (completed.hooked) wake('outbox');
@@ -80,9 +82,9 @@ export function startEngine(options: EngineOptions): Engine {
         'an outcome was dropped: another replica had taken the run over',
       );
     },
-    onFree() {
+    onFree(namespace) {
       firing?.scheduler.slotFree();
-      if (attempts.free() === 1) wake('dispatcher');
+      if (attempts.hasOpened(namespace)) wake('dispatcher');
     },
     onWaiting: (at, checked) => wakeAt(checked ? 'checks' : 'dispatcher', at),
     // A replica without a free slot for the next run signals the others.
@@ -141,7 +143,7 @@ export function startEngine(options: EngineOptions): Engine {
       }
       return wait;
     });
-    loop('dispatcher', createDispatcherStep({ database: db.claims, time, attempts, lease, metrics }));
+    loop('dispatcher', createDispatcherStep({ ...shared, database: db.claims, time, attempts, lease, metrics }));
     const hooks = startHooks({
       ...{ database: db.other, clock, time, log, metrics, lease: believed, random: options.random },
       executors: options.executors,

@@ -157,6 +157,8 @@ export const runs = pgTable(
       .on(t.limitGroup, t.effectiveDueAt)
       .where(sql`${t.limitGroup} is not null and ${t.status} in ('pending', 'retrying')`),
     index('runs_limits_running').on(t.limitGroup).where(sql`${t.limitGroup} is not null and ${t.status} = 'running'`),
+    // A plain run, which begins as running, does not enter it.
+    index('runs_waiting').on(t.namespace, t.effectiveDueAt).where(sql`${t.status} in ('pending', 'retrying')`),
     index('runs_check').on(t.checkDue).where(sql`${t.checkDue} is not null`),
     index('runs_heartbeat').on(t.heartbeatDue).where(sql`${t.heartbeatDue} is not null`),
   ],

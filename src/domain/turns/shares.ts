@@ -13,6 +13,8 @@ export type Shares = {
   add(namespace: string, count: number): void;
   /** How many of the `free` of all `most` slots it may take now; 0 or less where it may take none. */
   room(namespace: string, free: number, most: number): number;
+  /** Whether this is the first free slot that it may take, or that may be taken by all. */
+  hasOpened(namespace: string, free: number, most: number): boolean;
   /** Whether it may take one of them. */
   mayTake(namespace: string, free: number, most: number): boolean;
 };
@@ -49,7 +51,15 @@ export function createShares({ weightOf, isShared }: SharesOptions): Shares {
 
   const belowShare = (namespace: string, most: number) => shareOf(namespace, most) - (useOf(namespace)?.slots ?? 0);
 
+  function room(namespace: string, free: number, most: number): number {
+    if (!isShared()) return free;
+    return Math.min(free, Math.max(belowShare(namespace, most), free - keptOf(most)));
+  }
+
   return {
+    room,
+    hasOpened: (namespace, free, most) =>
+      room(namespace, free, most) === 1 || (isShared() && free === keptOf(most) + 1),
     add(namespace, count) {
       const use = useOf(namespace);
       if (use === undefined) {
@@ -57,10 +67,6 @@ export function createShares({ weightOf, isShared }: SharesOptions): Shares {
         const idle = uses.findIndex(({ slots }) => slots === 0);
         uses.splice(idle < 0 ? uses.length : idle, idle < 0 ? 0 : 1, { namespace, slots: count });
       } else use.slots += count;
-    },
-    room(namespace, free, most) {
-      if (!isShared()) return free;
-      return Math.min(free, Math.max(belowShare(namespace, most), free - keptOf(most)));
     },
     mayTake(namespace, free, most) {
       if (free <= 0 || !isShared()) return free > 0;

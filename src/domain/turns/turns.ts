@@ -47,14 +47,17 @@ export function createTurns(weightOf: WeightOf): Turns {
   };
 }
 
+/** A namespace in a list: `line` are its items, of which `next` comes next and those from `end` on do not come. */
+type Line<T> = { line: T[]; next: number; end: number; at: number; step: number };
+
 /**
  * At most `most` of `items`, in turns of their namespaces; within a namespace in the order given, and no more than `room`
- * says. `room` is asked once for each namespace. Items of one namespace stay as they are.
+ * says. Nothing is noted: the caller knows what becomes of them.
  */
 export function inTurns<T>(
   items: readonly T[],
   namespaceOf: (item: T) => string,
-  turns: Turns,
+  turns: Pick<Turns, 'at' | 'step'>,
   most = items.length,
   room: (namespace: string) => number = () => Infinity,
 ): T[] {
@@ -65,19 +68,17 @@ export function inTurns<T>(
     if (line) line.push(item);
     else lines.set(namespace, [item]);
   }
-  const waiting = [...lines].map(([namespace, line]) => ({
-    ...{ namespace, line, next: 0 },
-    end: Math.min(line.length, Math.max(0, room(namespace))),
-  }));
+  const waiting = [...lines].map(([namespace, line]): Line<T> => {
+    const end = Math.min(line.length, room(namespace));
+    return { line, next: 0, end, at: turns.at(namespace), step: turns.step(namespace) };
+  });
   const taken: T[] = [];
   while (taken.length < most) {
-    let first: (typeof waiting)[number] | null = null;
-    for (const each of waiting)
-      if (each.next < each.end && (first === null || turns.at(each.namespace) < turns.at(first.namespace)))
-        first = each;
+    let first: Line<T> | null = null;
+    for (const each of waiting) if (each.next < each.end && (first === null || each.at < first.at)) first = each;
     if (first === null) break;
     taken.push(first.line[first.next++] as T);
-    turns.took(first.namespace);
+    first.at += first.step;
   }
   return taken;
 }

@@ -30,7 +30,7 @@ export type CompletedAttempt = EndedRun & {
 /** The order of an occurrence among others, and when its task's next one is due (Infinity: never). */
 export type Scheduled = { effectiveDueAt: number; nextAt: number };
 
-export type Attempts = Pick<Slots<never>, 'free' | 'room' | 'reserve'> & {
+export type Attempts = Pick<Slots<never>, 'free' | 'room' | 'reserve' | 'hasOpened'> & {
   /** How many attempts end per millisecond just now. */
   endedPerMs(): number;
   running(): number;
@@ -64,7 +64,7 @@ export type AttemptsOptions = StartAttemptOptions &
     /** A write was fenced off, because another replica had taken the run over. */
     onFenced: (run: CompletedAttempt) => void;
     /** A slot is free again. */
-    onFree: () => void;
+    onFree: (namespace: string) => void;
     /** A run waits for its next attempt at this instant; or a run queued behind it may start, or be checked, now. */
     onWaiting: (at: number, checked: boolean) => void;
     /** A place that a limit counts is free again. */
@@ -121,7 +121,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     slots.giveBack(entry.namespace);
     rate.add(options.monotonic());
     for (let next = slots.next(); next; next = slots.next()) begin(next.run, next.owner, next.scheduled);
-    options.onFree();
+    options.onFree(entry.namespace);
     if (running.size() === 0) for (const resolve of waiters.splice(0)) resolve();
   }
 
@@ -205,6 +205,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     free: slots.free,
     room: slots.room,
     reserve: slots.reserve,
+    hasOpened: slots.hasOpened,
     endedPerMs: () => rate.perMs(options.monotonic()),
     running: () => running.size(),
     callsWait: () => running.size() >= crowd && rate.perMs(options.monotonic()) >= quickEndsPerMs,

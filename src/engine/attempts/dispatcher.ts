@@ -1,10 +1,12 @@
 /** The dispatcher: takes waiting runs (triggered, retried, queued, limited, left over) when there are free slots. */
 
+import { createTurns, inTurns, type WeightOf } from '../../domain/turns/turns.ts';
 import type { Metrics } from '../../observability/metrics.ts';
-import { takeLimited } from '../../store/limits/limits.ts';
+import { type InOrder, takeLimited } from '../../store/limits/limits.ts';
 import { countLimited } from '../../store/limits/waiting.ts';
 import type { Database } from '../../store/postgres/database.ts';
 import { type TakenRun, takeWaiting } from '../../store/runs/claiming/dispatch.ts';
+import { takeInTurns } from '../../store/runs/claiming/take-in-turns.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
 import type { Lease } from '../cluster/lease.ts';
 import type { Attempts } from './attempts.ts';
@@ -12,7 +14,10 @@ import type { Attempts } from './attempts.ts';
 export type DispatcherOptions = {
   database: Database;
   time: Pick<DatabaseTime, 'now'>;
-  attempts: Pick<Attempts, 'free' | 'endedPerMs' | 'reserve' | 'start'>;
+  attempts: Pick<Attempts, 'free' | 'room' | 'endedPerMs' | 'reserve' | 'start'>;
+  /** The weights of namespaces, and whether tasks of several fire here. */
+  weightOf: WeightOf;
+  isShared: () => boolean;
   lease: Pick<Lease, 'id' | 'held'>;
   metrics: Pick<Metrics, 'limitPassed' | 'limitedWaiting'>;
 };
@@ -24,12 +29,18 @@ const soonMs = 16;
 
 /**
  * The step of the dispatcher's loop. It polls for runs that other replicas left, and is woken for runs of this one.
- * It makes one query. Only when the answer says that runs with limits wait, it makes more queries for these.
+ * It makes one query. Only when the answer says that runs with limits wait, it makes more queries for these. Where there
+ * are several namespaces, runs are taken in turns of these.
  */
 export function createDispatcherStep(options: DispatcherOptions): () => Promise<number> {
   const { database, time, attempts, lease, metrics } = options;
-  /** Whether runs with limits waited when it was last looked. */
+  /** For runs with limits, and for the others. */
+  const turns = { limited: createTurns(options.weightOf), plain: createTurns(options.weightOf) };
+  /** Whether runs with limits, and of several namespaces, waited when it was last looked. */
   let limitsWait = false;
+  let isShared = false;
+  /** The namespaces of which runs waited then, where it was asked. */
+  let namespaces: readonly string[] = [];
   let passes = 0;
   let countedAt = -Infinity;
 
@@ -51,10 +62,44 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
     }
   }
 
+  const soonFree = () => Math.floor(attempts.endedPerMs() * soonMs);
+
   /** During a burst, claims take all free slots. The dispatcher then gets some of the slots that become free. */
   function room(): number {
-    const soonFree = Math.floor(attempts.endedPerMs() * soonMs);
-    return lease.held() ? Math.min(Math.max(attempts.free(), soonFree), batchSize) : 0;
+    return lease.held() ? Math.min(Math.max(attempts.free(), soonFree()), batchSize) : 0;
+  }
+
+  /** The room of a namespace while `limit` slots are kept for the runs that are being taken. */
+  const roomOf = (namespace: string, limit: number) => Math.max(attempts.room(namespace, limit), soonFree());
+
+  /** Takes runs without limits. Returns whether more of them may start at once. */
+  async function takePlain(limit: number): Promise<boolean> {
+    if (!isShared && !options.isShared()) {
+      const taken = await take(limit, (owner) => takeWaiting(database.pool, owner, limit, time.now()));
+      ({ limitsWait, isShared } = taken);
+      return taken.runs.length === limit;
+    }
+    const placeOf = (of: string) => ({ at: turns.plain.at(of), step: turns.plain.step(of), room: roomOf(of, limit) });
+    const taken = await take(limit, (owner) => {
+      const places = new Map(namespaces.map((of) => [of, placeOf(of)]));
+      return takeInTurns(database.pool, owner, limit, time.now(), places, placeOf(''));
+    });
+    ({ limitsWait, isShared, namespaces } = taken);
+    for (const run of taken.runs) turns.plain.took(run.namespace);
+    return taken.runs.length === limit || taken.missed;
+  }
+
+  /** Takes runs with limits. Returns how soon it is to be looked again, in milliseconds, at most `wait`. */
+  async function takeWithLimits(limit: number, wait: number): Promise<number> {
+    const order: InOrder = (candidates, namespaceOf) =>
+      inTurns(candidates, namespaceOf, turns.limited, candidates.length, (of) => roomOf(of, limit));
+    const { again, waitedMs, runs } = await take(limit, (owner) =>
+      takeLimited(database, owner, limit, time.now, order),
+    );
+    for (const run of runs) turns.limited.took(run.namespace);
+    for (const waited of waitedMs) metrics.limitPassed(waited);
+    if (again === null) return wait;
+    return Math.min(wait, 'at' in again ? Math.max(again.at - time.now(), 1) : again.afterMs);
   }
 
   /**
@@ -75,17 +120,9 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
     passes++;
     const plainLimit = limitsWait ? (limit + (passes % 2)) >> 1 : limit;
     let wait = pollMs;
-    if (plainLimit > 0) {
-      const plain = await take(plainLimit, (owner) => takeWaiting(database.pool, owner, plainLimit, time.now()));
-      limitsWait = plain.limitsWait;
-      if (plain.runs.length === plainLimit) wait = 0;
-    } else wait = 0;
+    if (plainLimit === 0 || (await takePlain(plainLimit))) wait = 0;
     const rest = limitsWait ? room() : 0;
-    if (rest > 0) {
-      const { again, waitedMs } = await take(rest, (owner) => takeLimited(database, owner, rest, time.now));
-      for (const waited of waitedMs) metrics.limitPassed(waited);
-      if (again !== null) wait = Math.min(wait, 'at' in again ? Math.max(again.at - time.now(), 1) : again.afterMs);
-    }
+    if (rest > 0) wait = await takeWithLimits(rest, wait);
     await count();
     return wait;
   };

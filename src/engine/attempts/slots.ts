@@ -9,8 +9,10 @@ import { createTurns } from '../../domain/turns/turns.ts';
 export type Slots<Waiting extends TurnItem> = {
   /** How many are neither taken, waited for nor reserved; negative when more runs were claimed than there are slots. */
   free(): number;
-  /** How many of the free ones a namespace may take. */
-  room(namespace: string): number;
+  /** How many of the free ones a namespace may take. `own` are slots that the caller has reserved for it or others. */
+  room(namespace: string, own?: number): number;
+  /** Whether it has just become possible to take one: so far there was none, or none for this namespace or for others. */
+  hasOpened(namespace: string): boolean;
   /** Reserves slots, for these namespaces where that is known. The release does nothing the second time. */
   reserve(count: number, parts?: readonly { namespace: string; count: number }[]): { release(): void };
   /** Takes a slot. False where the namespace may not have one now, or others of it wait. */
@@ -45,7 +47,8 @@ export function createSlots<Waiting extends TurnItem>(most: number, options: Sha
 
   return {
     free,
-    room: (namespace) => claimed.room(namespace, free(), most),
+    room: (namespace, own = 0) => claimed.room(namespace, free() + own, most),
+    hasOpened: (namespace) => free() === 1 || claimed.hasOpened(namespace, free(), most),
     reserve(count, parts = []) {
       reserved += count;
       for (const part of parts) claimed.add(part.namespace, part.count);

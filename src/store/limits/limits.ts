@@ -43,6 +43,9 @@ export type LimitedTake = {
   again: { afterMs: number } | { at: number } | null;
 };
 
+/** Puts candidates, which are given by effective due time, into the order in which they are decided about. */
+export type InOrder = <T>(candidates: readonly T[], namespaceOf: (candidate: T) => string) => readonly T[];
+
 const busyMs = 10;
 /** How many of the newest starts are kept: the largest `limit` of a rate. */
 const startsKept = 1_000;
@@ -57,27 +60,23 @@ export async function takeLimited(
   owner: string,
   limit: number,
   now: () => number,
+  order: InOrder = (candidates) => candidates,
 ): Promise<LimitedTake> {
   const { groups, outdated } = await waitingGroups(database.pool, now());
   if (outdated.length > 0) await renewGroups(database.pool, outdated);
-  const taken = await takeOf(database, owner, groups, limit, now);
+  const taken = await takeOf(database, groups, { owner, limit, now, order });
   // Runs that are in another group now are looked at with the next pass.
   return outdated.length > 0 ? { ...taken, again: { afterMs: 0 } } : taken;
 }
 
-async function takeOf(
-  database: Database,
-  owner: string,
-  groups: readonly LimitGroup[],
-  limit: number,
-  now: () => number,
-): Promise<LimitedTake> {
+type Taking = { owner: string; limit: number; now: () => number; order: InOrder };
+
+async function takeOf(database: Database, groups: readonly LimitGroup[], taking: Taking): Promise<LimitedTake> {
   if (groups.length === 0) return { runs: [], waitedMs: [], again: null };
-  const rooms = roomsOf(groups, await readState(database.pool, groups, now()));
+  const rooms = roomsOf(groups, await readState(database.pool, groups, taking.now()));
   if (!rooms.some(({ room }) => room > 0))
     return { runs: [], waitedMs: [], again: earliest(rooms.map(({ opensAt }) => opensAt)) };
-  const pass = (lines: boolean) =>
-    inTransaction(database, (client) => decide(client, owner, groups, limit, now, lines));
+  const pass = (lines: boolean) => inTransaction(database, (client) => decide(client, groups, taking, lines));
   try {
     return await pass(true);
   } catch (error) {
@@ -89,17 +88,15 @@ async function takeOf(
 
 async function decide(
   db: Queryable,
-  owner: string,
   groups: readonly LimitGroup[],
-  limit: number,
-  now: () => number,
+  { owner, limit, now, order }: Taking,
   lines: boolean,
 ): Promise<LimitedTake> {
   if (!(await lockLimits(db))) return { runs: [], waitedMs: [], again: { afterMs: busyMs } };
   const at = now();
   const state = await readState(db, groups, at);
   const rooms = roomsOf(groups, state);
-  const candidates = await readCandidates(db, rooms, limit, at, lines);
+  const candidates = order(await readCandidates(db, rooms, limit, at, lines), namespaceOf);
   const { starting, opensAt } = admit(candidates, state, limit);
   const rows = starting.length === 0 ? [] : await makeOurs(db, owner, starting, at);
   const byId = new Map(rows.map((row) => [row.id, row]));
@@ -147,6 +144,9 @@ async function lockLimits(db: Queryable): Promise<boolean> {
 }
 
 type GroupCandidate = Candidate & { group: string };
+
+/** All limits of a run are of its namespace. */
+const namespaceOf = ({ limits }: GroupCandidate) => limits[0]?.namespace ?? '';
 
 /**
  * The runs that may start, by effective due time: of each group as many as it has room for, and one more, behind which

@@ -56,7 +56,23 @@ export type Taken = {
   runs: TakenRun[];
   /** Whether runs with limits wait: they are left to `takeLimited`. */
   limitsWait: boolean;
+  /** Whether runs of more than one namespace wait: these take turns (`takeInTurns`). */
+  isShared: boolean;
 };
+
+const isWaiting = (r: string) => `${r}.status in ('pending', 'retrying')`;
+
+/** The namespace of the first waiting run `r` by namespace, in the words of the index `runs_waiting`. */
+export const waitsIn = (condition: string, order = '') =>
+  `(select r.namespace from runs r where ${isWaiting('r')} and ${condition} order by r.namespace ${order} limit 1)`;
+
+/** Whether the run `r` waits for nothing but a slot; `queued`: whether it may have waited behind others of its task. */
+export const isFree = (r: string, now: string, queued: string) => `
+  ${isWaiting(r)} and ${r}.due_at <= ${now} and ${r}.limit_group is null and ${r}.check_due is null
+    and (coalesce(${r}.overlap_slot, 0) = 0 or ${queued} and ${isNextInLine(r)})`;
+
+/** Whether runs with limits wait. */
+export const limitsWait = `exists (select from runs where limit_group is not null and status in ('pending', 'retrying'))`;
 
 /**
  * Takes at most `limit` waiting runs without limits whose instant has come, by effective due time, each for its next
@@ -73,14 +89,13 @@ export async function takeWaiting(db: Queryable, owner: string, limit: number, n
 }
 
 async function takeFree(db: Queryable, owner: string, limit: number, now: number, queued: boolean): Promise<Taken> {
-  // The same statement tells whether runs with limits wait, so that no second one is needed where there are none.
-  const { rows } = await db.query<(TakenRow | { id: null }) & { limitsWait: boolean }>({
+  // The same statement tells what else waits, so that no second one is needed where nothing does.
+  const { rows } = await db.query<(TakenRow | { id: null }) & { limitsWait: boolean; isShared: boolean | null }>({
     name: 'take-waiting',
     text: `
       with free as (
         select r.id from runs r
-        where r.status in ('pending', 'retrying') and r.due_at <= $3 and r.limit_group is null and r.check_due is null
-          and (coalesce(r.overlap_slot, 0) = 0 or $4 and ${isNextInLine('r')})
+        where ${isFree('r', '$3', '$4')}
         order by r.effective_due_at limit $2 for update skip locked
       ), taken as (
         ${updateRuns(take('$1', '$3'))}
@@ -88,14 +103,15 @@ async function takeFree(db: Queryable, owner: string, limit: number, now: number
         where r.id = free.id and t.uid = r.task_uid
         returning ${takenColumns}
       )
-      select waiting."limitsWait", taken.* from (
-        select exists (select from runs where limit_group is not null and status in ('pending', 'retrying')) as "limitsWait"
+      select waiting.*, taken.* from (
+        select ${limitsWait} as "limitsWait", ${waitsIn('true')} <> ${waitsIn('true', 'desc')} as "isShared"
       ) waiting left join taken on true`,
     values: [owner, limit, new Date(now).toISOString(), queued],
   });
   return {
     runs: rows.flatMap((row) => (row.id === null ? [] : takenRun(row))),
     limitsWait: rows[0]?.limitsWait === true,
+    isShared: rows[0]?.isShared === true,
   };
 }
 

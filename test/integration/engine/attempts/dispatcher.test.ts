@@ -15,9 +15,12 @@ async function taken(free: number, endedPerMs: number): Promise<TakenRun[]> {
   const owner = randomUUID();
   const step = createDispatcherStep({
     database: store.database,
+    weightOf: () => 1,
+    isShared: () => false,
     time: { now: () => t0 + 60_000 },
     attempts: {
       free: () => free,
+      room: () => free,
       endedPerMs: () => endedPerMs,
       reserve: () => ({ release() {} }),
       start: (run: TakenRun) => void started.push(run),

@@ -70,14 +70,14 @@ describe('runs with limits', () => {
   test('are left alone by who takes the others, who says that there are some', async () => {
     const plain = await makeTask(store.db, 'plain', { overlap: 'allow' });
     const waiting = () => takeWaiting(store.db, randomUUID(), 10, t0);
-    expect(await waiting()).toEqual({ runs: [], limitsWait: false });
+    expect(await waiting()).toEqual({ runs: [], limitsWait: false, isShared: false });
     const [limited] = await ask(await makeLimited('limited', { maxConcurrency: 1 }));
     const [id] = await ask(plain);
     expect(await waiting()).toMatchObject({ runs: [{ runId: id }], limitsWait: true });
-    expect(await waiting()).toEqual({ runs: [], limitsWait: true });
+    expect(await waiting()).toEqual({ runs: [], limitsWait: true, isShared: false });
     await finish(...idsOf(await take()));
     expect((await readRun(store.db, limited as string)).status).toBe('succeeded');
-    expect(await waiting()).toEqual({ runs: [], limitsWait: false });
+    expect(await waiting()).toEqual({ runs: [], limitsWait: false, isShared: false });
   });
 
   test('become ours with all that the attempt needs, in the order of their effective due times', async () => {

@@ -54,6 +54,7 @@ describe('taking waiting runs', () => {
         origin: asked.origin,
         input: null,
         uid: task.uid,
+        namespace: 'default',
         attempt: 1,
         scheduledFor: t0,
         trigger: 'manual',
