@@ -1,6 +1,9 @@
 /** Quotas of namespaces: the refusals of writes beyond them, and their change. */
 
 import type { Excess, Quotas } from '../domain/access/quotas.ts';
+import { formatDuration, parseDuration } from '../domain/input/duration.ts';
+import { smallestGap } from '../domain/schedule/smallest-gap.ts';
+import type { TaskDefinition } from '../domain/task/task.ts';
 import { followQuota } from '../store/tasks/follow-quota.ts';
 import type { UseCaseContext } from './context.ts';
 import type { Refused } from './refusal.ts';
@@ -26,6 +29,24 @@ function detailOf(namespace: string, { quota, limit, used }: Excess): string {
     default:
       return `namespace "${namespace}" may have ${limit} ${things[quota] ?? quota}, and has ${used}; delete one first`;
   }
+}
+
+/**
+ * The refusal of a schedule whose occurrences are nearer to each other than the namespace's `minInterval`; null where
+ * they are not. A quota that another replica changed counts here a second later at most.
+ */
+export function refusalOfGap(
+  { namespaces, calendar, now }: Pick<UseCaseContext, 'namespaces' | 'calendar' | 'now'>,
+  namespace: string,
+  { schedule, jitter }: Pick<TaskDefinition, 'schedule' | 'jitter'>,
+): Refused | null {
+  const limit = namespaces.rulesOf(namespace)?.quotas.minInterval ?? null;
+  const least = limit === null ? null : parseDuration(limit);
+  if (limit === null || least === null) return null;
+  const jitterMs = jitter === null ? 0 : (parseDuration(jitter) ?? 0);
+  const gap = smallestGap(schedule, jitterMs, now(), calendar, least);
+  if (gap === null || gap >= least) return null;
+  return quotaExceeded(namespace, { quota: 'minInterval', limit, used: formatDuration(gap), afterMs: null });
 }
 
 /**

@@ -12,6 +12,7 @@ import { type NextDay, nextOf, rememberDays } from './cron/wall-next.ts';
 import { isListedYear, nextInYears } from './cron/years.ts';
 import {
   type CountWall,
+  changesOf,
   countByRealTime,
   countByWallClock,
   firstLeftOut,
@@ -33,6 +34,8 @@ export type CompiledCron = {
    * The first change of the clock in (after, upTo] that leaves out a time of the pattern, or null (see `firstLeftOut`).
    */
   leftOut(after: number, upTo: number): number | null;
+  /** The changes of the clock in (after, upTo], in epoch milliseconds. */
+  changesOfClock(after: number, upTo: number): number[];
   /** Whether its instants depend on time zone data: they may be others on a replica with another version of it. */
   zoned: boolean;
 };
@@ -126,6 +129,7 @@ export function createCalendar({ maxExpressions = 1_000 }: { maxExpressions?: nu
         count: (after: number, upTo: number) => count(countWall, zone, asked(after), asked(upTo)),
         zoned: !isFixedOffset(timezone),
         leftOut: (after: number, upTo: number) => firstLeftOut(countWall, zone, asked(after), asked(upTo)),
+        changesOfClock: (after: number, upTo: number) => changesOf(zone, asked(after), asked(upTo)),
       };
       compiled.set(key, made);
       return ok(made);

@@ -1,6 +1,7 @@
 /** Starts a task that is stopped or completed. */
 
 import type { Misfire } from '../../domain/schedule/misfire.ts';
+import { refusalOfGap } from '../quotas.ts';
 import { refuse } from '../refusal.ts';
 import { findLiveTask, taskNow } from '../tasks/get-task.ts';
 import { authorOf, useCase } from '../use-case.ts';
@@ -23,6 +24,8 @@ export const startTask = useCase('operator', async (context, caller, { id, catch
       const outdated = catchUp === 'skip' ? null : refusalOfOldZones(context, definition.schedule);
       if (outdated) return outdated;
       if (definition.status === 'active') return refuse('illegal_transition', 'the task is active already');
+      const refused = refusalOfGap(context, caller.namespace, definition);
+      if (refused) return refused;
       const wish = { definition, status: 'active' as const, catchUp };
       return changeTask(context, found.value, { type: 'started', wish, author: authorOf(caller, source) });
     }),

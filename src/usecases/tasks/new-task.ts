@@ -8,6 +8,7 @@ import { ok } from '../../errors.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import type { NewTask } from '../../store/tasks/tasks.ts';
 import { taskContext, type UseCaseContext } from '../context.ts';
+import { refusalOfGap } from '../quotas.ts';
 import { meaningless, type Outcome } from '../refusal.ts';
 import { authorOf, type Caller } from '../use-case.ts';
 import { warnOfOldZones } from '../zones.ts';
@@ -36,5 +37,7 @@ export function newTask(
   const activeFrom = activeFromFor(definition.schedule, now());
   const occurs = definition.status === 'active' ? checkOccurs(definition, activeFrom, calendar) : null;
   if (occurs?.ok === false) return meaningless(occurs.errors);
+  const refused = refusalOfGap(context, caller.namespace, definition);
+  if (refused !== null) return refused;
   return ok({ namespace: caller.namespace, id: taskId, definition, activeFrom, author: authorOf(caller) });
 }

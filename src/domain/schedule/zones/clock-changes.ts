@@ -92,6 +92,17 @@ export function instantOf(wall: number, zone: Zone): LocalTime {
   }
 }
 
+/** All changes of the clock in (after, upTo]. */
+export function changesOf(zone: Zone, after: number, upTo: number): number[] {
+  const changes: number[] = [];
+  for (let stretch = zone.at(after); stretch.end <= upTo; ) {
+    const following = zone.at(stretch.end);
+    if (following.offset !== stretch.offset) changes.push(stretch.end);
+    stretch = following;
+  }
+  return changes;
+}
+
 /** The first change of the clock in (after, upTo] that leaves out a matching wall-clock time, or null. */
 export function firstLeftOut(countWall: CountWall, zone: Zone, after: number, upTo: number): number | null {
   for (let stretch = zone.at(after + 1); stretch.end <= upTo; ) {

@@ -132,7 +132,7 @@ describe.skipIf(noPostgres)('a burst', () => {
       asked.push(after);
       return after < t0 ? t0 : t0 + 86_400_000;
     };
-    const cron = { next, count: () => 1, leftOut: () => null, zoned: false };
+    const cron = { next, count: () => 1, leftOut: () => null, changesOfClock: () => [], zoned: false };
     const { tasks, preClaimer } = await burst({ schedule: { kind: 'cron', cron }, turns });
     await turns.take();
     const before = watch.now;

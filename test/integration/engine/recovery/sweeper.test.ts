@@ -79,7 +79,7 @@ describe('the sweep', () => {
       watch.now++;
       return Math.floor(upTo / 1_000) - Math.floor(after / 1_000);
     };
-    const cron = { next, count, leftOut: () => null, zoned: false };
+    const cron = { next, count, leftOut: () => null, changesOfClock: () => [], zoned: false };
     const misfire = misfireRule({ policy: 'fire_all', grace: '2s', limit: 20 });
     const { rows } = await store.db.query<{ watermark: Date }>('select watermark from cluster');
     const watermark = rows[0]?.watermark.getTime() as number;

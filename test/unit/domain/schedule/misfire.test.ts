@@ -68,7 +68,7 @@ describe('a long outage', () => {
   function observed(expression: string, timezone: string) {
     const compiled = createCalendar().compile(expression, timezone);
     if (!compiled.ok) throw new Error(expression);
-    const { next, count, leftOut, zoned } = compiled.value;
+    const { next, count, leftOut, changesOfClock, zoned } = compiled.value;
     const asked = { next: 0, count: 0 };
     const schedule: CompiledSchedule = {
       kind: 'cron',
@@ -82,6 +82,7 @@ describe('a long outage', () => {
           return count(after, upTo);
         },
         leftOut,
+        changesOfClock,
         zoned,
       },
     };

@@ -47,7 +47,7 @@ async function load(loaded: number, changed: number, ms: number) {
     watch.now += ms;
     return t0 + 1_000;
   };
-  const cron = { next, count: () => 0, leftOut: () => null, zoned: false };
+  const cron = { next, count: () => 0, leftOut: () => null, changesOfClock: () => [], zoned: false };
   const step = createReconcilerStep({
     ...{ db: store(loaded, changed), log: silent, timetable, turns },
     calendar: { compile: () => ({ ok: true, value: cron }), resolve: () => null },

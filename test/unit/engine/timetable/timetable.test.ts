@@ -236,7 +236,10 @@ test('takes no more than it is given time for, and the rest the next time', () =
     asked++;
     return after < t0 ? t0 : t0 + 86_400_000;
   };
-  const schedule = { kind: 'cron' as const, cron: { next, count: () => 1, leftOut: () => null, zoned: false } };
+  const schedule = {
+    kind: 'cron' as const,
+    cron: { next, count: () => 1, leftOut: () => null, changesOfClock: () => [], zoned: false },
+  };
   for (let uid = 0; uid < 2_000; uid++) {
     const timing = { uid, schedule, activeFrom: t0 - 1, startsAt: null, endsAt: null, jitterMs: 0 };
     const task = {
