@@ -8,11 +8,11 @@ const count = (description: string) => ({ type: 'integer', description });
 const length = (description: string) => text(64, { description, examples: ['30s'] });
 
 const quotaFields = {
-  tasks: count('Tasks that are not deleted.'),
-  concurrentRuns: count('Runs at once; due runs beyond it wait.'),
-  minInterval: length('The smallest gap between two occurrences of a schedule.'),
-  createsPerMinute: count('Tasks made in a minute.'),
-  historyRetention: length('Finished runs older than this go.'),
+  tasks: count('Tasks that are not deleted. A task beyond it is refused.'),
+  concurrentRuns: count('Runs at once. Due runs beyond it wait, and none is lost.'),
+  minInterval: length('The smallest gap between two occurrences of a schedule. Tasks that are there go on.'),
+  createsPerMinute: count('Tasks created in any 60 seconds.'),
+  historyRetention: length('Finished runs older than this go, if HISTORY_RETENTION is longer.'),
   secrets: count('Secrets.'),
   channels: count('Channels.'),
   monitors: count('Monitors.'),

@@ -205,7 +205,11 @@ const Run = Type.Object(
         { named: 'Attempt' },
       ),
     ),
-    reason: shown({ type: ['string', 'null'] }),
+    reason: shown({
+      type: ['string', 'null'],
+      description:
+        'Why it was skipped, cancelled or lost; why it waits, where a quota of the namespace or its target makes it wait.',
+    }),
     progress: shown({
       description: 'The progress that the target reported last with a heartbeat; null when it did not.',
     }),
@@ -226,6 +230,9 @@ const Problem = Type.Object(
     errors: Type.Optional(
       Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }, { named: 'FieldError' })),
     ),
+    quota: Type.Optional(Type.String({ description: 'With the code `quota_exceeded`: the quota of the namespace.' })),
+    limit: Type.Optional(shown({ type: ['integer', 'string'], description: 'What that quota allows.' })),
+    used: Type.Optional(shown({ type: ['integer', 'string'], description: 'What there is, or would be.' })),
   },
   { $id: 'Problem', description: 'RFC 9457' },
 );
