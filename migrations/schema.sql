@@ -320,6 +320,7 @@ CREATE INDEX runs_limits ON runs USING btree (limit_group, effective_due_at) WHE
 CREATE INDEX runs_limits_running ON runs USING btree (limit_group) WHERE ((limit_group IS NOT NULL) AND (status = 'running'::run_status));
 CREATE INDEX runs_line ON runs USING btree (task_uid, effective_due_at) WHERE (overlap_slot > 0);
 CREATE INDEX runs_live ON runs USING btree (status, effective_due_at) WHERE (status = ANY (ARRAY['pending'::run_status, 'running'::run_status, 'retrying'::run_status]));
+CREATE INDEX runs_namespace ON runs USING btree (namespace, id) WHERE (namespace <> 'default'::text);
 CREATE UNIQUE INDEX runs_overlap_slot ON runs USING btree (task_uid, overlap_slot) WHERE (overlap_slot < 2);
 CREATE INDEX runs_task ON runs USING btree (task_uid, id);
 CREATE INDEX runs_task_ended ON runs USING btree (task_uid, status, id) WHERE (status = ANY (ARRAY['failed'::run_status, 'timed_out'::run_status, 'cancelled'::run_status, 'lost'::run_status, 'skipped'::run_status]));

@@ -138,6 +138,7 @@ export const runs = pgTable(
   },
   (t) => [
     index('runs_task').on(t.taskUid, t.id),
+    index('runs_namespace').on(t.namespace, t.id).where(sql`${t.namespace} <> 'default'`),
     index('runs_live').on(t.status, t.effectiveDueAt).where(sql`${t.status} in ('pending', 'running', 'retrying')`),
     // Indexes for lists of rare runs, of all tasks or of one. A plain run (scheduled, succeeded) writes to none of
     // them.

@@ -1,8 +1,7 @@
-/** The history of runs: reads it page by page, and deletes the oldest. */
+/** The history of runs: reads single runs, and deletes the oldest. */
 
-import { and, desc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
-import { unionAll } from 'drizzle-orm/pg-core';
-import type { RunStatus, Trigger } from '../../domain/run/run.ts';
+import { and, desc, eq } from 'drizzle-orm';
+import type { RunStatus } from '../../domain/run/run.ts';
 import { leastRunId } from '../../domain/schedule/occurrence.ts';
 import type { Database, Queryable } from '../postgres/database.ts';
 import type { FilledRow, Row } from '../rows.ts';
@@ -11,24 +10,8 @@ import { runs, tasks } from '../schema.ts';
 /** A stored run with the name of its task. */
 export type Run = typeof runs.$inferSelect & { namespace: string; taskId: string };
 
-/** Which runs a list shows: all conditions hold. Instants are epoch milliseconds. */
-export type RunFilter = {
-  /** In which `taskId` is looked for. */
-  namespace: string;
-  taskId: string | null;
-  /** Any of these; none for all. */
-  statuses: readonly RunStatus[];
-  triggers: readonly Trigger[];
-  /** Scheduled at or after. */
-  from: number | null;
-  /** Scheduled before. */
-  to: number | null;
-  /** Only runs older than the run with this id. */
-  before: string | null;
-  limit: number;
-};
-
-const selection = { run: runs, namespace: tasks.namespace, taskId: tasks.id };
+/** A run and what its task tells of it. */
+export const selection = { run: runs, namespace: tasks.namespace, taskId: tasks.id };
 
 /** Which of these runs are over. */
 export async function runsOver(db: Queryable, ids: readonly string[]): Promise<string[]> {
@@ -56,52 +39,6 @@ export async function findRun(db: Database, id: string): Promise<Run | null> {
     .innerJoin(tasks, eq(tasks.uid, runs.taskUid))
     .where(eq(runs.id, id));
   return row ? { ...row.run, namespace: row.namespace, taskId: row.taskId } : null;
-}
-
-/** Newest first: by scheduled instant. A deleted task's runs are found by the id it had. */
-export async function listRuns(db: Database, filter: RunFilter): Promise<Run[]> {
-  const conditions: SQL[] = [];
-  if (filter.taskId !== null) {
-    const uids = await uidsOf(db, filter.namespace, filter.taskId);
-    if (uids.length === 0) return [];
-    conditions.push(uids.length === 1 ? eq(runs.taskUid, uids[0] as number) : inArray(runs.taskUid, uids));
-  }
-  if (filter.from !== null) conditions.push(gte(runs.id, leastRunId(filter.from)));
-  if (filter.to !== null) conditions.push(lt(runs.id, leastRunId(filter.to)));
-  if (filter.before !== null) conditions.push(lt(runs.id, filter.before));
-  // One page for each kind that is asked for, then the newest of them all: a partial index serves only one status or
-  // trigger, and only as a literal that the planner can read.
-  const kinds = kindsOf(filter).map((kind) =>
-    db.orm
-      .select({ id: runs.id })
-      .from(runs)
-      .where(and(...conditions, ...kind))
-      .orderBy(desc(runs.id))
-      .limit(filter.limit),
-  );
-  const [first, second, ...others] = kinds as [(typeof kinds)[0], ...typeof kinds];
-  const page = (
-    second
-      ? unionAll(first, second, ...others)
-          .orderBy(desc(runs.id))
-          .limit(filter.limit)
-      : first
-  ).as('page');
-  const rows = await db.orm
-    .select(selection)
-    .from(page)
-    .innerJoin(runs, eq(runs.id, page.id))
-    .innerJoin(tasks, eq(tasks.uid, runs.taskUid))
-    .orderBy(desc(runs.id));
-  return rows.map((row) => ({ ...row.run, namespace: row.namespace, taskId: row.taskId }));
-}
-
-/** The conditions of each pair of a status and a trigger that the filter names. */
-function kindsOf({ statuses, triggers }: RunFilter): SQL[][] {
-  const literals = (column: typeof runs.status | typeof runs.trigger, values: readonly string[]) =>
-    values.length === 0 ? [[]] : [...new Set(values)].map((value) => [sql`${column} = ${sql.raw(`'${value}'`)}`]);
-  const byTrigger = literals(runs.trigger, triggers);
-  return literals(runs.status, statuses).flatMap((status) => byTrigger.map((trigger) => [...status, ...trigger]));
 }
 
 /** The numbers of every task, live or deleted, that has or had this id in the namespace. */

@@ -94,12 +94,14 @@ function listedTask([uid, id, version, runsLeft, runId, status, scheduledFor, fi
   return { uid, id, version, runsLeft, lastRun };
 }
 
-/** The live tasks with these numbers, in the order of their ids. */
-export async function readTasks(db: Queryable, uids: readonly number[]): Promise<Task[]> {
+/** The live tasks of the namespace with these numbers, in the order of their ids. */
+export async function readTasks(db: Queryable, namespace: string, uids: readonly number[]): Promise<Task[]> {
   const { rows } = await db.query<TaskRow>({
     name: 'read-tasks',
-    text: `select ${taskColumns('tasks')} from tasks where uid = any($1::bigint[]) and deleted_at is null order by id`,
-    values: [uids],
+    text: `
+      select ${taskColumns('tasks')} from tasks
+      where uid = any($1::bigint[]) and namespace = $2 and deleted_at is null order by id`,
+    values: [uids, namespace],
   });
   return rows.map(taskOf);
 }

@@ -7,11 +7,17 @@ import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome, refuse } from '../refusal.ts';
 import { isRunId } from './get-run.ts';
 
-/** The run and the token that came with the call of its target. */
-export type TokenHolder = { runId: string; token: string };
+/**
+ * The run and the token that came with the call of its target. `namespace` is the one that the request names; null
+ * where it names none: the token stands for the run wherever that is.
+ */
+export type TokenHolder = { runId: string; token: string; namespace: string | null };
 
 /** The attempt that the token was made for; a refusal where it is no token of this run. */
-export function attemptOfToken(context: UseCaseContext, { runId, token }: TokenHolder): Outcome<number> {
+export function attemptOfToken(
+  context: UseCaseContext,
+  { runId, token }: Omit<TokenHolder, 'namespace'>,
+): Outcome<number> {
   const attempt = isRunId(runId) ? context.attemptOf(runId, token) : null;
   return attempt === null ? refuse('forbidden', 'the token is not of this run') : ok(attempt);
 }
@@ -37,10 +43,11 @@ export function byToken<I>(work: Work<I>) {
 async function attemptUnderWay(context: UseCaseContext, holder: TokenHolder): Promise<Outcome<OpenAttempt>> {
   const attempt = attemptOfToken(context, holder);
   if (!attempt.ok) return attempt;
-  const open = await openAttempt(context.database.pool, holder.runId);
+  const { runId, namespace } = holder;
+  const open = await openAttempt(context.database.pool, runId, namespace);
   if (open?.attempt === attempt.value) return ok(open);
-  const run = await findRun(context.database, holder.runId);
-  if (!run) return notFound(`run "${holder.runId}"`);
+  const run = await findRun(context.database, runId);
+  if (!run || (namespace !== null && run.namespace !== namespace)) return notFound(`run "${runId}"`);
   return refuse(
     'illegal_transition',
     run.attempt > attempt.value

@@ -1,7 +1,8 @@
 /** Reads a page of the history of runs. */
 
 import { ok } from '../../errors.ts';
-import { listRuns as findRuns, type RunFilter, uidsOf } from '../../store/runs/history.ts';
+import { uidsOf } from '../../store/runs/history.ts';
+import { listRuns as findRuns, type RunFilter } from '../../store/runs/pages.ts';
 import { notFound } from '../refusal.ts';
 import { useCase } from '../use-case.ts';
 import { withReasons } from './reasons.ts';

@@ -10,6 +10,6 @@ export const listTasks = useCase('reader', async ({ database }, { namespace }, f
 );
 
 /** The tasks with these numbers that are not deleted, in the order of their ids. */
-export const getTasks = useCase('reader', async ({ database }, _caller, uids: readonly number[]) =>
-  ok(await readTasks(database.pool, uids)),
+export const getTasks = useCase('reader', async ({ database }, { namespace }, uids: readonly number[]) =>
+  ok(await readTasks(database.pool, namespace, uids)),
 );

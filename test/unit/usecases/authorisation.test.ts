@@ -156,8 +156,8 @@ describe('a use case', () => {
   });
 
   test.each([
-    ['completeRun', () => completeRun(untouched, { runId, token: 'of another run' }, {})],
-    ['takeHeartbeat', () => takeHeartbeat(untouched, { runId, token: 'of another run' }, {})],
+    ['completeRun', () => completeRun(untouched, { runId, token: 'of another run', namespace: null }, {})],
+    ['takeHeartbeat', () => takeHeartbeat(untouched, { runId, token: 'of another run', namespace: null }, {})],
   ])('%s refuses who has no token of the run, before it does anything', async (_, call) => {
     const detail = 'the token is not of this run';
     expect(await call()).toEqual({ ok: false, errors: { kind: 'forbidden', detail } });

@@ -8,6 +8,7 @@ import { attemptOfToken, type TokenHolder } from '../../../usecases/runs/by-toke
 import { type Completion, completeRun } from '../../../usecases/runs/complete-run.ts';
 import { takeHeartbeat } from '../../../usecases/runs/take-heartbeat.ts';
 import type { App, HttpContext } from '../../context.ts';
+import { readRoutePath } from '../../origin/namespace-path.ts';
 import { valueOrThrow } from '../../outcome.ts';
 import { runView } from '../../output/views.ts';
 import { ProblemError } from '../../problems.ts';
@@ -22,6 +23,10 @@ const tokenHeader = Type.Object({
   ),
 });
 export function longWorkRoutes(app: App, context: HttpContext): void {
+  const holderOf = (request: FastifyRequest): TokenHolder => ({
+    ...runAndToken(request),
+    namespace: readRoutePath(request.originalUrl, context.door.basePath).namespace,
+  });
   /** This comes before the body is checked, so that a caller without a token learns nothing from faults in its body. */
   const onRequest = async (request: FastifyRequest) => {
     valueOrThrow(attemptOfToken(context, holderOf(request)));
@@ -93,7 +98,7 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
 }
 
 /** The run and token of a request; throws a 401 where it has no token. */
-function holderOf(request: FastifyRequest): TokenHolder {
+function runAndToken(request: FastifyRequest): Omit<TokenHolder, 'namespace'> {
   const { id: runId } = request.params as { id: string };
   const token = tokenOf(request);
   if (token === null)

@@ -62,7 +62,8 @@ export function triggerRoutes(app: App, context: HttpContext, leave: (request: I
   /** Null where the request may not wait: too many do, or the client is gone. */
   function waitForEnd(runId: string, ms: number, request: FastifyRequest, reply: FastifyReply): Promise<void> | null {
     if (reply.raw.closed) return null;
-    const caller = context.door.open ? request.ip : request.actor.name;
+    // Keys of different namespaces may have the same name.
+    const caller = context.door.open ? request.ip : `${request.acting.namespace} ${request.actor.name}`;
     return context.runWaiters.wait(runId, ms, caller, (gone) => void reply.raw.once('close', gone));
   }
 }

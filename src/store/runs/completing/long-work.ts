@@ -68,12 +68,14 @@ export function heartbeatMsOf({ policies }: TaskSnapshot): number {
   return parseDuration(policies?.heartbeatTimeout ?? '1m') ?? 60_000;
 }
 
-/** The attempt that a run has under way; null when it has none. */
-export async function openAttempt(db: Queryable, runId: string): Promise<OpenAttempt | null> {
+/** The attempt that a run has under way, in this namespace unless null; null when it has none. */
+export async function openAttempt(db: Queryable, runId: string, namespace: string | null): Promise<OpenAttempt | null> {
   const { rows } = await db.query<OpenRow>({
     name: 'open-attempt',
-    text: `select ${openColumns} from runs r join tasks t on t.uid = r.task_uid where r.id = $1 and r.status = 'running'`,
-    values: [runId],
+    text: `
+      select ${openColumns} from runs r join tasks t on t.uid = r.task_uid
+      where r.id = $1 and r.status = 'running' and ($2::text is null or t.namespace = $2)`,
+    values: [runId, namespace],
   });
   return rows[0] ? openOf(rows[0]) : null;
 }

@@ -5,14 +5,8 @@ import { defaultNamespace } from '../../../../src/domain/access/namespace.ts';
 import { isOver, type RunStatus, runStatuses, triggers } from '../../../../src/domain/run/run.ts';
 import { instantOfRunId, timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import { cancelRequests, cancelRun, cancelRunsOf } from '../../../../src/store/runs/completing/cancelling.ts';
-import {
-  deleteOldRuns,
-  findRun,
-  lastRuns,
-  listRuns,
-  type RunFilter,
-  uidsOf,
-} from '../../../../src/store/runs/history.ts';
+import { deleteOldRuns, findRun, lastRuns, uidsOf } from '../../../../src/store/runs/history.ts';
+import { listRuns, type RunFilter } from '../../../../src/store/runs/pages.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask } from '../../../../src/store/tasks/tasks.ts';
 import { author, makeTask, makeTasks, openStore, plantRun, readRun, runIds, type Store, t0 } from '../store.ts';
