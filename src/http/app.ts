@@ -10,7 +10,9 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import { createAttempts } from '../usecases/audit/attempts.ts';
 import { failureOf } from '../usecases/failure.ts';
+import { attemptOf } from './auth/attempt.ts';
 import { authHook } from './auth/auth-hook.ts';
 import { createFailedLogins } from './auth/failed-logins.ts';
 import { createRefuseCredentials } from './auth/refuse-credentials.ts';
@@ -184,7 +186,11 @@ export async function buildApp(context: HttpContext): Promise<App> {
     // A client must not send its next request on a connection that is about to close.
     if (context.draining()) reply.header('connection', 'close');
   });
+  const attempts = createAttempts(context);
+  app.addHook('onClose', () => attempts.end());
   app.addHook('onResponse', async (request, reply) => {
+    const attempt = attemptOf(request, reply.statusCode, basePath);
+    if (attempt !== null) attempts.note(attempt);
     const route = request.routeOptions.url ?? '_unmatched';
     metrics.requestAnswered(request.method, route, reply.statusCode, reply.elapsedTime);
     const line = {

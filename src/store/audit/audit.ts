@@ -34,6 +34,30 @@ export async function noteAudit(
   });
 }
 
+/**
+ * Writes entries of refused attempts, each with its instant in epoch milliseconds. They belong to no namespace where
+ * the one that was asked for is not there.
+ */
+export async function noteAttempts(
+  db: Queryable,
+  attempts: readonly { entry: AuditEntry; at: number }[],
+): Promise<void> {
+  const records = attempts.map(({ at, entry: { author, ...entry } }) => ({
+    ...{ ...entry, actor: author.actor, via: author.via ?? 'system', address: author.address },
+    ...{ request_id: author.requestId, at: new Date(at).toISOString() },
+  }));
+  await db.query({
+    name: 'note-attempts',
+    text: `
+      insert into audit (namespace, at, type, subject, actor, via, address, request_id, data)
+      select coalesce((select id from namespaces where id = x.namespace), '*'), at, type, subject, actor, via, address,
+        request_id, data
+      from jsonb_to_recordset($1::jsonb) as x(namespace text, at timestamptz, type text, subject text, actor text,
+        via text, address text, request_id text, data jsonb)`,
+    values: [JSON.stringify(records)],
+  });
+}
+
 /** Deletes entries from before `before` (epoch milliseconds), the oldest first, at most `limit`. Gives back how many. */
 export async function deleteOldAudit(db: Queryable, before: number, limit: number): Promise<number> {
   const { rowCount } = await db.query({

@@ -117,3 +117,37 @@ test('a filter of the wrong form is refused with a pointer', async () => {
 test('the audit cannot be changed', async () => {
   for (const method of ['put', 'post', 'patch', 'delete'] as const) await call('root', method, '/audit', 405, {});
 });
+
+test('a refused attempt has an entry without anything of its credential', async () => {
+  await call('lead', 'put', '/ns/payroll/tasks/wages', 404, task);
+  await call('clerk', 'put', '/ns/billing/tasks/wages', 403, task);
+  const wrong = 'pk_wrong-credential';
+  const path = `/ns/billing/tasks/${wrong}`;
+  await api.http.get(`${path}?key=${wrong}`).set('authorization', `Bearer ${wrong}`).expect(401);
+  await api.http.get(`/ns/nowhere/tasks/${wrong}`).set('x-api-key', wrong).expect(401);
+
+  const entries = await poll(
+    async () => {
+      const found = await list('type=access_refused&limit=200');
+      return found.some(({ namespace, actor }) => namespace === '*' && actor === 'unknown') && found;
+    },
+    { what: 'the refused attempts to be written' },
+  );
+  const refused = (status: number, given: Body) => ({ type: 'access_refused', changes: { status }, ...given });
+  for (const expected of [
+    refused(404, { actor: 'key:lead', via: 'key', namespace: 'payroll' }),
+    refused(403, { actor: 'key:clerk', via: 'key', namespace: 'billing' }),
+    refused(401, { actor: 'unknown', via: 'none', namespace: 'billing' }),
+    refused(401, { actor: 'unknown', via: 'none', namespace: '*' }),
+  ])
+    expect(entries).toContainEqual(
+      expect.objectContaining({ ...expected, changes: expect.objectContaining(expected.changes) }),
+    );
+  expect(entries).toContainEqual(
+    expect.objectContaining({ changes: { status: 403, method: 'PUT', path: '/ns/billing/tasks/wages' } }),
+  );
+  expect(JSON.stringify(entries)).not.toContain(wrong);
+  const lines = api.replica.logs().filter(({ audit }) => audit === true);
+  expect(lines).toContainEqual(expect.objectContaining({ type: 'access_refused', actor: 'key:clerk' }));
+  expect(JSON.stringify(lines)).not.toContain(wrong);
+});
