@@ -2,16 +2,20 @@
 
 import { randomFillSync, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import { defaultNamespace } from '../domain/access/namespace.ts';
+import type { Namespaces } from '../domain/access/namespace-rules.ts';
 import type { Executor } from '../executors/executor.ts';
 import { type BreakerState, createGovernors } from '../executors/governor/governors.ts';
 import { httpHooks } from '../executors/http/definition.ts';
 import { createHttpExecutor } from '../executors/http/executor.ts';
+import { createNamespaceFilters } from '../executors/http/filter/namespace-filters.ts';
 import { createTargetFilter } from '../executors/http/filter/target-filter.ts';
 import { createHttpKind, type HttpKindOptions } from '../executors/http/kind.ts';
 import { createSystemResolver } from '../executors/http/names/system-resolver.ts';
 import { createProxyChoice } from '../executors/http/proxy-choice.ts';
 import { warmUp } from '../executors/http/warm-up.ts';
 import type { ExecutorKind } from '../executors/kind.ts';
+import { startInKnown } from '../executors/known-namespaces.ts';
 import { createRegistry, type Registry } from '../executors/registry.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -30,6 +34,7 @@ export type ExecutorsOptions = Pick<HttpKindOptions, 'previousOf' | 'trials'> & 
   signerFor: Secrets['signerFor'];
   random: () => number;
   otherKinds: readonly ExecutorKind[];
+  namespaces: Namespaces;
 };
 
 export type Executors = Registry & {
@@ -43,7 +48,10 @@ export type Executors = Registry & {
 
 export function createExecutors(options: ExecutorsOptions): Executors {
   const { settings, clock, log, metrics } = options;
-  const filter = createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow });
+  const filterOf = createNamespaceFilters(
+    createTargetFilter({ deny: settings.targetDeny, allow: settings.targetAllow }),
+    options.namespaces.rulesOf,
+  );
   const names = createSystemResolver(clock, settings.targetDnsServers);
   const calling = {
     clock,
@@ -58,24 +66,26 @@ export function createExecutors(options: ExecutorsOptions): Executors {
   const governors = createTargetGovernors({ ...governing, settings, log, metrics });
   const executor = createHttpExecutor({
     ...calling,
-    filter,
+    filterOf,
     proxyOf: settings.proxies && createProxyChoice(settings.proxies),
     governors,
     onDeferred: () => metrics.deferred('origin_full'),
   });
   const rehearsing = createHttpExecutor({
     ...calling,
-    filter: createTargetFilter({ deny: [], allow: [] }),
+    filterOf: createNamespaceFilters(createTargetFilter({ deny: [], allow: [] }), () => null),
     governors: createGovernors({ ...governing, circuit: null, onDeferred() {}, onChange() {} }),
     onDeferred() {},
   });
-  const { refusesUrl } = filter;
+  const refusesUrl = (url: string, namespace = defaultNamespace) => filterOf(namespace).filter.refusesUrl(url);
   const { previousOf, trials } = options;
   const http = createHttpKind({ executor, refusesUrl, previousOf, trials });
   const registry = createRegistry([http, ...options.otherKinds], httpHooks(refusesUrl));
+  const start = startInKnown(registry.start, options.namespaces);
   return {
     ...registry,
-    execute: governors.guard(registry.start, registry.groupOf),
+    start,
+    execute: governors.guard(start, registry.groupOf),
     breakers: governors.states,
     warmUp: () => warmUp({ clock, executor: rehearsing, newId: randomUUID }),
     close() {

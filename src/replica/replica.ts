@@ -8,7 +8,6 @@ import { createRunTokens, type RunTokens } from '../domain/run/token.ts';
 import { createCalendar } from '../domain/schedule/calendar.ts';
 import { observeRuns } from '../engine/attempts/run-log.ts';
 import { createDatabaseTime } from '../engine/cluster/database-time.ts';
-import { createNamespaceView } from '../engine/cluster/namespace-view.ts';
 import { type Engine, startEngine } from '../engine/engine.ts';
 import { type Loop, startLoop } from '../engine/loop.ts';
 import { subscribers } from '../events/subscribers.ts';
@@ -41,6 +40,7 @@ import { createRunWaiters } from '../usecases/runs/run-waiters.ts';
 import { systemIn } from '../usecases/use-case.ts';
 import { createExecutors } from './executors.ts';
 import { createIdentity } from './identity.ts';
+import { createNamespaces } from './namespaces.ts';
 import { maintainEmbedded, openEmbedded } from './open-embedded.ts';
 import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
 import { createPreparation } from './prepare-database.ts';
@@ -72,7 +72,6 @@ export type Service = {
 
 const bootWaitMs = 2_000;
 const farewellMs = 1_000;
-const namespacesEveryMs = 1_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
 export async function startService({
@@ -105,10 +104,9 @@ export async function startService({
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
   const runs = observeRuns({ log, mode: settings.logRuns, count: metrics.runCompleted, after: clock.after });
   const calendar = createCalendar();
-  const namespaces = createNamespaceView(other.pool);
+  const namespaces = createNamespaces(other.pool, { clock, log, metrics });
   const time = createDatabaseTime(clock);
   let engine: Engine | null = null;
-  let namespaceLoop: Loop | null = null;
   const loops: Loop[] = [];
   let tokens: RunTokens | null = null;
   let runIds: RunIds | null = null;
@@ -123,18 +121,26 @@ export async function startService({
     quarantine: ({ namespace, id }, reason) =>
       quarantineTask({ ...useCases, database: other }, systemIn(namespace), { id, reason }),
   });
-  namespaces.onChange((ids) => {
-    for (const id of ids) if (namespaces.rulesOf(id) === null) metrics.forgetNamespace(id);
-  });
   const executors = createExecutors({
-    ...{ settings, clock, log, metrics, version, random, now: time.now, signerFor: secrets.signerFor, trials },
+    ...{
+      settings,
+      clock,
+      log,
+      metrics,
+      namespaces,
+      version,
+      random,
+      now: time.now,
+      signerFor: secrets.signerFor,
+      trials,
+    },
     previousOf: (runId) => previousRun(other.pool, runId),
     otherKinds,
   });
   const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
   function receive(signal: Signal): void {
     if (signal === 'over') runWaiters.look();
-    else if (signal === 'namespaces') namespaceLoop?.wake();
+    else if (signal === 'namespaces') namespaces.wake();
     else engine?.receive(signal);
   }
   const redis = secrets.redis === null ? null : connectRedis(secrets.redis, log, clock);
@@ -210,12 +216,7 @@ export async function startService({
         other.pool,
         subscribers.map(({ name }) => name),
       );
-      await namespaces.refresh();
-      namespaceLoop = startLoop({
-        ...{ name: 'namespaces', clock, log, retryMs: namespacesEveryMs },
-        step: () => namespaces.refresh().then(() => namespacesEveryMs),
-      });
-      loops.push(namespaceLoop);
+      loops.push(await namespaces.follow());
       signals = createSignals({
         redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
         ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },

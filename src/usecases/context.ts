@@ -5,7 +5,7 @@ import type { Warning } from '../domain/input/warning.ts';
 import type { RunIds } from '../domain/run/ids.ts';
 import type { EndedRun } from '../domain/run/run.ts';
 import type { Calendar } from '../domain/schedule/calendar.ts';
-import type { Targets } from '../domain/task/target.ts';
+import { readerIn, type Targets } from '../domain/task/target.ts';
 import type { TaskContext } from '../domain/task/task.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { AuditEntry } from '../store/audit/audit.ts';
@@ -54,12 +54,18 @@ export type UseCaseContext = {
   holdingTurns: Turns;
 };
 
-/** The context for reading the input of a task, as of now. Warnings for its sender are added to `warnings`. */
-export function taskContext({ now, calendar, targets }: UseCaseContext, warnings: Warning[]): TaskContext {
+/**
+ * The context for reading the input of a task in a namespace, as of now. Warnings for its sender are added to `warnings`.
+ */
+export function taskContext(
+  { now, calendar, targets }: UseCaseContext,
+  namespace: string,
+  warnings: Warning[],
+): TaskContext {
   return {
     now: now(),
     calendar,
-    targets,
+    targets: readerIn(targets, namespace),
     warn: (code, pointer, detail) => warnings.push({ code, pointer, detail }),
   };
 }

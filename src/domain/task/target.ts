@@ -17,9 +17,14 @@ export type TargetPlace = {
   pointer: string;
   /** The target that is stored in this place: an equal one is not checked against settings again. Null for none. */
   stored: Target | null;
+  /** The namespace of the task: its rules about addresses hold too. Absent: only those of settings hold. */
+  namespace?: string;
   /** The `template` of the task, a shorthand for that of its target; absent or null where it is not given. */
   template?: boolean | null | undefined;
 };
+
+/** The same of a hook. */
+export type HookPlace = Pick<TargetPlace, 'pointer' | 'namespace'> & { stored: HookCall | null };
 
 /** Takes a fault: a JSON pointer below the place that is read, and a sentence without its subject. */
 export type RefuseBelow = (path: string, detail: string) => void;
@@ -63,6 +68,14 @@ export type TargetSchemas = { targets: ReadonlyMap<string, TargetSchema>; hooks:
 /** Reads a client's targets and hooks, of every kind that is known here. */
 export type TargetReader = Pick<Targets, 'read'> & { hooks: Pick<Targets['hooks'], 'read'> };
 
+/** Reads the targets and hooks of tasks in one namespace. */
+export function readerIn({ read, hooks }: TargetReader, namespace: string): TargetReader {
+  return {
+    read: (given, place) => read(given, { ...place, namespace }),
+    hooks: { read: (given, place) => hooks.read(given, { ...place, namespace }) },
+  };
+}
+
 /** Everything about targets for code that does not call them. */
 export type Targets = Redaction<Target> & {
   /** The canonical target of a client's input, or every fault with its pointer. Never throws. */
@@ -73,6 +86,6 @@ export type Targets = Redaction<Target> & {
   asShown(target: Target): object;
   hooks: Redaction<HookCall> & {
     /** As for a target: a hook's own members, such as its timeout, are not part of `given`. */
-    read(given: unknown, place: { pointer: string; stored: HookCall | null }): Result<HookCall>;
+    read(given: unknown, place: HookPlace): Result<HookCall>;
   };
 };

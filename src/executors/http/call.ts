@@ -35,6 +35,8 @@ export type CallOptions = {
   judge: Judge;
   attempt: Attempt;
   target: PreparedTarget;
+  /** Whether the rules about addresses changed while the call waited: its connection may be to a refused one. */
+  isOutdated(): boolean;
   /**
    * Called once, when a connection is free, with the milliseconds left, so that headers which depend on the time are
    * made as late as possible.
@@ -61,6 +63,7 @@ export function startCall({
   judge,
   attempt,
   target,
+  isOutdated,
   buildRequest,
   deadline,
   report,
@@ -175,8 +178,11 @@ export function startCall({
   function start(given: ConnectionSlot): void {
     slot = given;
     hasEntered = true;
-    if (isOver) leave(true);
-    else send();
+    if (!isOver && !isOutdated()) send();
+    else {
+      leave(true);
+      end(deferredOutcome(0, 'origin_full'));
+    }
   }
 
   function refuse(pauseMs: number): void {

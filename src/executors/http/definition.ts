@@ -11,8 +11,8 @@ import { exactBody } from './target/stored-body.ts';
 import { type HttpTarget, refusedAddresses } from './target/target.ts';
 import { readTemplatedTarget } from './template/template.ts';
 
-/** Why settings refuse this address, or null. */
-type RefusesUrl = (url: string) => string | null;
+/** Why settings, or the rules of the namespace, refuse this address; or null. */
+export type RefusesUrl = (url: string, namespace: string | undefined) => string | null;
 
 /** The part of a kind of target that needs no connection. */
 export type HttpTargetDefinition = Omit<ExecutorKind<HttpTarget>, 'groupOf' | 'prepare' | 'start' | 'close'>;
@@ -21,10 +21,12 @@ export function httpTargetDefinition(refusesUrl: RefusesUrl): HttpTargetDefiniti
   return {
     type: 'http',
     schema: httpTargetSchema,
-    read(given, { pointer, stored, template }) {
+    read(given, { pointer, stored, template, namespace }) {
       const wanted = withTemplate(given, template);
       if (isDeepStrictEqual(wanted, stored)) return ok(stored as HttpTarget);
-      return accepted(readTemplatedTarget(wanted, pointer), stored as HttpTarget | null, pointer, refusesUrl);
+      return accepted(readTemplatedTarget(wanted, pointer), stored as HttpTarget | null, pointer, (url) =>
+        refusesUrl(url, namespace),
+      );
     },
     redact: redactCall,
     restore: restoreCall,
@@ -45,12 +47,9 @@ type HttpHook = HookCall & { url: string; headers: Record<string, string> };
 export function httpHooks(refusesUrl: RefusesUrl): HookKind {
   return {
     schema: httpHookSchema,
-    read(given, { pointer, stored }) {
-      const read = accepted(
-        readTemplatedTarget(asTarget(given), pointer),
-        stored as HttpHook | null,
-        pointer,
-        refusesUrl,
+    read(given, { pointer, stored, namespace }) {
+      const read = accepted(readTemplatedTarget(asTarget(given), pointer), stored as HttpHook | null, pointer, (url) =>
+        refusesUrl(url, namespace),
       );
       return read.ok ? ok({ url: read.value.url, headers: read.value.headers }) : read;
     },
@@ -86,7 +85,7 @@ function accepted(
   read: Result<HttpTarget>,
   stored: Pick<HttpTarget, 'url' | 'proxy'> | null,
   pointer: string,
-  refusesUrl: RefusesUrl,
+  refusesUrl: (url: string) => string | null,
 ): Result<HttpTarget> {
   if (!read.ok) return read;
   const errors = refusedAddresses(read.value, stored, pointer, refusesUrl);

@@ -13,6 +13,7 @@ import { type ConnectionSlot, openConnectionSlot } from './connections/connectio
 import { type Connector, createConnector, type ResolveHost } from './connections/connector.ts';
 import { createSecured } from './connections/secured.ts';
 import { createTunnel } from './connections/tunnel.ts';
+import type { FilterOf } from './filter/namespace-filters.ts';
 import type { TargetFilter } from './filter/target-filter.ts';
 import { brokenOutcome, cancelledOutcome, nothingReceived, type Received } from './outcome.ts';
 import { followRedirects, type StartHop } from './redirects.ts';
@@ -30,7 +31,7 @@ export type HttpExecutorOptions = {
   now(): number;
   /** For `user-agent`. */
   version: string;
-  filter: TargetFilter;
+  filterOf: FilterOf;
   signerFor: Sender['signerFor'];
   randomBytes(size: number): Buffer;
   /** The governors of the calls to each origin. They are closed with the executor. */
@@ -68,8 +69,7 @@ const shutDown = 'the replica is shutting down';
 
 /** Makes an executor with connections of its own. A target gets an attempt twice only as `startCall` says. */
 export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
-  const { clock, filter, version, governors } = options;
-  const connecting = { clock, filter, resolve: options.resolve };
+  const { clock, filterOf, version, governors } = options;
   const sender = {
     signerFor: options.signerFor,
     now: options.now,
@@ -100,9 +100,10 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     return lastPrepared;
   }
 
-  function connectorTo(governor: Governor<ConnectionSlot>, { proxy, tls }: Route): Connector {
+  function connectorTo(governor: Governor<ConnectionSlot>, { proxy, tls }: Route, filter: TargetFilter): Connector {
     const known = connectors.get(governor);
     if (known !== undefined) return known;
+    const connecting = { clock, filter, resolve: options.resolve };
     const connector = createSecured(
       proxy === null ? createConnector(connecting) : createTunnel(proxy, connecting),
       tls,
@@ -119,15 +120,19 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
     report: (outcome: Outcome, received: Received) => void,
   ): (message: string) => void {
     const { route } = target;
-    const governor = governors.of(route.key);
+    const { namespace } = attempt;
+    const { filter, mark } = filterOf(namespace);
+    // Connections that other rules let through serve no call of this namespace.
+    const governor = governors.of(mark === '' ? route.key : `${route.key} ${mark}`);
     return startCall({
       clock,
       now: options.now,
       governor,
-      open: () => openConnectionSlot(route.origin, connectorTo(governor, route)),
+      open: () => openConnectionSlot(route.origin, connectorTo(governor, route, filter)),
       judge,
       attempt,
       target,
+      isOutdated: () => filterOf(namespace).mark !== mark,
       buildRequest: (leftMs) => buildRequest(target, attempt, from, leftMs),
       deadline,
       report,

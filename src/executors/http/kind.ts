@@ -1,7 +1,7 @@
 /** HTTP targets as a kind of target: all of this folder behind one value. */
 
 import type { ExecutorKind } from '../kind.ts';
-import { httpTargetDefinition } from './definition.ts';
+import { httpTargetDefinition, type RefusesUrl } from './definition.ts';
 import type { HttpExecutor } from './executor.ts';
 import type { HttpTarget } from './target/target.ts';
 import { fillInTemplates } from './template/fill-in.ts';
@@ -10,8 +10,7 @@ import type { Trials } from './template/trials.ts';
 
 export type HttpKindOptions = {
   executor: HttpExecutor;
-  /** Why settings refuse this address, or null. */
-  refusesUrl: (url: string) => string | null;
+  refusesUrl: RefusesUrl;
   /** The last run of a run's task that is over, for templates that name it. */
   previousOf: (runId: string) => Promise<PreviousRun | null>;
   /** How a template is filled in for the first time. */

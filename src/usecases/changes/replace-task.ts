@@ -26,7 +26,7 @@ export async function replaceTask(
 ): Promise<Outcome<Task | null>> {
   const given = restoreCredentials(input, current.definition, context.targets);
   if (!given.ok) return meaningless(given.errors);
-  const read = readTask(current.id, given.value, taskContext(context, warnings), current.definition);
+  const read = readTask(current.id, given.value, taskContext(context, current.namespace, warnings), current.definition);
   if (!read.ok) return meaningless(read.errors);
   warnOfOldZones(context, read.value.schedule, warnings);
   const definition = keepAnchor(current.definition, read.value, input.schedule);

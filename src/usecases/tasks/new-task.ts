@@ -30,7 +30,7 @@ export function newTask(
   const taskId = id ?? timeOrderedId(now(), context.random);
   const given = restoreCredentials(input, null, targets);
   if (!given.ok) return meaningless(given.errors);
-  const read = readTask(taskId, given.value, taskContext(context, warnings));
+  const read = readTask(taskId, given.value, taskContext(context, caller.namespace, warnings));
   if (!read.ok) return meaningless(read.errors);
   const definition = read.value;
   warnOfOldZones(context, definition.schedule, warnings);

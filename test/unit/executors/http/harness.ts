@@ -12,13 +12,15 @@ import {
   type HttpExecutor,
   type HttpExecutorOptions,
 } from '../../../../src/executors/http/executor.ts';
-import { createTargetFilter } from '../../../../src/executors/http/filter/target-filter.ts';
+import { createTargetFilter, type TargetFilter } from '../../../../src/executors/http/filter/target-filter.ts';
 import { createSystemResolver } from '../../../../src/executors/http/names/system-resolver.ts';
 import type { HttpTarget } from '../../../../src/executors/http/target/target.ts';
 
 export const runId = '0193933d-3c5e-7abc-8def-0123456789ab';
 
 type HarnessOptions = Partial<HttpExecutorOptions> & {
+  /** Of every namespace. */
+  filter?: TargetFilter;
   maxConnectionsPerOrigin?: number;
   onChange?: GovernorsOptions['onChange'];
 };
@@ -26,15 +28,15 @@ type HarnessOptions = Partial<HttpExecutorOptions> & {
 export function startExecutor({
   maxConnectionsPerOrigin: most = 512,
   onChange = () => {},
+  filter = createTargetFilter({ deny: [], allow: [] }),
   ...options
 }: HarnessOptions = {}): HttpExecutor {
-  const filter = createTargetFilter({ deny: [], allow: [] });
   const executor = createHttpExecutor({
     clock: systemClock,
     now: systemClock.now,
     resolve: createSystemResolver(systemClock, null).resolve,
     version: '1.2.3',
-    filter,
+    filterOf: () => ({ filter, mark: '' }),
     signerFor: () => null,
     randomBytes,
     governors: createGovernors({

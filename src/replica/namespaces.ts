@@ -1,0 +1,39 @@
+/** The namespaces of a replica: keeps their rules in memory, and drops the metrics of those that are gone. */
+
+import type { Clock } from '../clock.ts';
+import type { Namespaces } from '../domain/access/namespace-rules.ts';
+import { createNamespaceView } from '../engine/cluster/namespace-view.ts';
+import { type Loop, startLoop } from '../engine/loop.ts';
+import type { Logger } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Queryable } from '../store/postgres/database.ts';
+
+export type FollowedNamespaces = Namespaces & {
+  /** Reads all of them, and from then on what changes. */
+  follow(): Promise<Loop>;
+  /** Something has changed. */
+  wake(): void;
+};
+
+const everyMs = 1_000;
+
+export function createNamespaces(
+  db: Queryable,
+  { clock, log, metrics }: { clock: Clock; log: Logger; metrics: Pick<Metrics, 'forgetNamespace'> },
+): FollowedNamespaces {
+  const view = createNamespaceView(db);
+  view.onChange((ids) => {
+    for (const id of ids) if (view.rulesOf(id) === null) metrics.forgetNamespace(id);
+  });
+  let loop: Loop | null = null;
+  return {
+    ...view,
+    wake: () => loop?.wake(),
+    async follow() {
+      await view.refresh();
+      const step = () => view.refresh().then(() => everyMs);
+      loop = startLoop({ name: 'namespaces', clock, log, retryMs: everyMs, step });
+      return loop;
+    },
+  };
+}
