@@ -5,8 +5,9 @@ import { format } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { createLogger, type Logger } from '../observability/log.ts';
 import { readEnvironment } from '../replica/read-environment.ts';
-import { type Service, startService } from '../replica/replica.ts';
+import { startService } from '../replica/replica.ts';
 import { createSecrets } from '../replica/secrets.ts';
+import type { Service } from '../replica/service.ts';
 import type { Settings } from '../settings/settings.ts';
 import { migrate } from '../store/postgres/migrate.ts';
 

@@ -2,7 +2,6 @@
 
 import { randomFillSync, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Clock } from '../clock.ts';
 import { createRunIds, type RunIds } from '../domain/run/ids.ts';
 import { createRunTokens, type RunTokens } from '../domain/run/token.ts';
 import { createCalendar } from '../domain/schedule/calendar.ts';
@@ -12,16 +11,13 @@ import { type Engine, startEngine } from '../engine/engine.ts';
 import { type Loop, startLoop } from '../engine/loop.ts';
 import { subscribers } from '../events/subscribers.ts';
 import { faultInAddressRule } from '../executors/http/filter/address-rules.ts';
-import type { ExecutorKind } from '../executors/kind.ts';
 import { buildApp } from '../http/app.ts';
 import { auditLog } from '../observability/audit-log.ts';
-import type { Logger } from '../observability/log.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { noLock } from '../redis/lock.ts';
 import { createRedisLock } from '../redis/redis-lock.ts';
 import { createLocalSignals, type Signal, type Signals } from '../redis/signals.ts';
-import type { Settings } from '../settings/settings.ts';
 import { isLoopback } from '../settings/values.ts';
 import { readCluster } from '../store/cluster/cluster.ts';
 import { endReplicas } from '../store/cluster/replicas.ts';
@@ -45,30 +41,8 @@ import { maintainEmbedded, openEmbedded } from './open-embedded.ts';
 import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
 import { createPreparation } from './prepare-database.ts';
 import { templateTrials } from './quarantine.ts';
-import type { Secrets } from './secrets.ts';
+import type { Service, ServiceOptions } from './service.ts';
 import { createSignals } from './signals.ts';
-
-export type ServiceOptions = {
-  settings: Settings;
-  secrets: Secrets;
-  clock: Clock;
-  log: Logger;
-  version: string;
-  /** The version of the time zone data; null where it is not known. */
-  tz: string | null;
-  /** Called when this process cannot recover by itself and should end. */
-  onFatal: (reason: string) => void;
-  /** Kinds of target besides HTTP; none when absent. */
-  otherKinds?: readonly ExecutorKind[];
-};
-
-/** A running replica. */
-export type Service = {
-  /** Where it listens. */
-  url: string;
-  /** Ends it in phases, letting running attempts finish within the grace of the settings. Never rejects. */
-  stop(): Promise<void>;
-};
 
 const bootWaitMs = 2_000;
 const farewellMs = 1_000;
