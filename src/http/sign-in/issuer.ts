@@ -15,11 +15,13 @@ import {
   discovery,
   enableNonRepudiationChecks,
   fetchUserInfo,
+  getJwksCache,
   None,
   randomNonce,
   randomPKCECodeVerifier,
   randomState,
   refreshTokenGrant,
+  setJwksCache,
   type TokenEndpointResponse,
   type TokenEndpointResponseHelpers,
 } from 'openid-client';
@@ -65,7 +67,11 @@ export type IssuerOptions = {
 const timeoutSeconds = 5;
 /** As for other tokens. */
 const toleranceSeconds = 5;
-/** What the issuer says about itself is asked for again after this. */
+/**
+ * Whoever begins to sign in is sent to an issuer that answered this long ago, so that a person does not land at one that
+ * is away. All else goes on with what the issuer said about itself an hour ago.
+ */
+const presentMs = 1_000;
 const freshMs = 3_600_000;
 /** After a failure nobody asks for so long. */
 const failurePauseMs = 1_000;
@@ -112,6 +118,8 @@ export function createIssuer({ settings, isLoopback, monotonic }: IssuerOptions)
         configuration.serverMetadata();
       if (page === undefined || !isSafeUrl(page, isLoopback)) throw new Error('the issuer names no page over https');
       inBody = ways?.includes('client_secret_post') === true && !ways.includes('client_secret_basic');
+      const keys = known?.from === from ? getJwksCache(known.configuration) : undefined;
+      if (keys !== undefined) setJwksCache(configuration, keys);
       known = { configuration, from, at: monotonic() };
       failure = null;
       return ok(configuration);
@@ -122,13 +130,17 @@ export function createIssuer({ settings, isLoopback, monotonic }: IssuerOptions)
     }
   }
 
-  /** What the issuer says about itself: remembered, and asked for once by all who need it at the same time. */
-  async function configurationOf(): Promise<Result<Configuration, IssuerFault>> {
+  /**
+   * What the issuer says about itself: remembered, and asked for once by all who need it at the same time. What is older
+   * than `mostAgeMs` serves on while the issuer is asked, unless it `mustAnswer`.
+   */
+  async function configurationOf(mostAgeMs: number, mustAnswer: boolean): Promise<Result<Configuration, IssuerFault>> {
     const from = settings();
     const own = known?.from === from ? known : null;
-    if (own !== null && monotonic() - own.at < freshMs) return ok(own.configuration);
+    if (own !== null && monotonic() - own.at < mostAgeMs) return ok(own.configuration);
+    const fallback = mustAnswer ? null : own;
     if (failure?.from === from && monotonic() - failure.at < failurePauseMs)
-      return own === null ? { ok: false, errors: failure.fault } : ok(own.configuration);
+      return fallback === null ? { ok: false, errors: failure.fault } : ok(fallback.configuration);
     if (pending?.from !== from)
       pending = {
         from,
@@ -137,8 +149,7 @@ export function createIssuer({ settings, isLoopback, monotonic }: IssuerOptions)
         }),
       };
     const { answer } = pending;
-    // What was known before serves on.
-    return own === null ? answer : ok(own.configuration);
+    return fallback === null ? answer : ok(fallback.configuration);
   }
 
   /** Does `work`; once more with the secret shown in the other way, where the issuer does not know the client. */
@@ -172,8 +183,11 @@ export function createIssuer({ settings, isLoopback, monotonic }: IssuerOptions)
     return { ...found, claims: { ...more, ...found.claims }, complete: true };
   }
 
-  async function asking<T>(work: (configuration: Configuration) => Promise<T>): Promise<Result<T, IssuerFault>> {
-    const configuration = await configurationOf();
+  async function asking<T>(
+    work: (configuration: Configuration) => Promise<T>,
+    asked = configurationOf(freshMs, false),
+  ): Promise<Result<T, IssuerFault>> {
+    const configuration = await asked;
     if (!configuration.ok) return configuration;
     try {
       return ok(await work(configuration.value));
@@ -184,23 +198,26 @@ export function createIssuer({ settings, isLoopback, monotonic }: IssuerOptions)
 
   return {
     begin: (redirectUri) =>
-      asking(async (configuration) => {
-        const secrets = { state: randomState(), nonce: randomNonce(), verifier: randomPKCECodeVerifier() };
-        const offered = configuration.serverMetadata().scopes_supported;
-        const scope =
-          settings().scopes ?? (offered?.includes('groups') === true ? `${usualScopes} groups` : usualScopes);
-        const url = buildAuthorizationUrl(configuration, {
-          redirect_uri: redirectUri,
-          scope,
-          state: secrets.state,
-          nonce: secrets.nonce,
-          code_challenge: await calculatePKCECodeChallenge(secrets.verifier),
-          code_challenge_method: 'S256',
-          // OpenID Connect Core §11: without it the scope counts for nothing.
-          ...(scope.split(' ').includes('offline_access') && { prompt: 'consent' }),
-        });
-        return { url: url.href, secrets };
-      }),
+      asking(
+        async (configuration) => {
+          const secrets = { state: randomState(), nonce: randomNonce(), verifier: randomPKCECodeVerifier() };
+          const offered = configuration.serverMetadata().scopes_supported;
+          const scope =
+            settings().scopes ?? (offered?.includes('groups') === true ? `${usualScopes} groups` : usualScopes);
+          const url = buildAuthorizationUrl(configuration, {
+            redirect_uri: redirectUri,
+            scope,
+            state: secrets.state,
+            nonce: secrets.nonce,
+            code_challenge: await calculatePKCECodeChallenge(secrets.verifier),
+            code_challenge_method: 'S256',
+            // OpenID Connect Core §11: without it the scope counts for nothing.
+            ...(scope.split(' ').includes('offline_access') && { prompt: 'consent' }),
+          });
+          return { url: url.href, secrets };
+        },
+        configurationOf(presentMs, true),
+      ),
     finish: (callback, { state, nonce, verifier }) =>
       asking(async (configuration) => {
         const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier };
