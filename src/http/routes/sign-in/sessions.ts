@@ -81,9 +81,9 @@ export function sessionRoutes(
     async (request, reply) => {
       const { cookie, origin, host } = request.headers;
       const id = context.sessions.idOf(cookie);
-      reply.header('set-cookie', cookies.session(null));
       if (id === null) return reply.code(204).send();
       if (!isOwnPage({ method: 'POST', origin, host }, context.door.publicUrl)) throw notOwnPage();
+      reply.header('set-cookie', cookies.session(null));
       const actor = await context.sessions.actorOf(id);
       if (!actor.ok) return reply.code(204).send();
       await signOut(context, visitorOf(request), { id, subject: actor.value.name, all: request.query.all === true });

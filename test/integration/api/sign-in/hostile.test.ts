@@ -133,10 +133,11 @@ describe('the issuer counts as away, and is asked nothing more, when its token e
       },
     ],
   ];
-  test.each(cases)('%s', async (_what, answer) => {
+  test.each(cases)('%s', async (what, answer) => {
     const ended = await signIn(answer);
     expect(ended.json()).toMatchObject({ status: 503, code: 'unavailable' });
     expect(ended.headers.get('retry-after')).toBe('5');
+    if (what === 'answers without end') expect(api.replica.output()).toContain('is larger than 524288 bytes');
   });
 
   test('sends to elsewhere, where nobody is asked', async () => {
