@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { createDatabase } from '../services/database.ts';
+import { startProvider } from '../services/openid/provider.ts';
 import { freePort } from '../services/port.ts';
 import { type Replica, startReplica } from '../services/process.ts';
 import { startShell } from '../services/shell.ts';
@@ -25,7 +26,12 @@ test('every command of docs/teams.md works on an empty cluster, in its order', {
   // The test starts the program itself, with what the page has exported. Here it only lasts until it is killed.
   await shell.run('npm() { exec sleep 600; }');
   let replica: Replica | null = null;
+  const issuer = await startProvider({ redirectUri: `http://localhost:${port}/auth/callback` });
+  issuer.setClaims('joe', { email: 'joe@example.org', email_verified: true, groups: ['billing'] });
+  issuer.nextPerson('joe');
   const blocks = blocksOf(page, {
+    'https://issuer.example/realms/staff': issuer.issuer,
+    'the-secret-that-the-issuer-gave': issuer.clientSecret,
     'postgres://punctual:secret@localhost/punctual': database.url,
     'localhost:8080': `localhost:${port}`,
   });
