@@ -6,12 +6,12 @@ import { atFileEnd } from '../../../services/file-end.ts';
 import { type Body, startApi } from '../client.ts';
 
 export const publicUrl = 'https://punctual.example';
-export const ownerKey = 'the-owners-key';
+const ownerKey = 'the-owners-key';
 
 type Client = { issuer: string; clientId: string; clientSecret: string };
 
 /** The settings of a replica whose people sign in with this issuer. */
-export function signInSettings({ issuer, clientId, clientSecret }: Client, more: Record<string, string> = {}) {
+function signInSettings({ issuer, clientId, clientSecret }: Client, more: Record<string, string> = {}) {
   return {
     OIDC_ISSUER: issuer,
     OIDC_CLIENT_ID: clientId,
