@@ -3,9 +3,10 @@ import pg from 'pg';
 import { beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ownNamespace, roleAnywhere, roleIn } from '../../../../src/domain/access/grants.ts';
+import { hashOfKey } from '../../../../src/domain/access/key-text.ts';
 import { roleAllows } from '../../../../src/domain/access/role.ts';
 import { type Api, type Body, startApi } from '../client.ts';
-import { type Caller, foreign, own, settings, signedIn, strangers } from './credentials.ts';
+import { type Caller, foreign, own, settings, signedIn, stored, strangers } from './credentials.ts';
 import { type Access, hidden, routes } from './routes.ts';
 
 let api: Api;
@@ -17,6 +18,18 @@ beforeAll(async () => {
   await client.query('insert into namespaces (id, created_at, updated_at) select unnest($1::text[]), now(), now()', [
     [own, foreign],
   ]);
+  for (const { name, role, namespace, text, isExpired } of [...stored.keys, stored.expired])
+    await client.query(
+      `insert into keys (id, name, role, namespace, hash, created_at, created_by, expires_at)
+       values (gen_random_uuid(), $1, $2, $3, $4, now(), 'test', now() + $5::integer * interval '1 day')`,
+      [name, role, namespace, hashOfKey(text), isExpired ? -1 : 1],
+    );
+  for (const { subject, role, namespace } of stored.bindings)
+    await client.query(
+      `insert into bindings (id, subject, role, namespace, created_at, created_by)
+       values (gen_random_uuid(), $1, $2, $3, now(), 'test')`,
+      [subject, role, namespace],
+    );
   await client.end();
   callers.known = await signedIn();
   callers.strangers = await strangers();

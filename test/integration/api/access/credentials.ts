@@ -43,7 +43,19 @@ export const settings = {
   JWT_AUDIENCE: 'punctual',
 };
 
-type Claims = { role?: string; namespace?: string; iss?: string; aud?: string; exp?: number };
+/** What the database knows of callers: keys, of which one has expired, and the bindings of people. */
+export const stored = {
+  keys: grants.map((grant, place) => ({ ...grant, name: nameOf(grant), text: storedKey(place), isExpired: false })),
+  expired: { role: 'owner', namespace: '*', name: 'expired', text: storedKey(98), isExpired: true },
+  bindings: grants.map((grant) => ({ ...grant, subject: `user:${nameOf(grant)}` })),
+};
+
+/** A text that a key of the database can have. */
+function storedKey(place: number): string {
+  return `pk_${String(place).padStart(43, '0')}`;
+}
+
+type Claims = { sub?: string; role?: string; namespace?: string; iss?: string; aud?: string; exp?: number };
 
 /** A token as the settings want it, but for `change`. */
 function token(change: Claims, signedWith = secret): Promise<string> {
@@ -61,7 +73,17 @@ export async function signedIn(): Promise<Caller[]> {
   const tokens = grants.map(async (grant) => ({
     ...{ name: `a token of ${grant.role} in ${grant.namespace}`, credential: await token(grant), grants: [grant] },
   }));
-  return [...keys, ...(await Promise.all(tokens))];
+  // Every second by a key of the database, the others by a token of somebody who has a binding.
+  const others = grants.map(async (grant, place) =>
+    place % 2 === 0
+      ? { name: `a stored key of ${grant.role} in ${grant.namespace}`, credential: storedKey(place), grants: [grant] }
+      : {
+          name: `a token of who is bound to ${grant.role} in ${grant.namespace}`,
+          credential: await token({ sub: nameOf(grant) }),
+          grants: [grant],
+        },
+  );
+  return [...keys, ...(await Promise.all(tokens)), ...(await Promise.all(others))];
 }
 
 /** No credential, and those that open nothing: wrong, expired, made by or for somebody else. */
@@ -72,6 +94,8 @@ export async function strangers(): Promise<Caller[]> {
     'a wrong key': 'the-key-of-nobody',
     'the name of a key': 'owner-everywhere',
     'the hash of a key': createHash('sha256').update('the-key-of-owner-everywhere').digest('hex'),
+    'an expired key': stored.expired.text,
+    'a key that was deleted': storedKey(99),
     'an expired token': await token({ ...admin, exp: Math.floor(Date.now() / 1_000) - 60 }),
     'a token that somebody else signed': await token(admin, `another ${secret}`),
     'a token of another issuer': await token({ ...admin, iss: 'https://other.example' }),
