@@ -62,7 +62,7 @@ export function createExecutors(options: ExecutorsOptions): Executors {
     randomBytes: (size: number) => randomFillSync(Buffer.alloc(size)),
   };
   const most = settings.maxConcurrentPerOrigin ?? Math.max(1, settings.maxConcurrentRuns >> 1);
-  const governing = { clock, random: options.random, most };
+  const governing = { clock, random: options.random, most, weightOf: options.namespaces.weightOf };
   const governors = createTargetGovernors({ ...governing, settings, log, metrics });
   const executor = createHttpExecutor({
     ...calling,

@@ -7,7 +7,7 @@ import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Settings } from '../settings/settings.ts';
 
-export type TargetGovernorsOptions = Pick<GovernorsOptions, 'clock' | 'random' | 'most'> & {
+export type TargetGovernorsOptions = Pick<GovernorsOptions, 'clock' | 'random' | 'most' | 'weightOf'> & {
   settings: Pick<Settings, 'breakerThreshold' | 'breakerWindowMs' | 'breakerCooldownMs'>;
   log: Logger;
   metrics: Metrics;
@@ -30,7 +30,7 @@ export function createTargetGovernors(options: TargetGovernorsOptions): Governor
   }
 
   return createGovernors({
-    ...{ clock: options.clock, random: options.random, most: options.most },
+    ...{ clock: options.clock, random: options.random, most: options.most, weightOf: options.weightOf },
     circuit: threshold === null ? null : { threshold, windowMs, minimumCalls, cooldownMs },
     onDeferred: () => metrics.deferred('circuit_open'),
     onChange: tell,

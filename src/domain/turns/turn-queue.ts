@@ -14,6 +14,8 @@ export type TurnQueue<T extends TurnItem> = {
   has(namespace: string): boolean;
   /** The least key of all, or of one namespace; Infinity where nothing waits. */
   leastKey(namespace?: string): number;
+  /** One of those that come first in their namespace. */
+  peek(): T | undefined;
   put(item: T): void;
   /** Takes an item out, if it is in. */
   remove(item: T): void;
@@ -64,6 +66,7 @@ export function createTurnQueue<T extends TurnItem>(turns: Turns, createOrder: (
         if (namespace === undefined || line.namespace === namespace) least = Math.min(least, keyOf(line));
       return least;
     },
+    peek: () => lines[0]?.order.first(),
     put(item) {
       let line = lineOf(item.namespace);
       if (line === undefined) {

@@ -19,16 +19,20 @@
  */
 
 import type { Clock, Timer } from '../../clock.ts';
+import type { TurnItem } from '../../domain/turns/turn-queue.ts';
+import type { WeightOf } from '../../domain/turns/turns.ts';
+import { createCallers } from './callers.ts';
 
 export type GovernorState = 'closed' | 'saturated' | 'open';
 
 /** A resource that one call holds while it is under way, such as a connection. */
-export type Slot = { takenAt: number; leftAt: number; destroy(reason: Error): void };
+export type Slot = { takenAt: number; leftAt: number; namespace: string; destroy(reason: Error): void };
 
 /** `open` makes a slot where none is free. `start` makes the call; `refuse` defers it by `pauseMs`. */
 export type Caller<S> = { open(): S; start(slot: S): void; refuse(pauseMs: number): void };
 
-type Waiting<S> = { caller: Caller<S>; effectiveDueAt: number; since: number };
+/** Its key is its effective due time. */
+type Waiting<S> = TurnItem & { caller: Caller<S>; since: number };
 
 /** The one call that tests whether the target of an open group answers again. */
 export type Probe = { startedAt: number };
@@ -44,10 +48,11 @@ export type Governor<S extends Slot> = {
    */
   learn(probe: Probe | null, hasFailed: boolean | null): void;
   /**
-   * Calls `start` once a slot is free, or `refuse`. The waiting caller with the earliest effective due time comes
-   * first. Callers without one come before all others. The returned function withdraws a caller that still waits.
+   * Calls `start` once a slot is free for its namespace, or `refuse`. Namespaces take turns; of each the waiting caller
+   * with the earliest effective due time comes first, and callers without one before those. The returned function
+   * withdraws a caller that still waits.
    */
-  enter(caller: Caller<S>, effectiveDueAt?: number): () => void;
+  enter(caller: Caller<S>, namespace: string, effectiveDueAt?: number): () => void;
   /** In how many milliseconds a caller that cannot wait any longer may come back. */
   pauseMs(): number;
   /** Gives a slot back, exactly once per start; `reusable` only when the call on it ended whole. */
@@ -77,6 +82,7 @@ export type GovernorOptions = {
   random: () => number;
   /** The most slots in use at once. */
   most: number;
+  weightOf: WeightOf;
   circuit: CircuitOptions;
   /** `from` and `to` are the same when a probe begins. */
   onChange: (from: GovernorState, to: GovernorState) => void;
@@ -108,8 +114,7 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
   const { monotonic } = clock;
   const fewest = Math.min(initialSlots, most);
   const free: S[] = [];
-  /** In the order of their turns. */
-  const queue: Waiting<S>[] = [];
+  const queue = createCallers<Waiting<S>>(options.weightOf, monotonic);
   let state: GovernorState = 'closed';
   let busy = 0;
   let limit = fewest;
@@ -137,23 +142,22 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
     // An open group may use every slot: calls that hang on some must not keep a probe from being made.
     if (to === 'open') limit = most;
     if (from === 'open') resize(fewest);
-    if (to !== 'closed') for (const { caller } of queue.splice(0)) caller.refuse(pauseMs());
+    if (to !== 'closed') for (const { caller } of queue.empty()) caller.refuse(pauseMs());
     onChange(from, to);
   }
 
-  function admit(caller: Caller<S>): void {
+  function admit(caller: Caller<S>, namespace: string): void {
     const slot = free.pop() ?? caller.open();
     busy++;
+    slot.namespace = namespace;
+    queue.note(namespace, 1);
     slot.takenAt = monotonic();
     caller.start(slot);
   }
 
   function fill(): void {
-    while (busy < limit) {
-      const next = queue.shift();
-      if (next === undefined) return;
-      admit(next.caller);
-    }
+    for (let next = queue.next(limit - busy, limit); next; next = queue.next(limit - busy, limit))
+      admit(next.caller, next.namespace);
   }
 
   function resize(to: number): void {
@@ -165,7 +169,7 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
   /** Gives a slow target more slots; once it has all, and calls end too seldom to wait for them, it is saturated. */
   function look(): void {
     watch = null;
-    const first = queue[0];
+    const first = queue.peek();
     if (first === undefined) return;
     const now = monotonic();
     // By Little's law.
@@ -249,45 +253,42 @@ export function createGovernor<S extends Slot>(options: GovernorOptions): Govern
       openedAt = now;
       go('open');
     },
-    enter(caller, effectiveDueAt = -Infinity) {
-      if (busy === 0 && queue.length === 0 && state !== 'open' && monotonic() - quietSince >= forgetSlownessMs) {
+    enter(caller, namespace, effectiveDueAt = -Infinity) {
+      if (busy === 0 && queue.size() === 0 && state !== 'open' && monotonic() - quietSince >= forgetSlownessMs) {
         go('closed');
         if (limit !== fewest) resize(fewest);
       }
       // Callers that wait already come first.
-      if (busy < limit && queue.length === 0) {
-        admit(caller);
+      if (queue.mayEnter(namespace, limit - busy, limit)) {
+        admit(caller, namespace);
         return () => {};
       }
       if (state !== 'closed') {
         caller.refuse(pauseMs());
         return () => {};
       }
-      const waiting = { caller, effectiveDueAt, since: monotonic() };
-      // Nearly always its place is at the end.
-      queue.splice(queue.findLastIndex((each) => each.effectiveDueAt <= effectiveDueAt) + 1, 0, waiting);
+      const waiting = { namespace, key: effectiveDueAt, place: -1, caller, since: monotonic() };
+      queue.put(waiting);
       if (watch === null) {
         second = { from: waiting.since, ended: 0 };
         lookAgain(waiting.since);
       }
-      return () => {
-        const place = queue.indexOf(waiting);
-        if (place >= 0) queue.splice(place, 1);
-      };
+      return () => queue.remove(waiting);
     },
     pauseMs,
     leave(slot, reusable) {
       busy--;
+      queue.note(slot.namespace, -1);
       slot.leftAt = monotonic();
       noteEnd(slot.leftAt - slot.takenAt, slot.leftAt);
       if (reusable) free.push(slot);
       else slot.destroy(surplus);
       // The owner of the call may still be updating its own state.
-      if (queue.length > 0) queueMicrotask(fill);
+      if (queue.size() > 0) queueMicrotask(fill);
       else if (busy === 0) quietSince = slot.leftAt;
     },
     opened: () => (state === 'open' ? { msAgo: Math.round(monotonic() - openedAt), isProbed: probe !== null } : null),
-    idleSince: () => (busy === 0 && queue.length === 0 ? Math.max(quietSince, askedAt) : null),
+    idleSince: () => (busy === 0 && queue.size() === 0 ? Math.max(quietSince, askedAt) : null),
     release(reason) {
       watch?.cancel();
       watch = null;

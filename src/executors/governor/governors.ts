@@ -59,7 +59,7 @@ export function createGovernors<S extends Slot>(options: GovernorsOptions): Gove
   function add(group: string): Governor<S> {
     if (groups.size >= mostGroups) forgetSome();
     const governor = createGovernor<S>({
-      ...{ clock, random, most: options.most, circuit: circuit ?? neverOpen },
+      ...{ clock, random, most: options.most, weightOf: options.weightOf, circuit: circuit ?? neverOpen },
       onChange: (from, to) => options.onChange(group, from, to),
     });
     groups.set(group, governor);

@@ -189,7 +189,7 @@ export function startCall({
     end(deferredOutcome(pauseMs, 'origin_full'));
   }
 
-  withdraw = governor.enter({ open, start, refuse }, attempt.effectiveDueAt);
+  withdraw = governor.enter({ open, start, refuse }, attempt.namespace, attempt.effectiveDueAt);
 
   return (message) => stop(cancelledOutcome(received, message));
 }

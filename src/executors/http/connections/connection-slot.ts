@@ -75,6 +75,7 @@ export function openConnectionSlot(origin: string, connector: Connector): Connec
   const slot: ConnectionSlot = {
     takenAt: 0,
     leftAt: 0,
+    namespace: '',
     send(request, handler, atMostOnce) {
       const { takenAt, leftAt } = slot;
       isReused = false;

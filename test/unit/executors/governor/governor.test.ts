@@ -9,6 +9,7 @@ function setUp(most: number) {
     clock,
     random: () => 0,
     most,
+    weightOf: (of) => (of === 'heavy' ? 3 : 1),
     circuit: { threshold: 0.8, windowMs: 60_000, minimumCalls: 10, cooldownMs: 5_000 },
     onChange: (from, to) => changes.push(`${from} ${to}`),
   });
@@ -17,14 +18,14 @@ function setUp(most: number) {
   const destroyed: Slot[] = [];
   const caller = {
     open: () => {
-      const slot: Slot = { takenAt: 0, leftAt: 0, destroy: () => destroyed.push(slot) };
+      const slot: Slot = { takenAt: 0, leftAt: 0, namespace: '', destroy: () => destroyed.push(slot) };
       return slot;
     },
     start: (slot: Slot) => void entered.push(slot),
     refuse: (pauseMs: number) => void pauses.push(pauseMs),
   };
-  const enter = (count: number) => {
-    for (let each = 0; each < count; each++) governor.enter(caller);
+  const enter = (count: number, namespace = 'default') => {
+    for (let each = 0; each < count; each++) governor.enter(caller, namespace);
   };
   const fail = (count: number) => {
     for (let each = 0; each < count; each++) governor.learn(governor.begin(), true);
@@ -69,6 +70,7 @@ test('the waiting caller with the least effective due time comes first, then the
           order.push(name);
         },
       },
+      'default',
       effectiveDueAt,
     );
   enter('first', 9);
@@ -89,7 +91,7 @@ test('the waiting caller with the least effective due time comes first, then the
 
 test('a caller due before all who were served finds its place', async () => {
   const { clock, governor, caller, entered } = setUp(1);
-  const enter = (effectiveDueAt: number) => governor.enter(caller, effectiveDueAt);
+  const enter = (effectiveDueAt: number) => governor.enter(caller, 'default', effectiveDueAt);
   for (const effectiveDueAt of [9, 9, 5, 1]) {
     enter(effectiveDueAt);
     enter(effectiveDueAt);
@@ -242,7 +244,47 @@ test('a slot that could not be made is not counted as taken', () => {
   const open = () => {
     throw new Error('it cannot be made');
   };
-  expect(() => governor.enter({ ...caller, open })).toThrow('it cannot be made');
-  governor.enter(caller);
+  expect(() => governor.enter({ ...caller, open }, 'default')).toThrow('it cannot be made');
+  governor.enter(caller, 'default');
   expect(entered).toHaveLength(1);
+});
+
+const of = (slots: readonly Slot[], namespace: string) => slots.filter((slot) => slot.namespace === namespace).length;
+
+test('slots are kept for another namespace that has called, and its callers take turns by weight', async () => {
+  const { clock, governor, enter, entered } = setUp(64);
+  enter(1, 'heavy');
+  governor.leave(entered.splice(0)[0] as Slot, true);
+  enter(200, 'a');
+  expect(of(entered, 'a')).toBe(56);
+  enter(4, 'heavy');
+  expect(of(entered, 'heavy')).toBe(4);
+  enter(200, 'heavy');
+  expect(of(entered, 'heavy')).toBe(8);
+  // Each call ends before one that began later.
+  for (let ended = 0; ended < 150; ended++) {
+    governor.leave(entered.shift() as Slot, true);
+    await clock.advance(0);
+  }
+  expect([of(entered, 'a'), of(entered, 'heavy')]).toEqual([16, 48]);
+});
+
+test('a namespace that calls a group alone has all of its slots, and has them again ten minutes after another', async () => {
+  const { clock, governor, enter, entered } = setUp(64);
+  const leave = () => {
+    for (const slot of entered.splice(0)) governor.leave(slot, true);
+  };
+  enter(64, 'a');
+  expect(entered).toHaveLength(64);
+  leave();
+  enter(1, 'b');
+  leave();
+  enter(57, 'a');
+  expect(entered).toHaveLength(56);
+  leave();
+  await clock.advance(0);
+  leave();
+  await clock.advance(10 * 60_000);
+  enter(64, 'a');
+  expect(entered).toHaveLength(64);
 });

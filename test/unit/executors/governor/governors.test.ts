@@ -46,6 +46,7 @@ function create(random = 0) {
     clock: { ...createClock(), monotonic: () => now },
     random: () => random,
     most: 64,
+    weightOf: () => 1,
     circuit: { threshold: 0.8, windowMs: 10_000, minimumCalls: 10, cooldownMs: 5_000 },
     onDeferred: () => {},
     onChange: (group, from, to) => changes.push(`${group} ${from} ${to}`),
@@ -306,15 +307,18 @@ test('a group that nobody calls for a minute is forgotten with its slots, an ope
   const clock = createClock();
   const destroyed: string[] = [];
   const governors = createGovernors({
-    ...{ clock, random: () => 0, most: 64, onDeferred: () => {}, onChange: () => {} },
+    ...{ clock, random: () => 0, most: 64, weightOf: () => 1, onDeferred: () => {}, onChange: () => {} },
     circuit: { threshold: 0.8, windowMs: 10_000, minimumCalls: 1, cooldownMs: 5_000 },
   });
   for (const group of ['one', 'two', 'busy'])
-    governors.of(group).enter({
-      open: () => ({ takenAt: 0, leftAt: 0, destroy: () => destroyed.push(group) }),
-      start: (slot) => group === 'busy' || governors.of(group).leave(slot, true),
-      refuse: () => {},
-    });
+    governors.of(group).enter(
+      {
+        open: () => ({ takenAt: 0, leftAt: 0, namespace: '', destroy: () => destroyed.push(group) }),
+        start: (slot) => group === 'busy' || governors.of(group).leave(slot, true),
+        refuse: () => {},
+      },
+      'default',
+    );
   const [one, two, busy] = ['one', 'two', 'busy'].map(governors.of);
   two?.learn(null, true);
   await clock.advance(59_999);

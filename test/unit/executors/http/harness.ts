@@ -40,7 +40,7 @@ export function startExecutor({
     signerFor: () => null,
     randomBytes,
     governors: createGovernors({
-      ...{ clock: options.clock ?? systemClock, random: () => 0, most, circuit: null },
+      ...{ clock: options.clock ?? systemClock, random: () => 0, most, weightOf: () => 1, circuit: null },
       onDeferred: () => {},
       onChange,
     }),
