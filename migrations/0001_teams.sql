@@ -78,8 +78,8 @@ CREATE TABLE sign_ins (
 );
 
 CREATE TABLE secrets (
-  namespace text NOT NULL,
-  name text NOT NULL,
+  namespace text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
   version integer NOT NULL,
   description text,
   value bytea NOT NULL,
@@ -90,6 +90,14 @@ CREATE TABLE secrets (
   last_used_at timestamptz(3),
   CONSTRAINT secrets_namespace_name_pk PRIMARY KEY (namespace, name)
 );
+
+CREATE TABLE secret_uses (
+  namespace text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  task_uid bigint NOT NULL,
+  CONSTRAINT secret_uses_namespace_name_task_uid_pk PRIMARY KEY (namespace, name, task_uid)
+);
+CREATE INDEX secret_uses_task ON secret_uses (task_uid);
 
 CREATE TABLE audit (
   id bigint GENERATED ALWAYS AS IDENTITY,

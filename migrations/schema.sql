@@ -330,9 +330,17 @@ CREATE INDEX runs_waiting ON runs USING btree (namespace, effective_due_at) WHER
 CREATE TRIGGER runs_hooks AFTER UPDATE OF status ON runs FOR EACH ROW WHEN ((new.hooked AND (old.status IS DISTINCT FROM new.status) AND (new.status = ANY (ARRAY['succeeded'::run_status, 'failed'::run_status, 'timed_out'::run_status, 'lost'::run_status])))) EXECUTE FUNCTION note_end_of_run();
 CREATE TRIGGER runs_steps BEFORE UPDATE OF status ON runs FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (NOT run_step_allowed(old.status, new.status)))) EXECUTE FUNCTION refuse_step();
 
+CREATE TABLE secret_uses (
+  namespace text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  task_uid bigint NOT NULL,
+  CONSTRAINT secret_uses_namespace_name_task_uid_pk PRIMARY KEY (namespace, name, task_uid)
+);
+CREATE INDEX secret_uses_task ON secret_uses USING btree (task_uid);
+
 CREATE TABLE secrets (
-  namespace text NOT NULL,
-  name text NOT NULL,
+  namespace text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
   version integer NOT NULL,
   description text,
   value bytea NOT NULL,

@@ -28,7 +28,7 @@ import { createTimetable } from './timetable/timetable.ts';
 
 export type Engine = {
   /** Takes a signal, from here or from another replica. */
-  receive(signal: Exclude<Signal, 'over' | 'namespaces'>): void;
+  receive(signal: Exclude<Signal, 'over' | 'namespaces' | 'secrets'>): void;
   /** The reasons why it is not ready, by check; empty when it fires tasks. */
   readinessFailures(): Record<string, string>;
   /** Aborts a run's attempt if it is here. */

@@ -4,6 +4,7 @@ import type {
   HookCall,
   HookSchema,
   Redaction,
+  SecretUse,
   Target,
   TargetPlace,
   TargetSchema,
@@ -21,6 +22,8 @@ export type ExecutorKind<T extends Target = Target> = Redaction<T> & {
   read(given: unknown, place: TargetPlace): Result<T>;
   asInput(target: T): object;
   asShown(target: T): object;
+  /** Each place of a secret in a target; absent for a kind that fills in none. */
+  secretsIn?(target: T, pointer: string): readonly SecretUse[];
   /** The group whose slots and circuit the calls of this target share: an origin, a pool. Never throws. */
   groupOf(target: T): string;
   /** Prepares the parts that are the same for every attempt, for as long as the target is kept. Never throws. */

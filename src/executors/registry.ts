@@ -58,6 +58,7 @@ export function createRegistry(kinds: readonly [ExecutorKind, ...ExecutorKind[]]
         return kind && kind.type !== stored.type ? {} : kindOf(stored).asInput(stored);
       },
       asShown: (target) => kindOf(target).asShown(target),
+      secretsIn: (target, pointer) => kindOf(target).secretsIn?.(target, pointer) ?? [],
       hooks,
       schemas: { targets: new Map(kinds.map(({ type, schema }) => [type, schema])), hooks: hooks.schema },
     },

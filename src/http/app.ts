@@ -42,6 +42,8 @@ import { longWorkRoutes } from './routes/runs/long-work.ts';
 import { runActionRoutes } from './routes/runs/run-actions.ts';
 import { runRoutes } from './routes/runs/runs.ts';
 import { triggerRoutes } from './routes/runs/trigger.ts';
+import { rewrapRoutes } from './routes/secrets/rewrap.ts';
+import { secretRoutes } from './routes/secrets/secrets.ts';
 import { clusterRoutes } from './routes/service/cluster.ts';
 import { meRoutes } from './routes/service/me.ts';
 import { scheduleRoutes } from './routes/service/schedules.ts';
@@ -204,7 +206,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
 
   const answerUnknown = (request: FastifyRequest, reply: FastifyReply) => {
     const path = readTarget(request.originalUrl).path.split('?', 1)[0];
-    const allow = methodsOf(request)?.allow;
+    // A call that belongs to no namespace is not there in one, whatever other methods its path has.
+    const allow = request.is404 ? methodsOf(request)?.allow : undefined;
     const problem =
       allow === undefined
         ? new ProblemError('not_found', `${request.method} ${path} is not part of this API`)
@@ -254,6 +257,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
   const refuseSignIn = createRefusals(context, clock);
   oidcRoutes(app, context, refuseSignIn);
   sessionRoutes(app, context, { signIn: refuseSignIn, credentials: refuseCredentials });
+  secretRoutes(app, context);
+  rewrapRoutes(app, context);
   app.get('/', { config: { role: 'public' }, schema: { hide: true } }, async (_request, reply) =>
     reply.redirect('/docs/'),
   );

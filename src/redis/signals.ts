@@ -7,9 +7,9 @@ import { connectRedis, type RedisConnection, type RedisSource } from './connecti
 /**
  * `tasks`: a definition changed. `waiting`: a run waits to be taken. `checks`: one waits for the answer of its hook.
  * `cancel`: a running run is to be aborted. `over`: a run has ended for whose end a caller may wait.
- * `namespaces`: the rules of one changed.
+ * `namespaces`: the rules of one changed. `secrets`: the value of one changed.
  */
-export type Signal = 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over' | 'namespaces';
+export type Signal = 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over' | 'namespaces' | 'secrets';
 
 export type Signals = {
   send(signal: Signal): void;

@@ -23,7 +23,7 @@ import type { Settings } from '../settings/settings.ts';
 import { createTargetGovernors } from './governors.ts';
 import type { Secrets } from './secrets.ts';
 
-export type ExecutorsOptions = Pick<HttpKindOptions, 'previousOf' | 'trials'> & {
+export type ExecutorsOptions = Pick<HttpKindOptions, 'previousOf' | 'secretsOf' | 'trials'> & {
   settings: Settings;
   clock: Clock;
   log: Logger;
@@ -78,8 +78,8 @@ export function createExecutors(options: ExecutorsOptions): Executors {
     onDeferred() {},
   });
   const refusesUrl = (url: string, namespace = defaultNamespace) => filterOf(namespace).filter.refusesUrl(url);
-  const { previousOf, trials } = options;
-  const http = createHttpKind({ executor, refusesUrl, previousOf, trials });
+  const { previousOf, secretsOf, trials } = options;
+  const http = createHttpKind({ executor, refusesUrl, previousOf, secretsOf, trials });
   const registry = createRegistry([http, ...options.otherKinds], httpHooks(refusesUrl));
   const start = startInKnown(registry.start, options.namespaces);
   return {

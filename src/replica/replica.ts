@@ -43,6 +43,7 @@ import { createPreparation } from './prepare-database.ts';
 import { templateTrials } from './quarantine.ts';
 import type { Service, ServiceOptions } from './service.ts';
 import { createSignals } from './signals.ts';
+import { createStoredSecrets } from './stored-secrets.ts';
 
 const bootWaitMs = 2_000;
 const farewellMs = 1_000;
@@ -95,26 +96,18 @@ export async function startService({
     quarantine: ({ namespace, id }, reason) =>
       quarantineTask({ ...useCases, database: other }, systemIn(namespace), { id, reason }),
   });
+  const stored = createStoredSecrets({ secrets, embedded, db: other.pool, clock, time, log });
   const executors = createExecutors({
-    ...{
-      settings,
-      clock,
-      log,
-      metrics,
-      namespaces,
-      version,
-      random,
-      now: time.now,
-      signerFor: secrets.signerFor,
-      trials,
-    },
+    ...{ settings, clock, log, metrics, namespaces, version, random, now: time.now, trials, otherKinds },
+    signerFor: secrets.signerFor,
+    secretsOf: stored.valuesOf,
     previousOf: (runId) => previousRun(other.pool, runId),
-    otherKinds,
   });
   const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
   function receive(signal: Signal): void {
     if (signal === 'over') runWaiters.look();
     else if (signal === 'namespaces') namespaces.wake();
+    else if (signal === 'secrets') stored.forget();
     else engine?.receive(signal);
   }
   const redis = secrets.redis === null ? null : connectRedis(secrets.redis, log, clock);
@@ -143,14 +136,13 @@ export async function startService({
     runEnded: runs.ended,
     random01: random,
     random: (bytes) => randomFillSync(bytes),
+    ...stored.forUseCases,
     pause: (ms) => new Promise((resume) => clock.after(ms, resume)),
     turns: createTurns(clock.monotonic, setImmediate),
     holdingTurns,
   };
   const started = () => engine !== null;
-  const identity = createIdentity({
-    ...{ ...useCases, authSettings: secrets.authSettings, started, clock, log },
-  });
+  const identity = createIdentity({ ...useCases, authSettings: secrets.authSettings, started, clock, log });
   const app = await buildApp({
     ...useCases,
     log,

@@ -1,6 +1,7 @@
 /** The keys and secrets of a replica, which can be read again from their files while it runs. */
 
 import type { KeyObject } from 'node:crypto';
+import type { KeyRing } from '../domain/secrets/key-ring.ts';
 import type { Result } from '../errors.ts';
 import { createSignatures, type Signatures } from '../executors/http/signature.ts';
 import type { Logger } from '../observability/log.ts';
@@ -11,6 +12,10 @@ export type Secrets = {
   /** The settings in use now: keys and secrets of callers are checked with them. */
   authSettings: () => Settings;
   signerFor: Signatures['signerFor'];
+  /** The keys that the values of secrets are encrypted with, as they are now. */
+  wrappingKeys: () => KeyRing;
+  /** Reads the settings again where these keys have changed; whether they have. */
+  readWrappingKeysAgain: () => boolean;
   /** Of `DATABASE_URL` and `MIGRATION_DATABASE_URL`; empty where they are not set. */
   database: StoreAddress;
   /** Of `REDIS_URL`; null where it is not set. */
@@ -61,23 +66,32 @@ export function createSecrets({ settings, readSettings, log }: SecretsOptions): 
     };
   }
 
+  function readAgain(): void {
+    const read = readSettings();
+    if (!read.ok) {
+      log.error({ faults: read.errors }, 'the settings could not be read again: keys and secrets stay as they were');
+      return;
+    }
+    const changed = changedSecrets(current, read.value);
+    current = read.value;
+    signatures.replace(current.signingSecrets);
+    log.info({ changed }, 'the settings were read again: keys and secrets are those of the files now');
+  }
+
   return {
     redis: redisSource(),
     database: storeAddress('databaseUrl'),
     owner: storeAddress('migrationDatabaseUrl'),
     authSettings: () => current,
     signerFor: signatures.signerFor,
-    readAgain() {
+    wrappingKeys: () => current.secretsKeys,
+    readWrappingKeysAgain() {
       const read = readSettings();
-      if (!read.ok) {
-        log.error({ faults: read.errors }, 'the settings could not be read again: keys and secrets stay as they were');
-        return;
-      }
-      const changed = changedSecrets(current, read.value);
-      current = read.value;
-      signatures.replace(current.signingSecrets);
-      log.info({ changed }, 'the settings were read again: keys and secrets are those of the files now');
+      if (!read.ok || areEqualRings(current.secretsKeys, read.value.secretsKeys)) return false;
+      readAgain();
+      return true;
     },
+    readAgain,
   };
 }
 
@@ -88,7 +102,12 @@ function changedSecrets(before: Settings, after: Settings): string[] {
   if (keys(before) !== keys(after)) changed.push('API_KEYS');
   if (!areEqual([before.jwtSecret], [after.jwtSecret])) changed.push('JWT_SECRET');
   if (!areEqual(before.signingSecrets, after.signingSecrets)) changed.push('SIGNING_SECRETS');
+  if (!areEqualRings(before.secretsKeys, after.secretsKeys)) changed.push('SECRETS_KEYS');
   return changed;
+}
+
+function areEqualRings(before: KeyRing, after: KeyRing): boolean {
+  return before.map(({ id }) => id).join() === after.map(({ id }) => id).join();
 }
 
 function areEqual(before: readonly (KeyObject | null)[], after: readonly (KeyObject | null)[]): boolean {

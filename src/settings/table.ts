@@ -2,6 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { Static } from 'typebox';
+import { type KeyRing, parseKeyRing } from '../domain/secrets/key-ring.ts';
 import { ok } from '../errors.ts';
 import { choice, count, define, optional, secret, setting } from './definition.ts';
 import { basePath, type HostName, hostNames, origins } from './door.ts';
@@ -34,6 +35,7 @@ const noHosts: readonly HostName[] = [];
 const noOrigins: readonly string[] = [];
 const noRules: readonly string[] = [];
 const noSecrets: readonly KeyObject[] = [];
+const noWrappingKeys: KeyRing = [];
 
 export const settingTable = {
   host: setting(
@@ -219,6 +221,12 @@ export const settingTable = {
     'List of `whsec_…` that calls to targets are signed with (Standard Webhooks), newest first.',
     (input, parsers) => parsers.signingSecrets(input),
     noSecrets,
+  ),
+  secretsKeys: secret(
+    'SECRETS_KEYS',
+    'List of keys that the values of secrets are encrypted with, newest first; `openssl rand -base64 32` makes one. Absent: the embedded store makes one in its folder, and with `DATABASE_URL` secrets are switched off.',
+    parseKeyRing,
+    noWrappingKeys,
   ),
   logLevel: choice('LOG_LEVEL', 'info', '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.', [
     'trace',

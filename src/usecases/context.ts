@@ -12,6 +12,7 @@ import type { AuditEntry } from '../store/audit/audit.ts';
 import type { Database } from '../store/postgres/database.ts';
 import type { InsertTask } from '../store/tasks/inserts.ts';
 import type { Turns } from '../turns.ts';
+import type { SecretKeys } from './secrets/secret-keys.ts';
 
 export type UseCaseContext = {
   database: Database;
@@ -27,7 +28,11 @@ export type UseCaseContext = {
   /** The fault of a rule about addresses, as in TARGET_ALLOW, as a phrase; null where it has none. */
   faultInAddressRule: (rule: string) => string | null;
   /** Tells every replica, this one first: definitions or rules changed, a run waits, or a running one is to be aborted. */
-  signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over' | 'namespaces') => void;
+  signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over' | 'namespaces' | 'secrets') => void;
+  /** The keys that the values of secrets are encrypted with. */
+  secretKeys: SecretKeys;
+  /** The values of these secrets of a namespace, in no order, without those that cannot be read. */
+  secretValues: (namespace: string, names: readonly string[]) => Promise<string[]>;
   /** The versions of time zone data here and of a replica that has newer data; null where none has. */
   olderZones: () => { own: string | null; newest: string | null } | null;
   /** The attempt that a token of this run was made for; null when it is none. */

@@ -11,6 +11,9 @@ export type Target = { readonly type: string };
 /** The target of a hook, in the same sense: only its executor knows the members. */
 export type HookCall = { readonly [member: string]: unknown };
 
+/** A place in a task that names a secret: a JSON pointer such as `#/target/headers/authorization`. */
+export type SecretUse = { name: string; pointer: string };
+
 /** Where a target stands in a task. */
 export type TargetPlace = {
   /** JSON pointer, such as `#/target`. */
@@ -84,7 +87,10 @@ export type Targets = Redaction<Target> & {
   asInput(stored: Target, patch: unknown): object;
   /** A stored target as answers show it; credentials are not hidden. */
   asShown(target: Target): object;
+  /** Each place of a secret in a target that has been read; `pointer` is that of the target. */
+  secretsIn(target: Target, pointer: string): readonly SecretUse[];
   hooks: Redaction<HookCall> & {
+    secretsIn(hook: HookCall, pointer: string): readonly SecretUse[];
     /** As for a target: a hook's own members, such as its timeout, are not part of `given`. */
     read(given: unknown, place: HookPlace): Result<HookCall>;
   };

@@ -9,7 +9,7 @@ import { type Call, matchHeaderNames, redactCall, restoreCall } from './target/c
 import { httpHookSchema, httpTargetSchema } from './target/schema.ts';
 import { exactBody } from './target/stored-body.ts';
 import { type HttpTarget, refusedAddresses } from './target/target.ts';
-import { readTemplatedTarget } from './template/template.ts';
+import { readTemplatedTarget, secretsIn } from './template/template.ts';
 
 /** Why settings, or the rules of the namespace, refuse this address; or null. */
 export type RefusesUrl = (url: string, namespace: string | undefined) => string | null;
@@ -37,27 +37,36 @@ export function httpTargetDefinition(refusesUrl: RefusesUrl): HttpTargetDefiniti
       const { bodyText, ...shown } = target;
       return bodyText === undefined ? target : { ...shown, body: alreadyJson(bodyText) };
     },
+    secretsIn,
   };
 }
 
+/** All that is known of the subject of a hook's message. */
+const hookNames = ['scheduledFor', 'attempt', 'runId', 'taskId', 'trigger'];
+
 /** A hook as it is stored. */
-type HttpHook = HookCall & { url: string; headers: Record<string, string> };
+type HttpHook = HookCall & { url: string; headers: Record<string, string>; template?: true };
 
 /** Hooks are called by a POST whose answer must be of the class 2xx. */
 export function httpHooks(refusesUrl: RefusesUrl): HookKind {
   return {
     schema: httpHookSchema,
     read(given, { pointer, stored, namespace }) {
-      const read = accepted(readTemplatedTarget(asTarget(given), pointer), stored as HttpHook | null, pointer, (url) =>
-        refusesUrl(url, namespace),
+      const read = accepted(
+        readTemplatedTarget(asTarget(given), pointer, hookNames),
+        stored as HttpHook | null,
+        pointer,
+        (url) => refusesUrl(url, namespace),
       );
-      return read.ok ? ok({ url: read.value.url, headers: read.value.headers }) : read;
+      if (!read.ok) return read;
+      const { url, headers, template } = read.value;
+      return ok({ url, headers, ...(template && { template }) });
     },
     redact: (hook) => redactCall(hook as HookCall & Call),
     restore: (given, stored, refuse) => restoreCall(given, stored as (HookCall & Call) | null, refuse),
     alignPatch: (patch, stored) => matchHeaderNames(patch, stored as HookCall & Call),
     targetOf(hook, { contentType, body }): HttpTarget {
-      const { url, headers } = hook as HttpHook;
+      const { url, headers, template } = hook as HttpHook;
       return {
         type: 'http',
         method: 'POST',
@@ -65,16 +74,18 @@ export function httpHooks(refusesUrl: RefusesUrl): HookKind {
         headers: { ...headers, 'content-type': contentType },
         body,
         successStatus: ['2xx'],
+        ...(template && { template, plainBody: true }),
       };
     },
+    secretsIn: (hook, pointer) => secretsIn(asTarget(hook) as HttpTarget, pointer),
   };
 }
 
 /** A hook that a client sent, as a target. Unknown members have been refused by its schema. */
 function asTarget(given: unknown): unknown {
   if (typeof given !== 'object' || given === null) return given;
-  const { url, headers } = given as { url?: unknown; headers?: unknown };
-  return { url: url ?? '', headers: headers ?? {} };
+  const { url, headers, template } = given as { url?: unknown; headers?: unknown; template?: unknown };
+  return { url: url ?? '', headers: headers ?? {}, template };
 }
 
 /**

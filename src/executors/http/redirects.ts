@@ -68,10 +68,12 @@ function nextHop(hop: Hop, status: number, location: string, router: Router): Ho
   if (url.port === '0') return 'but points to port 0';
   const isForeign = hop.isForeign || url.origin !== from.origin;
   const becomesGet = status !== 307 && status !== 308 && target.method !== 'HEAD' && target.method !== 'GET';
+  if (isForeign && !becomesGet && target.secretIn.body)
+    return 'but points to another origin, to which a body with a secret is not sent';
   const route = router.routeTo(url, target.ownProxy, isForeign ? trustAlone(target.ownTls) : target.ownTls);
   const isDropped = (name: string, value: string) =>
     name === 'proxy-authorization' ||
-    (isForeign && (name === 'host' || isCredential(name, value))) ||
+    (isForeign && (name === 'host' || isCredential(name, value) || target.secretIn.headers.includes(name))) ||
     (becomesGet && bodyHeaders.includes(name));
   const headers: string[] = [];
   for (let place = 0; place < target.headers.length; place += 2) {

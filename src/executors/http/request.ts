@@ -24,6 +24,8 @@ export type PreparedTarget = {
   /** The rule about the body of a successful answer; null where there is none. */
   success: SuccessTest | null;
   followsRedirects: boolean;
+  /** Where it holds values of secrets, which go to its own origin only. */
+  secretIn: NonNullable<HttpTarget['secretIn']>;
   /** The target's own proxy and certificates, for its redirects. */
   ownProxy: HttpTarget['proxy'];
   ownTls: HttpTarget['tls'];
@@ -53,6 +55,7 @@ export type Sender = {
   formatDeadline(ms: number): string;
 };
 
+const noSecrets: PreparedTarget['secretIn'] = { headers: [], body: false };
 const describingMethods: readonly HttpMethod[] = ['POST', 'PUT', 'PATCH'];
 
 /** Prepares the parts that are the same for each call. Throws when the URL is not valid. */
@@ -78,6 +81,7 @@ export function prepareTarget(target: HttpTarget, version: string, router: Route
     isSuccess: statusTest(target.successStatus),
     success: target.success === undefined ? null : successTest(target.success),
     followsRedirects: target.redirect === 'follow',
+    secretIn: target.secretIn ?? noSecrets,
     ownProxy: target.proxy,
     ownTls: target.tls,
   };

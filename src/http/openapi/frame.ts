@@ -21,6 +21,7 @@ export function contract(version: string, basePath: string): NonNullable<Fastify
       { name: 'schedules', description: 'Schedules without a task' },
       { name: 'access', description: 'Namespaces, and who may do what in them' },
       { name: 'sign-in', description: 'Sessions of browsers' },
+      { name: 'secrets', description: 'Values that tasks use and nobody can read' },
       { name: 'service', description: 'The service itself' },
     ],
     components: {

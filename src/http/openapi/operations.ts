@@ -1,22 +1,7 @@
 /** The parts of the contract beyond schemas, for each call: its name, meaning, errors, headers and an example. */
 
-import type { HeaderName, ParameterName } from './parts.ts';
-
-export type Operation = {
-  /** The name that generated clients give the call. */
-  id: string;
-  description: string;
-  /** Statuses of problems that only some calls answer with. */
-  errors?: readonly number[];
-  /** Request headers, beyond those of all calls. */
-  takes?: readonly ParameterName[];
-  /** The meaning of a success, by status, and its headers. */
-  answers: Readonly<Record<number, { description: string; headers?: readonly HeaderName[] }>>;
-  /** Whether the call works without a body. */
-  isBodyOptional?: boolean;
-  /** A request body that works; without one the contract shows none. */
-  example?: unknown;
-};
+import type { Operation } from './operation.ts';
+import { secretOperations } from './secret-operations.ts';
 
 const theTask = { description: 'The task.', headers: ['ETag'] } as const;
 const theNamespace = { description: 'The namespace.' } as const;
@@ -35,6 +20,7 @@ const health = { description: 'All is well.' };
 
 /** By method and path, as the routes write them. */
 export const operations: Readonly<Record<string, Operation>> = {
+  ...secretOperations,
   'GET /livez': {
     id: 'getLiveness',
     description: 'For a supervisor that restarts a process that hangs.',

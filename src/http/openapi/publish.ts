@@ -1,7 +1,8 @@
 /** Makes the contract that tools read from the schemas of the routes. */
 
 import type { FastifyContextConfig } from 'fastify';
-import { type Operation, operations } from './operations.ts';
+import type { Operation } from './operation.ts';
+import { operations } from './operations.ts';
 import { type HeaderName, headerReferences, parameters, problemAnswers, sharedParts } from './parts.ts';
 import { createPlainSchemas, type Schema } from './plain-schema.ts';
 

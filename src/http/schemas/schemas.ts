@@ -23,6 +23,7 @@ import {
 } from './parts.ts';
 import { policyFields, shownPolicies } from './policies.ts';
 import { ScheduleInput, shownSchedule, warningList } from './schedules.ts';
+import { Secret } from './secrets.ts';
 import { shownTarget, targetInput } from './targets.ts';
 import { TriggerInput } from './triggers.ts';
 
@@ -257,6 +258,7 @@ export const namedSchemas = (targets: TargetSchemas): TSchema[] => [
   Namespace,
   Key,
   Binding,
+  Secret,
   Problem,
 ];
 

@@ -45,7 +45,7 @@ export type Changed = {
 export type Unchanged<F> = { stale: true } | { stale: false; fault: F };
 
 /**
- * Changes a task as `decide` says. `decide` gets the facts while the row is locked; null from it changes nothing.
+ * Changes a task as `decide` says. `decide` gets the facts while the row is locked, and the transaction that locks it.
  * `type` is that of the event; `redact` hides credentials in it.
  */
 export function changeTask<F>(
@@ -54,7 +54,11 @@ export function changeTask<F>(
   current: Task,
   wish: Pick<Wish, 'definition' | 'status'>,
   type: TaskChange['type'],
-  decide: (task: Task, moment: Moment) => Promise<{ ok: true; revision: Revision } | { ok: false; fault: F }>,
+  decide: (
+    task: Task,
+    moment: Moment,
+    db: Queryable,
+  ) => Promise<{ ok: true; revision: Revision } | { ok: false; fault: F }>,
   author: Author,
   redact: Redact,
 ): Promise<{ ok: true; changed: Changed } | { ok: false; why: Unchanged<F> }> {
@@ -63,7 +67,7 @@ export function changeTask<F>(
     if (held === null || held.task.uid !== current.uid) return { ok: false, why: { stale: true } };
     const { task, at } = held;
     const open = await readOpen(db, held);
-    const decided = await decide(task, { at, open, ...(await readLife(db, task, wish)) });
+    const decided = await decide(task, { at, open, ...(await readLife(db, task, wish)) }, db);
     if (!decided.ok) return { ok: false, why: { stale: false, fault: decided.fault } };
     const { definition, activeFrom, claimed, cut, again } = decided.revision;
     const written = await updateTask(db, task, { type, definition, activeFrom, claimed, redact }, author, at);

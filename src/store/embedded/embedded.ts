@@ -10,6 +10,7 @@ import type { Clock } from '../../clock.ts';
 import { ok, type Result } from '../../errors.ts';
 import { fullDiskOf, whyUnwritable } from '../postgres/full-disk.ts';
 import { guardFolder, guardNames } from './folder-guard.ts';
+import { keyNames } from './key-file.ts';
 import type { WorkerInput, WorkerMessage } from './worker.ts';
 
 export type EmbeddedStore = {
@@ -22,6 +23,8 @@ export type EmbeddedStore = {
   fault(): Promise<string | null>;
   /** Closes the data and gives the folder back. */
   stop(): Promise<void>;
+  /** The whole path of its folder. */
+  folder: string;
 };
 
 export type EmbeddedOptions = {
@@ -42,7 +45,7 @@ const socketPort = 5432;
 const dataName = 'postgres';
 /** Where the data is made before it gets its name. */
 const unfinishedName = 'postgres.new';
-const ownNames = [dataName, unfinishedName, ...guardNames];
+const ownNames = [dataName, unfinishedName, ...guardNames, ...keyNames];
 
 /**
  * Opens the store, making the folder when it is not there. Its errors are sentences for people. There is no fsync: an
@@ -92,7 +95,7 @@ export async function startEmbedded({
           if (!over) die((await whyUnwritable(folder)) ?? why);
         });
         const connection = { host: socketFolder, port: socketPort, user: 'postgres', database: 'postgres' };
-        return ok({ connection, fault: () => fullDiskOf(folder), stop: close });
+        return ok({ connection, fault: () => fullDiskOf(folder), stop: close, folder });
       }
       await close();
       const unwritable = await whyUnwritable(folder);

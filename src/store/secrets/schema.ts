@@ -1,6 +1,6 @@
-/** The table of secrets, as drizzle sees it. */
+/** The tables of secrets and of the tasks that use them, as drizzle sees them. */
 
-import { customType, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { bigint, customType, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import { instant } from '../column-types.ts';
 
 const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
@@ -24,4 +24,15 @@ export const secrets = pgTable(
     lastUsedAt: instant('last_used_at'),
   },
   (t) => [primaryKey({ columns: [t.namespace, t.name] })],
+);
+
+/** Which tasks use a secret. Rows of deleted tasks stay until the tombstones go. */
+export const secretUses = pgTable(
+  'secret_uses',
+  {
+    namespace: text('namespace').notNull(),
+    name: text('name').notNull(),
+    taskUid: bigint('task_uid', { mode: 'number' }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.namespace, t.name, t.taskUid] }), index('secret_uses_task').on(t.taskUid)],
 );

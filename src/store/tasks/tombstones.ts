@@ -15,6 +15,8 @@ export async function forgetTombstones(db: Queryable, before: number, limit: num
           where t.deleted_at < $1 and not exists (select from runs r where r.task_uid = t.uid)
           order by t.uid limit $2)
         returning uid
+      ), unused as (
+        delete from secret_uses u using gone where u.task_uid = gone.uid
       ), untold as (
         delete from deliveries d using gone where d.task_uid = gone.uid
       )

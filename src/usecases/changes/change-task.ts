@@ -15,6 +15,7 @@ import {
   changeTask as storeChange,
 } from '../../store/changes/changes.ts';
 import { type Author, describeChange, noteEvent } from '../../store/events/events.ts';
+import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import { cancelOutdated, cancelRunsOf } from '../../store/runs/completing/cancelling.ts';
 import { claimsAreOver } from '../../store/tasks/barrier.ts';
 import type { Task } from '../../store/tasks/row.ts';
@@ -23,6 +24,7 @@ import { resultOf } from '../../turns.ts';
 import { logChange } from '../audit/log-change.ts';
 import type { UseCaseContext } from '../context.ts';
 import { meaningless, type Outcome, refuse } from '../refusal.ts';
+import { missingSecrets, noteSecretsOf, usesSecrets } from '../secrets/task-secrets.ts';
 
 export type Change = {
   type: TaskChange['type'];
@@ -62,6 +64,8 @@ export async function changeTask(
   const { database, calendar, now, holdingTurns: turns } = context;
   const { type, wish, author, cancel = 'pending', event } = change;
   const before = current.definition;
+  const touchesSecrets =
+    type === 'updated' && [before, wish.definition].some((definition) => usesSecrets(context, definition));
   const redact = (definition: TaskDefinition) => redactDefinition(definition, context.targets);
   if (isPlainChange(before, wish)) {
     const definition = { ...wish.definition, status: before.status };
@@ -71,12 +75,30 @@ export async function changeTask(
       return ok(current);
     }
     const plain = { type, definition, activeFrom: null, redact };
-    const written = await updateTask(database.pool, current, plain, author, now());
-    if (written === null) return ok(null);
-    logChanged(context, current, written, change, redact);
-    return ok(await hold(context, current, { task: written, missed: null, made: 0 }));
+    const write = (db: Queryable) => updateTask(db, current, plain, author, now());
+    const written = touchesSecrets
+      ? await inTransaction(database, async (db) => {
+          const missing = await missingSecrets(context, db, current.namespace, definition);
+          if (missing.length > 0) return meaningless(missing);
+          const task = await write(db);
+          if (task !== null) await noteSecretsOf(context, db, [task]);
+          return ok(task);
+        })
+      : ok(await write(database.pool));
+    if (!written.ok) return written;
+    const task = written.value;
+    if (task === null) return ok(null);
+    logChanged(context, current, task, change, redact);
+    return ok(await hold(context, current, { task, missed: null, made: 0 }));
   }
-  const decide = (task: Task, moment: Moment) => resultOf(reviseInSteps(task, wish, moment, calendar), turns);
+  const decide = async (task: Task, moment: Moment, db: Queryable) => {
+    const revised = await resultOf(reviseInSteps(task, wish, moment, calendar), turns);
+    if (!revised.ok || !touchesSecrets) return revised;
+    const errors = await missingSecrets(context, db, task.namespace, wish.definition);
+    if (errors.length > 0) return { ok: false as const, fault: { kind: 'meaningless' as const, errors } };
+    await noteSecretsOf(context, db, [{ ...task, definition: wish.definition }]);
+    return revised;
+  };
   const answer = await storeChange(database, context.runIds(), current, wish, type, decide, author, redact);
   if (!answer.ok) {
     if (answer.why.stale) return ok(null);

@@ -7,6 +7,7 @@ import type { Task } from '../../store/tasks/row.ts';
 import { findTask } from '../../store/tasks/tasks.ts';
 import type { UseCaseContext } from '../context.ts';
 import { type Outcome, refuse } from '../refusal.ts';
+import { refusalOfSecrets } from '../secrets/task-secrets.ts';
 import { asOfNow, type TaskNow } from '../tasks/get-task.ts';
 import { newTask } from '../tasks/new-task.ts';
 import { outcomeOf, storeTasks } from '../tasks/store-tasks.ts';
@@ -41,6 +42,8 @@ async function attempt(
     if (expected !== null) return refuse('precondition_failed', 'the task does not exist');
     const item = newTask(context, caller, { ...input, id }, warnings);
     if (!item.ok) return item;
+    const refused = await refusalOfSecrets(context, caller.namespace, item.value.definition);
+    if (refused !== null) return refused;
     const [stored = null] = await storeTasks(context, [item.value]);
     if (stored === null) return ok(null);
     const task = outcomeOf(stored, item.value);

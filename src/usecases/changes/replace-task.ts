@@ -10,6 +10,7 @@ import type { Task } from '../../store/tasks/row.ts';
 import { taskContext, type UseCaseContext } from '../context.ts';
 import { refusalOfGap } from '../quotas.ts';
 import { meaningless, type Outcome } from '../refusal.ts';
+import { refusalOfSecrets } from '../secrets/task-secrets.ts';
 import { warnOfOldZones } from '../zones.ts';
 import { changeTask } from './change-task.ts';
 
@@ -28,6 +29,8 @@ export async function replaceTask(
   if (!given.ok) return meaningless(given.errors);
   const read = readTask(current.id, given.value, taskContext(context, current.namespace, warnings), current.definition);
   if (!read.ok) return meaningless(read.errors);
+  const refused = await refusalOfSecrets(context, current.namespace, read.value);
+  if (refused !== null) return refused;
   warnOfOldZones(context, read.value.schedule, warnings);
   const definition = keepAnchor(current.definition, read.value, input.schedule);
   // A task that goes on as it is may keep a schedule that the quota has forbidden since.

@@ -1,9 +1,11 @@
 /** Completes a held run: takes the report of a target that answered 202 on how its work ended. */
 
 import { writeExactJson } from '../../domain/input/exact-json.ts';
+import { cutOutput } from '../../domain/run/output.ts';
 import { ok } from '../../errors.ts';
 import { type Ending, endAttempt, endedRun } from '../../store/runs/completing/long-work.ts';
 import { refuse } from '../refusal.ts';
+import { type Mask, maskerOf } from '../secrets/mask-report.ts';
 import { byToken } from './by-token.ts';
 
 export type Completion = {
@@ -17,12 +19,10 @@ export type Completion = {
   retry?: boolean;
 };
 
-/** As much as is kept of an answer, in bytes. */
-const longestOutput = 16 * 1024;
-
 export const completeRun = byToken(async (context, open, completion: Completion) => {
   const { database, now, random01 } = context;
-  const written = await endAttempt(database.pool, open, endingOf(completion), now(), random01());
+  const mask = await maskerOf(context, open.snapshot);
+  const written = await endAttempt(database.pool, open, endingOf(completion, mask), now(), random01());
   if (!written) return refuse('illegal_transition', 'the attempt is over');
   context.runEnded(endedRun(open, written));
   // Another run may wait behind this one, or this one for its next attempt.
@@ -32,22 +32,19 @@ export const completeRun = byToken(async (context, open, completion: Completion)
 });
 
 /** Characters that cannot be stored are replaced rather than refused, because the work is done. */
-function endingOf({ status = 'succeeded', output, error, retry = true }: Completion): Ending {
+function endingOf({ status = 'succeeded', output, error, retry = true }: Completion, mask: Mask): Ending {
   return {
     status,
-    output: output === undefined ? null : cut(typeof output === 'string' ? output : writeExactJson(output)),
+    output:
+      output === undefined
+        ? null
+        : cutOutput(storable(mask(typeof output === 'string' ? output : writeExactJson(output)))),
     error:
-      status === 'failed' ? { kind: 'rejected', message: storable(error ?? 'the target reported a failure') } : null,
+      status === 'failed'
+        ? { kind: 'rejected', message: storable(mask(error ?? 'the target reported a failure')) }
+        : null,
     isFinal: !retry,
   };
-}
-
-/** The first 16 KiB of UTF-8, without half a character at the end. */
-function cut(text: string): { text: string; truncated: boolean } {
-  const bytes = Buffer.from(storable(text));
-  if (bytes.length <= longestOutput) return { text: bytes.toString(), truncated: false };
-  const kept = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, longestOutput), { stream: true });
-  return { text: kept, truncated: true };
 }
 
 /** Postgres text knows no NUL. */

@@ -8,6 +8,7 @@ import type { NewTask } from '../../store/tasks/tasks.ts';
 import type { UseCaseContext } from '../context.ts';
 import { type Key, keyedBy } from '../idempotency.ts';
 import type { Outcome } from '../refusal.ts';
+import { refusalOfSecrets } from '../secrets/task-secrets.ts';
 import { authorOf, type Caller, useCase } from '../use-case.ts';
 import { type CreatedTask, type NewTaskInput, newTask } from './new-task.ts';
 import { outcomeOf, storeTasks, storeWithRuns, tellOfTasks } from './store-tasks.ts';
@@ -33,6 +34,8 @@ export const createTask = useCase(
       const warnings: Warning[] = [];
       const item = newTask(context, caller, input, warnings);
       if (!item.ok) return item;
+      const refused = await refusalOfSecrets(context, caller.namespace, item.value.definition);
+      if (refused !== null) return refused;
       const [stored = null] = await store(item.value);
       const task = outcomeOf(stored, item.value);
       return task.ok ? ok({ task: task.value, warnings }) : task;

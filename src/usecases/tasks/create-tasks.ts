@@ -4,6 +4,7 @@ import type { Warning } from '../../domain/input/warning.ts';
 import { ok } from '../../errors.ts';
 import type { NewTask } from '../../store/tasks/tasks.ts';
 import type { Outcome } from '../refusal.ts';
+import { refusalOfSecrets } from '../secrets/task-secrets.ts';
 import { useCase } from '../use-case.ts';
 import { type CreatedTask, type NewTaskInput, newTask } from './new-task.ts';
 import { outcomeOf, storeTasks } from './store-tasks.ts';
@@ -17,7 +18,9 @@ export const createTasks = useCase(
     for (const input of inputs) {
       await turns.take();
       const warnings: Warning[] = [];
-      read.push({ item: input.ok ? newTask(context, caller, input.value, warnings) : input, warnings });
+      const item = input.ok ? newTask(context, caller, input.value, warnings) : input;
+      const refused = item.ok ? await refusalOfSecrets(context, caller.namespace, item.value.definition) : null;
+      read.push({ item: refused ?? item, warnings });
     }
     const good = read.flatMap(({ item }) => (item.ok ? [item.value] : []));
     const stored = await storeTasks(context, good);

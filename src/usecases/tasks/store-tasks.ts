@@ -20,13 +20,14 @@ import { logChange } from '../audit/log-change.ts';
 import type { UseCaseContext } from '../context.ts';
 import { quotaExceeded } from '../quotas.ts';
 import { type Outcome, refuse } from '../refusal.ts';
+import { holdSecretsOf, noteSecretsOf, usesSecrets } from '../secrets/task-secrets.ts';
 
 /** What became of `items`, all of one namespace, in their order. Wakes the replicas. */
 export async function storeTasks(context: UseCaseContext, items: readonly NewTask[]): Promise<Stored[]> {
   const { database, now } = context;
   const [first] = items;
   if (first === undefined) return [];
-  const stored = items.some((item) => isLate(item, now()))
+  const stored = items.some((item) => isLate(item, now()) || usesSecrets(context, item.definition))
     ? await inTransaction(database, (db) => storeWithRuns(context, db, items))
     : items.length === 1
       ? [await context.insertTask(first, now())]
@@ -37,17 +38,21 @@ export async function storeTasks(context: UseCaseContext, items: readonly NewTas
 
 /** The same in a transaction of the caller, who calls `tellOfTasks` after it. */
 export async function storeWithRuns(
-  { now, calendar, runIds }: UseCaseContext,
+  context: UseCaseContext,
   db: Queryable,
   items: readonly NewTask[],
 ): Promise<Stored[]> {
+  const { now, calendar, runIds } = context;
   const [first] = items;
   if (first === undefined) return [];
   const at = now();
+  await holdSecretsOf(context, db, items);
   const free = await insertFreeTasks(db, items, at);
   const stored = free.includes('has_quotas')
     ? await insertWithinQuotas(db, first.namespace, items, at)
     : free.filter((each) => each !== 'has_quotas');
+  const using = stored.filter(isStored).filter(({ definition }) => usesSecrets(context, definition));
+  if (using.length > 0) await noteSecretsOf(context, db, using);
   const late = stored.flatMap((task) => {
     if (!isStored(task) || !isLate(task, at)) return [];
     const { uid, scheduleVersion, definition, activeFrom } = task;

@@ -34,6 +34,8 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
     logAudit() {},
     keysOfSettings: () => [],
     forgetCallers() {},
+    secretValues: async () => [],
+    secretKeys: { off: () => null, ring: async () => [] },
     runEnded() {},
     random01: Math.random,
     random: (bytes) => crypto.getRandomValues(bytes),

@@ -61,6 +61,7 @@ describe('an empty environment', () => {
       targetAllow: [],
       targetDnsServers: null,
       signingSecrets: [],
+      secretsKeys: [],
       logLevel: 'info',
       logFormat: 'json',
       metricsTaskLabel: 'id',

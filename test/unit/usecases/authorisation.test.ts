@@ -18,6 +18,10 @@ import { completeRun } from '../../../src/usecases/runs/complete-run.ts';
 import { retryRun } from '../../../src/usecases/runs/retry-run.ts';
 import { takeHeartbeat } from '../../../src/usecases/runs/take-heartbeat.ts';
 import { triggerTask } from '../../../src/usecases/runs/trigger-task.ts';
+import { deleteSecret } from '../../../src/usecases/secrets/delete-secret.ts';
+import { listSecrets } from '../../../src/usecases/secrets/list-secrets.ts';
+import { putSecret } from '../../../src/usecases/secrets/put-secret.ts';
+import { rewrapSecrets } from '../../../src/usecases/secrets/rewrap-secrets.ts';
 import { createTask } from '../../../src/usecases/tasks/create-task.ts';
 import { createTasks } from '../../../src/usecases/tasks/create-tasks.ts';
 import type { Caller } from '../../../src/usecases/use-case.ts';
@@ -50,6 +54,8 @@ const untouched: UseCaseContext = {
   olderZones: touched,
   attemptOf: () => null,
   runIds: touched,
+  secretValues: touched,
+  secretKeys: { off: touched, ring: touched },
   logAudit: touched,
   keysOfSettings: touched,
   forgetCallers: touched,
@@ -91,6 +97,26 @@ const changes: { name: string; needs: string; call: Call }[] = [
     name: 'deleteTask',
     needs: deleteTask.needs,
     call: (caller) => deleteTask(untouched, caller, { id, expected: null }),
+  },
+  {
+    name: 'putSecret',
+    needs: putSecret.needs,
+    call: (caller) => putSecret(untouched, caller, { name: 'TOKEN', value: 'x', description: null }),
+  },
+  {
+    name: 'listSecrets',
+    needs: listSecrets.needs,
+    call: (caller) => listSecrets(untouched, caller, { after: null, limit: 1 }),
+  },
+  {
+    name: 'deleteSecret',
+    needs: deleteSecret.needs,
+    call: (caller) => deleteSecret(untouched, caller, { name: 'TOKEN', force: false }),
+  },
+  {
+    name: 'rewrapSecrets',
+    needs: rewrapSecrets.needs,
+    call: (caller) => rewrapSecrets(untouched, caller, null),
   },
   {
     name: 'startTask',

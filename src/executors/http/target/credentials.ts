@@ -18,13 +18,23 @@ export function isCredential(name: string, value: string): boolean {
  * The form that targets, fallbacks and hooks have in common. `tls.key` is a private key in PEM, `proxy` a URL with or
  * without a password.
  */
-export type Call = { headers: Record<string, string>; tls?: { key?: string | null } | null; proxy?: string };
+export type Call = {
+  headers: Record<string, string>;
+  tls?: { key?: string | null } | null;
+  proxy?: string;
+  template?: true;
+};
+
+/** Whether a template fills in a secret. */
+const namesSecret = /\{\{-?\s*secrets\./;
 
 /** The same call without its credentials; the call itself where it has none. */
 export function redactCall<T extends Call>(call: T): T {
-  const { headers, tls, proxy } = call;
+  const { headers, tls, proxy, template } = call;
   const shownProxy = proxy && maskUrl(proxy);
-  const hidden = Object.entries(headers).filter(([name, value]) => isCredential(name, value));
+  const hidden = Object.entries(headers).filter(
+    ([name, value]) => isCredential(name, value) || (template === true && namesSecret.test(value)),
+  );
   if (hidden.length === 0 && tls?.key == null && shownProxy === proxy) return call;
   return {
     ...call,

@@ -118,6 +118,13 @@ export const httpTargetSchema: TargetSchema = {
 /** The shape of a hook: a URL alone, or an object with it. */
 export const httpHookSchema: HookSchema = {
   text: { minLength: 1, maxLength: longestUrl },
-  fields: { url, headers },
-  shown: { url: { type: 'string' } },
+  fields: {
+    url,
+    headers,
+    template: {
+      type: 'boolean',
+      description: 'Fill in `{{ secrets.NAME }}`, `{{ runId }}`, `{{ taskId }}` … in url and headers.',
+    },
+  },
+  shown: { url: { type: 'string' }, template: { type: 'boolean' } },
 };

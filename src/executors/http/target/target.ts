@@ -35,6 +35,10 @@ export type HttpTarget = {
   tls?: TargetTls;
   /** Whether `{{ … }}` in url, headers and body is filled in for each attempt; absent = no. */
   template?: true;
+  /** The body is sent as it is also in a template: that of a hook, which may repeat what anybody wrote. Not stored. */
+  plainBody?: true;
+  /** Where values of secrets were filled in. Not stored. */
+  secretIn?: { readonly headers: readonly string[]; readonly body: boolean };
 };
 
 export const redirects = ['none', 'follow'] as const;

@@ -5,75 +5,99 @@ import { LRUCache } from 'lru-cache';
 import { formatInstant } from '../../../domain/input/instant.ts';
 import type { Attempt, Executor, Outcome, StartedAttempt } from '../../executor.ts';
 import { failedOutcome } from '../../outcomes.ts';
+import type { SecretValue, SecretValues } from '../../secret-values.ts';
 import { cancelledOutcome, nothingReceived } from '../outcome.ts';
 import type { HttpTarget } from '../target/target.ts';
+import { hideValues } from './hide-values.ts';
+import { possibleSecretsIn } from './liquid-grammar.ts';
 import { compileTemplates, type PreviousRun, type TargetTemplates } from './template.ts';
 import type { Trials } from './trials.ts';
 
-/** For how many tasks it is remembered that their templates are harmless. */
+/** How many templates are remembered as harmless. */
 const mostProven = 10_000;
+
+type Found = { previous: PreviousRun | null; secrets: ReadonlyMap<string, SecretValue> };
+
+const nothing: Found = { previous: null, secrets: new Map() };
 
 /**
  * `execute`, with the templates of a target filled in first. `previousOf` gives the last earlier run of the task that
- * is over; it is called only where a template names that run. Compiled templates are kept as long as their target. The
+ * is over; it and `secretsOf` are called only where a template names that run, or a secret. Compiled templates are kept as long as their target. The
  * first attempt with these templates of a task goes through `trials`; later ones do not, even with another copy of the
- * target.
+ * target. The values of secrets are hidden in the outcome.
  */
 export function fillInTemplates(
   execute: Executor<HttpTarget>,
   previousOf: (runId: string) => Promise<PreviousRun | null>,
   trials: Trials,
+  secretsOf: SecretValues['valuesOf'] = async () => nothing.secrets,
 ): Executor<HttpTarget> {
   const known = new WeakMap<HttpTarget, TargetTemplates>();
-  /** By the task: the hash of its templates, which may be large. */
-  const proven = new LRUCache<string, string>({ max: mostProven });
+  /** The task with the hash of its templates, which may be large. */
+  const proven = new LRUCache<string, true>({ max: mostProven });
 
-  function call(
-    attempt: Attempt<HttpTarget>,
-    templates: TargetTemplates,
-    previous: PreviousRun | null,
-  ): StartedAttempt {
-    const target = templates.render(variablesOf(attempt, previous));
-    return target.ok ? execute({ ...attempt, target: target.value }) : ended(notFilledIn(target.errors));
+  function call(attempt: Attempt<HttpTarget>, templates: TargetTemplates, found: Found): StartedAttempt {
+    const values: Record<string, string> = {};
+    for (const { name } of templates.secrets) {
+      const secret = found.secrets.get(name) ?? gone;
+      if (!secret.ok) return ended(withoutSecret(name, secret.why, secret.isFinal));
+      values[name] = secret.value;
+    }
+    const target = templates.render({ ...variablesOf(attempt, found.previous), secrets: values });
+    if (!target.ok) return ended(notFilledIn(target.errors));
+    const started = execute({ ...attempt, target: target.value });
+    return templates.secrets.length === 0 ? started : hideValues(started, Object.values(values));
   }
 
   /** Templates were checked when the task was written, but perhaps by another version, or not by us. */
-  function firstCall(attempt: Attempt<HttpTarget>, previous: PreviousRun | null): StartedAttempt {
+  function firstCall(attempt: Attempt<HttpTarget>, found: Found): StartedAttempt {
     const compiled = compileTemplates(attempt.target, '#/target');
     if (!compiled.ok) return ended(notFilledIn(compiled.errors.map(({ detail }) => detail).join('; ')));
     known.set(attempt.target, compiled.value);
-    return call(attempt, compiled.value, previous);
+    return call(attempt, compiled.value, found);
+  }
+
+  /** Null where nothing has to be looked up. This comes before the templates are compiled, which is part of a trial. */
+  function lookUp({ namespace, runId }: Attempt<HttpTarget>, text: string): Promise<Found> | null {
+    const names = possibleSecretsIn(text);
+    const usesPrevious = text.includes('previous');
+    if (names.length === 0 && !usesPrevious) return null;
+    const failed = (what: string) => (error: Error) => {
+      throw new Error(`${what} could not be read: ${error.message}`, { cause: error });
+    };
+    return Promise.all([
+      usesPrevious ? previousOf(runId).catch(failed('the previous run')) : null,
+      names.length > 0 ? secretsOf(namespace, names).catch(failed('the secrets')) : nothing.secrets,
+    ]).then(([previous, secrets]) => ({ previous, secrets }));
   }
 
   return (attempt) => {
-    const { target, namespace, taskId, runId } = attempt;
+    const { target, namespace, taskId } = attempt;
     if (!target.template) return execute(attempt);
     const templates = known.get(target);
-    if (templates && !templates.usesPrevious) return call(attempt, templates, null);
+    if (templates && !templates.usesPrevious && templates.secrets.length === 0)
+      return call(attempt, templates, nothing);
     const task = `${namespace}/${taskId}`;
     const text = textOf(target);
     return later((start) => {
-      const fill = (previous: PreviousRun | null) => {
-        if (templates) return start(() => call(attempt, templates, previous));
-        const hash = createHash('sha256').update(text).digest('base64');
-        if (proven.get(task) === hash) return start(() => firstCall(attempt, previous));
+      const fill = (found: Found) => {
+        if (templates) return start(() => call(attempt, templates, found));
+        const key = `${task} ${createHash('sha256').update(text).digest('base64')}`;
+        if (proven.get(key)) return start(() => firstCall(attempt, found));
         trials.run(
           task,
           () =>
             start(() => {
-              const started = firstCall(attempt, previous);
-              proven.set(task, hash);
+              const started = firstCall(attempt, found);
+              proven.set(key, true);
               return started;
             }),
           () => start(() => ended(notFilledIn('the process died twice while it was filled in'))),
         );
       };
-      // This comes before the templates are compiled, because compiling is a part of the trial.
-      if (!text.includes('previous')) return fill(null);
-      previousOf(runId).then(fill, ({ message }: Error) => {
-        const error = { kind: 'internal', message: `the previous run could not be read: ${message}` } as const;
-        start(() => ended(failedOutcome(error)));
-      });
+      const looked = lookUp(attempt, text);
+      if (looked === null) return fill(nothing);
+      looked.then(fill, ({ message }: Error) => start(() => ended(failedOutcome({ kind: 'internal', message }))));
     });
   };
 }
@@ -102,8 +126,8 @@ function later(prepare: (start: (begin: () => StartedAttempt) => void) => void):
 }
 
 /** All texts of a target that may hold a template. */
-function textOf({ url, headers, body }: HttpTarget): string {
-  return JSON.stringify([url, headers, body]);
+function textOf({ url, headers, body, plainBody }: HttpTarget): string {
+  return JSON.stringify([url, headers, plainBody ? null : body]);
 }
 
 function variablesOf(
@@ -121,6 +145,12 @@ function variablesOf(
 
 function ended(outcome: Outcome): StartedAttempt {
   return { outcome: Promise.resolve(outcome), cancel() {} };
+}
+
+const gone: SecretValue = { ok: false, why: 'does not exist', isFinal: true };
+
+function withoutSecret(name: string, why: string, isFinal: boolean): Outcome {
+  return failedOutcome({ kind: 'internal', message: `the secret "${name}" ${why}` }, isFinal);
 }
 
 function notFilledIn(detail: string): Outcome {

@@ -17,6 +17,20 @@ const known: Record<string, readonly string[] | 'any' | null> = {
 /** The members of Liquid's tokens that are looked at. */
 type AnyToken = Token & { content?: unknown; variable?: AnyToken; props?: AnyToken[] };
 
+/** The only form in which a template may name a secret: no other could be followed by the mask and by the checks. */
+const plainSecret = /^\{\{-?\s*secrets\.([A-Za-z_][A-Za-z0-9_]{0,127})\s*-?\}\}$/;
+
+/** The name of the secret that `{{ … }}` stands for; null where it is no secret's plain form. */
+export function secretIn({ token }: Output): string | null {
+  return plainSecret.exec(token.getText())?.[1] ?? null;
+}
+
+/** The names of all secrets that a text of templates may use, and perhaps more. */
+export function possibleSecretsIn(text: string): string[] {
+  const names = [...text.matchAll(/secrets\.([A-Za-z_][A-Za-z0-9_]{0,127})/g)].map(([, name = '']) => name);
+  return [...new Set(names)];
+}
+
 /** The names that an expression uses, or the first fault in it as a phrase that follows "the template …". */
 export function namesIn({ value }: Output): { names: string[] } | { fault: string } {
   const names: string[] = [];
@@ -55,6 +69,7 @@ function faultInAccess({ variable, props = [] }: AnyToken, names: string[]): str
   const [first, second, ...more] = props;
   if (first === undefined || !isPlain(first)) return 'has brackets without a name in front of them';
   const name = String(first.content);
+  if (name === 'secrets') return 'may use a secret only as {{ secrets.NAME }}, without filters, brackets and operators';
   if (!Object.hasOwn(known, name)) return `knows no "${name}", only ${Object.keys(known).join(', ')}`;
   names.push(name);
   const members = known[name];

@@ -3,11 +3,13 @@
 import { Context, Liquid, Output } from 'liquidjs';
 import { parseInstant } from '../../../domain/input/instant.ts';
 import { ok, type Result } from '../../../errors.ts';
-import { namesIn } from './liquid-grammar.ts';
+import { namesIn, secretIn } from './liquid-grammar.ts';
 
 /** A text with `{{ … }}` in it, understood. */
 type LiquidText = {
   usesPrevious: boolean;
+  /** The names of those that it uses. */
+  secrets: readonly string[];
   /** Throws an error with Liquid's own words where a value cannot be computed. */
   fillIn(values: Context): string;
 };
@@ -16,7 +18,12 @@ type LiquidText = {
  * Shared by the texts of one target: how many more `{{ … }}` are allowed, and the sample values that they are tried
  * with.
  */
-type LiquidBudget = { left: number; sample: Context | null };
+type LiquidBudget = {
+  left: number;
+  sample: Context | null;
+  /** The only names that they may use beside secrets; null for all that there are. */
+  names: readonly string[] | null;
+};
 
 /** How values go into the text: as they are, or percent-encoded so that they stay within their part of a URL. */
 export type LiquidEncoding = 'plain' | 'url';
@@ -69,8 +76,8 @@ const engines: Record<LiquidEncoding, Liquid> = {
 };
 
 /** `tried`: whether texts that name nothing else are tried with sample values while they are compiled. */
-export function liquidBudget(tried: boolean): LiquidBudget {
-  return { left: mostExpressions, sample: tried ? liquidValues(sample) : null };
+export function liquidBudget(tried: boolean, names: readonly string[] | null): LiquidBudget {
+  return { left: mostExpressions, sample: tried ? liquidValues(sample) : null, names };
 }
 
 /** The values for all texts of one target, which share the limits. */
@@ -91,19 +98,29 @@ export function compileLiquid(
   try {
     const parsed = engine.parse(text);
     const used = new Set<string>();
+    const secrets = new Set<string>();
     for (const part of parsed) {
       if (!(part instanceof Output)) continue;
       if (part.token.getText().length > longestExpression)
         return refused(`has a {{ … }} of more than ${longestExpression} characters`);
+      const secret = secretIn(part);
+      if (secret !== null) {
+        if (encoding === 'url') return refused('may not use a secret: URLs are shown and logged; send it in a header');
+        secrets.add(secret);
+        continue;
+      }
       const found = namesIn(part);
       if ('fault' in found) return refused(found.fault);
+      const unknown = budget.names && found.names.find((name) => !budget.names?.includes(name));
+      if (unknown) return refused(`knows no "${unknown}" here, only ${budget.names?.join(', ')} and secrets.NAME`);
       for (const name of found.names) used.add(name);
     }
     const fillIn = (values: Context) => engine.renderSync(parsed, values) as string;
-    const triable = budget.sample !== null && [...used].every((name) => Object.hasOwn(sample, name));
+    const triable =
+      budget.sample !== null && secrets.size === 0 && [...used].every((name) => Object.hasOwn(sample, name));
     const detail = triable ? faultInSample(fillIn, budget.sample as Context) : null;
     if (detail !== null) return refused(detail);
-    return ok({ usesPrevious: used.has('previous'), fillIn });
+    return ok({ usesPrevious: used.has('previous'), secrets: [...secrets], fillIn });
   } catch (error) {
     return refused(`is no template: ${liquidMessage(error)}`);
   }

@@ -2,6 +2,7 @@
 
 import { ExactNumber } from '../../../domain/input/exact-json.ts';
 import { pointerPart } from '../../../domain/input/field.ts';
+import type { SecretUse } from '../../../domain/task/target.ts';
 import { type FieldError, ok, type Result } from '../../../errors.ts';
 import { faultInEncoded } from '../target/body.ts';
 import { exactBody, storedBody } from '../target/stored-body.ts';
@@ -28,6 +29,8 @@ export type TemplateVariables = {
   previous: PreviousRun | null;
   /** The input that the request gave the run; null for none. */
   input: unknown;
+  /** The values of the secrets that the templates use; absent where they use none. */
+  secrets?: Readonly<Record<string, string>>;
 };
 
 export type PreviousRun = { id: string; status: string; scheduledFor: string; finishedAt: string };
@@ -36,6 +39,8 @@ export type PreviousRun = { id: string; status: string; scheduledFor: string; fi
 export type TargetTemplates = {
   /** Whether `previous` has to be looked up. */
   usesPrevious: boolean;
+  /** Each place of a secret. */
+  secrets: readonly SecretUse[];
   /** The target with everything filled in, or which field cannot be and why. */
   render(variables: TemplateVariables): Result<HttpTarget, string>;
 };
@@ -47,11 +52,15 @@ const mostFaults = 20;
 /** How long the literal beginning of a URL has to be: scheme and host may not depend on anything. */
 const literalOrigin = /^https?:\/\/[^/?#{}\s]+(?=[/?#]|$)/i;
 
-/** As `readTarget`, with templates that are looked into. */
-export function readTemplatedTarget(input: unknown, pointer: string): Result<HttpTarget> {
+/** As `readTarget`, with templates that are looked into; they may use these names beside secrets, all for null. */
+export function readTemplatedTarget(
+  input: unknown,
+  pointer: string,
+  names: readonly string[] | null = null,
+): Result<HttpTarget> {
   const target = readTarget(input, pointer);
   if (!target.ok || !target.value.template) return target;
-  const templates = compileTemplates(target.value, pointer, true);
+  const templates = compileTemplates(target.value, pointer, true, names);
   return templates.ok ? target : templates;
 }
 
@@ -60,12 +69,18 @@ type Render<T> = (values: ReturnType<typeof liquidValues>) => T;
 
 /**
  * The templates of a target, or every fault in them with its pointer below `pointer`. `tried`: also those that only
- * show when something is filled in, where sample values can tell.
+ * show when something is filled in, where sample values can tell. `names`: see `readTemplatedTarget`.
  */
-export function compileTemplates(target: HttpTarget, pointer: string, tried = false): Result<TargetTemplates> {
+export function compileTemplates(
+  target: HttpTarget,
+  pointer: string,
+  tried = false,
+  names: readonly string[] | null = null,
+): Result<TargetTemplates> {
   const errors: FieldError[] = [];
-  const budget = liquidBudget(tried);
+  const budget = liquidBudget(tried, names);
   let usesPrevious = false;
+  const secrets: SecretUse[] = [];
 
   function compile(text: string, at: string, encoding: LiquidEncoding = 'plain'): Render<string> {
     if (!text.includes('{') || errors.length >= mostFaults) return () => text;
@@ -75,6 +90,7 @@ export function compileTemplates(target: HttpTarget, pointer: string, tried = fa
       return () => text;
     }
     usesPrevious ||= compiled.value.usesPrevious;
+    for (const name of compiled.value.secrets) secrets.push({ name, pointer: at });
     return compiled.value.fillIn;
   }
 
@@ -96,14 +112,20 @@ export function compileTemplates(target: HttpTarget, pointer: string, tried = fa
   const headers = Object.entries(target.headers).map(
     ([name, value]) => [name, compile(value, `${pointer}/headers/${pointerPart(name)}`)] as const,
   );
-  const body = target.body === undefined ? null : compileBody(exactBody(target), `${pointer}/body`);
+  const ofHeaders = secrets.map((use) => use.pointer);
+  const secretHeaders = headers.flatMap(([name]) =>
+    ofHeaders.includes(`${pointer}/headers/${pointerPart(name)}`) ? name : [],
+  );
+  const body = target.body === undefined || target.plainBody ? null : compileBody(exactBody(target), `${pointer}/body`);
   if (errors.length > 0) return { ok: false, errors };
+  const secretIn = { headers: secretHeaders, body: secrets.length > ofHeaders.length };
 
   return ok({
     usesPrevious,
+    secrets,
     render(variables) {
       const values = liquidValues(variables);
-      const rendered: HttpTarget = { ...target, headers: {} };
+      const rendered: HttpTarget = { ...target, headers: {}, ...(secrets.length > 0 && { secretIn }) };
       let field = 'url';
       const refused = (detail: string) => ({ ok: false, errors: `${field}: ${detail} once filled in` }) as const;
       try {
@@ -141,4 +163,12 @@ export function compileTemplates(target: HttpTarget, pointer: string, tried = fa
 function hasDotSegment(url: string): boolean {
   const [path = ''] = url.split(/[?#]/, 1);
   return path.split('/').some((segment) => /^(\.|%2e){1,2}$/i.test(segment));
+}
+
+/** Each place of a secret in a target, which has been checked; none where it is no template. */
+export function secretsIn(target: HttpTarget, pointer: string): readonly SecretUse[] {
+  const { template, url, headers, body } = target;
+  if (!template || !JSON.stringify([url, headers, body]).includes('secrets')) return [];
+  const templates = compileTemplates(target, pointer);
+  return templates.ok ? templates.value.secrets : [];
 }

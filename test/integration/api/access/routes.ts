@@ -53,6 +53,10 @@ export const routes: Readonly<Record<string, Access>> = {
   'POST /runs/{id}/complete': 'token',
   'POST /runs/{id}/heartbeat': 'token',
   'POST /schedules/preview': 'reader',
+  'PUT /secrets/{name}': 'admin',
+  'GET /secrets': 'admin',
+  'DELETE /secrets/{name}': 'admin',
+  'POST /secrets/rewrap': { cluster: 'owner' },
 };
 
 /** Open to everybody, and not part of the contract that they show. */

@@ -1,0 +1,96 @@
+/** Hides the values of secrets wherever a text repeats them, also in the encodings in which programs repeat a value. */
+
+import { mask } from '../task/credentials.ts';
+
+/**
+ * Hides values in a text. Where the text may end in the middle of a value, `beginning` is how many characters of one at
+ * the end are hidden too.
+ */
+export type Masker = (text: string, beginning?: number) => string;
+
+/** In characters: a shorter value is found in texts that do not repeat it. */
+const shortestMasked = 8;
+
+/** A masker of these values; null where none of them is long enough. */
+export function createMasker(values: Iterable<string>): Masker | null {
+  const forms = new Set<string>();
+  for (const value of values) if (value.length >= shortestMasked) for (const form of formsOf(value)) forms.add(form);
+  if (forms.size === 0) return null;
+  // A form may hold another one, which must not be hidden first.
+  const longestFirst = [...forms].sort((a, b) => b.length - a.length);
+  return (text, beginning = Number.POSITIVE_INFINITY) => {
+    let masked = text;
+    for (const form of longestFirst) if (masked.includes(form)) masked = masked.replaceAll(form, mask);
+    return hideBeginning(masked, longestFirst, beginning);
+  };
+}
+
+/** The text with a mask for the longest beginning of a form that it ends with, of so many characters at least. */
+function hideBeginning(text: string, forms: readonly string[], shortest: number): string {
+  if (shortest === Number.POSITIVE_INFINITY) return text;
+  let start = text.length;
+  for (const form of forms) {
+    const longest = Math.min(form.length - 1, text.length);
+    for (let place = text.length - longest; place < start; place++)
+      if (text[place] === form[0] && form.startsWith(text.slice(place))) start = place;
+  }
+  return text.length - start < Math.max(1, shortest) ? text : text.slice(0, start) + mask;
+}
+
+/** The value as it is, and as programs write it: JSON, URLs, forms, HTML, base64, hex, other charsets and cases. */
+function formsOf(value: string): string[] {
+  const json = JSON.stringify(value).slice(1, -1);
+  const url = encodeURIComponent(value);
+  const strictUrl = url.replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+  const form = new URLSearchParams([['', value]]).toString().slice(1);
+  const html = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const bytes = Buffer.from(value);
+  const plain = [
+    value,
+    value.trim(),
+    json,
+    json.replaceAll('/', '\\/'),
+    json.replace(/[^\x20-\x7e]/g, escaped),
+    json.replace(/[^\x20-\x7e]/g, escaped).replaceAll('/', '\\/'),
+    json.replace(/[<>&'+]/g, escaped),
+    url,
+    strictUrl,
+    form,
+    encodeURI(value),
+    html,
+    html.replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
+    html.replaceAll('"', '&#34;').replaceAll("'", '&#x27;'),
+    bytes.toString('hex'),
+    // A body in UTF-8 that is repeated as Latin-1, and a header in Latin-1 that is repeated as UTF-8.
+    bytes.toString('latin1'),
+    Buffer.from(value, 'latin1').toString(),
+  ];
+  const encoded = [bytes, Buffer.from(value, 'latin1')].flatMap(inBase64);
+  const cased = plain.flatMap((text) => [text, text.toLowerCase(), text.toUpperCase(), lowerEscapes(text)]);
+  return [...cased, ...encoded].filter((text) => text.length >= shortestMasked);
+}
+
+/** The bytes in base64, and the parts of it that are the same wherever in a longer text the bytes stand. */
+function inBase64(bytes: Buffer): string[] {
+  const whole = bytes.toString('base64');
+  const parts = [0, 1, 2].map((before) => {
+    const padded = Buffer.concat([Buffer.alloc(before), bytes]);
+    // Characters at both ends hold bits of the neighbours too.
+    const text = padded.toString('base64').replace(/=+$/, '');
+    return text.slice([0, 2, 3][before], Math.floor((padded.length * 8) / 6));
+  });
+  return [whole, whole.replace(/=+$/, ''), ...parts].flatMap((text) => [
+    text,
+    text.replaceAll('+', '-').replaceAll('/', '_'),
+    encodeURIComponent(text),
+  ]);
+}
+
+function escaped(sign: string): string {
+  return `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** `%2F` as `%2f`. */
+function lowerEscapes(text: string): string {
+  return text.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
+}
