@@ -130,6 +130,12 @@ export const operations: Readonly<Record<string, Operation>> = {
     errors: [403, 503],
     answers: { 204: { description: 'There is no session any more.', headers: ['Set-Cookie'] } },
   },
+  'GET /audit': {
+    id: 'listAudit',
+    description:
+      'Newest first. An owner sees all entries, an admin those of its namespaces. `from` is included, `to` is not.',
+    answers: { 200: page },
+  },
   'POST /tasks': {
     id: 'createTask',
     description: 'Only `schedule` and `target` are required. 409 where the id exists.',
