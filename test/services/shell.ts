@@ -32,13 +32,21 @@ export function startShell(): Shell {
       output = '';
       stdin.write(`${commands}\nprintf %s ${JSON.stringify(end.trimEnd())}; echo\n`);
       return new Promise((resolve, reject) => {
+        const forget = () => {
+          stdout.off('data', listen);
+          child.off('exit', fail);
+        };
         const listen = () => {
           if (!output.endsWith(end)) return;
-          stdout.off('data', listen);
+          forget();
           resolve(output.slice(0, -end.length));
         };
+        const fail = (code: number | null) => {
+          forget();
+          reject(new Error(`the shell ended with ${code} in:\n${commands}\n${output}`));
+        };
         stdout.on('data', listen);
-        child.once('exit', (code) => reject(new Error(`the shell ended with ${code} in:\n${commands}\n${output}`)));
+        child.on('exit', fail);
       });
     },
   };
