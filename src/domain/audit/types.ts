@@ -28,3 +28,9 @@ export const auditTypes = [
 ] as const;
 
 export type AuditType = (typeof auditTypes)[number];
+
+/** The types that entries of this subject can have; all where it is null. */
+export function typesOf(subject: string | null): readonly AuditType[] {
+  if (!subject?.startsWith('task:')) return auditTypes;
+  return auditTypes.filter((type) => type.startsWith('task.') || type.startsWith('run.'));
+}

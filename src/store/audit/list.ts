@@ -6,7 +6,7 @@
  * that the index has, each found by one step in it, and a type by all types; the newest entries of each pair are read.
  */
 
-import { type AuditType, auditTypes } from '../../domain/audit/types.ts';
+import { type AuditType, typesOf } from '../../domain/audit/types.ts';
 import { formatInstant } from '../../domain/input/instant.ts';
 import type { Queryable } from '../postgres/database.ts';
 import type { Row } from '../rows.ts';
@@ -57,11 +57,23 @@ export async function listAudit(
   const given = { ...filter, types: type === null ? null : [type] };
   const first = await read(db, 'newest', newest, given, page);
   if (first.more || [namespaces, actor, type, subject].every((value) => value === null)) return first;
-  const index = subject !== null ? 'subject' : actor !== null ? 'actor' : 'namespace';
-  const wanted = { ...given, types: given.types ?? auditTypes };
+  const byActor = actor !== null && (subject === null || (await isRare(db, actor)));
+  const index = byActor ? 'actor' : subject !== null ? 'subject' : 'namespace';
+  const wanted = { ...given, types: given.types ?? typesOf(subject) };
   return namespaces === null
     ? read(db, `${index}-anywhere`, byIndex(index, everyNamespaceOf(index)), wanted, page)
     : read(db, index, byIndex(index, 'unnest($7::text[])'), wanted, page);
+}
+
+/** Whether so few entries are of an actor that all of them can be looked at for a page. */
+async function isRare(db: Queryable, actor: string): Promise<boolean> {
+  const { rows } = await db.query<{ entries: number }>({
+    name: 'count-audit-of-actor',
+    text: `
+      select count(*)::integer as entries from (select from audit where actor = $1 limit ${lookedAt}) as found`,
+    values: [actor],
+  });
+  return (rows[0]?.entries ?? 0) < lookedAt;
 }
 
 /** One page by a statement that finds the places of its entries. */
@@ -109,7 +121,7 @@ const newest = `
  */
 const indexes = {
   subject: { first: 'subject = $10 and', others: '($8::text is null or actor = $8)' },
-  actor: { first: 'actor = $8 and', others: '$10::text is null' },
+  actor: { first: 'actor = $8 and', others: '($10::text is null or subject = $10)' },
   namespace: { first: '', others: '$8::text is null and $10::text is null' },
 } as const;
 type Index = keyof typeof indexes;
@@ -130,7 +142,7 @@ const byIndex = (index: Index, namespaces: string) => `
   select e.at, e.id
   from ${namespaces} n(namespace) cross join unnest($9::text[]) t(type) cross join lateral (
     select at, id from (
-      select at, id, actor from audit
+      select at, id, actor, subject from audit
       where ${indexes[index].first} namespace = n.namespace and type = t.type and ${inRange}
       ${newestFirst} offset 0
     ) e where ${indexes[index].others} ${newestFirst} limit $1

@@ -18,7 +18,7 @@ beforeAll(async () => {
       namespace: pick(['default', 'billing', '*'], n),
       actor: pick(['key:ci', 'user:ann', 'key:ci', 'key:ci', 'user:bob'], n),
       type: pick(['task.created', 'key.created', 'sign_in'], Math.floor(n / 4)),
-      subject: pick(['task:a', 'task:b', null, 'task:a'], n),
+      subject: pick(['key:a', 'key:b', null, 'key:a'], n),
     });
   for (const { at, actor, ...entry } of entries) {
     const author = { actor, via: 'key', address: null, requestId: null };
@@ -53,7 +53,7 @@ const choices = {
   namespaces: [null, ['billing'], ['default', '*'], ['nowhere']],
   actor: [null, 'user:ann', 'key:ci', 'nobody'],
   type: [null, 'key.created', 'secret.deleted'] as const,
-  subject: [null, 'task:a', 'task:none'],
+  subject: [null, 'key:a', 'task:none'],
   from: [null, t0 + 5_000],
   to: [t0 + 60_000, t0 + 20_000],
 };
