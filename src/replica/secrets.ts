@@ -101,6 +101,7 @@ function changedSecrets(before: Settings, after: Settings): string[] {
   const changed: string[] = [];
   if (keys(before) !== keys(after)) changed.push('API_KEYS');
   if (!areEqual([before.jwtSecret], [after.jwtSecret])) changed.push('JWT_SECRET');
+  if (before.oidcClientSecret !== after.oidcClientSecret) changed.push('OIDC_CLIENT_SECRET');
   if (!areEqual(before.signingSecrets, after.signingSecrets)) changed.push('SIGNING_SECRETS');
   if (!areEqualRings(before.secretsKeys, after.secretsKeys)) changed.push('SECRETS_KEYS');
   return changed;

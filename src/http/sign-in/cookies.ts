@@ -13,14 +13,20 @@ export type Cookies = {
   signInOf(header: string | undefined, state: string): string | null;
   /** The `Set-Cookie` header of a session; null ends it. */
   session(id: string | null): string;
-  /** The `Set-Cookie` header of a sign-in under way; null ends it. */
-  signIn(state: string, sealed: string | null): string;
+  /** The `Set-Cookie` headers of a sign-in that begins. A browser with this `Cookie` header forgets its oldest ones. */
+  beginSignIn(header: string | undefined, state: string, sealed: string): string[];
+  /** The `Set-Cookie` header of a sign-in that has come back. */
+  endSignIn(state: string): string;
 };
+
+/** Sign-ins under way in one browser: more would make its requests too large. */
+const mostSignIns = 4;
 
 /** `secure` where browsers reach the service over TLS: then the name binds a cookie to this host and to TLS. */
 export function createCookies(secure: boolean): Cookies {
   const sessionName = `${secure ? '__Host-' : ''}punctual`;
-  const signInName = (state: string) => `${sessionName}-sign-in-${state.slice(0, 8)}`;
+  const prefix = `${sessionName}-sign-in-`;
+  const signInName = (state: string) => `${prefix}${state.slice(0, 8)}`;
   // The prefix asks for the path `/` and no domain, also below a base path.
   const attributes = { httpOnly: true, secure, sameSite: 'lax', path: '/' } as const;
   const write = (name: string, value: string | null, ms: number) =>
@@ -31,6 +37,12 @@ export function createCookies(secure: boolean): Cookies {
     sessionOf: (header) => read(header, sessionName),
     signInOf: (header, state) => (/^[\w-]{8,}$/.test(state) ? read(header, signInName(state)) : null),
     session: (id) => write(sessionName, id, sessionLongestMs),
-    signIn: (state, sealed) => write(signInName(state), sealed, signInMs),
+    beginSignIn(header, state, sealed) {
+      // Browsers send the oldest first.
+      const others = Object.keys(parseCookie(header ?? '')).filter((name) => name.startsWith(prefix));
+      const forgotten = others.slice(0, Math.max(0, others.length - mostSignIns + 1));
+      return [write(signInName(state), sealed, signInMs), ...forgotten.map((name) => write(name, null, 0))];
+    },
+    endSignIn: (state) => write(signInName(state), null, 0),
   };
 }

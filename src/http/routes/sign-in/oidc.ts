@@ -51,7 +51,9 @@ export function oidcRoutes(app: App, context: HttpContext, refuse: RefuseSignIn)
       if (!begun.ok) throw await faultProblem(request, begun.errors);
       const { url, secrets } = begun.value;
       const sealed = sealPending(seals.pending, { secrets, returnTo, endsAt: context.now() + signInMs });
-      return reply.header('set-cookie', cookies.signIn(secrets.state, sealed)).redirect(url);
+      return reply
+        .header('set-cookie', cookies.beginSignIn(request.headers.cookie, secrets.state, sealed))
+        .redirect(url);
     },
   );
 
@@ -79,7 +81,7 @@ export function oidcRoutes(app: App, context: HttpContext, refuse: RefuseSignIn)
         const detail = 'this sign-in did not begin in this browser, or too long ago';
         throw await refuse(request, 'malformed', { detail });
       }
-      reply.header('set-cookie', cookies.signIn(state, null));
+      reply.header('set-cookie', cookies.endSignIn(state));
       if (!(await useSignIn(context, { state, endsAt: pending.endsAt })))
         throw await refuse(request, 'malformed', { detail: 'this sign-in came back before: it works once' });
       const callback = new URL(redirectUri);

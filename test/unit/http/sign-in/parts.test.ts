@@ -141,6 +141,23 @@ describe('cookies', () => {
   });
 });
 
+test('a browser has four sign-ins under way, and forgets the oldest ones', () => {
+  const cookies = createCookies(true);
+  const names = ['a', 'b', 'c', 'd', 'e'].map((each) => `__Host-punctual-sign-in-${each.repeat(8)}`);
+  const begin = (count: number) =>
+    cookies
+      .beginSignIn(
+        [...names.slice(0, count).map((name) => `${name}=x`), '__Host-punctual=y'].join('; '),
+        'z'.repeat(43),
+        's',
+      )
+      .map((text) => text.split('; ').slice(0, 2).join('; '));
+  const fresh = '__Host-punctual-sign-in-zzzzzzzz=s; Max-Age=600';
+  expect(begin(0)).toEqual([fresh]);
+  expect(begin(3)).toEqual([fresh]);
+  expect(begin(5)).toEqual([fresh, `${names[0]}=; Max-Age=0`, `${names[1]}=; Max-Age=0`]);
+});
+
 describe('a problem as a page', () => {
   test('holds nothing that a browser takes for markup', () => {
     const problem = { type: 'x', instance: '/', code: 'no_binding', requestId: 'r"1', status: 403 } as const;
