@@ -9,7 +9,7 @@ test.each([
   ['a client that sends its secret in the body', { clientAuth: 'client_secret_post' }],
   ['a public client', { clientAuth: 'none' }],
   ['an issuer that tells claims only when asked about the person', { claimsInIdToken: false }],
-] as const)('%s works, with the usual scopes', async (_what, kind) => {
+] as const)('%s works, with the usual scopes', { timeout: 90_000 }, async (_what, kind) => {
   const provider = await startProvider({ redirectUri, ...kind });
   const isPublic = 'clientAuth' in kind && kind.clientAuth === 'none';
   const { api, ...look } = await startSignInApi(isPublic ? { ...provider, clientSecret: '' } : provider);
