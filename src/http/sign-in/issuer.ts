@@ -117,7 +117,9 @@ export function createIssuer({ settings, isLoopback, monotonic }: IssuerOptions)
       const { authorization_endpoint: page, token_endpoint_auth_methods_supported: ways } =
         configuration.serverMetadata();
       if (page === undefined || !isSafeUrl(page, isLoopback)) throw new Error('the issuer names no page over https');
-      inBody = ways?.includes('client_secret_post') === true && !ways.includes('client_secret_basic');
+      // What the issuer accepted last is better than what it lists.
+      if (known?.from !== from)
+        inBody = ways?.includes('client_secret_post') === true && !ways.includes('client_secret_basic');
       const keys = known?.from === from ? getJwksCache(known.configuration) : undefined;
       if (keys !== undefined) setJwksCache(configuration, keys);
       known = { configuration, from, at: monotonic() };

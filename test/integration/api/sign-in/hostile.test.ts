@@ -60,6 +60,20 @@ test('an honest answer signs in: code with PKCE, state and nonce', async () => {
   });
 });
 
+test('an issuer that wants the secret of the client in the body gets it there, and the next time at once', async () => {
+  const calls: string[] = [];
+  const inBody: TokenAnswer = async (response, request) => {
+    let sent = '';
+    for await (const chunk of request) sent += chunk;
+    const isBasic = request.headers.authorization !== undefined;
+    calls.push(`${isBasic ? 'header' : 'body'} ${new URLSearchParams(sent).get('client_secret')}`);
+    if (isBasic) issuer.json(response, { error: 'invalid_client' }, 401);
+    else await tokens()(response, request);
+  };
+  for (let count = 0; count < 2; count++) expect((await signIn(inBody)).status).toBe(302);
+  expect(calls).toEqual(['header null', 'body the-secret', 'body the-secret']);
+});
+
 describe('an ID token is refused', () => {
   const past = Math.floor(Date.now() / 1_000) - 60;
   test.each<[string, Parameters<HandMadeIssuer['idToken']>]>([

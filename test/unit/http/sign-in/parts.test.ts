@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { createSeal } from '../../../../src/domain/access/seal.ts';
 import { createCookies } from '../../../../src/http/sign-in/cookies.ts';
+import { isSafeUrl } from '../../../../src/http/sign-in/issuer-fetch.ts';
 import { readOwnPath } from '../../../../src/http/sign-in/own-path.ts';
 import { pageOf, wantsPage } from '../../../../src/http/sign-in/page.ts';
 import { openPending, sealPending } from '../../../../src/http/sign-in/pending.ts';
 import { personOf } from '../../../../src/http/sign-in/person.ts';
+import { isLoopback } from '../../../../src/settings/values.ts';
 
 const random = (bytes: Uint8Array) => void crypto.getRandomValues(bytes);
 
@@ -156,6 +158,21 @@ test('a browser has four sign-ins under way, and forgets the oldest ones', () =>
   expect(begin(0)).toEqual([fresh]);
   expect(begin(3)).toEqual([fresh]);
   expect(begin(5)).toEqual([fresh, `${names[0]}=; Max-Age=0`, `${names[1]}=; Max-Age=0`]);
+});
+
+test.each([
+  ['https://issuer.example/token', true],
+  ['http://127.0.0.1:9000/token', true],
+  ['http://[::1]/token', true],
+  ['http://localhost/token', true],
+  ['http://issuer.example/token', false],
+  ['http://localhost.evil.example/token', false],
+  ['http://169.254.169.254/token', false],
+  ['file:///etc/passwd', false],
+  ['javascript:alert(1)', false],
+  ['', false],
+])('the issuer may be called at %j: %s', (url, safe) => {
+  expect(isSafeUrl(url, isLoopback)).toBe(safe);
 });
 
 describe('a problem as a page', () => {
