@@ -3,6 +3,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import type { TaskInput } from '../../../../src/domain/task/task.ts';
 import { takeLimited } from '../../../../src/store/limits/limits.ts';
+import { forgetGroups } from '../../../../src/store/limits/state.ts';
 import { countLimited, heldByQuota } from '../../../../src/store/limits/waiting.ts';
 import { inTransaction } from '../../../../src/store/postgres/database.ts';
 import { claimOccurrences } from '../../../../src/store/runs/claiming/claims.ts';
@@ -11,6 +12,7 @@ import { followQuota, namespacesToFollow } from '../../../../src/store/tasks/fol
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { insertTasks, updateTask } from '../../../../src/store/tasks/tasks.ts';
 import { outlast } from '../../../outlast.ts';
+import { poll } from '../../../poll.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { asked, author, dueOf, makeTask, openStore, readRun, redact, type Store, t0 } from '../store.ts';
 
@@ -166,6 +168,39 @@ describe('a quota of runs at once', () => {
     expect(await take()).toEqual([]);
     await finish(runId);
     expect(await take()).toHaveLength(1);
+  });
+
+  test.skipIf(noPostgres)('takes in the run of a claim that could not see the marks', async () => {
+    const task = await make('claimed');
+    const { runId } = dueOf(task, 0);
+    let followed: Promise<void> | null = null;
+    await inTransaction(store.database, async (db) => {
+      const claimer = { owner: randomUUID(), now: t0, trigger: 'schedule' as const };
+      await claimOccurrences(db, [dueOf(task, 0)], claimer, false);
+      await writeQuotas({ concurrentRuns: 1 });
+      followed = follow();
+      const marked = async () => (await store.db.query('select from tasks where in_quota')).rows.length === 1;
+      await poll(marked, { what: 'the task to be marked' });
+      await outlast(Date.now() + 50);
+    });
+    await followed;
+    await ask(task);
+    expect(await take()).toEqual([]);
+    await finish(runId);
+    expect(await take()).toHaveLength(1);
+  });
+
+  test('keeps the keys of the runs that it takes in', async () => {
+    const keyed = await make('kept', { concurrency: { key: 'kept', limit: 1 } });
+    const [running, waiting] = await ask(keyed, 2);
+    expect(await take()).toEqual([running]);
+    for (const quotas of [{ concurrentRuns: 5 }, {}]) {
+      await setQuotas(quotas);
+      await forgetGroups(store.database);
+      expect(await take()).toEqual([]);
+    }
+    await finish(running as string);
+    expect(await take()).toEqual([waiting]);
   });
 
   test('says which runs wait for it, and how many are running', async () => {

@@ -3,11 +3,11 @@ import { listNamespaces } from '../../../../src/store/access/namespaces.ts';
 import { admitSecret } from '../../../../src/store/access/quotas.ts';
 import { inTransaction } from '../../../../src/store/postgres/database.ts';
 import { createTaskInserts, insertMany } from '../../../../src/store/tasks/inserts.ts';
-import { forgetCreations, type Stored } from '../../../../src/store/tasks/quotas.ts';
+import { forgetCreations, insertWithinQuotas, type Stored } from '../../../../src/store/tasks/quotas.ts';
 import type { NewTask } from '../../../../src/store/tasks/tasks.ts';
 import { deleteTask } from '../../../../src/store/tasks/tasks.ts';
 import { noPostgres } from '../../../services/provided.ts';
-import { author, define, openPool, openStore, type Store, t0 } from '../store.ts';
+import { author, define, openPool, openStore, type Store, t0, waitForBlocked } from '../store.ts';
 
 let store: Store;
 beforeAll(async () => {
@@ -76,6 +76,23 @@ describe('quotas for creations', () => {
     expect(outcomes.filter((each) => typeof each === 'string')).toHaveLength(25);
     expect(outcomes.filter((each) => typeof each !== 'string')).toHaveLength(75);
     expect(await tasks()).toBe(25);
+  });
+
+  test.skipIf(noPostgres)('make a creation wait for one that is under way', async () => {
+    await setQuotas({ tasks: 1 });
+    let isAnswered = false;
+    let second: Promise<void> | null = null;
+    await inTransaction(store.database, async (db) => {
+      expect((await insertWithinQuotas(db, 'default', [item('first')], t0)).map(shown)).toEqual(['first']);
+      second = create('second').then((answer) => {
+        isAnswered = true;
+        expect(answer).toMatchObject([{ quota: 'tasks', used: 1 }]);
+      });
+      await waitForBlocked(store.db, 1);
+      expect(isAnswered).toBe(false);
+    });
+    await second;
+    expect(await tasks()).toBe(1);
   });
 
   test.skipIf(noPostgres)('of a minute hold exactly then, too', async () => {
