@@ -39,7 +39,8 @@ function hideBeginning(text: string, forms: readonly string[], shortest: number)
 
 /** The value as it is, and as programs write it: JSON, URLs, forms, HTML, base64, hex, other charsets and cases. */
 function formsOf(value: string): string[] {
-  const json = JSON.stringify(value).slice(1, -1);
+  const json = inJson(value);
+  const ascii = json.replace(/[^\x20-\x7e]/g, escaped);
   const url = encodeURIComponent(value);
   const strictUrl = url.replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
   const form = new URLSearchParams([['', value]]).toString().slice(1);
@@ -48,10 +49,9 @@ function formsOf(value: string): string[] {
   const plain = [
     value,
     value.trim(),
-    json,
-    json.replaceAll('/', '\\/'),
-    json.replace(/[^\x20-\x7e]/g, escaped),
-    json.replace(/[^\x20-\x7e]/g, escaped).replaceAll('/', '\\/'),
+    // Also JSON in a text of JSON: what echoes a body does that.
+    ...[json, ascii].flatMap((text) => [text, inJson(text), inJson(inJson(text))]),
+    ...[json, ascii].map((text) => text.replaceAll('/', '\\/')),
     json.replace(/[<>&'+]/g, escaped),
     url,
     strictUrl,
@@ -84,6 +84,10 @@ function inBase64(bytes: Buffer): string[] {
     text.replaceAll('+', '-').replaceAll('/', '_'),
     encodeURIComponent(text),
   ]);
+}
+
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 function escaped(sign: string): string {

@@ -7,6 +7,7 @@ const hide = (text: string, beginning?: number, values = [value]) => createMaske
 const forms: [name: string, written: string][] = [
   ['as it is', value],
   ['as JSON', JSON.stringify(value)],
+  ['as JSON in JSON', JSON.stringify(JSON.stringify(value))],
   ['as JSON in ASCII', JSON.stringify(value).replace('é', '\\u00e9')],
   ['as JSON with escaped slashes', JSON.stringify(value).replaceAll('/', '\\/')],
   ['in a URL', encodeURIComponent(value)],
