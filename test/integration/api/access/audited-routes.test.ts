@@ -7,7 +7,7 @@ import { type Api, type Body, startApi } from '../client.ts';
 let api: Api;
 beforeAll(async () => {
   const hash = createHash('sha256').update('root-key').digest('hex');
-  api = await startApi({ API_KEYS: `root:owner:${hash}` });
+  api = await startApi({ API_KEYS: `root:owner:${hash}`, SECRETS_KEYS: Buffer.alloc(32, 7).toString('base64') });
 });
 
 const task = {
@@ -32,6 +32,9 @@ const audited: readonly [route: string, path: string, body: Body, type: string, 
   ['POST /tasks/{id}/trigger', '/tasks/a/trigger', {}, 'task.triggered', 'task:a'],
   ['POST /runs/{id}/cancel', '/runs/{id}/cancel', {}, 'run.cancelled', 'task:a'],
   ['POST /runs/{id}/retry', '/runs/{id}/retry', {}, 'run.retried', 'task:a'],
+  ['PUT /secrets/{name}', '/secrets/MAIL', { value: 'a-long-secret' }, 'secret.created', 'secret:MAIL'],
+  ['PUT /secrets/{name}', '/secrets/MAIL', { value: 'a-new-secret' }, 'secret.updated', 'secret:MAIL'],
+  ['DELETE /secrets/{name}', '/secrets/MAIL', {}, 'secret.deleted', 'secret:MAIL'],
   ['DELETE /tasks/{id}', '/tasks/c', {}, 'task.deleted', 'task:c'],
   [
     'POST /bindings',
@@ -46,7 +49,7 @@ const audited: readonly [route: string, path: string, body: Body, type: string, 
 ];
 /** These change nothing, belong to the target of a run, or are shown with sign-in. */
 const others = ['POST /schedules/preview', 'POST /runs/{id}/complete', 'POST /runs/{id}/heartbeat'];
-others.push('POST /auth/session', 'POST /auth/logout');
+others.push('POST /auth/session', 'POST /auth/logout', 'POST /secrets/rewrap');
 
 const published = parse(await readFile(new URL('../../../../openapi.yaml', import.meta.url), 'utf8')).paths as Body;
 
