@@ -12,6 +12,7 @@ export async function startHandMadeIssuer() {
   const { privateKey: foreignKey } = await generateKeyPair('RS256');
   const jwk = { ...(await exportJWK(publicKey)), alg: 'RS256', use: 'sig', kid: 'one' };
   let nonce = '';
+  let discoveries = 0;
   let discovery: Record<string, unknown> = {};
   let answerToken: TokenAnswer = (response) => void response.end();
   const json = (response: ServerResponse, body: unknown, status = 200) => {
@@ -19,8 +20,10 @@ export async function startHandMadeIssuer() {
   };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', issuer);
-    if (pathname === '/.well-known/openid-configuration') json(response, { ...metadata(), ...discovery });
-    else if (pathname === '/jwks') json(response, { keys: [jwk] });
+    if (pathname === '/.well-known/openid-configuration') {
+      discoveries++;
+      json(response, { ...metadata(), ...discovery });
+    } else if (pathname === '/jwks') json(response, { keys: [jwk] });
     else if (pathname === '/token') void answerToken(response, request);
     else response.writeHead(404).end();
   });
@@ -72,6 +75,8 @@ export async function startHandMadeIssuer() {
     onToken(answer: TokenAnswer) {
       answerToken = answer;
     },
+    /** How often it was asked what it says about itself. */
+    discoveries: () => discoveries,
     /** Changes what the issuer says about itself. */
     discoveryIs(change: Record<string, unknown>) {
       discovery = change;
