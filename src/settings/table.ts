@@ -250,7 +250,12 @@ export const settingTable = {
     '`id`: a series `task_name` for each of the first 1,000 tasks, the rest in `_other`. `none`: all of them in `_other`.',
     ['id', 'none'],
   ),
-  metricsAuth: choice('METRICS_AUTH', 'off', '`on` asks for the role `reader` at `/metrics`.', ['off', 'on']),
+  metricsAuth: choice(
+    'METRICS_AUTH',
+    'off',
+    '`on` asks for the role `reader` in all namespaces at `/metrics`, which names tasks of every team.',
+    ['off', 'on'],
+  ),
 };
 
 /** The values of all settings. */
