@@ -54,9 +54,12 @@ export async function usersOf(
     text: `
       select given.name, used.id
       from unnest($2::text[]) as given(name) cross join lateral (
-        select t.id from secret_uses u join tasks t on t.uid = u.task_uid
-        where u.namespace = $1 and u.name = given.name and ${isNotDeleted}
-        order by u.task_uid limit $3
+        select t.id from (
+          select task_uid from secret_uses where namespace = $1 and name = given.name order by task_uid
+        ) u cross join lateral (
+          -- Kept apart, so that no plan joins all tasks before it takes the first of them.
+          select t.id from tasks t where t.uid = u.task_uid and ${isNotDeleted} offset 0
+        ) t limit $3
       ) as used`,
     values: [namespace, names, limit],
   });
