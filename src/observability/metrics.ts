@@ -127,7 +127,7 @@ export function createMetrics(options: MetricsOptions) {
   });
   const limited = new Gauge({
     name: 'scheduler_limited_waiting',
-    help: 'Due runs of the cluster that wait, by the limit (task, rate, concurrency, namespace) that holds them up, or for a slot',
+    help: 'Due runs of the cluster that wait, by the kind of limit that holds them up, or for a slot',
     labelNames: ['limit'],
     registers,
   });
