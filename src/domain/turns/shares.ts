@@ -13,6 +13,8 @@ export type Shares = {
   add(namespace: string, count: number): void;
   /** How many of the `free` of all `most` slots it may take now; 0 or less where it may take none. */
   room(namespace: string, free: number, most: number): number;
+  /** How many slots it has less than its share; negative where it has more. */
+  owed(namespace: string, most: number): number;
   /** Whether this is the first free slot that it may take, or that may be taken by all. */
   hasOpened(namespace: string, free: number, most: number): boolean;
   /** Whether it may take one of them. */
@@ -58,6 +60,7 @@ export function createShares({ weightOf, isShared }: SharesOptions): Shares {
 
   return {
     room,
+    owed: belowShare,
     hasOpened: (namespace, free, most) =>
       room(namespace, free, most) === 1 || (isShared() && free === keptOf(most) + 1),
     add(namespace, count) {

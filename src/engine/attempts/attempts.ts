@@ -30,7 +30,7 @@ export type CompletedAttempt = EndedRun & {
 /** The order of an occurrence among others, and when its task's next one is due (Infinity: never). */
 export type Scheduled = { effectiveDueAt: number; nextAt: number };
 
-export type Attempts = Pick<Slots<never>, 'free' | 'room' | 'reserve' | 'hasOpened'> & {
+export type Attempts = Pick<Slots<never>, 'free' | 'room' | 'owed' | 'reserve' | 'hasOpened'> & {
   /** How many attempts end per millisecond just now. */
   endedPerMs(): number;
   running(): number;
@@ -204,6 +204,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   return {
     free: slots.free,
     room: slots.room,
+    owed: slots.owed,
     reserve: slots.reserve,
     hasOpened: slots.hasOpened,
     endedPerMs: () => rate.perMs(options.monotonic()),

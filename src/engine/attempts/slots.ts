@@ -11,6 +11,8 @@ export type Slots<Waiting extends TurnItem> = {
   free(): number;
   /** How many of the free ones a namespace may take. `own` are slots that the caller has reserved for it or others. */
   room(namespace: string, own?: number): number;
+  /** How many slots it has less than its share; negative where it has more. */
+  owed(namespace: string): number;
   /** Whether it has just become possible to take one: so far there was none, or none for this namespace or for others. */
   hasOpened(namespace: string): boolean;
   /** Reserves slots, for these namespaces where that is known. The release does nothing the second time. */
@@ -48,6 +50,7 @@ export function createSlots<Waiting extends TurnItem>(most: number, options: Sha
   return {
     free,
     room: (namespace, own = 0) => claimed.room(namespace, free() + own, most),
+    owed: (namespace) => claimed.owed(namespace, most),
     hasOpened: (namespace) => free() === 1 || claimed.hasOpened(namespace, free(), most),
     reserve(count, parts = []) {
       reserved += count;

@@ -31,11 +31,14 @@ export type Backlog = {
   namespaces(): string[];
   /** Whether all of these are of one namespace. */
   isOfOne(): boolean;
-  /** Takes out at most `limit`, in turns of their namespaces: of each the first, and no more than `room` says. */
-  take(limit: number, room?: (namespace: string) => number): Waiting[];
-  /** Takes out at most `limit` that come before the bound of their namespace. */
-  takeBefore(limit: number, bound: (namespace: string) => number): Waiting[];
+  /**
+   * Takes out at most `limit`, in turns of their namespaces: of each the first, no more than `room` says, and with a
+   * `bound` only those that come before it.
+   */
+  take(limit: number, room?: (namespace: string) => number, bound?: (namespace: string) => number): Waiting[];
 };
+
+const unbounded = () => Infinity;
 
 /**
  * A backlog in which namespaces take turns. Within a namespace the order is the effective due time, like that of the
@@ -82,20 +85,18 @@ export function createBacklog(weightOf: WeightOf): Backlog {
     firstEffectiveDueAt: (namespace) => queue.leastKey(namespace),
     namespaces: () => queue.namespaces(),
     isOfOne: () => queue.isOfOne(),
-    take(limit, room) {
-      if (room === undefined) return takeUpTo(limit, () => queue.take());
+    take(limit, room = unbounded, bound = unbounded) {
       if (queue.isOfOne()) {
         const [only = ''] = queue.namespaces();
-        return takeUpTo(Math.min(limit, room(only)), () => queue.take());
+        return takeUpTo(Math.min(limit, room(only)), () => queue.take(undefined, bound));
       }
       const left = new Map<string, number>();
       const leftOf = (namespace: string) => left.get(namespace) ?? room(namespace);
       return takeUpTo(limit, () => {
-        const item = queue.take((namespace) => leftOf(namespace) > 0);
+        const item = queue.take((namespace) => leftOf(namespace) > 0, bound);
         if (item) left.set(item.namespace, leftOf(item.namespace) - 1);
         return item;
       });
     },
-    takeBefore: (limit, bound) => takeUpTo(limit, () => queue.take(undefined, bound)),
   };
 }

@@ -127,7 +127,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
    */
   function claimUrgent(): boolean {
     if (claims.count('urgent') > 0 || (claims.count('usual') === 0 && state.name !== 'gathering')) return false;
-    const taken = backlog.takeBefore(urgentBatchSize, beforeClaims);
+    const taken = backlog.take(urgentBatchSize, urgentRoomOf, beforeClaims);
     if (taken.length === 0) return false;
     const batch = inGrace(taken);
     if (batch.length > 0)
@@ -137,12 +137,17 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     return true;
   }
 
-  /** Of a namespace without a claim under way, while others have some or wait as well: all that there are slots for. */
+  /** Of a namespace without a claim under way, while others have some or wait as well: all. */
   function beforeClaims(namespace: string): number {
     const last = claims.lastEffectiveDueAt(namespace);
     if (last !== -Infinity) return last;
-    const isAlone = claims.count('usual') === 0 && backlog.isOfOne();
-    return !isAlone && roomOf(namespace) > 0 ? Infinity : -Infinity;
+    return claims.count('usual') === 0 && backlog.isOfOne() ? -Infinity : Infinity;
+  }
+
+  /** Of these no more than are still missing of its share of the slots. */
+  function urgentRoomOf(namespace: string): number {
+    if (claims.lastEffectiveDueAt(namespace) !== -Infinity) return Infinity;
+    return Math.min(roomOf(namespace), attempts.owed(namespace));
   }
 
   /** Claims or commits as many occurrences as there are slots for. Returns whether there may be more to do. */

@@ -56,6 +56,7 @@ function start(
   const attempts: Attempts = {
     free: () => busy.free,
     room: () => busy.free,
+    owed: () => busy.free,
     hasOpened: () => false,
     endedPerMs: () => 0,
     reserve: () => ({ release() {} }),
