@@ -97,6 +97,7 @@ test('a secret that is sent through every path comes out nowhere but in the call
   expect(moved.error.message).toContain('to which a body with a secret is not sent');
   expect((await run(taskWith('moved-get', {}, { redirect: 'follow' }))).status).toBe('succeeded');
   expect(foreign.requests.map(({ path }) => path)).toEqual(['/there']);
+  expect(foreign.requests[0]?.headers).not.toHaveProperty('x-canary');
   const broken = taskWith('bad-template', {}, { body: '{{ secrets.CANARY }}', bodyType: 'base64' });
   expect((await run(broken)).error.kind).toBe('internal');
   await run(taskWith('asked', { hooks: { before: hook('/before') } }));
