@@ -10,6 +10,7 @@ CREATE TABLE namespaces (
   target_allow jsonb,
   target_deny jsonb,
   closing boolean NOT NULL DEFAULT false,
+  cascading boolean NOT NULL DEFAULT false,
   has_marked_tasks boolean NOT NULL DEFAULT false,
   created_at timestamptz(3) NOT NULL,
   updated_at timestamptz(3) NOT NULL,

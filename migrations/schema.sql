@@ -255,6 +255,7 @@ CREATE TABLE namespaces (
   target_allow jsonb,
   target_deny jsonb,
   closing boolean DEFAULT false NOT NULL,
+  cascading boolean DEFAULT false NOT NULL,
   has_marked_tasks boolean DEFAULT false NOT NULL,
   created_at timestamp(3) with time zone NOT NULL,
   updated_at timestamp(3) with time zone NOT NULL,

@@ -9,8 +9,8 @@ import type { Metrics } from '../observability/metrics.ts';
 import type { Queryable } from '../store/postgres/database.ts';
 
 export type FollowedNamespaces = Namespaces & {
-  /** Reads all of them, and from then on what changes. */
-  follow(): Promise<Loop>;
+  /** Reads all of them, and from then on what changes. `finish` goes on with the end of one that is being deleted. */
+  follow(finish: (id: string) => Promise<unknown>): Promise<Loop>;
   /** Something has changed. */
   wake(): void;
 };
@@ -29,9 +29,13 @@ export function createNamespaces(
   return {
     ...view,
     wake: () => loop?.wake(),
-    async follow() {
+    async follow(finish) {
       await view.refresh();
-      const step = () => view.refresh().then(() => everyMs);
+      const step = async () => {
+        await view.refresh();
+        for (const id of view.closing()) await finish(id);
+        return everyMs;
+      };
       loop = startLoop({ name: 'namespaces', clock, log, retryMs: everyMs, step });
       return loop;
     },

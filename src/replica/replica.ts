@@ -29,6 +29,7 @@ import { migrate } from '../store/postgres/migrate.ts';
 import { previousRun, runsOver } from '../store/runs/history.ts';
 import { createTaskInserts } from '../store/tasks/inserts.ts';
 import { createTurns } from '../turns.ts';
+import { finishClosing } from '../usecases/access/finish-closing.ts';
 import { quarantineTask } from '../usecases/changes/quarantine-task.ts';
 import type { UseCaseContext } from '../usecases/context.ts';
 import { seedBindings } from '../usecases/grants/seed-bindings.ts';
@@ -182,7 +183,7 @@ export async function startService({
         other.pool,
         subscribers.map(({ name }) => name),
       );
-      loops.push(await namespaces.follow());
+      loops.push(await namespaces.follow((id) => finishClosing({ ...useCases, database: other }, id)));
       signals = createSignals({
         redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
         ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },

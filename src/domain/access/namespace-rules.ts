@@ -27,6 +27,8 @@ export type Namespaces = {
   learn(id: string): Promise<NamespaceRules | null>;
   /** Reads what has changed until now. Rejects when the database cannot be asked. */
   refresh(): Promise<void>;
+  /** The namespaces that are being deleted. */
+  closing(): string[];
   /** Calls `listener` after each change of rules, with the ids of the namespaces that changed or are gone. */
   onChange(listener: (ids: readonly string[]) => void): void;
 };

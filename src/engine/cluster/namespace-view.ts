@@ -58,6 +58,7 @@ export function createNamespaceView(db: Queryable): Namespaces {
       return rules.get(id) ?? null;
     },
     refresh,
+    closing: () => [...rules.values()].flatMap(({ id, closing }) => (closing ? [id] : [])),
     onChange: (listener) => void listeners.push(listener),
   };
 }

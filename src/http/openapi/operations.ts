@@ -61,6 +61,17 @@ export const operations: Readonly<Record<string, Operation>> = {
     description: 'With its quotas, and how much of them is in use.',
     answers: { 200: theNamespace },
   },
+  'DELETE /namespaces/:id': {
+    id: 'deleteNamespace',
+    description:
+      '409 while it holds anything. With `cascade` its tasks stop, its runs end, and all that it holds is deleted. Runs ' +
+      'under way have ten seconds, then they are cancelled. Nothing can be made in it once this is answered.',
+    errors: [409],
+    answers: {
+      202: { description: 'Runs are still under way. It goes by itself.' },
+      204: { description: 'It is gone.' },
+    },
+  },
   'PUT /namespaces/:id': {
     id: 'putNamespace',
     description: 'A member that the body leaves out gets its default. 409 while the namespace is being deleted.',

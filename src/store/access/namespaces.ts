@@ -53,6 +53,16 @@ export async function holdNamespace(db: Queryable, id: string): Promise<Namespac
   return rows[0] ? namespaceOf(rows[0]) : null;
 }
 
+/** The same for one that is to be closed: also locked for those who give a role in it. */
+export async function lockNamespace(db: Queryable, id: string): Promise<Namespace | null> {
+  const { rows } = await db.query<NamespaceRow>({
+    name: 'lock-namespace',
+    text: `select ${columns} from namespaces n where id = $1 for update`,
+    values: [id],
+  });
+  return rows[0] ? namespaceOf(rows[0]) : null;
+}
+
 /** Makes a namespace; null where there is one of this id. `now` is in epoch milliseconds. */
 export async function insertNamespace(
   db: Queryable,

@@ -21,6 +21,8 @@ export const namespaces = pgTable(
     targetDeny: jsonb('target_deny').$type<string[]>(),
     /** Set while it is being deleted: nothing can be created in it any more. */
     closing: boolean('closing').notNull().default(false),
+    /** Whether all that it holds is deleted with it. Otherwise it is opened again where a task came meanwhile. */
+    cascading: boolean('cascading').notNull().default(false),
     /** Set while tasks of it may be marked with `in_quota`: so long the marks are compared with the quota. */
     hasMarkedTasks: boolean('has_marked_tasks').notNull().default(false),
     createdAt: instant('created_at').notNull(),

@@ -30,6 +30,19 @@ export async function uidsIn(db: Queryable, namespace: string): Promise<number[]
   return rows[0]?.uids ?? [];
 }
 
+/** Deletes runs of the deleted tasks of a namespace, at most `limit`. True when there are none any more. */
+export async function deleteRunsIn(db: Queryable, namespace: string, limit: number): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: 'delete-runs-in',
+    text: `
+      delete from runs where id in (
+        select r.id from tasks t join runs r on r.task_uid = t.uid
+        where t.namespace = $1 and t.deleted_at is not null limit $2)`,
+    values: [namespace, limit],
+  });
+  return (rowCount ?? 0) < limit;
+}
+
 /**
  * Deletes at most `limit` runs of these tasks that were over by `before` (epoch milliseconds), always keeping a task's
  * newest run. Gives back how many went.

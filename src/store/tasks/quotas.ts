@@ -7,11 +7,10 @@ import { admitCreations, type Excess, type Quotas } from '../../domain/access/qu
 import { lockQuotas } from '../access/quotas.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 import { createGatherer } from './gatherer.ts';
-import type { Task } from './row.ts';
-import { insertTasks, type NewTask } from './tasks.ts';
+import { type Inserted, insertTasks, type NewTask } from './tasks.ts';
 
-/** What became of a new task: it is stored, its id is taken (null), or a quota refuses it. */
-export type Stored = Task | null | Excess;
+/** What became of a new task: it was inserted or not, or a quota refuses it. */
+export type Stored = Inserted | Excess;
 
 /** Creations that lie further ahead were noted by a clock that has been set back since. */
 const counts = (now: string) => `at > ${now} - interval '1 minute' and at <= ${now} + interval '1 minute'`;

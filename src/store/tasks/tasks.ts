@@ -13,12 +13,17 @@ import { definitionColumns, isNotDeleted, type Task, type TaskRow, taskColumns, 
 
 export type NewTask = { namespace: string; id: string; definition: TaskDefinition; activeFrom: number; author: Author };
 
+/** The stored task; null where its id is taken, or its namespace is `closed`: being deleted, or gone. */
+export type Inserted = Task | null | { closed: true };
+
 /**
- * Stores new tasks with one statement; the answer has one entry per item, in order: the task, or null where the id is
- * taken (also by an earlier item). `now` is in epoch milliseconds.
+ * Stores new tasks with one statement; the answer has one entry per item, in order: null where the id is taken
+ * also by an earlier item. `now` is in epoch milliseconds.
  */
 export async function insertTasks(db: Queryable, items: readonly NewTask[], now: number): Promise<(Task | null)[]> {
-  return (await insert(db, items, now, false)).map((stored) => (stored === 'has_quotas' ? null : stored));
+  return (await insert(db, items, now, false)).map((made) =>
+    made !== null && typeof made === 'object' && 'uid' in made ? made : null,
+  );
 }
 
 /** The same, but for tasks of namespaces with quotas for creations: these are left out, for `insertWithinQuotas`. */
@@ -26,7 +31,7 @@ export function insertFreeTasks(
   db: Queryable,
   items: readonly NewTask[],
   now: number,
-): Promise<(Task | null | 'has_quotas')[]> {
+): Promise<(Inserted | 'has_quotas')[]> {
   return insert(db, items, now, true);
 }
 
@@ -35,7 +40,7 @@ async function insert(
   items: readonly NewTask[],
   now: number,
   freeOnly: boolean,
-): Promise<(Task | null | 'has_quotas')[]> {
+): Promise<(Inserted | 'has_quotas')[]> {
   const at = new Date(now).toISOString();
   const records = items.map((item, position) => ({
     position,
@@ -48,11 +53,14 @@ async function insert(
     address: item.author.address,
     request_id: item.author.requestId,
   }));
-  const { rows } = await db.query<(TaskRow | { uid: null }) & { position: number; is_left_out: boolean }>({
+  const { rows } = await db.query<
+    (TaskRow | { uid: null }) & { position: number; is_left_out: boolean; is_closed: boolean }
+  >({
     name: 'insert-tasks',
     text: `
       with given as (
         select distinct on (x.namespace, x.id) x.*, coalesce(n.quotas ? 'concurrentRuns', false) as in_quota,
+          coalesce(n.closing, true) as is_closed,
           $3 and coalesce(n.quotas ?| array['tasks', 'createsPerMinute'], false) as is_left_out
         from jsonb_to_recordset($1::jsonb) as x(position integer, actor text, via text, address text, request_id text,
           namespace text, id text, name text, description text, labels jsonb, schedule jsonb, target jsonb, timeout_ms bigint, retry jsonb,
@@ -65,7 +73,7 @@ async function insert(
           ends_at, max_runs, jitter_ms, priority, policies, limit_group, in_quota, status, active_from, created_at, updated_at)
         select namespace, id, name, description, labels, schedule, target, timeout_ms, retry, overlap, misfire, starts_at,
           ends_at, max_runs, jitter_ms, priority, policies, limit_group, in_quota, status, active_from, $2, $2
-        from given where not is_left_out order by namespace, id
+        from given where not is_left_out and not is_closed order by namespace, id
         on conflict (namespace, id) where deleted_at is null do nothing
         returning *
       ), noted as (
@@ -73,13 +81,14 @@ async function insert(
         select namespace, made.uid, 'created', $2, given.actor, given.via, given.address, given.request_id
         from made join given using (namespace, id)
       )
-      select given.position, given.is_left_out, ${taskColumns('made')} from given left join made using (namespace, id)`,
+      select given.position, given.is_left_out, given.is_closed, ${taskColumns('made')} from given left join made using (namespace, id)`,
     values: [JSON.stringify(records), at, freeOnly],
   });
-  const answers: (Task | null)[] = items.map(() => null);
+  const answers: Inserted[] = items.map(() => null);
   const leftOut = new Set<string | undefined>();
   for (const row of rows)
     if (row.uid !== null) answers[row.position] = taskOf(row);
+    else if (row.is_closed) answers[row.position] = { closed: true };
     else if (row.is_left_out) leftOut.add(items[row.position]?.namespace);
   return items.map(({ namespace }, place) => (leftOut.has(namespace) ? 'has_quotas' : (answers[place] ?? null)));
 }

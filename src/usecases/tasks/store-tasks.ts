@@ -19,7 +19,7 @@ import { insertFreeTasks, type NewTask } from '../../store/tasks/tasks.ts';
 import { logChange } from '../audit/log-change.ts';
 import type { UseCaseContext } from '../context.ts';
 import { quotaExceeded } from '../quotas.ts';
-import { type Outcome, refuse } from '../refusal.ts';
+import { notFound, type Outcome, refuse } from '../refusal.ts';
 import { holdSecretsOf, noteSecretsOf, usesSecrets } from '../secrets/task-secrets.ts';
 
 /** What became of `items`, all of one namespace, in their order. Wakes the replicas. */
@@ -80,6 +80,7 @@ export function tellOfTasks(context: UseCaseContext, stored: readonly Stored[], 
 /** The outcome for who wants to create the task of this id. */
 export function outcomeOf(stored: Stored, { namespace, id }: Pick<NewTask, 'namespace' | 'id'>): Outcome<Task> {
   if (stored === null) return refuse('task_exists', `a task with the id "${id}" exists`);
+  if (stored !== null && 'closed' in stored) return notFound(`namespace "${namespace}"`);
   return isStored(stored) ? ok(stored) : quotaExceeded(namespace, stored);
 }
 

@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { isNamespaceId } from '../../../domain/access/namespace.ts';
 import type { NamespaceInput } from '../../../domain/access/namespace-input.ts';
+import { deleteNamespace } from '../../../usecases/access/delete-namespace.ts';
 import { putNamespace } from '../../../usecases/access/put-namespace.ts';
 import { getNamespace, listNamespaces } from '../../../usecases/access/read-namespaces.ts';
 import { type App, callerOf, type HttpContext } from '../../context.ts';
@@ -68,6 +69,28 @@ export function namespaceRoutes(app: App, context: HttpContext): void {
       const { created } = valueOrThrow(await putNamespace(context, caller, { id, input }));
       const view = namespaceView(valueOrThrow(await getNamespace(context, caller, { id })));
       return created ? reply.code(201).header('location', `/namespaces/${id}`).send(view) : view;
+    },
+  );
+
+  app.delete(
+    '/namespaces/:id',
+    {
+      config: { role: deleteNamespace.needs, scope: 'cluster' },
+      schema: {
+        summary: 'Delete a namespace',
+        tags: ['access'],
+        params: namespaceParams,
+        querystring: closed({ cascade: Type.Optional(Type.Boolean({ default: false })) }),
+        response: { 202: Type.Ref('Namespace#'), 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params as { id: string };
+      const { cascade = false } = request.query as { cascade?: boolean };
+      const caller = callerOf(request);
+      const { gone } = valueOrThrow(await deleteNamespace(context, caller, { id, cascade }));
+      const left = gone ? null : await getNamespace(context, caller, { id });
+      return left?.ok ? reply.code(202).send(namespaceView(left.value)) : reply.code(204).send();
     },
   );
 }

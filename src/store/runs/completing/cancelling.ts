@@ -79,6 +79,35 @@ export async function cancelRunsOf(
 }
 
 /**
+ * Cancels the waiting runs of the deleted tasks of a namespace and, with `all`, marks their running ones for their
+ * replicas to abort. Gives back how many are cancelled, and how many are under way.
+ */
+export async function cancelRunsIn(
+  db: Queryable,
+  namespace: string,
+  which: 'pending' | 'all',
+  now: number,
+): Promise<{ cancelled: number; running: number }> {
+  const { rows } = await db.query<Row<typeof runs, 'status'>>({
+    name: `cancel-${which}-in`,
+    text: `
+      ${updateRuns(cancel(`'namespace deleted'`, '$2::timestamptz'))}
+      from tasks t where t.uid = r.task_uid and t.namespace = $1 and t.deleted_at is not null
+        and r.status in ('pending', 'retrying'${which === 'all' ? ", 'running'" : ''})
+      returning r.status`,
+    values: [namespace, new Date(now).toISOString()],
+  });
+  const { rows: left } = await db.query<{ running: number }>({
+    name: 'running-in',
+    text: `
+      select count(*)::integer as running from tasks t join runs r on r.task_uid = t.uid
+      where t.namespace = $1 and r.status in ('pending', 'retrying', 'running')`,
+    values: [namespace],
+  });
+  return { cancelled: rows.filter(({ status }) => status === 'cancelled').length, running: left[0]?.running ?? 0 };
+}
+
+/**
  * Cancels the waiting runs of a task's occurrences that never began and, by `isDue` of their instants, are none any
  * more. Gives back how many.
  */

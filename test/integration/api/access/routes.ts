@@ -20,6 +20,7 @@ export const routes: Readonly<Record<string, Access>> = {
   'GET /namespaces': { cluster: 'reader' },
   'GET /namespaces/{id}': { cluster: 'reader' },
   'PUT /namespaces/{id}': { cluster: 'owner' },
+  'DELETE /namespaces/{id}': { cluster: 'owner' },
   'POST /keys': { cluster: 'admin' },
   'GET /keys': { cluster: 'admin' },
   'DELETE /keys/{id}': { cluster: 'admin' },

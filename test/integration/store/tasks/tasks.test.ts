@@ -5,7 +5,14 @@ import { noteEvent } from '../../../../src/store/events/events.ts';
 import { uidsOf } from '../../../../src/store/runs/history.ts';
 import { listTasks, type TaskFilter } from '../../../../src/store/tasks/pages.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
-import { completeTasks, deleteTask, findTask, insertTasks, updateTask } from '../../../../src/store/tasks/tasks.ts';
+import {
+  completeTasks,
+  deleteTask,
+  findTask,
+  insertFreeTasks,
+  insertTasks,
+  updateTask,
+} from '../../../../src/store/tasks/tasks.ts';
 import { forgetTombstones } from '../../../../src/store/tasks/tombstones.ts';
 import { noPostgres } from '../../../services/provided.ts';
 import { author, define, makeTask, makeTasks, openStore, plantRun, redact, runIds, type Store, t0 } from '../store.ts';
@@ -68,7 +75,25 @@ describe('new tasks', () => {
     expect(await eventsOf(task as Task)).toEqual([{ type: 'created', actor: 'tester' }]);
   });
 
+  test('come into no namespace that is being deleted, or is not there', async () => {
+    await store.db.query(
+      `insert into namespaces (id, closing, created_at, updated_at) values ('closing', true, now(), now())`,
+    );
+    const items = ['closing', 'nowhere', defaultNamespace].map((namespace) => ({
+      ...{ namespace, id: 'late', definition: define('late'), activeFrom: t0, author },
+    }));
+    expect((await insertTasks(store.db, items, t0)).map((task) => task?.namespace)).toEqual([
+      undefined,
+      undefined,
+      defaultNamespace,
+    ]);
+    expect(await insertFreeTasks(store.db, items.slice(0, 1), t0)).toEqual([{ closed: true }]);
+  });
+
   test('have their ids to themselves inside a namespace: found, listed, changed and deleted in it alone', async () => {
+    await store.db.query(
+      `insert into namespaces (id, created_at, updated_at) values ('one', now(), now()), ('two', now(), now())`,
+    );
     const items = ['one', 'two', 'one'].map((namespace) => ({
       ...{ namespace, id: 'same', definition: define('same', { name: `in ${namespace}` }), activeFrom: t0, author },
     }));

@@ -1,0 +1,49 @@
+/** Goes on with the end of a namespace. Any replica may do so at any time, also after another died half way. */
+
+import {
+  closedSince,
+  deleteEventsIn,
+  deleteTasksIn,
+  purgeNamespace,
+  reopenNamespace,
+} from '../../store/access/closing.ts';
+import { cancelRunsIn } from '../../store/runs/completing/cancelling.ts';
+import { deleteRunsIn } from '../../store/runs/namespace-history.ts';
+import { claimsAreOver, taskWritesAreOver } from '../../store/tasks/barrier.ts';
+import type { UseCaseContext } from '../context.ts';
+
+/** `open`: it is not closing, or was opened again. `draining`: runs are still under way. */
+export type ClosingState = 'open' | 'draining' | 'gone';
+
+/** Attempts under way may end by themselves for so many milliseconds; then they are cancelled. */
+const graceMs = 10_000;
+const runsAtOnce = 2_000;
+
+export async function finishClosing(context: UseCaseContext, id: string): Promise<ClosingState> {
+  const { database, namespaces, now, signal, metrics } = context;
+  const db = database.pool;
+  const pause = () => context.pause(2);
+  const since = await closedSince(db, id);
+  if (since === null) return 'open';
+  // Creations that began before it was closed are now seen.
+  await taskWritesAreOver(database, pause);
+  if (await reopenNamespace(db, id)) {
+    signal('namespaces');
+    return 'open';
+  }
+  if ((await deleteTasksIn(db, id, now())) > 0) signal('tasks');
+  await claimsAreOver(database, pause);
+  const isPatient = now() < since + graceMs;
+  const { cancelled, running } = await cancelRunsIn(db, id, isPatient ? 'pending' : 'all', now());
+  metrics.cancelled('delete', cancelled);
+  if (running > 0) {
+    if (!isPatient) signal('cancel');
+    return 'draining';
+  }
+  while (!(await deleteRunsIn(db, id, runsAtOnce)));
+  while (!(await deleteEventsIn(db, id)));
+  if (!(await purgeNamespace(database, id))) return 'draining';
+  signal('namespaces');
+  await namespaces.refresh().catch(() => {});
+  return 'gone';
+}
