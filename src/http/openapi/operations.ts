@@ -63,14 +63,9 @@ export const operations: Readonly<Record<string, Operation>> = {
   },
   'DELETE /namespaces/:id': {
     id: 'deleteNamespace',
-    description:
-      '409 while it holds anything. With `cascade` its tasks stop, its runs end, and all that it holds is deleted. Runs ' +
-      'under way have ten seconds, then they are cancelled. Nothing can be made in it once this is answered.',
+    description: '409 while it holds anything; with `cascade` all of it goes. Runs under way have ten seconds.',
     errors: [409],
-    answers: {
-      202: { description: 'Runs are still under way. It goes by itself.' },
-      204: { description: 'It is gone.' },
-    },
+    answers: { 202: { description: 'Runs are under way.' }, 204: { description: 'It is gone.' } },
   },
   'PUT /namespaces/:id': {
     id: 'putNamespace',

@@ -33,11 +33,11 @@ export async function finishClosing(context: UseCaseContext, id: string): Promis
   }
   if ((await deleteTasksIn(db, id, now())) > 0) signal('tasks');
   await claimsAreOver(database, pause);
-  const isPatient = now() < since + graceMs;
-  const { cancelled, running } = await cancelRunsIn(db, id, isPatient ? 'pending' : 'all', now());
+  const hasTime = now() < since + graceMs;
+  const { cancelled, running } = await cancelRunsIn(db, id, hasTime ? 'pending' : 'all', now());
   metrics.cancelled('delete', cancelled);
   if (running > 0) {
-    if (!isPatient) signal('cancel');
+    if (!hasTime) signal('cancel');
     return 'draining';
   }
   while (!(await deleteRunsIn(db, id, runsAtOnce)));

@@ -46,6 +46,7 @@ const audited: readonly [route: string, path: string, body: Body, type: string, 
   ['DELETE /bindings/{id}', '/bindings/{id}', {}, 'binding.deleted', ''],
   ['POST /keys', '/keys', { name: 'ci', role: 'reader', namespace: 'billing' }, 'key.created', ''],
   ['DELETE /keys/{id}', '/keys/{id}', {}, 'key.deleted', ''],
+  ['DELETE /namespaces/{id}', '/namespaces/billing?cascade=true', {}, 'namespace.deleted', 'namespace:billing'],
 ];
 /** These change nothing, belong to the target of a run, or are shown with sign-in. */
 const others = ['POST /schedules/preview', 'POST /runs/{id}/complete', 'POST /runs/{id}/heartbeat'];
