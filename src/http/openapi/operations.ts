@@ -78,7 +78,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     id: 'createKey',
     description:
       'For an admin of the namespace; for an owner where it is `*`. The key is shown in this answer and never again. It has exactly this role and namespace.',
-    errors: [409, 422],
+    errors: [404, 409, 422],
     answers: { 201: { description: 'The new key, with its text.' } },
     example: { name: 'ci', role: 'operator', namespace: 'billing', expiresAt: '2027-12-01T00:00:00Z' },
   },
@@ -96,7 +96,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     id: 'createBinding',
     description:
       'Gives a person (`user:…`) or a group (`group:…`) a role, in a namespace or in all of them (`*`). Nobody gives a role that they do not have.',
-    errors: [409, 422],
+    errors: [404, 409, 422],
     answers: { 201: { description: 'The new binding.' } },
     example: { subject: 'group:billing', role: 'operator', namespace: 'billing' },
   },

@@ -3,15 +3,18 @@
 import { type Grant, mayGive, roleIn } from '../../domain/access/grants.ts';
 import { everyNamespace } from '../../domain/access/namespace.ts';
 import type { UseCaseContext } from '../context.ts';
-import { meaningless, type Refused, refuse } from '../refusal.ts';
+import { meaningless, notFound, type Refused, refuse } from '../refusal.ts';
 import type { Caller } from '../use-case.ts';
 
-/** What a caller may not see is to it as if it were not there. */
+/** The refusal for a namespace that would be the caller's to see, but is not there. */
 export function unknownNamespace(namespace: string): Refused {
   return meaningless([{ pointer: '#/namespace', detail: `namespace "${namespace}" does not exist` }]);
 }
 
-/** Why the caller may not give the role in the namespace; null when it may. Nobody gives what they do not have. */
+/**
+ * Why the caller may not give the role in the namespace; null when it may. Nobody gives what they do not have. A
+ * namespace in which the caller has no role is not found, whether it is there or not.
+ */
 export async function refusalToGive(
   { namespaces }: Pick<UseCaseContext, 'namespaces'>,
   { name, grants }: Pick<Caller, 'name' | 'grants'>,
@@ -21,7 +24,8 @@ export async function refusalToGive(
   const inAll = namespace === everyNamespace;
   const held = roleIn(grants, namespace);
   if (!inAll) {
-    const rules = held === null ? null : await namespaces.learn(namespace);
+    if (held === null) return notFound(`namespace "${namespace}"`);
+    const rules = await namespaces.learn(namespace);
     if (rules === null || rules.closing) return unknownNamespace(namespace);
   }
   if (role === 'owner' && !inAll && held === 'owner')

@@ -56,8 +56,8 @@ describe('a binding', () => {
     await bind(adminOfBilling, 'user:me', 'owner').expect(403);
     await bind('the-key-of-bob', 'user:me', 'reader').expect(403);
     for (const namespace of ['shop', 'nowhere', 'default']) {
-      const { body } = await bind(adminOfBilling, 'user:me', 'reader', namespace).expect(422);
-      expect(body.errors).toEqual([{ pointer: '#/namespace', detail: `namespace "${namespace}" does not exist` }]);
+      const { body } = await bind(adminOfBilling, 'user:me', 'reader', namespace).expect(404);
+      expect(body).toMatchObject({ code: 'not_found', detail: `namespace "${namespace}" does not exist` });
     }
     expect((await bind(owner, 'user:me', 'owner').expect(422)).body.errors[0].pointer).toBe('#/namespace');
     await bind(owner, 'user:boss', 'owner', '*').expect(201);

@@ -99,7 +99,10 @@ describe('who may not give a key is refused', () => {
 
   test('a namespace that one may not see is one that is not there', async () => {
     for (const namespace of ['shop', 'nowhere', 'default', 'leaving', 'Not a name'])
-      expect((await make(adminOfBilling, { namespace }).expect(422)).body.errors).toEqual(unknown(namespace));
+      expect((await make(adminOfBilling, { namespace }).expect(404)).body).toMatchObject({
+        code: 'not_found',
+        detail: `namespace "${namespace}" does not exist`,
+      });
     for (const namespace of ['nowhere', 'leaving'])
       expect((await make(owner, { namespace }).expect(422)).body.errors).toEqual(unknown(namespace));
   });
@@ -107,6 +110,7 @@ describe('who may not give a key is refused', () => {
   test('before anything is said about the rest of the request', async () => {
     await make('the-key-of-bob', { expiresAt: 'never' }).expect(403);
     await make(adminOfBilling, { namespace: '*', expiresAt: 'never' }).expect(403);
+    await make(adminOfBilling, { namespace: 'shop', expiresAt: 'never' }).expect(404);
     await make('wrong', { name: 7 }).expect(401);
   });
 });
