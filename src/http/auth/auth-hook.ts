@@ -30,12 +30,14 @@ export type AuthHookOptions = Pick<HttpContext, 'authenticate' | 'namespaces'> &
 export function authHook(options: AuthHookOptions) {
   const { authenticate, namespaces, refuse, isPublic, isUnknown, basePath, publicUrl } = options;
 
-  /** The actor of a request; throws the problem of a request without one. */
+  /** Sets the actor of a request and gives it; throws the problem of a request without one. */
   async function actorOf(request: FastifyRequest): Promise<Actor> {
     const answer = await authenticate(request.headers);
     if (!answer.ok) throw await refuse(request, answer.errors);
     const { method, headers } = request;
     const page = { method, origin: headers.origin, host: headers.host };
+    // Also for the audit of a refusal: it tells whose session a page tried to use.
+    request.actor = answer.value;
     if (answer.value.via === 'session' && !isOwnPage(page, publicUrl)) throw notOwnPage();
     return answer.value;
   }
@@ -75,7 +77,6 @@ export function authHook(options: AuthHookOptions) {
     if (needed === 'public' || needed === 'token') return;
     if (needed === undefined && isPublic(request)) return;
     const actor = await actorOf(request);
-    request.actor = actor;
     // An unknown path asks for credentials like others. The next hook answers it.
     if (needed === undefined) return;
     const anywhere = roleAnywhere(actor.grants);

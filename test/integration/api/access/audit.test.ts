@@ -124,6 +124,7 @@ test('a refused attempt has an entry without anything of its credential', async 
   const wrong = 'pk_wrong-credential';
   const path = `/ns/billing/tasks/${wrong}`;
   await api.http.get(`${path}?key=${wrong}`).set('authorization', `Bearer ${wrong}`).expect(401);
+  await call('root', 'get', '/ns/billing/keys', 404);
   await api.http.get(`/ns/nowhere/tasks/${wrong}`).set('x-api-key', wrong).expect(401);
 
   const entries = await poll(
@@ -146,6 +147,8 @@ test('a refused attempt has an entry without anything of its credential', async 
   expect(entries).toContainEqual(
     expect.objectContaining({ changes: { status: 403, method: 'PUT', path: '/ns/billing/tasks/wages' } }),
   );
+  // Nobody was refused a path that is not there.
+  expect(entries).not.toContainEqual(expect.objectContaining({ actor: 'key:root', namespace: 'billing' }));
   expect(JSON.stringify(entries)).not.toContain(wrong);
   const lines = api.replica.logs().filter(({ audit }) => audit === true);
   expect(lines).toContainEqual(expect.objectContaining({ type: 'access_refused', actor: 'key:clerk' }));

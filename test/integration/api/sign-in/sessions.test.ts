@@ -83,6 +83,15 @@ describe('a key', () => {
 });
 
 describe('a change with a cookie', () => {
+  /** The entry of the audit about the last refused attempt at a path, which follows the answer. */
+  const refused = (path: string) =>
+    poll(
+      async () => {
+        const entry = await look.audit('access_refused');
+        return entry.data?.path === path && entry;
+      },
+      { what: `the refused attempt at ${path} to be written` },
+    );
   const change = (browser: Browser, headers: Record<string, string>) =>
     browser.ask(`${api.url}/tasks/none/stop`, { method: 'POST', headers, body: {} });
 
@@ -97,6 +106,15 @@ describe('a change with a cookie', () => {
       const answer = await browser.ask(`${api.url}/tasks/none`, { method, body: {} });
       expect([answer.status, answer.json().code], method).toEqual([403, 'cross_site']);
     }
+  });
+
+  test('that a page of another origin asks for is in the audit, with whose session it was', async () => {
+    const browser = await signedIn(readerKey);
+    await change(browser, {});
+    const path = '/tasks/none/stop';
+    await expect(refused(path)).resolves.toMatchObject({ actor: 'key:ann', via: 'session', data: { status: 403 } });
+    await browser.ask(`${api.url}/auth/logout`, { method: 'POST' });
+    await expect(refused('/auth/logout')).resolves.toMatchObject({ via: 'none', data: { status: 403 } });
   });
 
   test('that is no cookie of a session is a 401, as with any wrong credential', async () => {
