@@ -3,6 +3,9 @@
 import type { Outcome, Refusal } from '../usecases/refusal.ts';
 import { invalidField, ProblemError, unprocessable } from './problems.ts';
 
+/** Every 429 says when to try again: where only a deletion or a change of the quota helps, after so many milliseconds. */
+const untilChangeMs = 60_000;
+
 /** The value of an outcome; throws the problem of a refusal. */
 export function valueOrThrow<T>(outcome: Outcome<T>): T {
   if (outcome.ok) return outcome.value;
@@ -25,8 +28,8 @@ export function problemFor(refusal: Refusal): ProblemError {
       return new ProblemError(refusal.kind, 'this Idempotency-Key came with another body before');
     case 'quota_exceeded': {
       const { quota, limit, used, afterMs } = refusal;
-      const headers: Record<string, string> =
-        afterMs === null ? {} : { 'retry-after': String(Math.max(1, Math.ceil(afterMs / 1_000))) };
+      const seconds = Math.max(1, Math.ceil((afterMs ?? untilChangeMs) / 1_000));
+      const headers = { 'retry-after': String(seconds) };
       return new ProblemError(refusal.kind, refusal.detail, { headers, members: { quota, limit, used } });
     }
     case 'unavailable':
