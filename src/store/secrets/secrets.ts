@@ -65,7 +65,7 @@ export type SecretWrite = { place: SecretPlace; sealed: SealedValue; description
 
 /**
  * Writes a value: a new secret where the version is 1, else the version after the stored one. Null where the stored
- * version is another one. `now` is in epoch milliseconds.
+ * version is another one, or the namespace is being deleted. `now` is in epoch milliseconds.
  */
 export async function writeSecret(
   db: Queryable,
@@ -87,8 +87,9 @@ export async function writeSecret(
       ? {
           name: 'insert-secret',
           text: `
+            with place as (select from namespaces where id = $1 and not closing for key share)
             insert into secrets (namespace, name, version, value, data_key, wrapped_by, created_at, updated_at, description)
-            values ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+            select $1, $2, $3::integer, $4::bytea, $5::bytea, $6, $7::timestamptz, $7::timestamptz, $8 from place
             on conflict (namespace, name) do nothing
             returning ${shownColumns}`,
           values: [...written, description ?? null],

@@ -3,11 +3,12 @@
 import { sealValue } from '../../domain/secrets/sealing.ts';
 import { largestSecret } from '../../domain/secrets/secret.ts';
 import { ok } from '../../errors.ts';
+import { listGrantedNamespaces } from '../../store/access/granted-namespaces.ts';
 import { admitSecret } from '../../store/access/quotas.ts';
 import { findSecret, type Secret, writeSecret } from '../../store/secrets/secrets.ts';
 import { audited } from '../audit/audited.ts';
 import { quotaExceeded } from '../quotas.ts';
-import { meaningless, type Outcome, refuse } from '../refusal.ts';
+import { meaningless, notFound, type Outcome, refuse } from '../refusal.ts';
 import { useCase } from '../use-case.ts';
 import { ringOf } from './secret-keys.ts';
 import { type UsedSecret, withUsers } from './used-secret.ts';
@@ -46,7 +47,11 @@ export const putSecret = useCase(
         });
         return ok(secret);
       });
-      if (written === null) continue;
+      if (written === null) {
+        const [open] = await listGrantedNamespaces(database.pool, [namespace]);
+        if (open === undefined) return notFound(`namespace "${namespace}"`);
+        continue;
+      }
       if (!written.ok) return written;
       signal('secrets');
       const [shown] = await withUsers(database.pool, namespace, [written.value]);
