@@ -57,14 +57,16 @@ export async function reopenNamespace(db: Queryable, id: string): Promise<boolea
   return rowCount === 1;
 }
 
-/** When it was closed, in epoch milliseconds; null where it is open, or gone. */
-export async function closedSince(db: Queryable, id: string): Promise<number | null> {
-  const { rows } = await db.query<Row<typeof namespaces, 'updated_at'>>({
+/** When it was closed, in epoch milliseconds; or that it is open, or gone. */
+export async function closedSince(db: Queryable, id: string): Promise<number | 'open' | 'gone'> {
+  const { rows } = await db.query<Row<typeof namespaces, 'updated_at' | 'closing'>>({
     name: 'closed-since',
-    text: 'select updated_at from namespaces where id = $1 and closing',
+    text: 'select updated_at, closing from namespaces where id = $1',
     values: [id],
   });
-  return rows[0]?.updated_at.getTime() ?? null;
+  const [row] = rows;
+  if (row === undefined) return 'gone';
+  return row.closing ? row.updated_at.getTime() : 'open';
 }
 
 /** Deletes all tasks of a namespace that is being closed: they stay as tombstones. Gives back how many. */

@@ -12,7 +12,7 @@ import { deleteRunsIn } from '../../store/runs/namespace-history.ts';
 import { claimsAreOver, taskWritesAreOver } from '../../store/tasks/barrier.ts';
 import type { UseCaseContext } from '../context.ts';
 
-/** `open`: it is not closing, or was opened again. `draining`: runs are still under way. */
+/** `open`: it is not closing, or was opened again. `draining`: more has to be done, such as for runs under way. */
 export type ClosingState = 'open' | 'draining' | 'gone';
 
 /** Attempts under way may end by themselves for so many milliseconds; then they are cancelled. */
@@ -24,13 +24,16 @@ export async function finishClosing(context: UseCaseContext, id: string): Promis
   const db = database.pool;
   const pause = () => context.pause(2);
   const since = await closedSince(db, id);
-  if (since === null) return 'open';
+  if (typeof since === 'string') return since;
   // Creations that began before it was closed are now seen.
   await taskWritesAreOver(database, pause);
   if (await reopenNamespace(db, id)) {
     signal('namespaces');
     return 'open';
   }
+  // Another replica may have opened it, or it was even closed again: then creations before that are not seen yet.
+  const still = await closedSince(db, id);
+  if (still !== since) return typeof still === 'string' ? still : 'draining';
   if ((await deleteTasksIn(db, id, now())) > 0) signal('tasks');
   await claimsAreOver(database, pause);
   const hasTime = now() < since + graceMs;
