@@ -81,7 +81,9 @@ function published(call: Call, operation: Operation, path: string, plain: (schem
   const { requestBody, responses, ...rest } = call;
   const taken: (Parameter | { $ref: string })[] = (operation.takes ?? []).map(reference);
   for (const parameter of (call.parameters ?? []) as Parameter[]) {
-    const shared = Object.entries(parameters).find(([, { name }]) => name.toLowerCase() === parameter.name);
+    const shared = Object.entries(parameters).find(
+      ([, { name, in: place }]) => place === parameter.in && name.toLowerCase() === parameter.name,
+    );
     if (shared) taken.push(reference(shared[0]));
     // The token of a run is a way to sign in.
     else if (parameter.in !== 'header') taken.push({ ...parameter, schema: plain(parameter.schema) });

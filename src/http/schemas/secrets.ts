@@ -15,5 +15,5 @@ export const Secret = Type.Object(
     usedBy: Type.Array(Type.String(), { description: 'The ids of the tasks that use it: the oldest 100.' }),
     usedByMore: Type.Boolean({ description: 'Whether more tasks use it than `usedBy` names.' }),
   },
-  { $id: 'Secret', named: 'Secret' },
+  { $id: 'Secret' },
 );

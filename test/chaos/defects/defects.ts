@@ -138,8 +138,8 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/store/tasks/barrier.js',
-        find: 'claims.length === 0',
-        put: 'claims.length >= 0',
+        find: 'older.length === 0',
+        put: 'older.length >= 0',
       },
     ],
     plan: 'stop-storm',
@@ -177,8 +177,8 @@ export const defects: Defect[] = [
     replacements: [
       {
         file: 'dist/engine/firing/due-queue.js',
-        find: 'timetable.takeDue(now, limit, effectiveDueAt,',
-        put: 'timetable.takeDue(now + 300, limit, effectiveDueAt,',
+        find: 'timetable.takeDue(now, limit, bound,',
+        put: 'timetable.takeDue(now + 300, limit, bound,',
       },
     ],
     plan: 'healthy',
@@ -253,7 +253,7 @@ export const defects: Defect[] = [
   {
     name: 'counted-twice',
     what: 'the count of attempts: every one is counted twice',
-    replacements: [{ file: 'dist/observability/metrics.js', find: 'counter.inc();', put: 'counter.inc(2);' }],
+    replacements: [{ file: 'dist/observability/run-series.js', find: 'counter.inc();', put: 'counter.inc(2);' }],
     plan: 'healthy',
     verdicts: ['wrong metrics'],
   },

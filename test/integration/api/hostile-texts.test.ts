@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { beforeAll, expect, test } from 'vitest';
@@ -6,7 +7,7 @@ import { type Api, startApi } from './client.ts';
 
 let api: Api;
 beforeAll(async () => {
-  api = await startApi();
+  api = await startApi({ SECRETS_KEYS: randomBytes(32).toString('base64') });
   await api.createManual('known');
 });
 

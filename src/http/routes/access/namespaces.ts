@@ -65,7 +65,7 @@ export function namespaceRoutes(app: App, context: HttpContext): void {
     async (request, reply) => {
       const { id } = request.params as { id: string };
       const caller = callerOf(request);
-      const input = request.body as NamespaceInput;
+      const input = (request.body ?? {}) as NamespaceInput;
       const { created } = valueOrThrow(await putNamespace(context, caller, { id, input }));
       const view = namespaceView(valueOrThrow(await getNamespace(context, caller, { id })));
       return created ? reply.code(201).header('location', `/namespaces/${id}`).send(view) : view;

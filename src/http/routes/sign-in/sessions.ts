@@ -33,7 +33,7 @@ export function sessionRoutes(
         tags: ['sign-in'],
         body: Type.Object(
           { key: Type.String({ minLength: 1, maxLength: 1_024, description: 'The API key.' }) },
-          { additionalProperties: false },
+          { additionalProperties: false, named: 'SessionInput' },
         ),
         response: { 201: sessionAnswer },
       },

@@ -339,6 +339,7 @@ describe('runs with limits', () => {
   });
 
   test('with one key in two namespaces have nothing to do with each other', async () => {
+    await store.db.query(`insert into namespaces (id, created_at, updated_at) values ('two', now(), now())`);
     const one = await makeLimited('mine', { concurrency: { key: 'both-spaces', limit: 1 } });
     const [two] = await insertTasks(
       store.db,

@@ -57,6 +57,7 @@ describe('runs that wait for their check', () => {
     expect(await takeChecks(store.db, 10, t0)).toEqual([
       {
         runId,
+        namespace: 'default',
         taskId: 'asked',
         scheduledFor: t0,
         trigger: 'manual',

@@ -62,6 +62,7 @@ describe('taking waiting runs', () => {
         inQuota: false,
         snapshot: {
           taskId: 'take',
+          namespace: 'default',
           version: 1,
           target,
           timeoutMs: 4_000,
