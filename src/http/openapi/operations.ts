@@ -72,6 +72,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     description: 'A member that the body leaves out gets its default. 409 while the namespace is being deleted.',
     errors: [409, 422],
     answers: { 200: theNamespace, 201: { ...theNamespace, headers: ['Location'] } },
+    isBodyOptional: true,
     example: { description: 'The billing team', quotas: { tasks: 500, concurrentRuns: 50 }, weight: 2 },
   },
   'POST /keys': {

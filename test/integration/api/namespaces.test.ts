@@ -70,6 +70,12 @@ describe('PUT /namespaces/{ns}', () => {
     });
   });
 
+  test.each([undefined, 'null'])('takes the body %s as an empty one', async (body) => {
+    const request = api.http.put('/namespaces/bare').set('authorization', as('owner')).type('application/json');
+    const answer = await request.send(body);
+    expect(answer.body).toMatchObject({ id: 'bare', description: null, quotas: noQuotas, weight: 1 });
+  });
+
   test.each([
     ['Capital', {}, ['#/id']],
     ['-a', {}, ['#/id']],
