@@ -84,7 +84,7 @@ export const settingTable = {
   }),
   apiKeys: secret(
     'API_KEYS',
-    'List of `name:role:sha256-hex`, each with `:namespace` where it holds in one only. Roles: `reader`, `operator` (also start, stop, trigger, cancel), `admin`, and `worker`. An `admin` without a namespace is the `owner` of the cluster.',
+    'List of `name:role:sha256-hex`, each with `:namespace` where it holds in one only (`*`: in all). Roles: `reader`, `operator` (also start, stop, trigger, cancel), `admin`, and `worker`. An `admin` without a namespace is the `owner` of the cluster.',
     apiKeys,
     noKeys,
   ),

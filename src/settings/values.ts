@@ -2,7 +2,7 @@
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
-import { isNamespaceId } from '../domain/access/namespace.ts';
+import { everyNamespace, isNamespaceId } from '../domain/access/namespace.ts';
 import { type Role, roles } from '../domain/access/role.ts';
 import { parseDuration } from '../domain/input/duration.ts';
 import { readPostgresUrl } from '../domain/input/postgres-url.ts';
@@ -124,11 +124,13 @@ export const apiKeys: Parse<readonly ApiKey[]> = (input) => {
       errors.push(
         `${place} must end in the SHA-256 of the key as 64 hex digits; \`printf %s KEY | sha256sum\` gives it`,
       );
-    else if (namespace !== null && !isNamespaceId(namespace))
-      errors.push(`${place} must have a namespace of 1 to 63 lower-case letters, digits and -, the first no -`);
-    else if (known === 'owner' && namespace !== null)
+    else if (namespace !== null && namespace !== everyNamespace && !isNamespaceId(namespace))
+      errors.push(`${place} must have a namespace of 1 to 63 lower-case letters, digits and -, the first no -, or *`);
+    else if (known === 'owner' && namespace !== null && namespace !== everyNamespace)
       errors.push(`${place} must not have a namespace: the role owner holds for the whole cluster`);
-    else if (keys.some((key) => key.name === name && key.namespace === namespace))
+    else if (
+      keys.some((key) => key.name === name && (key.namespace ?? everyNamespace) === (namespace ?? everyNamespace))
+    )
       errors.push(`${place} has a name that an earlier entry has`);
     else if (keys.some((key) => key.sha256 === sha256.toLowerCase()))
       errors.push(`${place} has a hash that an earlier entry has`);

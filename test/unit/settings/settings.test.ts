@@ -319,6 +319,13 @@ describe('API_KEYS', () => {
     ]);
   });
 
+  test('the namespace * is all of them, where an admin is no owner', () => {
+    const list = `a:admin:${sha256('1')}:*,b:owner:${sha256('2')}:*`;
+    expect(settingsOf({ API_KEYS: list }).apiKeys).toMatchObject([{ namespace: '*' }, { namespace: '*' }]);
+    const twice = `a:admin:${sha256('1')}:*,a:reader:${sha256('2')}`;
+    expect(faultsOf({ API_KEYS: twice })).toEqual(['API_KEYS: entry 2 has a name that an earlier entry has']);
+  });
+
   test('a namespace may follow the hash, and one name may stand for a key in each', () => {
     const list = `ci:admin:${sha256('1')}:billing,ci:reader:${sha256('2')}`;
     expect(settingsOf({ API_KEYS: list }).apiKeys).toMatchObject([{ namespace: 'billing' }, { namespace: null }]);
