@@ -28,13 +28,31 @@ export function createMasker(values: Iterable<string>): Masker | null {
 /** The text with a mask for the longest beginning of a form that it ends with, of so many characters at least. */
 function hideBeginning(text: string, forms: readonly string[], shortest: number): string {
   if (shortest === Number.POSITIVE_INFINITY) return text;
-  let start = text.length;
-  for (const form of forms) {
-    const longest = Math.min(form.length - 1, text.length);
-    for (let place = text.length - longest; place < start; place++)
-      if (text[place] === form[0] && form.startsWith(text.slice(place))) start = place;
-  }
-  return text.length - start < Math.max(1, shortest) ? text : text.slice(0, start) + mask;
+  let hidden = 0;
+  for (const form of forms) if (form.length - 1 > hidden) hidden = Math.max(hidden, overlapOf(text, form));
+  return hidden < Math.max(1, shortest) ? text : text.slice(0, text.length - hidden) + mask;
+}
+
+/**
+ * The length of the longest end of a text that is a beginning of `form`, and not all of it. Takes time in proportion to
+ * their lengths also where they nearly match everywhere (Knuth, Morris and Pratt).
+ */
+function overlapOf(text: string, form: string): number {
+  const longest = Math.min(form.length - 1, text.length);
+  const first = text.indexOf(form.charAt(0), text.length - longest);
+  if (first < 0) return 0;
+  const length = text.length - first;
+  /** For each beginning of the form: its longest shorter end that is a beginning too. */
+  const shorter = new Int32Array(length + 1);
+  const next = (matched: number, code: number): number => {
+    let kept = matched;
+    while (kept > 0 && form.charCodeAt(kept) !== code) kept = shorter[kept] ?? 0;
+    return form.charCodeAt(kept) === code ? kept + 1 : 0;
+  };
+  for (let place = 1; place < length; place++) shorter[place + 1] = next(shorter[place] ?? 0, form.charCodeAt(place));
+  let matched = 0;
+  for (let place = first; place < text.length; place++) matched = next(matched, text.charCodeAt(place));
+  return matched;
 }
 
 /** The value as it is, and as programs write it: JSON, URLs, forms, HTML, base64, hex, other charsets and cases. */

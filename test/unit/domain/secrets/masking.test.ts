@@ -57,3 +57,9 @@ test('a huge value at the end of a cut text is found in no time', () => {
   const huge = 'ab'.repeat(8_192);
   expect(hide(huge.slice(0, 16_000), 1, [huge])).toBe('••••••');
 });
+
+test('huge values that a cut text nearly ends with take no time', () => {
+  const values = Array.from({ length: 8 }, (_, at) => `${'a'.repeat(16_380)}"<${at}`);
+  const text = `${'a'.repeat(16_000)}c`;
+  expect(hide(text, 1, values)).toBe(text);
+});
