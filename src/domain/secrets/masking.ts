@@ -20,9 +20,33 @@ export function createMasker(values: Iterable<string>): Masker | null {
   const longestFirst = [...forms].sort((a, b) => b.length - a.length);
   return (text, beginning = Number.POSITIVE_INFINITY) => {
     let masked = text;
-    for (const form of longestFirst) if (masked.includes(form)) masked = masked.replaceAll(form, mask);
+    for (const form of longestFirst) masked = hide(masked, form);
     return hideBeginning(masked, longestFirst, beginning);
   };
+}
+
+/**
+ * In characters. The search of the runtime takes time in proportion to the product of both lengths at worst, which is
+ * too long for longer forms.
+ */
+const longestSearched = 256;
+
+/** The text with a mask in place of each `form` in it. */
+function hide(text: string, form: string): string {
+  if (form.length <= longestSearched) return text.includes(form) ? text.replaceAll(form, mask) : text;
+  if (form.length > text.length) return text;
+  const next = matcherOf(form, form.length);
+  let hidden = '';
+  let shown = 0;
+  let matched = 0;
+  for (let place = 0; place < text.length; place++) {
+    matched = next(matched, text.charCodeAt(place));
+    if (matched < form.length) continue;
+    hidden += text.slice(shown, place + 1 - form.length) + mask;
+    shown = place + 1;
+    matched = 0;
+  }
+  return shown === 0 ? text : hidden + text.slice(shown);
 }
 
 /** The text with a mask for the longest beginning of a form that it ends with, of so many characters at least. */
@@ -33,15 +57,23 @@ function hideBeginning(text: string, forms: readonly string[], shortest: number)
   return hidden < Math.max(1, shortest) ? text : text.slice(0, text.length - hidden) + mask;
 }
 
-/**
- * The length of the longest end of a text that is a beginning of `form`, and not all of it. Takes time in proportion to
- * their lengths also where they nearly match everywhere (Knuth, Morris and Pratt).
- */
+/** The length of the longest end of a text that is a beginning of `form`, and not all of it. */
 function overlapOf(text: string, form: string): number {
   const longest = Math.min(form.length - 1, text.length);
   const first = text.indexOf(form.charAt(0), text.length - longest);
   if (first < 0) return 0;
-  const length = text.length - first;
+  const next = matcherOf(form, text.length - first);
+  let matched = 0;
+  for (let place = first; place < text.length; place++) matched = next(matched, text.charCodeAt(place));
+  return matched;
+}
+
+/**
+ * A function that gives how many characters of `form` match after one more character of a text, from how many matched
+ * before it; `length` is the most that can match. It takes time in proportion to the lengths of both, also where they
+ * nearly match everywhere (Knuth, Morris and Pratt).
+ */
+function matcherOf(form: string, length: number): (matched: number, code: number) => number {
   /** For each beginning of the form: its longest shorter end that is a beginning too. */
   const shorter = new Int32Array(length + 1);
   const next = (matched: number, code: number): number => {
@@ -50,9 +82,7 @@ function overlapOf(text: string, form: string): number {
     return form.charCodeAt(kept) === code ? kept + 1 : 0;
   };
   for (let place = 1; place < length; place++) shorter[place + 1] = next(shorter[place] ?? 0, form.charCodeAt(place));
-  let matched = 0;
-  for (let place = first; place < text.length; place++) matched = next(matched, text.charCodeAt(place));
-  return matched;
+  return next;
 }
 
 /** The value as it is, and as programs write it: JSON, URLs, forms, HTML, base64, hex, other charsets and cases. */

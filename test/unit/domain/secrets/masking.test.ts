@@ -63,3 +63,18 @@ test('huge values that a cut text nearly ends with take no time', () => {
   const text = `${'a'.repeat(16_000)}c`;
   expect(hide(text, 1, values)).toBe(text);
 });
+
+test('a value longer than texts are searched for is hidden wherever it stands, also where it overlaps itself', () => {
+  for (const period of [1, 2, 7, 299]) {
+    // Of letters that no other encoding of it repeats.
+    const long = Array.from({ length: 300 }, (_, place) => (place % period === 0 ? '~' : '^')).join('');
+    const text = `x${long}y${long}${long.slice(0, 150)}z${long.slice(0, 299)}`;
+    expect(hide(text, undefined, [long]), `period ${period}`).toBe(text.replaceAll(long, '••••••'));
+  }
+});
+
+test('a huge value that a text matches nearly everywhere takes no time', () => {
+  const huge = `${'a'.repeat(8_000)}X${'a'.repeat(8_000)}`;
+  const text = 'a'.repeat(65_536);
+  for (let time = 0; time < 20; time++) expect(hide(text, 1, [`${huge}${time}`])).toMatch(/^a*(••••••)?$/);
+});
