@@ -73,8 +73,8 @@ test('a value longer than texts are searched for is hidden wherever it stands, a
   }
 });
 
-test('a huge value that a text matches nearly everywhere takes no time', () => {
+test('huge values that a text matches nearly everywhere take no time', { timeout: 15_000 }, () => {
   const huge = `${'a'.repeat(8_000)}X${'a'.repeat(8_000)}`;
   const text = 'a'.repeat(65_536);
-  for (let time = 0; time < 20; time++) expect(hide(text, 1, [`${huge}${time}`])).toMatch(/^a*(••••••)?$/);
+  for (let time = 0; time < 200; time++) expect(hide(text, 1, [`${time}${huge}`])).toMatch(/^a*(••••••)?$/);
 });
