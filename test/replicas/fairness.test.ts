@@ -14,10 +14,14 @@ beforeAll(async () => {
 beforeEach(() => target.setBehaviour(delay(100, status(200))));
 afterAll(() => target.close());
 
-/** Two replicas of sixteen slots each. */
-async function startTwo(weights: Record<string, number>) {
+/** Two replicas of so many slots each. */
+async function startTwo(weights: Record<string, number>, slots = 16) {
   const [database, redis] = await Promise.all([createDatabase(), noRedis ? null : createRedis()]);
-  const env = { DATABASE_URL: database.url, MAX_CONCURRENT_RUNS: '16', ...(redis && { REDIS_URL: redis.url }) };
+  const env = {
+    DATABASE_URL: database.url,
+    MAX_CONCURRENT_RUNS: String(slots),
+    ...(redis && { REDIS_URL: redis.url }),
+  };
   const start = async () => {
     const replica = await startReplica({ env });
     const http = supertest(replica.url);
@@ -47,6 +51,17 @@ const before = (of: string, other: string) => count(of, namespaces().slice(0, na
 const paths = () => new Set(target.requests.map(({ path }) => path));
 
 describe.skipIf(noPostgres)('two namespaces on two replicas', { timeout: 120_000 }, () => {
+  test('take turns where there are too few slots to keep some for either', async () => {
+    const two = await startTwo({ a: 1, b: 1 }, 6);
+    const schedule = { at: new Date(Date.now() + 5_000).toISOString() };
+    await two.create('a', 300, { schedule, priority: 9 });
+    await two.create('b', 30, { schedule, priority: 0 });
+    await target.waitFor(() => target.requests.length >= 330, 60_000);
+    await two.end();
+    expect([target.requests.length, paths().size]).toEqual([330, 330]);
+    expect(before('a', 'b')).toBeLessThan(120);
+  });
+
   test('a flood of urgent slow runs of one does not hold up those of the other that are due with it', async () => {
     const two = await startTwo({ a: 1, b: 1 });
     const schedule = { at: new Date(Date.now() + 5_000).toISOString() };
