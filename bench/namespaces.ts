@@ -24,10 +24,11 @@ const options = readArguments({
   rounds: 2,
   /** How long the target takes for a run of the slow floods, in milliseconds. */
   answerAfter: 200,
+  /** Which of `alone`, `due`, `triggered`, `due slow`, `triggered slow` to measure, in this order. */
+  kinds: 'alone,due,triggered,due slow,triggered slow',
 });
 
-type Kind = 'alone' | 'due' | 'triggered' | 'due, slow' | 'triggered, slow';
-const kinds: Kind[] = ['alone', 'due', 'triggered', 'due, slow', 'triggered, slow'];
+const kinds = options.kinds.split(',');
 
 /** The flood comes so many seconds after the first instant of b. */
 const floodAfterS = 3;
@@ -44,7 +45,7 @@ await runBench(async (later) => {
   for (const namespace of ['a', 'b']) await ask(replica, 'PUT', `/namespaces/${namespace}`, {});
   const slowUrl = new URL(`/w${options.answerAfter}`, target.url).href;
 
-  async function measureOne(kind: Kind, number: number): Promise<Record<string, number>> {
+  async function measureOne(kind: string, number: number): Promise<Record<string, number>> {
     const name = `${kind.replace(/\W+/g, '-')}-${number}`;
     const url = kind.endsWith('slow') ? slowUrl : target.url;
     const instant = Math.ceil((Date.now() + 12_000) / 1_000) * 1_000;
