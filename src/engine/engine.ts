@@ -47,7 +47,7 @@ export function startEngine(options: EngineOptions): Engine {
   const dueLog = createDueLog();
   const shared = { weightOf: options.weightOf, isShared: timetable.isShared };
   const partition = createPartition(options.identity.tz);
-  const completer = createCompleter(db.claims.pool, clock, log, () => attempts.callsWait());
+  const completer = createCompleter(db.claims.pool, clock, log, () => attempts.callsWait(), timetable.isShared);
   const loops = new Map<string, Loop>();
   let firing: Firing | null = null;
   let loaded = false;
@@ -143,7 +143,7 @@ export function startEngine(options: EngineOptions): Engine {
       }
       return wait;
     });
-    loop('dispatcher', createDispatcherStep({ ...shared, database: db.claims, time, attempts, lease, metrics }));
+    loop('dispatcher', createDispatcherStep({ ...shared, database: db.claims, clock, time, attempts, lease, metrics }));
     const hooks = startHooks({
       ...{ database: db.other, clock, time, log, metrics, lease: believed, random: options.random },
       executors: options.executors,

@@ -64,9 +64,17 @@ const runIdOf = (item: Pending) => (isOutcomeWrite(item) ? item.outcomeWrite.run
 const batchSize = 1_000;
 const retryMs = 250;
 const lookAgainMs = 10;
+/** After a statement with fewer writes, others are gathered where several namespaces share the replica. */
+const gather = { below: 100, ms: 10 };
 
-/** `callsWait` tells whether calls are waiting to be made, which then come first. */
-export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsWait: () => boolean): Completer {
+/** `callsWait`: whether calls wait to be made, which then come first. `isShared`: whether several namespaces fire here. */
+export function createCompleter(
+  db: Queryable,
+  clock: Clock,
+  log: Logger,
+  callsWait: () => boolean,
+  isShared: () => boolean,
+): Completer {
   /** To be written now, in the order in which they came. */
   let ready: Pending[] = [];
   /** Deferred, in the order of their instants. Those before the index `laterFrom` are in `ready`. */
@@ -149,6 +157,7 @@ export function createCompleter(db: Queryable, clock: Clock, log: Logger, callsW
         suspects = Math.max(0, suspects - batch.length);
         if (failures > 0) log.info({ failures }, 'outcomes are written again');
         failures = 0;
+        if (batch.length < gather.below && size() > 0 && isShared()) await pause(gather.ms);
       } catch (error) {
         failures++;
         // An outage is logged when it begins and then every half a minute.

@@ -1,5 +1,6 @@
 /** The dispatcher: takes waiting runs (triggered, retried, queued, limited, left over) when there are free slots. */
 
+import type { Clock } from '../../clock.ts';
 import { createTurns, inTurns, type WeightOf } from '../../domain/turns/turns.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import { type InOrder, takeLimited } from '../../store/limits/limits.ts';
@@ -13,6 +14,7 @@ import type { Attempts } from './attempts.ts';
 
 export type DispatcherOptions = {
   database: Database;
+  clock: Pick<Clock, 'monotonic' | 'after'>;
   time: Pick<DatabaseTime, 'now'>;
   attempts: Pick<Attempts, 'free' | 'room' | 'endedPerMs' | 'reserve' | 'start'>;
   /** The weights of namespaces, and whether tasks of several fire here. */
@@ -26,6 +28,11 @@ const batchSize = 200;
 const pollMs = 1_000;
 const countEveryMs = 5_000;
 const soonMs = 16;
+/**
+ * The least time between two statements while several namespaces share the replica, in milliseconds. A flood of triggers
+ * then makes one for many runs, and leaves Postgres free for the claims of others.
+ */
+const gatherMs = 10;
 
 /**
  * The step of the dispatcher's loop. It polls for runs that other replicas left, and is woken for runs of this one.
@@ -33,7 +40,7 @@ const soonMs = 16;
  * are several namespaces, runs are taken in turns of these.
  */
 export function createDispatcherStep(options: DispatcherOptions): () => Promise<number> {
-  const { database, time, attempts, lease, metrics } = options;
+  const { database, clock, time, attempts, lease, metrics } = options;
   /** For runs with limits, and for the others. */
   const turns = { limited: createTurns(options.weightOf), plain: createTurns(options.weightOf) };
   /** Whether runs with limits, and of several namespaces, waited when it was last looked. */
@@ -43,6 +50,7 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
   let namespaces: readonly string[] = [];
   let passes = 0;
   let countedAt = -Infinity;
+  let lookedAt = -Infinity;
 
   /** Keeps slots for the runs that are being taken. */
   async function take<T extends { runs: TakenRun[] }>(
@@ -112,7 +120,16 @@ export function createDispatcherStep(options: DispatcherOptions): () => Promise<
     countedAt = limitsWait ? time.now() : -Infinity;
   }
 
+  /** Nothing of the kind is done for a single namespace. */
+  async function gather(): Promise<void> {
+    if (!options.isShared()) return;
+    const wait = lookedAt + gatherMs - clock.monotonic();
+    if (wait > 0) await new Promise<void>((resume) => clock.after(wait, resume));
+    lookedAt = clock.monotonic();
+  }
+
   return async () => {
+    await gather();
     const limit = room();
     if (limit <= 0) return pollMs;
     // Where plain runs and runs with limits both wait, each kind gets half of the slots. A single slot goes to them in

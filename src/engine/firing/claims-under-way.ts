@@ -20,8 +20,10 @@ export type ClaimsUnderWay = {
   count(kind: ClaimKind): number;
   /** The occurrences of all of them. */
   occurrences(): Waiting[];
-  /** The latest effective due time of a namespace in any of them; -Infinity where there is none. */
-  lastEffectiveDueAt(namespace: string): number;
+  /** The latest effective due time of a namespace in any of this kind; -Infinity where there is none. */
+  lastEffectiveDueAt(kind: ClaimKind, namespace: string): number;
+  /** How many occurrences of a namespace are in claims of this kind. */
+  countOf(kind: ClaimKind, namespace: string): number;
   /** Carries out `work` with a slot kept for each occurrence of the batch. */
   launch(kind: ClaimKind, batch: readonly Waiting[], work: ClaimWork): void;
 };
@@ -61,11 +63,17 @@ export function createClaimsUnderWay(options: ClaimsUnderWayOptions): ClaimsUnde
   return {
     count: (kind) => [...claims].filter((claim) => claim.kind === kind).length,
     occurrences: () => [...claims].flatMap(({ batch }) => batch),
-    lastEffectiveDueAt(namespace) {
+    countOf(kind, namespace) {
+      let count = 0;
+      for (const claim of claims)
+        for (const part of claim.parts) if (claim.kind === kind && part.namespace === namespace) count += part.count;
+      return count;
+    },
+    lastEffectiveDueAt(kind, namespace) {
       let last = -Infinity;
-      for (const { parts } of claims)
-        for (const part of parts)
-          if (part.namespace === namespace) last = Math.max(last, effectiveDueTimeOf(part.last));
+      for (const claim of claims)
+        for (const part of claim.parts)
+          if (claim.kind === kind && part.namespace === namespace) last = Math.max(last, effectiveDueTimeOf(part.last));
       return last;
     },
     async launch(kind, batch, work) {

@@ -49,7 +49,7 @@ export type PreClaimer = {
 export type PreClaimerOptions = {
   database: Database;
   time: Pick<DatabaseTime, 'now'>;
-  timetable: Pick<Timetable, 'dueBy' | 'takeOne'>;
+  timetable: Pick<Timetable, 'dueBy' | 'takeOne' | 'isShared'>;
   snapshots: LRUCache<number, TaskSnapshot>;
   /** Whether a task is in this replica's partition. */
   isOwn: Partition['isOwn'];
@@ -103,13 +103,17 @@ const mostWaitMs = 300;
 const leastBurst = 64;
 /** How many timetable entries are looked at for each that can be pre-claimed. */
 const lookedAtPerPlace = 2;
+/** The largest batch where several namespaces share the replica. Then half of the connections are left to claims. */
+const largestShared = 100;
 
 export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
-  const { database, time, timetable, snapshots, isOwn, lease, lock, lockTtlMs, mostBatches, batchSize, turns } =
-    options;
+  const { database, time, timetable, snapshots, isOwn, lease, lock, lockTtlMs, turns } = options;
   /** In the order in which they are to start. */
   let preClaimed: PreClaimed[] = [];
   const byUid = new Map<number, PreClaimed>();
+
+  const shared = { mostBatches: options.mostBatches >> 1, batchSize: Math.min(options.batchSize, largestShared) };
+  const bounds = () => (timetable.isShared() ? shared : options);
 
   function forget(batch: PreClaimed): void {
     preClaimed = preClaimed.filter((each) => each !== batch);
@@ -134,6 +138,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
   /** The bursts that are due soon and are not pre-claimed, by instant. */
   function bursts(): [instant: number, Entry[]][] {
     const now = time.now();
+    const { mostBatches, batchSize } = bounds();
     const byInstant = new Map<number, Entry[]>();
     for (const entry of timetable.dueBy(now + leadMs, lookedAtPerPlace * mostBatches * batchSize)) {
       if (!isPlain(entry, now)) continue;
@@ -247,6 +252,7 @@ export function createPreClaimer(options: PreClaimerOptions): PreClaimer {
     async step() {
       // While one batch is rolled back, others may be committed.
       for (let over = preClaimed.find(isOver); over; over = preClaimed.find(isOver)) await discard(over);
+      const { mostBatches, batchSize } = bounds();
       if (!lease.held() || preClaimed.length >= mostBatches || options.claiming() === null) return everyMs;
       for (const [instant, burst] of bursts()) {
         const ordered = sortBurst(burst, options.weightOf);

@@ -24,6 +24,7 @@ import type { Partition } from '../cluster/partition.ts';
 import type { DueLog } from '../timetable/due-log.ts';
 import type { DueOccurrence, Timetable } from '../timetable/timetable.ts';
 import { createBacklog, type Waiting } from './backlog.ts';
+import { boundsOfClaims, leastGatherMs, urgentBatchSize, usualClaims, worthwhile } from './claim-bounds.ts';
 import type { ClaimBatch } from './claiming.ts';
 import { createClaimsUnderWay } from './claims-under-way.ts';
 import { createDueQueue } from './due-queue.ts';
@@ -67,16 +68,8 @@ export type SchedulerOptions = {
 
 /** The longest sleep of the timer, in milliseconds. It is short because clocks may jump and timers have a limit. */
 const longestSleepMs = 1_000;
-const batchSize = 500;
-const usualClaims = 2;
-const urgentBatchSize = 32;
 /** The most occurrences that are claimed beyond the free slots. */
 const mostAhead = 1_000;
-/**
- * With this many free slots a claim is made at once. Fewer are gathered for some milliseconds while runs are under way.
- */
-const worthwhile = 256;
-const gatherMs = 8;
 
 type State = { name: 'running' } | { name: 'gathering'; timer: Timer } | { name: 'stopping'; stopped: () => void };
 
@@ -99,6 +92,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   /** How long a claim takes, in milliseconds, as a moving average. */
   let claimMs = 5;
 
+  const bounds = () => boundsOfClaims(timetable.isShared());
+  /** Where namespaces share the slots, a pre-claimed batch that waits for some does not hold up the others. */
+  const waitingBatch = () => (timetable.isShared() ? preClaimer.first() : null);
   const mayClaim = () => state.name !== 'stopping' && lease.held();
 
   function tick(): void {
@@ -126,7 +122,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
    * a claim is made beside the usual ones, or while slots are gathered for one.
    */
   function claimUrgent(): boolean {
-    if (claims.count('urgent') > 0 || (claims.count('usual') === 0 && state.name !== 'gathering')) return false;
+    if (claims.count('urgent') >= bounds().urgentClaims) return false;
+    if (claims.count('usual') === 0 && state.name !== 'gathering' && waitingBatch() === null) return false;
     const taken = backlog.take(urgentBatchSize, urgentRoomOf, beforeClaims);
     if (taken.length === 0) return false;
     const batch = inGrace(taken);
@@ -139,15 +136,18 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
   /** Of a namespace without a claim under way, while others have some or wait as well: all. */
   function beforeClaims(namespace: string): number {
-    const last = claims.lastEffectiveDueAt(namespace);
+    const last = claims.lastEffectiveDueAt('usual', namespace);
     if (last !== -Infinity) return last;
+    const batch = waitingBatch();
+    if (batch) return batch.order.effectiveDueAt(namespace);
     return claims.count('usual') === 0 && backlog.isOfOne() ? -Infinity : Infinity;
   }
 
   /** Of these no more than are still missing of its share of the slots. */
   function urgentRoomOf(namespace: string): number {
-    if (claims.lastEffectiveDueAt(namespace) !== -Infinity) return Infinity;
-    return Math.min(roomOf(namespace), attempts.owed(namespace));
+    if (claims.lastEffectiveDueAt('usual', namespace) !== -Infinity) return Infinity;
+    const left = urgentBatchSize - claims.countOf('urgent', namespace);
+    return Math.min(roomOf(namespace), attempts.owed(namespace), left);
   }
 
   /** Claims or commits as many occurrences as there are slots for. Returns whether there may be more to do. */
@@ -164,7 +164,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
     if (backlog.size() === 0 || !backlog.namespaces().some((namespace) => roomOf(namespace) > 0)) return false;
     if (free < Math.min(worthwhile, backlog.size()) && attempts.running() > 0) {
-      if (state.name === 'running') state = { name: 'gathering', timer: clock.after(gatherMs, gathered) };
+      if (state.name === 'running') state = { name: 'gathering', timer: clock.after(bounds().gatherMs, gathered) };
       return false;
     }
     claimNext();
@@ -178,13 +178,13 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   /** The slots that will have become free by the time that the next claim is answered. */
-  const soonFree = () => Math.min(Math.floor(attempts.endedPerMs() * (claimMs + gatherMs)), mostAhead);
+  const soonFree = () => Math.min(Math.floor(attempts.endedPerMs() * (claimMs + leastGatherMs)), mostAhead);
   const freeSlots = () => attempts.free() + soonFree();
   const roomOf = (namespace: string) => attempts.room(namespace) + soonFree();
 
   function claimNext(): void {
     const free = freeSlots();
-    const batch = free <= 0 ? [] : inGrace(backlog.take(Math.min(free, batchSize), roomOf));
+    const batch = free <= 0 ? [] : inGrace(backlog.take(Math.min(free, bounds().batchSize), roomOf));
     if (batch.length === 0) return;
     const askedAt = clock.monotonic();
     claims.launch('usual', batch, async (owner, slots, begin) => {

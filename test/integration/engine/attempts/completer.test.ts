@@ -27,7 +27,7 @@ beforeEach(async () => {
 /** The store, with the sizes of the batches it was given; `fail` is asked before each. */
 function start(fail: () => Error | null = () => null) {
   const clock = createClock();
-  const waits = { calls: false };
+  const waits = { calls: false, shared: false };
   const batches: number[] = [];
   const query = fakeQuery(async (statement) => {
     batches.push(String(statement.values?.[1]).split(',').length);
@@ -35,7 +35,13 @@ function start(fail: () => Error | null = () => null) {
     if (error) throw error;
     return store.db.query(statement);
   });
-  const completer = createCompleter({ query }, clock, silent, () => waits.calls);
+  const completer = createCompleter(
+    { query },
+    clock,
+    silent,
+    () => waits.calls,
+    () => waits.shared,
+  );
   const done = new Map<string, boolean>();
   const add = (runId: string, change: Partial<OutcomeWrite> = {}, by = owner, deferUntil = 0) => {
     const outcomeWrite: OutcomeWrite = {
@@ -88,6 +94,21 @@ describe('the settler', () => {
     expect(batches).toEqual([10, 30]);
     expect([...done.values()].every((written) => written)).toBe(true);
     for (const id of ids) expect(await status(id)).toBe('succeeded');
+  });
+
+  test('gathers few writes for some milliseconds where namespaces share the replica', async () => {
+    const { add, clock, batches, done, waits } = start(() => {
+      if (batches.length === 1) add(ids[1] as string);
+      return null;
+    });
+    waits.shared = true;
+    add(ids[0] as string);
+    await poll(() => done.size === 1, { what: 'the end of the first statement', everyMs: 1 });
+    add(ids[2] as string);
+    await clock.advance(9);
+    expect(batches).toEqual([1]);
+    await advanceUntil(clock, () => done.size === 3, 1);
+    expect(batches).toEqual([1, 2]);
   });
 
   test('puts off what may wait while calls do, until its time is over, but nothing else', async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createDispatcherStep } from '../../../../src/engine/attempts/dispatcher.ts';
 import type { TakenRun } from '../../../../src/store/runs/claiming/dispatch.ts';
+import { createClock } from '../../../clock.ts';
 import { dueOf, makeTasks, openStore, plantRun, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
@@ -17,6 +18,7 @@ async function taken(free: number, endedPerMs: number): Promise<TakenRun[]> {
     database: store.database,
     weightOf: () => 1,
     isShared: () => false,
+    clock: createClock(),
     time: { now: () => t0 + 60_000 },
     attempts: {
       free: () => free,

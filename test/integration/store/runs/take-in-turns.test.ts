@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../../src/clock.ts';
 import { createDispatcherStep } from '../../../../src/engine/attempts/dispatcher.ts';
 import { createSlots } from '../../../../src/engine/attempts/slots.ts';
 import { type TakenRun, takeWaiting } from '../../../../src/store/runs/claiming/dispatch.ts';
@@ -125,6 +126,7 @@ describe('the dispatcher of several namespaces', () => {
     const slots = createSlots<never>(most, { weightOf, isShared: () => true });
     const step = createDispatcherStep({
       ...{ database: store.database, weightOf, isShared: () => true, time: { now: () => now } },
+      clock: systemClock,
       attempts: {
         ...slots,
         endedPerMs: () => 0,
