@@ -5,6 +5,7 @@ import { misfireRule } from '../../../../src/domain/schedule/misfire.ts';
 import type { Attempts } from '../../../../src/engine/attempts/attempts.ts';
 import { createDatabaseTime } from '../../../../src/engine/cluster/database-time.ts';
 import { createClaiming } from '../../../../src/engine/firing/claiming.ts';
+import type { PreClaimer } from '../../../../src/engine/firing/pre-claimer.ts';
 import { startScheduler } from '../../../../src/engine/firing/scheduler.ts';
 import { createDueLog } from '../../../../src/engine/timetable/due-log.ts';
 import { createTimetable } from '../../../../src/engine/timetable/timetable.ts';
@@ -33,6 +34,7 @@ function start(
   lock: OccurrenceLock = noLock,
   busy = { calls: false, free: 100, running: 0 },
   mayClaim: (zoned: boolean) => boolean = () => true,
+  first: PreClaimer['first'] = () => null,
 ) {
   const clock = createClock(t0);
   const owner = randomUUID();
@@ -88,7 +90,7 @@ function start(
     },
     ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {}, prepare() {} },
   });
-  const preClaimer = { takeIn: () => [], first: () => null, take() {}, oldest: () => Infinity };
+  const preClaimer = { takeIn: () => [], first, take() {}, oldest: () => Infinity };
   const scheduler = startScheduler({
     ...{
       clock,
@@ -343,6 +345,34 @@ describe('what is urgent', () => {
     // As long as Postgres takes for a dozen claims.
     for (let turns = 0; started.length < 3 && turns < 200; turns++) await pass(100);
     expect(started.map(({ snapshot }) => snapshot.taskId).sort()).toEqual(['burst', 'urgent', 'usual']);
+  });
+});
+
+describe('a pre-claimed batch that waits for slots', () => {
+  test('does not hold up another namespace', async () => {
+    const own = await makeTask(store.db, 'beside-a-batch');
+    const order = { effectiveDueAt: (of?: string) => (of === 'default' ? Infinity : t0 - 60_000), fits: () => false };
+    const first = () => ({ due: [], order, commit: () => Promise.reject(new Error('there are no slots')) });
+    const busy = { calls: false, free: 100, running: 400 };
+    const { started, pass, scheduler, timetable } = start(
+      [own],
+      (_, run) => run(),
+      '1m',
+      undefined,
+      undefined,
+      noLock,
+      busy,
+      undefined,
+      first,
+    );
+    const schedule = { kind: 'at' as const, atMs: t0 + 60_000 };
+    const timing = { uid: 3_000_000, schedule, activeFrom: t0, startsAt: null, endsAt: null, jitterMs: 0 };
+    const misfire = misfireRule({ policy: 'skip', grace: '1m', limit: 1 });
+    const other = { uid: 3_000_000, id: 'other', namespace: 'a', scheduleVersion: 1, priority: 5, limited: false };
+    timetable.put({ ...other, timing, misfire }, t0);
+    scheduler.wake();
+    await pass(50);
+    expect(started.map(({ runId }) => runId)).toEqual([dueOf(own, 0).runId]);
   });
 });
 
