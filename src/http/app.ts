@@ -150,6 +150,11 @@ export async function buildApp(context: HttpContext): Promise<App> {
   });
   addDoorHooks(app, door, allowed, context.door);
   app.addHook('preClose', async () => door.end());
+  // A replica that has just been started gets the moment that it needs.
+  app.addHook('onRequest', async (request) => {
+    const { role } = request.routeOptions.config;
+    if (role !== undefined && role !== 'public' && !context.started()) await context.firstTry;
+  });
   app.addHook(
     'onRequest',
     authHook({

@@ -29,6 +29,8 @@ export type HttpContext = UseCaseContext & {
   readinessFailures: () => Promise<Record<string, string>>;
   /** Whether the store has been reached since the start, and has its schema. */
   started: () => boolean;
+  /** Resolves once the first try to reach it is over, or has taken long. */
+  firstTry: Promise<void>;
   /** Whether this replica shuts down: it still answers, and asks clients to reconnect elsewhere. */
   draining: () => boolean;
   version: string;

@@ -47,6 +47,8 @@ import { createSignals } from './signals.ts';
 import { createStoredSecrets } from './stored-secrets.ts';
 
 const bootWaitMs = 2_000;
+/** For how long requests wait for a replica that is being started. */
+const firstTryMs = 2_000;
 const farewellMs = 1_000;
 
 /** Starts a replica. Rejects with a sentence for people when it cannot listen or open the embedded store. */
@@ -143,6 +145,10 @@ export async function startService({
     holdingTurns,
   };
   const started = () => engine !== null;
+  let endFirstTry = () => {};
+  const firstTry = new Promise<void>((resolve) => {
+    endFirstTry = resolve;
+  });
   const identity = createIdentity({ ...useCases, authSettings: secrets.authSettings, started, clock, log });
   const app = await buildApp({
     ...useCases,
@@ -161,6 +167,7 @@ export async function startService({
       return found;
     },
     started,
+    firstTry,
     draining: () => closing,
     version,
     clock,
@@ -168,72 +175,77 @@ export async function startService({
     metricsNeedAuth: settings.metricsAuth === 'on',
   });
 
+  /** One try to start; it can be repeated where it fails. Gives back in how many milliseconds to look again. */
+  async function start(): Promise<number> {
+    if (engine || closing) return 3_600_000;
+    const cluster = embedded ? await readCluster(other.pool) : await preparation.prepare();
+    if (cluster === null || closing) return 3_600_000;
+    if (embedded) await endReplicas(other.pool);
+    await registerSubscribers(
+      other.pool,
+      subscribers.map(({ name }) => name),
+    );
+    await seedBindings({ ...useCases, database: other }, settings.roleBindings);
+    // Nothing below this line fails: what is begun here must not be begun again.
+    loops.push(await namespaces.follow((id) => finishClosing({ ...useCases, database: other }, id)));
+    signals = createSignals({
+      redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
+      ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },
+    });
+    tokens = createRunTokens(cluster.secret);
+    identity.useSecret(cluster.secret);
+    runIds = createRunIds(cluster.id);
+    engine = startEngine({
+      clock,
+      time,
+      log,
+      metrics,
+      namespaces,
+      calendar,
+      random: Math.random,
+      turns: holdingTurns,
+      db: pools,
+      lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
+      executors,
+      execute: executors.execute,
+      breakers: executors.breakers,
+      tokens,
+      runIds,
+      runs,
+      signal: (signal) => signals.send(signal),
+      maxConcurrent: settings.maxConcurrentRuns,
+      weightOf: namespaces.weightOf,
+      preClaimedBatches: pools.preClaimedBatches,
+      leaseTtlMs: settings.leaseTtlMs,
+      historyRetentionMs: settings.historyRetentionMs,
+      auditRetentionMs: settings.auditRetentionMs,
+      onLoaded: () =>
+        void executors.warmUp().then(
+          (calls) => log.debug({ calls }, 'warmed up'),
+          (error) => log.debug({ err: error }, 'could not warm up'),
+        ),
+      identity: { version, tz, host: hostname(), pid: process.pid },
+    });
+    if (embedded) loops.push(maintainEmbedded(other, { clock, log }));
+    const running = engine;
+    metrics.observeState(() => {
+      const state = running.state();
+      return {
+        ...state,
+        dependencies: { postgres: state.leaseRemainingMs > 0, ...(redis ? { redis: redis.up() } : {}) },
+      };
+    });
+    return 3_600_000;
+  }
+
+  const firstTimer = clock.after(firstTryMs, endFirstTry);
   // Postgres may come later than this process: until then it listens, is not ready, and tries again.
   const boot = startLoop({
     name: 'boot',
     clock,
     log,
     retryMs: 1_000,
-    async step() {
-      if (engine || closing) return 3_600_000;
-      const cluster = embedded ? await readCluster(other.pool) : await preparation.prepare();
-      if (cluster === null || closing) return 3_600_000;
-      if (embedded) await endReplicas(other.pool);
-      await registerSubscribers(
-        other.pool,
-        subscribers.map(({ name }) => name),
-      );
-      loops.push(await namespaces.follow((id) => finishClosing({ ...useCases, database: other }, id)));
-      signals = createSignals({
-        redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
-        ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },
-      });
-      await seedBindings({ ...useCases, database: other }, settings.roleBindings);
-      tokens = createRunTokens(cluster.secret);
-      identity.useSecret(cluster.secret);
-      runIds = createRunIds(cluster.id);
-      engine = startEngine({
-        clock,
-        time,
-        log,
-        metrics,
-        namespaces,
-        calendar,
-        random: Math.random,
-        turns: holdingTurns,
-        db: pools,
-        lock: redis ? createRedisLock(redis, cluster.id, log) : noLock,
-        executors,
-        execute: executors.execute,
-        breakers: executors.breakers,
-        tokens,
-        runIds,
-        runs,
-        signal: (signal) => signals.send(signal),
-        maxConcurrent: settings.maxConcurrentRuns,
-        weightOf: namespaces.weightOf,
-        preClaimedBatches: pools.preClaimedBatches,
-        leaseTtlMs: settings.leaseTtlMs,
-        historyRetentionMs: settings.historyRetentionMs,
-        auditRetentionMs: settings.auditRetentionMs,
-        onLoaded: () =>
-          void executors.warmUp().then(
-            (calls) => log.debug({ calls }, 'warmed up'),
-            (error) => log.debug({ err: error }, 'could not warm up'),
-          ),
-        identity: { version, tz, host: hostname(), pid: process.pid },
-      });
-      if (embedded) loops.push(maintainEmbedded(other, { clock, log }));
-      const running = engine;
-      metrics.observeState(() => {
-        const state = running.state();
-        return {
-          ...state,
-          dependencies: { postgres: state.leaseRemainingMs > 0, ...(redis ? { redis: redis.up() } : {}) },
-        };
-      });
-      return 3_600_000;
-    },
+    step: () => start().finally(endFirstTry),
   });
 
   const url = await app.listen({
@@ -246,6 +258,8 @@ export async function startService({
     url,
     async stop() {
       closing = true;
+      firstTimer.cancel();
+      endFirstTry();
       // A migration that waits for another replica's must not hold this up.
       await Promise.race([boot.stop(), new Promise<void>((resume) => clock.after(bootWaitMs, resume))]);
       // Connections that a balancer keeps are told to close with their next answer: give them the time for one.

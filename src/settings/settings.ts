@@ -12,7 +12,7 @@ import { isLoopback } from './values.ts';
 export type Settings = Readonly<SettingValues> & {
   /** The proxies that targets are called through; null = none. */
   readonly proxies: Readonly<{ http: string | null; https: string | null; none: string }> | null;
-  /** No auth is configured: every caller is admin. */
+  /** No auth is configured: every caller is owner. */
   readonly open: boolean;
   /** Sentences to be logged at start. */
   readonly warnings: readonly string[];
@@ -151,7 +151,7 @@ function contradictions(settings: Partial<SettingValues>, isSet: (name: string) 
 /** Combinations that are allowed but worth a warning. */
 function warnings(settings: SettingValues, open: boolean): string[] {
   const found: string[] = [];
-  if (open) found.push(`No auth is set: whoever reaches ${settings.host} is admin. ${anySwitch} asks for credentials.`);
+  if (open) found.push(`No auth is set: whoever reaches ${settings.host} is owner. ${anySwitch} asks for credentials.`);
   if (settings.databaseUrl !== null && settings.redisUrl === null)
     found.push(
       'REDIS_URL is not set: replicas are kept off the same occurrence by Postgres alone, which costs speed but no correctness.',

@@ -78,7 +78,7 @@ export const settingTable = {
     type: 'string',
     env: 'AUTH',
     description:
-      '`none` lets everyone in as admin. Otherwise any of `API_KEYS`, `JWT_SECRET`, `JWT_JWKS_URL` and `OIDC_ISSUER` switches auth on.',
+      '`none` lets everyone in as owner. Otherwise any of `API_KEYS`, `JWT_SECRET`, `JWT_JWKS_URL` and `OIDC_ISSUER` switches auth on.',
     enum: ['none'],
     absent: null,
   }),

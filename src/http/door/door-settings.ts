@@ -15,7 +15,7 @@ export type DoorSettings = {
   isLoopback: (host: string) => boolean;
   /** How many requests are worked on at once; more are refused. */
   maxRequests: number;
-  /** No credentials are asked for, and every caller is admin. */
+  /** No credentials are asked for, and every caller is owner. */
   open: boolean;
   keepAliveTimeoutMs: number;
 };

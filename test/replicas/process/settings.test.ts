@@ -61,7 +61,7 @@ describe('bad settings', () => {
 test('with AUTH=none it listens for everybody, and says that everybody is admin', { timeout: 60_000 }, async () => {
   const { url } = await createDatabase();
   const replica = await startReady({ env: { DATABASE_URL: url, HOST: '0.0.0.0', AUTH: 'none' } });
-  expect(replica.logs().find(({ level }) => level === 'warn')?.msg).toContain('whoever reaches 0.0.0.0 is admin');
+  expect(replica.logs().find(({ level }) => level === 'warn')?.msg).toContain('whoever reaches 0.0.0.0 is owner');
   await replica.stop();
 });
 

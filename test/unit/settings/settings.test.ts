@@ -347,7 +347,7 @@ describe('settings that contradict each other', () => {
   test('AUTH=none beyond loopback is warned about', () => {
     const { warnings, open } = settingsOf({ HOST: '0.0.0.0', AUTH: 'none' });
     expect(open).toBe(true);
-    expect(warnings).toEqual([expect.stringContaining('whoever reaches 0.0.0.0 is admin')]);
+    expect(warnings).toEqual([expect.stringContaining('whoever reaches 0.0.0.0 is owner')]);
   });
 
   test.each([
