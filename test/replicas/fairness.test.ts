@@ -1,10 +1,6 @@
-import supertest from 'supertest';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { poll } from '../poll.ts';
-import { createDatabase } from '../services/database.ts';
-import { startReplica } from '../services/process.ts';
-import { noPostgres, noRedis } from '../services/provided.ts';
-import { createRedis } from '../services/redis.ts';
+import { noPostgres } from '../services/provided.ts';
+import { startTwoReplicas } from '../services/two-replicas.ts';
 import { delay, startTarget, status, type Target } from '../target.ts';
 
 let target: Target;
@@ -16,19 +12,7 @@ afterAll(() => target.close());
 
 /** Two replicas of so many slots each. */
 async function startTwo(weights: Record<string, number>, slots = 16) {
-  const [database, redis] = await Promise.all([createDatabase(), noRedis ? null : createRedis()]);
-  const env = {
-    DATABASE_URL: database.url,
-    MAX_CONCURRENT_RUNS: String(slots),
-    ...(redis && { REDIS_URL: redis.url }),
-  };
-  const start = async () => {
-    const replica = await startReplica({ env });
-    const http = supertest(replica.url);
-    await poll(async () => (await http.get('/readyz')).status === 200, { what: 'the replica to be ready' });
-    return { ...replica, http };
-  };
-  const [one, two] = await Promise.all([start(), start()]);
+  const { one, two } = await startTwoReplicas({ MAX_CONCURRENT_RUNS: String(slots) });
   for (const [id, weight] of Object.entries(weights))
     await one.http.put(`/namespaces/${id}`).send({ weight }).expect(201);
   target.requests.length = 0;

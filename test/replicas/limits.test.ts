@@ -1,11 +1,8 @@
 import pg from 'pg';
-import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../poll.ts';
-import { createDatabase } from '../services/database.ts';
-import { startReplica } from '../services/process.ts';
-import { noPostgres, noRedis } from '../services/provided.ts';
-import { createRedis } from '../services/redis.ts';
+import { noPostgres } from '../services/provided.ts';
+import { startTwoReplicas } from '../services/two-replicas.ts';
 import { startTarget, status, type Target } from '../target.ts';
 
 let target: Target;
@@ -16,16 +13,8 @@ afterAll(() => target.close());
 
 /** Two replicas on one database, with a Redis where there is one. */
 async function startTwo() {
-  const [database, redis] = await Promise.all([createDatabase(), noRedis ? null : createRedis()]);
-  const env = { DATABASE_URL: database.url, LEASE_TTL: '1s', ...(redis && { REDIS_URL: redis.url }) };
-  const start = async () => {
-    const replica = await startReplica({ env });
-    const http = supertest(replica.url);
-    await poll(async () => (await http.get('/readyz')).status === 200, { what: 'the replica to be ready' });
-    return { ...replica, http };
-  };
-  const [one, two] = await Promise.all([start(), start()]);
-  const client = new pg.Client({ connectionString: database.url });
+  const { one, two, databaseUrl } = await startTwoReplicas({ LEASE_TTL: '1s' });
+  const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   const query = async (text: string, values: unknown[] = []) => (await client.query(text, values)).rows;
   return {

@@ -1,10 +1,8 @@
 import pg from 'pg';
-import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../poll.ts';
-import { createDatabase } from '../services/database.ts';
-import { startReplica } from '../services/process.ts';
 import { noPostgres } from '../services/provided.ts';
+import { startTwoReplicas } from '../services/two-replicas.ts';
 import { delay, startTarget, type Target } from '../target.ts';
 
 let target: Target;
@@ -30,15 +28,7 @@ function watchOverlap() {
 describe.skipIf(noPostgres)('two replicas without a lock between them', () => {
   test('never run a task twice at once, whatever fires it, triggers it, or dies', async () => {
     const most = watchOverlap();
-    const database = await createDatabase();
-    const env = { DATABASE_URL: database.url, LEASE_TTL: '1s' };
-    const start = async () => {
-      const replica = await startReplica({ env });
-      const http = supertest(replica.url);
-      await poll(async () => (await http.get('/readyz')).status === 200, { what: 'the replica to be ready' });
-      return { ...replica, http };
-    };
-    const [one, two] = await Promise.all([start(), start()]);
+    const { one, two, databaseUrl } = await startTwoReplicas({ LEASE_TTL: '1s', REDIS_URL: '' });
     const tasks = (['skip', 'queue'] as const).flatMap((overlap) =>
       Array.from({ length: 6 }, (_, place) => ({
         id: `${overlap}-${place}`,
@@ -64,7 +54,7 @@ describe.skipIf(noPostgres)('two replicas without a lock between them', () => {
     const sofar = target.requests.length;
     await target.waitFor((requests) => requests.length > sofar + 60);
     for (const { id } of tasks) await two.http.post(`/tasks/${id}/stop`).expect(200);
-    const client = new pg.Client({ connectionString: database.url });
+    const client = new pg.Client({ connectionString: databaseUrl });
     await client.connect();
     const query = async (text: string) => (await client.query(text)).rows;
     await poll(
