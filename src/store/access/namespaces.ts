@@ -43,21 +43,18 @@ function namespaceOf(row: NamespaceRow): Namespace {
   };
 }
 
-/** The namespace of this id, locked until the end of the transaction; null where there is none. */
-export async function holdNamespace(db: Queryable, id: string): Promise<Namespace | null> {
+/**
+ * The namespace of this id, locked until the end of the transaction; null where there is none. `update` is for one that
+ * is to be closed: it is locked for those who give a role in it, too.
+ */
+export async function holdNamespace(
+  db: Queryable,
+  id: string,
+  lock: 'no key update' | 'update' = 'no key update',
+): Promise<Namespace | null> {
   const { rows } = await db.query<NamespaceRow>({
-    name: 'hold-namespace',
-    text: `select ${columns} from namespaces n where id = $1 for no key update`,
-    values: [id],
-  });
-  return rows[0] ? namespaceOf(rows[0]) : null;
-}
-
-/** The same for one that is to be closed: also locked for those who give a role in it. */
-export async function lockNamespace(db: Queryable, id: string): Promise<Namespace | null> {
-  const { rows } = await db.query<NamespaceRow>({
-    name: 'lock-namespace',
-    text: `select ${columns} from namespaces n where id = $1 for update`,
+    name: `hold-namespace-for-${lock}`,
+    text: `select ${columns} from namespaces n where id = $1 for ${lock}`,
     values: [id],
   });
   return rows[0] ? namespaceOf(rows[0]) : null;

@@ -3,7 +3,7 @@
 import { defaultNamespace } from '../../domain/access/namespace.ts';
 import { ok } from '../../errors.ts';
 import { closeNamespace, type Holdings, readHoldings } from '../../store/access/closing.ts';
-import { lockNamespace } from '../../store/access/namespaces.ts';
+import { holdNamespace } from '../../store/access/namespaces.ts';
 import { audited } from '../audit/audited.ts';
 import { notFound, type Outcome, type Refused, refuse } from '../refusal.ts';
 import { useCase } from '../use-case.ts';
@@ -22,7 +22,7 @@ export const deleteNamespace = useCase(
   async (context, caller, { id, cascade }: DeleteNamespace): Promise<Outcome<{ gone: boolean }>> => {
     if (id === defaultNamespace) return refuse('in_use', 'the namespace "default" cannot be deleted');
     const refused = await audited(context, caller, async (db, note): Promise<Refused | null> => {
-      const found = await lockNamespace(db, id);
+      const found = await holdNamespace(db, id, 'update');
       if (found === null) return notFound(`namespace "${id}"`);
       const held = cascade ? null : heldIn(await readHoldings(db, id));
       if (held !== null && !found.closing) return inUse(id, held);
