@@ -110,8 +110,8 @@ describe('a change with a cookie', () => {
 
   test('that a page of another origin asks for is in the audit, with whose session it was', async () => {
     const browser = await signedIn(readerKey);
-    await change(browser, {});
-    const path = '/tasks/none/stop';
+    const path = '/tasks/of-a-reader/stop';
+    await browser.ask(`${api.url}${path}`, { method: 'POST', body: {} });
     await expect(refused(path)).resolves.toMatchObject({ actor: 'key:ann', via: 'session', data: { status: 403 } });
     await browser.ask(`${api.url}/auth/logout`, { method: 'POST' });
     await expect(refused('/auth/logout')).resolves.toMatchObject({ via: 'none', data: { status: 403 } });
