@@ -1,0 +1,1 @@
+-- What the console and its API need: logs of runs, the roll-up behind GET /stats, bulk changes.
