@@ -25,7 +25,16 @@ export type Send = (
 /** An answer that takes longer never came. */
 const patienceMs = 15_000;
 
-/** Asks replicas in turn, those that refuse connections last: what a balancer without health checks would do. */
+/**
+ * Whether the request may go to the next replica: it was not taken, or it changes nothing and its connection ended before
+ * the answer (RFC 9110, 9.2.2; what balancers do).
+ */
+function mayGoOn(method: string, error: unknown): boolean {
+  const { code } = (error as { cause?: { code?: string } }).cause ?? {};
+  return code === 'ECONNREFUSED' || (method === 'GET' && (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET'));
+}
+
+/** Asks replicas in turn, those that cannot be reached last: what a balancer without health checks would do. */
 export function sendInTurn(urls: readonly string[]): Send {
   let turn = 0;
   return async (method, path, body, headers) => {
@@ -43,7 +52,7 @@ export function sendInTurn(urls: readonly string[]): Send {
         const retryAfter = answer.headers.has('retry-after');
         return { status: answer.status, body: text === '' ? {} : JSON.parse(text), retryAfter, replica };
       } catch (error) {
-        if ((error as { cause?: { code?: string } }).cause?.code !== 'ECONNREFUSED') throw error;
+        if (!mayGoOn(method, error)) throw error;
         refused = error;
       }
     }
