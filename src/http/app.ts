@@ -21,6 +21,7 @@ import { createAllowedMethods } from './door/allowed-methods.ts';
 import { usualBody } from './door/body-budget.ts';
 import { createDoor } from './door/door.ts';
 import { addDoorHooks, namesNamespace, pathOf } from './door/hooks.ts';
+import { createOpenPolls } from './door/open-polls.ts';
 import { readJsonBody } from './input/json-body.ts';
 import { requestIdOf } from './input/request-id.ts';
 import { faultsInText } from './input/storable-text.ts';
@@ -59,6 +60,7 @@ import { taskLogRoutes } from './routes/tasks/task-log.ts';
 import { taskRoutes } from './routes/tasks/tasks.ts';
 import { namedSchemas } from './schemas/schemas.ts';
 import { createRefusals } from './sign-in/refusals.ts';
+import { createEventStreams } from './sse/event-streams.ts';
 
 const largeBody = 8 * 1024;
 const pathOptions = { maxParamLength: 256, ignoreTrailingSlash: true };
@@ -79,6 +81,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     onShed: metrics.requestShed,
     onGivenUp: metrics.connectionGivenUp,
   });
+  const streams = createEventStreams(context, createOpenPolls(context.door.maxOpenPolls), door);
   const refuseCredentials = createRefuseCredentials({
     failedLogins: createFailedLogins(clock, log),
     onRefused: metrics.credentialsRefused,
@@ -149,6 +152,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
     allowed.add(url, method, { isPublic, inNamespaces: isInNamespaces({ role, ...config }) });
   });
   addDoorHooks(app, door, allowed, context.door);
+  context.onDraining(streams.end);
   app.addHook('preClose', async () => door.end());
   // A replica that has just been started gets the moment that it needs.
   app.addHook('onRequest', async (request) => {
@@ -199,7 +203,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
     const attempt = attemptOf(request, reply.statusCode, basePath);
     if (attempt !== null) attempts.note(attempt);
     const route = request.routeOptions.url ?? '_unmatched';
-    metrics.requestAnswered(request.method, route, reply.statusCode, reply.elapsedTime);
+    const wasStream = request.routeOptions.config.streams === true && reply.statusCode === 200;
+    if (!wasStream) metrics.requestAnswered(request.method, route, reply.statusCode, reply.elapsedTime);
     const line = {
       method: request.method,
       url: urlForLog(request),

@@ -33,6 +33,8 @@ export type HttpContext = UseCaseContext & {
   firstTry: Promise<void>;
   /** Whether this replica shuts down: it still answers, and asks clients to reconnect elsewhere. */
   draining: () => boolean;
+  /** Calls `listener` when it begins to shut down. To be called before it listens. */
+  onDraining: (listener: () => void) => void;
   version: string;
   clock: Clock;
   /** The door before the routes. */
@@ -58,6 +60,8 @@ declare module 'fastify' {
     scope?: 'cluster';
     /** Browsers get its problems as a page. */
     page?: true;
+    /** Its answer is a stream of events: the time until its head counts, not that until its end. */
+    streams?: true;
     /** The body may hold text that Postgres cannot store: the route checks it itself. */
     anyText?: true;
   }

@@ -89,6 +89,7 @@ export async function startService({
   let tokens: RunTokens | null = null;
   let runIds: RunIds | null = null;
   let closing = false;
+  const drainListeners: (() => void)[] = [];
   const preparation = createPreparation({
     ...{ pools, clock, log, onFatal, own: connection },
     owner: settings.migrationDatabaseUrl === null ? null : secrets.owner,
@@ -169,6 +170,7 @@ export async function startService({
     started,
     firstTry,
     draining: () => closing,
+    onDraining: (listener) => void drainListeners.push(listener),
     version,
     clock,
     door: { ...settings, isLoopback, maxRequests: settings.maxConcurrentRequests },
@@ -258,6 +260,7 @@ export async function startService({
     url,
     async stop() {
       closing = true;
+      for (const listener of drainListeners) listener();
       firstTimer.cancel();
       endFirstTry();
       // A migration that waits for another replica's must not hold this up.

@@ -151,6 +151,13 @@ export const settingTable = {
     100_000,
     'API requests worked on at once per replica; more are answered 503, so that they delay nothing that is due. With auth, a quarter is for callers without credentials at most.',
   ),
+  maxOpenPolls: count(
+    'MAX_OPEN_POLLS',
+    10_000,
+    1,
+    1_000_000,
+    'Streams of live events that may be open at once per replica; more are answered 503.',
+  ),
   breakerThreshold: setting(
     'BREAKER_THRESHOLD',
     '0.8',

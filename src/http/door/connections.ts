@@ -31,6 +31,8 @@ export type Connection = {
   readonly queue: Visit[];
   /** The bytes to write before the connection is closed, once all before them is answered; null while it goes on. */
   last: Buffer | null;
+  /** Whether its answer is a stream, which goes on until one side ends it. */
+  streams: boolean;
 };
 
 export type GiveUpReason = 'pipelining' | 'unread' | 'unsent' | 'crowded' | 'malformed';
@@ -70,6 +72,8 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     monotonic: clock.monotonic,
     giveUp: (visit) => giveUp(visit.connection, 'unsent'),
   });
+  /** How many of all connections stream. They are bounded elsewhere. */
+  let streaming = 0;
   let isChecking = false;
   let isEnding = false;
 
@@ -79,11 +83,11 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
   }
 
   function opened(socket: Socket): void {
-    const connection: Connection = { socket, active: null, queue: [], last: null };
+    const connection: Connection = { socket, active: null, queue: [], last: null, streams: false };
     // Node removes its own listener before it hands over a CONNECT. An error without a listener would end the process.
     socket.on('error', () => socket.destroy());
     if (isEnding) return void socket.destroy();
-    if (all.size >= most) {
+    if (all.size - streaming >= most) {
       const [silentest] = silent;
       giveUp(silentest ?? connection, 'crowded');
       if (!silentest) return;
@@ -97,6 +101,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
         leave(connection.active);
         unread.delete(connection.active);
       }
+      endStream(connection);
       all.delete(socket);
       silent.delete(connection);
     });
@@ -131,6 +136,7 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     const { connection } = visit;
     leave(visit);
     unread.delete(visit);
+    endStream(connection);
     if (connection.active !== visit) return;
     connection.active = null;
     const next = connection.queue.shift();
@@ -139,6 +145,13 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     if (isBroken) close(connection, connection.last as Buffer);
     else if (isEnding) connection.socket.end();
     else if (next) start(next);
+  }
+
+  function endStream(connection: Connection): void {
+    if (!connection.streams) return;
+    connection.streams = false;
+    streaming--;
+    if (all.has(connection.socket)) silent.add(connection);
   }
 
   /** Ends a connection with these bytes as the answer. The client has a limited time to read them. */
@@ -181,6 +194,15 @@ export function createConnections({ clock, most, begin, tooMany, onGivenUp }: Co
     entered(visit: Visit, giveBack: () => void): void {
       visit.leave = giveBack;
       silent.delete(visit.connection);
+    },
+    /** The answer is a stream. It holds no place, and is not given up for its silence. */
+    stream(visit: Visit): void {
+      leave(visit);
+      const { connection } = visit;
+      if (connection.streams || !all.has(connection.socket)) return;
+      connection.streams = true;
+      streaming++;
+      silent.delete(connection);
     },
     /** An answer is about to be written. Then the client only has to read it. */
     handOver(visit: Visit): void {

@@ -15,6 +15,8 @@ export type DoorSettings = {
   isLoopback: (host: string) => boolean;
   /** How many requests are worked on at once; more are refused. */
   maxRequests: number;
+  /** How many streams and polls of workers may be open at once; more are refused. */
+  maxOpenPolls: number;
   /** No credentials are asked for, and every caller is owner. */
   open: boolean;
   keepAliveTimeoutMs: number;

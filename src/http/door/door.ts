@@ -39,6 +39,8 @@ export type Door = {
   goOn(request: IncomingMessage): void;
   /** Gives back the place of a request that from now on only waits. */
   leave(request: IncomingMessage): void;
+  /** The answer is a stream, which goes on until one side ends it. */
+  stream(request: IncomingMessage): void;
   /** The answer is written from now on. */
   handOver(request: IncomingMessage): void;
   /** Closes every connection, those with an answer under way after it. New ones are closed at once. */
@@ -200,6 +202,10 @@ export function createDoor(options: DoorOptions): Door {
     leave(request) {
       const visit = visits.get(request);
       if (visit) connections.leave(visit);
+    },
+    stream(request) {
+      const visit = visits.get(request);
+      if (visit) connections.stream(visit);
     },
     handOver,
     end: connections.end,

@@ -53,6 +53,7 @@ describe('an empty environment', () => {
       maxConcurrentRuns: 512,
       maxConcurrentPerOrigin: null,
       maxConcurrentRequests: 256,
+      maxOpenPolls: 10_000,
       shutdownGraceMs: 25_000,
       leaseTtlMs: 10_000,
       historyRetentionMs: 30 * 86_400_000,
