@@ -427,3 +427,9 @@ CREATE TABLE template_trials (
   at timestamp(3) with time zone DEFAULT now() NOT NULL,
   CONSTRAINT template_trials_task_uid_process_pk PRIMARY KEY (task_uid, process)
 );
+
+CREATE TABLE unconfirmed_misses (
+  event_id bigint NOT NULL,
+  ran integer NOT NULL,
+  CONSTRAINT unconfirmed_misses_pkey PRIMARY KEY (event_id)
+);

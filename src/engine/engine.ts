@@ -22,6 +22,7 @@ import type { EngineOptions } from './options.ts';
 import { createStuckRunStep } from './recovery/stuck-runs.ts';
 import { createSweepStep } from './recovery/sweeper.ts';
 import { createTakeoverStep } from './recovery/takeover.ts';
+import { createUnconfirmedMissStep } from './recovery/unconfirmed-misses.ts';
 import { createDueLog } from './timetable/due-log.ts';
 import { createReconcilerStep } from './timetable/reconciler.ts';
 import { createTimetable } from './timetable/timetable.ts';
@@ -157,6 +158,8 @@ export function startEngine(options: EngineOptions): Engine {
     };
     loop('takeover', createTakeoverStep(recovery));
     loop('stuck-runs', createStuckRunStep(recovery));
+    const pause = (ms: number) => new Promise<void>((resume) => clock.after(ms, resume));
+    loop('unconfirmed-misses', createUnconfirmedMissStep({ database: db.other, time, log, lease, pause }));
     loop('clock', createClockAlarmStep({ clock, time, log }));
     loop('zones', createZoneAlarmStep({ clock, log, zones: partition.zones }));
     loop(
@@ -168,7 +171,6 @@ export function startEngine(options: EngineOptions): Engine {
     );
     loop('cancels', createCancelStep({ db: db.other.pool, lease, attempts, slots: options.maxConcurrent }));
     const { historyRetentionMs: retentionMs, auditRetentionMs } = options;
-    const pause = (ms: number) => new Promise<void>((resume) => clock.after(ms, resume));
     const kept = { retentionMs, auditRetentionMs };
     loop('maintenance', createMaintenanceStep({ database: db.other, time, ...kept, lease, pause }));
     firing = startFiring({

@@ -51,6 +51,13 @@ export const sketches: Record<string, (seed: number) => PlanSketch> = {
   'redis-evicting': () => ({ faults: [at(1, { kind: 'redis', how: 'evict', for: whole })], limits: onTime }),
   'redis-read-only': () => ({ faults: [at(1, { kind: 'redis', how: 'read-only', for: whole })], limits: onTime }),
   'lock-grants-all': () => ({ faults: [at(1, { kind: 'lock', lie: 'all', for: whole })], limits: onTime }),
+  // Shorter than the lease: the replica comes back to occurrences that others have claimed meanwhile.
+  'lock-grants-all-freezes': () => ({
+    faults: [
+      at(1, { kind: 'lock', lie: 'all', for: whole }),
+      ...[3, 9, 15, 21].map((time, turn) => at(time, { kind: 'freeze', replica: turn % 3, for: 4 })),
+    ],
+  }),
   'lock-grants-none': () => ({ faults: [at(1, { kind: 'lock', lie: 'none', for: whole })], limits: onTime }),
   'lock-slow': () => ({ faults: [at(1, { kind: 'lock', lie: 'slow', for: whole })], limits: onTime }),
   'kill-all-commit-never': () => ({

@@ -4,33 +4,23 @@
  *
  * The row is locked first. A sweep also locks the rows of the tasks that it writes for. So a sweep has either committed
  * before the watermark is read here, or it sees the change. A claim takes no row lock: one that began before the change
- * may still insert a run of an occurrence that was recorded as missed. `resolveMiss` corrects the miss once
- * `claimsAreOver`.
+ * may still insert a run of an occurrence that was recorded as missed. `misses.ts` corrects the
+ * miss.
  */
 
 import type { RunIds } from '../../domain/run/ids.ts';
-import { instantOfRunId, leastRunId } from '../../domain/schedule/occurrence.ts';
+import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
 import type { Moment, Revision, Wish } from '../../domain/task/change.ts';
 import type { Unaccounted } from '../../domain/task/cut.ts';
 import type { Author, Redact } from '../events/events.ts';
-import type { events } from '../events/schema.ts';
 import { type Database, inTransaction, type Queryable } from '../postgres/database.ts';
 import type { Row } from '../rows.ts';
 import { insertAgain } from '../runs/claiming/insert-again.ts';
 import { insertDue } from '../runs/claiming/insert-due.ts';
-import type { cluster, runs, tasks } from '../schema.ts';
+import type { cluster, tasks } from '../schema.ts';
 import { type Task, type TaskRow, taskColumns, taskOf } from '../tasks/row.ts';
 import { deleteTask, type TaskChange, updateTask } from '../tasks/tasks.ts';
-
-export type Stretch = { from: number; to: number; count: number };
-
-/** A miss that was recorded, to be looked at again. `before` is the task as it was. */
-export type RecordedMiss = {
-  eventId: string;
-  before: Task;
-  open: Unaccounted;
-  miss: Stretch;
-};
+import { type RecordedMiss, ranIn, recordCut, type Stretch } from './misses.ts';
 
 export type Changed = {
   task: Task;
@@ -142,17 +132,6 @@ async function readOpen(db: Queryable, { task, at, watermark }: Held): Promise<U
   return { after, upTo: at, ran: definition.status === 'completed' ? [] : await ranIn(db, uid, after, at) };
 }
 
-/** The instants in (after, upTo] of which the task has a run. */
-async function ranIn(db: Queryable, uid: number, after: number, upTo: number): Promise<number[]> {
-  const { rows } = await db.query<Row<typeof runs, 'id'>>({
-    name: 'ran-in',
-    text: `
-      select id from runs where task_uid = $1 and id >= $2 and id < $3 and trigger in ('schedule', 'catch_up')`,
-    values: [uid, leastRunId(after + 1), leastRunId(upTo + 1)],
-  });
-  return rows.map(({ id }) => instantOfRunId(id));
-}
-
 type Life = Pick<Moment, 'counted' | 'cancelled' | 'stoppedAt'>;
 
 /**
@@ -222,65 +201,5 @@ export function recountRuns(database: Database, uid: number): Promise<void> {
     if (most === null) return;
     const counted = await countRuns(db, uid, Math.max(most, claimed));
     await db.query('update tasks set claimed = greatest(claimed, $2) where uid = $1', [uid, counted]);
-  });
-}
-
-async function recordCut(
-  db: Queryable,
-  before: Task,
-  open: Unaccounted,
-  miss: Stretch,
-  { reason, policy }: Pick<Revision, 'reason' | 'policy'>,
-  at: number,
-): Promise<RecordedMiss> {
-  const { rows } = await db.query<Row<typeof events, 'id'>>({
-    name: 'record-cut',
-    text: `
-      insert into events (namespace, task_uid, type, at, actor, data)
-      values ($4, $1, 'missed', $3, 'scheduler', $2::jsonb) returning id`,
-    values: [
-      before.uid,
-      JSON.stringify({ ...shownStretch(miss), policy, reason }),
-      new Date(at).toISOString(),
-      before.namespace,
-    ],
-  });
-  const { id } = rows[0] as (typeof rows)[number];
-  return { eventId: id, before, open, miss };
-}
-
-const shownStretch = ({ from, to, count }: Stretch) => ({
-  from: new Date(from).toISOString(),
-  to: new Date(to).toISOString(),
-  count,
-});
-
-/**
- * Corrects a recorded miss by the runs that were made meanwhile; to be called once no claim is under way that began
- * before the change. `left` computes the rest of the miss.
- */
-export async function resolveMiss(
-  db: Queryable,
-  { eventId, before, open, miss }: RecordedMiss,
-  left: (open: Unaccounted) => Promise<Stretch | null>,
-): Promise<void> {
-  const ran = await ranIn(db, before.uid, miss.from - 1, miss.to);
-  const still = await left({ ...open, ran });
-  if (still?.count === miss.count) return;
-  const values = [eventId, still && JSON.stringify(shownStretch(still))];
-  await db.query({
-    name: 'correct-miss',
-    text: `
-      with gone as (delete from events where id = $1 and $2::jsonb is null)
-      update events set data = data || $2::jsonb where id = $1 and $2::jsonb is not null`,
-    values,
-  });
-  // A transaction that made a delivery of the event held the event until its commit (see `deliverEvents`).
-  await db.query({
-    name: 'correct-delivery',
-    text: `
-      with gone as (delete from deliveries where event_id = $1 and $2::jsonb is null)
-      update deliveries set data = data || $2::jsonb where event_id = $1 and $2::jsonb is not null`,
-    values,
   });
 }

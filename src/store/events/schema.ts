@@ -1,7 +1,7 @@
 /** The tables of events, of their subscriptions and of deliveries to hooks, as drizzle sees them. */
 
 import { sql } from 'drizzle-orm';
-import { bigint, index, jsonb, pgTable, smallint, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { bigint, index, integer, jsonb, pgTable, smallint, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { EventHook } from '../../domain/task/policies.ts';
 import { instant, namespace, snapshot, xid8 } from '../column-types.ts';
 
@@ -31,6 +31,13 @@ export const events = pgTable(
     index('events_of_runs').on(t.id).where(sql`${t.runId} is not null`),
   ],
 );
+
+/** Misses recorded by changes of tasks whose claims under way were not over yet. A replica that dies leaves its rows. */
+export const unconfirmedMisses = pgTable('unconfirmed_misses', {
+  eventId: bigint('event_id', { mode: 'number' }).primaryKey(),
+  /** How many occurrences between the first and the last missed one had a run when the miss was recorded. */
+  ran: integer('ran').notNull(),
+});
 
 /** How far each subscriber has read the events. */
 export const subscriptions = pgTable('subscriptions', {

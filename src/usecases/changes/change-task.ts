@@ -6,14 +6,8 @@ import { isPlainChange, type Moment, missLeft, reviseInSteps, staysDue, type Wis
 import { redactDefinition } from '../../domain/task/credentials.ts';
 import type { TaskDefinition } from '../../domain/task/task.ts';
 import { ok } from '../../errors.ts';
-import {
-  type Changed,
-  type RecordedMiss,
-  recountRuns,
-  resolveMiss,
-  stopReason,
-  changeTask as storeChange,
-} from '../../store/changes/changes.ts';
+import { type Changed, recountRuns, stopReason, changeTask as storeChange } from '../../store/changes/changes.ts';
+import { type RecordedMiss, resolveMiss } from '../../store/changes/misses.ts';
 import { type Author, describeChange, noteEvent } from '../../store/events/events.ts';
 import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import { cancelOutdated, cancelRunsOf } from '../../store/runs/completing/cancelling.ts';

@@ -31,7 +31,7 @@ export const defects: Defect[] = [
         put: '  id uuid NOT NULL,\n  task_uid bigint NOT NULL,\n  trigger',
       },
     ],
-    plan: 'lock-grants-all',
+    plan: 'lock-grants-all-freezes',
     verdicts: ['double run'],
   },
   {
@@ -104,7 +104,9 @@ export const defects: Defect[] = [
       },
     ],
     plan: 'kill-all',
-    verdicts: ['missing'],
+    // A replica that starts fires from the watermark on. Without sweeps it stands still, so tasks are fired for instants
+    // before their last change.
+    verdicts: ['missing', 'phantom', 'wrong miss'],
   },
   {
     name: 'takeover-from-the-living',
@@ -226,7 +228,9 @@ export const defects: Defect[] = [
       },
     ],
     plan: 'kill-all',
-    verdicts: ['missing'],
+    // A replica that starts fires from the watermark on. Without sweeps it stands still, so tasks are fired for instants
+    // before their last change.
+    verdicts: ['missing', 'phantom', 'wrong miss'],
   },
   {
     name: 'change-forgets',

@@ -5,7 +5,7 @@ import type { RunStatus } from '../../../../src/domain/run/run.ts';
 import { timeOrderedId } from '../../../../src/domain/schedule/occurrence.ts';
 import type { EventHook } from '../../../../src/domain/task/policies.ts';
 import { hookSubscriber } from '../../../../src/events/hooks/subscriber.ts';
-import { resolveMiss } from '../../../../src/store/changes/changes.ts';
+import { resolveMiss } from '../../../../src/store/changes/misses.ts';
 import { type DeliveryEnd, endDeliveries, takeDeliveries } from '../../../../src/store/events/deliveries.ts';
 import { listEvents } from '../../../../src/store/events/events.ts';
 import { readOutbox, registerSubscribers } from '../../../../src/store/events/outbox.ts';
