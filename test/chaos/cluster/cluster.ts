@@ -73,6 +73,8 @@ function humbleUrl(url: string): string {
  * start.
  */
 const setUpMs = 60_000;
+/** Characters of the last output of a replica that ended, for the report. */
+const mostOutput = 1_000;
 
 export async function startCluster(plan: Plan, tools: Tools, notes: string[]): Promise<Cluster> {
   const library = await findFakeTime();
@@ -150,7 +152,10 @@ export async function startCluster(plan: Plan, tools: Tools, notes: string[]): P
         .then(() => {
           started.record.readyAt = recorderNow();
         })
-        .catch(() => notes.push(`replica ${replica} was not ready within 30 s of its start`));
+        .catch(() => {
+          const said = started.alive() ? '' : `; it ended, and wrote: ${started.output().slice(-mostOutput)}`;
+          notes.push(`replica ${replica} was not ready within 30 s of its start${said}`);
+        });
     }
 
     const starting = new Map<number, Promise<void>>();
