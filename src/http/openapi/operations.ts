@@ -164,7 +164,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   'GET /tasks': {
     id: 'listTasks',
     description:
-      'In the order of their ids. Filters that are repeated match any of their values; `label` must match all.',
+      'In the order of their ids. Filters that are repeated match any of their values; `label` must match all. `include=strip` adds the last 20 runs of each task.',
     answers: { 200: page },
   },
   'GET /tasks/:id': {

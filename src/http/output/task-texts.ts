@@ -63,7 +63,7 @@ export function createTaskTexts({ calendar, targets }: Pick<HttpContext, 'calend
       const { text, timing } = found;
       if (timing !== null && isOld(found, now)) found.next = { from: now, at: nextOccurrence(timing, now) };
       const next = timing === null || task.runsLeft === 0 ? null : found.next.at;
-      return `${text},${JSON.stringify(changingView(next, task.lastRun)).slice(1)}`;
+      return `${text},${JSON.stringify(changingView(next, task.lastRun, task.strip)).slice(1)}`;
     },
   };
 }

@@ -25,7 +25,7 @@ export function taskView(
     ...{ id: lastRun.id, status: lastRun.status },
     ...{ scheduledFor: lastRun.scheduledFor.getTime(), finishedAt: lastRun.finishedAt?.getTime() ?? null },
   };
-  return { ...definitionView(task, role, targets), ...changingView(nextRunAt(task, now, calendar), last) };
+  return { ...definitionView(task, role, targets), ...changingView(nextRunAt(task, now, calendar), last, null) };
 }
 
 /** The members that change only with the version of a task. */
@@ -45,14 +45,15 @@ export function definitionView(task: Task, role: Role, targets: Targets) {
   };
 }
 
-/** The members that change by themselves. Instants are epoch milliseconds. */
-export function changingView(next: number | null, lastRun: ListedTask['lastRun']) {
+/** The members that change by themselves. Instants are epoch milliseconds. Without a strip there is no such member. */
+export function changingView(next: number | null, lastRun: ListedTask['lastRun'], strip: ListedTask['strip']) {
   return {
     nextRunAt: next === null ? null : formatInstant(next),
     lastRun: lastRun && {
       ...{ id: lastRun.id, status: lastRun.status, scheduledFor: formatInstant(lastRun.scheduledFor) },
       finishedAt: lastRun.finishedAt === null ? null : formatInstant(lastRun.finishedAt),
     },
+    ...(strip && { strip: strip.map((run) => ({ ...run, scheduledFor: formatInstant(run.scheduledFor) })) }),
   };
 }
 

@@ -153,6 +153,16 @@ const Task = (targets: TargetSchemas) =>
           finishedAt: { type: ['string', 'null'], format: 'date-time' },
         },
       }),
+      strip: Type.Optional(
+        Type.Array(
+          Type.Object({
+            id: Type.String({ format: 'uuid' }),
+            status: choice(runStatuses, { named: 'RunStatus' }),
+            scheduledFor: shownInstant,
+          }),
+          { description: 'Of a list with `include=strip`: its last 20 runs, newest first.' },
+        ),
+      ),
     },
     { $id: 'Task' },
   );

@@ -300,7 +300,7 @@ describe('listing tasks', () => {
     expect(await list('q=FILTER-B')).toEqual(['filter-b']);
   });
 
-  test.each(['limit=0', 'limit=201', 'limit=x', 'cursor=!!!', 'status=odd', 'label=nocolon', 'odd=1'])(
+  test.each(['limit=0', 'limit=201', 'limit=x', 'cursor=!!!', 'status=odd', 'label=nocolon', 'odd=1', 'include=odd'])(
     'refuses %s',
     async (query) => {
       const { body } = await api.http.get(`/tasks?${query}`).expect(400);

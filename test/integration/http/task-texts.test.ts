@@ -14,7 +14,7 @@ const lastRow = { ...run, scheduledFor: new Date(t0 - 1_000), finishedAt: new Da
 
 const store = await openStore();
 const listed = (task: Task, more: Partial<ListedTask> = {}): ListedTask => ({
-  ...{ uid: task.uid, id: task.id, version: task.version, runsLeft: null, lastRun: null },
+  ...{ uid: task.uid, id: task.id, version: task.version, runsLeft: null, lastRun: null, strip: null },
   ...more,
 });
 

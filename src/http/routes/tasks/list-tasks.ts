@@ -39,6 +39,7 @@ export function listTaskRoutes(app: App, context: HttpContext): void {
               { maxItems: 16 },
             ),
           ),
+          include: choices(['strip']),
           q: Type.Optional(Type.String({ maxLength: 256, description: 'Part of the id or name.' })),
         }),
         response: { 200: pageOf('Task') },
@@ -51,6 +52,7 @@ export function listTaskRoutes(app: App, context: HttpContext): void {
         status?: TaskStatus[];
         label?: string[];
         q?: string;
+        include?: 'strip'[];
       };
       const caller = callerOf(request);
       const filter = {
@@ -59,6 +61,7 @@ export function listTaskRoutes(app: App, context: HttpContext): void {
         q: query.q || null,
         after: decodeCursor(query.cursor, (text) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(text)),
         limit: query.limit,
+        withStrip: query.include?.includes('strip') ?? false,
       };
       const found = valueOrThrow(await listTasks(context, caller, filter));
       const { role } = caller;

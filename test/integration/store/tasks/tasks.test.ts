@@ -29,6 +29,7 @@ const everything: TaskFilter = {
   q: null,
   after: null,
   limit: 1_000,
+  withStrip: false,
 };
 const list = async (filter: Partial<TaskFilter>) =>
   (await listTasks(store.db, { ...everything, ...filter })).items.map(({ id }) => id);
