@@ -108,6 +108,7 @@ export function startEngine(options: EngineOptions): Engine {
     onHeld(id) {
       log.info({ replica: id }, 'the lease is held');
       begin();
+      options.onHeld();
       for (const each of loops.values()) each.wake();
       firing?.scheduler.wake();
     },

@@ -51,6 +51,8 @@ export type EngineOptions = {
   leaseTtlMs: number;
   historyRetentionMs: number;
   auditRetentionMs: number;
+  /** The lease is held, so the time of the database is known. */
+  onHeld: () => void;
   /** The timetable is full for the first time. */
   onLoaded: () => void;
   identity: { version: string; tz: string | null; host: string; pid: number };

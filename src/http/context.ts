@@ -27,9 +27,9 @@ export type HttpContext = UseCaseContext & {
   runWaiters: RunWaiters;
   /** The reasons why this replica is not ready, by check; empty when it is. */
   readinessFailures: () => Promise<Record<string, string>>;
-  /** Whether the store has been reached since the start, and has its schema. */
+  /** Whether the store has been reached since the start, has its schema, and has told its time. */
   started: () => boolean;
-  /** Resolves once the first try to reach it is over, or has taken long. */
+  /** Resolves once that is so, or the first try to reach it has failed or has taken long. */
   firstTry: Promise<void>;
   /** Whether this replica shuts down: it still answers, and asks clients to reconnect elsewhere. */
   draining: () => boolean;

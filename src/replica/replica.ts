@@ -145,7 +145,7 @@ export async function startService({
     turns: createTurns(clock.monotonic, setImmediate),
     holdingTurns,
   };
-  const started = () => engine !== null;
+  const started = () => engine !== null && time.isKnown();
   let endFirstTry = () => {};
   const firstTry = new Promise<void>((resolve) => {
     endFirstTry = resolve;
@@ -221,6 +221,7 @@ export async function startService({
       leaseTtlMs: settings.leaseTtlMs,
       historyRetentionMs: settings.historyRetentionMs,
       auditRetentionMs: settings.auditRetentionMs,
+      onHeld: endFirstTry,
       onLoaded: () =>
         void executors.warmUp().then(
           (calls) => log.debug({ calls }, 'warmed up'),
@@ -247,7 +248,10 @@ export async function startService({
     clock,
     log,
     retryMs: 1_000,
-    step: () => start().finally(endFirstTry),
+    step: () =>
+      start().finally(() => {
+        if (engine === null) endFirstTry();
+      }),
   });
 
   const url = await app.listen({

@@ -12,6 +12,8 @@ export type DatabaseTime = {
   observe(databaseMs: number, askedAt: number, receivedAt: number): number;
   /** Sets a lower bound before the first reading: a time that the database has already given to another process. */
   remember(databaseMs: number): void;
+  /** Whether there was a reading. Until then `now` may be far behind, and nothing may be dated by it. */
+  isKnown(): boolean;
   /** The doubt about the database's clock, or null. While there is one, nothing may be called due by that clock. */
   doubt(): Doubt | null;
   /** The database's clock, as it is believed, less this machine's, in milliseconds. */
@@ -58,6 +60,7 @@ export function createDatabaseTime(clock: Clock): DatabaseTime {
   let believed: Reading[] = [];
   /** The greatest of their lower bounds. It is kept because every call needs it. */
   let ahead = 0;
+  let isKnown = false;
   let doubted: { readings: Reading[]; since: number; jumpMs: number } | null = null;
   /** How far this machine's uptime was ahead of the monotonic clock at the last reading that was believed. */
   let awake = sleptMs();
@@ -87,6 +90,7 @@ export function createDatabaseTime(clock: Clock): DatabaseTime {
     now: () => Math.floor(current()),
     observe(databaseMs, askedAt, receivedAt) {
       const reading = { least: databaseMs - receivedAt, most: databaseMs - askedAt };
+      isKnown = true;
       const jump = jumpOf(believed, reading);
       const slept = jump > 0 && Math.abs(jump - (sleptMs() - awake)) <= farMs;
       if (Math.abs(jump) <= farMs || slept) {
@@ -107,6 +111,7 @@ export function createDatabaseTime(clock: Clock): DatabaseTime {
       // The age of this reading is not known, so the reading has no upper bound.
       if (believed.length === 0) believe([{ least: databaseMs - clock.monotonic(), most: Infinity }]);
     },
+    isKnown: () => isKnown,
     doubt: () => doubted && { jumpMs: Math.round(doubted.jumpMs) },
     offset: () => current() - clock.now(),
   };

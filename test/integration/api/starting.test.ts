@@ -13,22 +13,46 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
+/** Whether somebody waits for a lock. */
+async function hasWaiting(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query('select from pg_locks where not granted');
+  return rows.length > 0;
+}
+
+/** However slow this machine is, a request waits for long enough. */
+const slowClock = { ...systemClock, after: (ms: number, run: () => void) => systemClock.after(ms * 10, run) };
+
 describe.skipIf(noPostgres)('a replica that is being started', () => {
   test('answers a request once it has started, rather than with 503', async () => {
     const { url } = await createDatabase();
     const client = await connect(url);
     await client.query('begin; lock table subscriptions in access exclusive mode');
-    // However slow this machine is, the request waits for long enough.
-    const clock = { ...systemClock, after: (ms: number, run: () => void) => systemClock.after(ms * 10, run) };
-    const replica = await startInProcess({ env: { DATABASE_URL: url, AUTH: 'none' }, clock });
+    const replica = await startInProcess({ env: { DATABASE_URL: url, AUTH: 'none' }, clock: slowClock });
     const answer = supertest(replica.url).get('/tasks').then();
-    const isWaiting = async () => {
-      const { rows } = await client.query('select from pg_locks where not granted');
-      return rows.length > 0;
-    };
-    await poll(isWaiting, { what: 'the start to wait for the lock' });
+    await poll(() => hasWaiting(client), { what: 'the start to wait for the lock' });
     await client.query('commit');
     expect((await answer).status).toBe(200);
+    await client.end();
+  });
+
+  test('dates nothing before the database has told its time', async () => {
+    const { url } = await createDatabase();
+    const client = await connect(url);
+    await (await startInProcess({ env: { DATABASE_URL: url, AUTH: 'none' } })).stop();
+    // All that is known of the time is that of the last sign of life.
+    await client.query(`
+      update cluster set watermark = now() - interval '1 hour';
+      insert into replicas (id, version, host, pid, started_at, heartbeat_at, lease_until, running, tasks_loaded)
+      select gen_random_uuid(), '', '', 1, at, at, at, 0, 0 from (select now() - interval '1 hour' as at) as ago`);
+    await client.query('begin; lock table replicas in exclusive mode');
+    const replica = await startInProcess({ env: { DATABASE_URL: url, AUTH: 'none' }, clock: slowClock });
+    const task = { id: 'young', schedule: '@every 1s', target: 'http://127.0.0.1:9/', misfire: { policy: 'fire_all' } };
+    const answer = supertest(replica.url).post('/tasks').send(task).then();
+    await poll(() => hasWaiting(client), { what: 'the lease to wait for the lock' });
+    const { rows: told } = await client.query('select clock_timestamp() as at');
+    await client.query('commit');
+    expect((await answer).status).toBe(201);
+    expect(Date.parse((await answer).body.createdAt)).toBeGreaterThanOrEqual(told[0].at.getTime() - 5);
     await client.end();
   });
 
