@@ -9,8 +9,11 @@ import type { Metrics } from '../observability/metrics.ts';
 import type { Queryable } from '../store/postgres/database.ts';
 
 export type FollowedNamespaces = Namespaces & {
-  /** Reads all of them, and from then on what changes. `finish` goes on with the end of one that is being deleted. */
-  follow(finish: (id: string) => Promise<unknown>): Promise<Loop>;
+  /**
+   * Reads all of them, and from then on what changes. `finish` goes on with the end of one that is being deleted; no
+   * change of others waits for it.
+   */
+  follow(finish: (id: string) => Promise<unknown>): Promise<Loop[]>;
   /** Something has changed. */
   wake(): void;
 };
@@ -31,13 +34,31 @@ export function createNamespaces(
     wake: () => loop?.wake(),
     async follow(finish) {
       await view.refresh();
-      const step = async () => {
-        await view.refresh();
-        for (const id of view.closing()) await finish(id);
-        return everyMs;
-      };
-      loop = startLoop({ name: 'namespaces', clock, log, retryMs: everyMs, step });
-      return loop;
+      const finishing = startLoop({
+        ...{ name: 'ends of namespaces', clock, log, retryMs: everyMs },
+        async step() {
+          const failed = (await eachInTurn(view.closing(), finish))[0];
+          if (failed !== undefined) throw failed.error;
+          return everyMs;
+        },
+      });
+      const reading = startLoop({
+        ...{ name: 'namespaces', clock, log, retryMs: everyMs },
+        async step() {
+          await view.refresh();
+          if (view.closing().length > 0) finishing.wake();
+          return everyMs;
+        },
+      });
+      loop = reading;
+      return [reading, finishing];
     },
   };
+}
+
+/** Does `work` for one after the other, also after a failure. Gives the failures. */
+async function eachInTurn(ids: readonly string[], work: (id: string) => Promise<unknown>): Promise<{ error: unknown }[]> {
+  const failed: { error: unknown }[] = [];
+  for (const id of ids) await work(id).catch((error: unknown) => failed.push({ error }));
+  return failed;
 }

@@ -189,7 +189,7 @@ export async function startService({
     );
     await seedBindings({ ...useCases, database: other }, settings.roleBindings);
     // Nothing below this line fails: what is begun here must not be begun again.
-    loops.push(await namespaces.follow((id) => finishClosing({ ...useCases, database: other }, id)));
+    loops.push(...(await namespaces.follow((id) => finishClosing({ ...useCases, database: other }, id))));
     signals = createSignals({
       redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
       ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },
