@@ -32,14 +32,15 @@ export async function readHoldings(db: Queryable, id: string): Promise<Holdings>
 
 /**
  * Lets nothing new into a namespace whose row the transaction has locked for update. A creation of a task that is under
- * way may still come in: see `writesAreOver`.
+ * way may still come in: see `taskWritesAreOver`. One that is already going with all that it holds keeps the instant at
+ * which it was closed.
  */
 export async function closeNamespace(db: Queryable, id: string, cascading: boolean, now: number): Promise<void> {
   await db.query({
     name: 'close-namespace',
     text: `
       update namespaces set closing = true, cascading = $2, updated_at = $3, changed_in = pg_current_xact_id()
-      where id = $1`,
+      where id = $1 and not (closing and cascading)`,
     values: [id, cascading, new Date(now).toISOString()],
   });
 }
