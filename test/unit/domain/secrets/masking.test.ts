@@ -8,6 +8,7 @@ const forms: [name: string, written: string][] = [
   ['as it is', value],
   ['as JSON', JSON.stringify(value)],
   ['as JSON in JSON', JSON.stringify(JSON.stringify(value))],
+  ['as JSON in JSON in JSON', JSON.stringify(JSON.stringify(JSON.stringify(value)))],
   ['as JSON in ASCII', JSON.stringify(value).replace('é', '\\u00e9')],
   ['as JSON with escaped slashes', JSON.stringify(value).replaceAll('/', '\\/')],
   ['in a URL', encodeURIComponent(value)],
@@ -29,7 +30,7 @@ const forms: [name: string, written: string][] = [
 
 test.each(forms)('a value is hidden %s', (_, written) => {
   const hidden = hide(`before ${written} after`);
-  expect(hidden).toMatch(/^before .{0,6}••••••.{0,6} after$/);
+  expect(hidden).toMatch(/^before .{0,8}••••••.{0,8} after$/);
 });
 
 test('every occurrence is hidden, and nothing else', () => {
@@ -74,7 +75,9 @@ test('a value longer than texts are searched for is hidden wherever it stands, a
 });
 
 test('huge values that a text matches nearly everywhere take no time', { timeout: 15_000 }, () => {
-  const huge = `${'a'.repeat(8_000)}X${'a'.repeat(8_000)}`;
+  const half = 'a'.repeat(8_000);
   const text = 'a'.repeat(65_536);
-  for (let time = 0; time < 200; time++) expect(hide(text, 1, [`${time}${huge}`])).toMatch(/^a*(••••••)?$/);
+  // A search that compares them at each place of the text takes a third of a second for each of these.
+  for (let time = 0; time < 100; time++)
+    expect(hide(text, 1, [`${half}X${time}${half}`])).toBe(`${'a'.repeat(65_536 - 8_000)}••••••`);
 });

@@ -23,6 +23,14 @@ test('the same value is never stored the same way twice', () => {
   const [one, other] = [sealed(), sealed()];
   expect(one.value.equals(other.value)).toBe(false);
   expect(one.dataKey.equals(other.dataKey)).toBe(false);
+  // The same key wraps many data keys: with one nonce twice, GCM would give it away.
+  const again = rewrap([older], place, one, random);
+  const wrapped = [one.dataKey, other.dataKey, again.ok ? again.value.dataKey : one.dataKey];
+  expect(new Set(wrapped.map((bytes) => bytes.toString('hex', 0, 12))).size).toBe(3);
+});
+
+test('a value is wrapped by the newest key', () => {
+  expect(openValue([newer], place, sealed('hunter2-and-more', [newer, older]))).toMatchObject({ ok: true });
 });
 
 test.each([
@@ -78,13 +86,15 @@ describe('keys of the settings', () => {
 
   test('are refused by their place, without a word of them', () => {
     const short = Buffer.alloc(31, 7).toString('base64');
-    const read = parseKeyRing(`${words[0]},${short},${words[0]},nonsense`);
+    const unpadded = Buffer.alloc(32, 7).toString('base64url');
+    const read = parseKeyRing(`${words[0]},${short},${words[0]},nonsense,${unpadded}`);
     expect(read).toEqual({
       ok: false,
       errors: [
         'key 2 must be 32 bytes in base64; `openssl rand -base64 32` makes one',
         'key 3 is given twice',
         'key 4 must be 32 bytes in base64; `openssl rand -base64 32` makes one',
+        'key 5 must be 32 bytes in base64; `openssl rand -base64 32` makes one',
       ],
     });
     expect(parseKeyRing(' , ')).toMatchObject({ ok: false });
