@@ -14,8 +14,8 @@ import type { audit } from './schema.ts';
 
 /** Which entries; null where a member does not matter. */
 export type AuditFilter = {
-  /** In one of these. */
-  namespaces: readonly string[] | null;
+  /** In one of these, each from an instant on, in epoch milliseconds: an earlier one of the same id is another. */
+  namespaces: readonly { id: string; since: number }[] | null;
   actor: string | null;
   type: AuditType | null;
   subject: string | null;
@@ -55,14 +55,17 @@ export async function listAudit(
 ): Promise<{ items: AuditItem[]; more: boolean }> {
   const { namespaces, actor, type, subject } = filter;
   const given = { ...filter, types: type === null ? null : [type] };
-  const first = await read(db, 'newest', newest, given, page);
+  const first =
+    namespaces === null
+      ? await read(db, 'newest-anywhere', newest('$7::text[] is null and $11::timestamptz[] is null'), given, page)
+      : await read(db, 'newest', newest(inNamespaces), given, page);
   if (first.more || [namespaces, actor, type, subject].every((value) => value === null)) return first;
   const byActor = actor !== null && (subject === null || (await isRare(db, actor)));
   const index = byActor ? 'actor' : subject !== null ? 'subject' : 'namespace';
   const wanted = { ...given, types: given.types ?? typesOf(subject) };
   return namespaces === null
     ? read(db, `${index}-anywhere`, byIndex(index, everyNamespaceOf(index)), wanted, page)
-    : read(db, index, byIndex(index, 'unnest($7::text[])'), wanted, page);
+    : read(db, index, byIndex(index, 'unnest($7::text[], $11::timestamptz[])'), wanted, page);
 }
 
 /** Whether so few entries are of an actor that all of them can be looked at for a page. */
@@ -89,7 +92,8 @@ async function read(
     text: pageOf(places),
     values: [
       ...[limit + 1, largest, instantOf(from) ?? '-infinity', instantOf(to) ?? 'infinity'],
-      ...[instantOf(after?.at ?? null) ?? 'infinity', after?.id ?? 0, namespaces, actor, types, subject],
+      ...[instantOf(after?.at ?? null) ?? 'infinity', after?.id ?? 0, namespaces?.map(({ id }) => id) ?? null],
+      ...[actor, types, subject, namespaces?.map(({ since }) => instantOf(since)) ?? null],
     ],
   });
   const items = rows.map((row) => ({
@@ -110,10 +114,13 @@ const newestFirst = 'order by at desc, id desc';
 const lookedAt = 2_000;
 
 /** The newest entries among those that are looked at. */
-const newest = `
+const newest = (inWanted: string) => `
   select at, id from (select * from audit where ${inRange} ${newestFirst} limit ${lookedAt}) e
-  where ($7::text[] is null or namespace = any($7)) and ($8::text is null or actor = $8)
+  where ${inWanted} and ($8::text is null or actor = $8)
     and ($9::text[] is null or type = any($9)) and ($10::text is null or subject = $10)`;
+const inNamespaces = `exists (
+  select from unnest($7::text[], $11::timestamptz[]) n(namespace, since)
+  where n.namespace = e.namespace and e.at >= n.since)`;
 
 /**
  * The columns before `namespace` in each index, as a condition, and a condition on those behind. The latter names every
@@ -134,16 +141,17 @@ const everyNamespaceOf = (index: Index) => `(
     select (select namespace from audit where ${indexes[index].first} namespace > each.namespace order by namespace limit 1)
     from each where namespace is not null
   )
-  select namespace from each where namespace is not null and $7::text[] is null
+  select namespace, '-infinity'::timestamptz as since from each
+  where namespace is not null and $7::text[] is null and $11::timestamptz[] is null
 )`;
 
 /** The newest entries of each pair of a namespace and a type. `offset 0` makes Postgres read them by this index. */
 const byIndex = (index: Index, namespaces: string) => `
   select e.at, e.id
-  from ${namespaces} n(namespace) cross join unnest($9::text[]) t(type) cross join lateral (
+  from ${namespaces} n(namespace, since) cross join unnest($9::text[]) t(type) cross join lateral (
     select at, id from (
       select at, id, actor, subject from audit
-      where ${indexes[index].first} namespace = n.namespace and type = t.type and ${inRange}
+      where ${indexes[index].first} namespace = n.namespace and at >= n.since and type = t.type and ${inRange}
       ${newestFirst} offset 0
     ) e where ${indexes[index].others} ${newestFirst} limit $1
   ) e`;

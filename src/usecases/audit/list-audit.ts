@@ -3,7 +3,7 @@
 import { type Grant, roleAnywhere, roleIn } from '../../domain/access/grants.ts';
 import { everyNamespace } from '../../domain/access/namespace.ts';
 import { ok } from '../../errors.ts';
-import { listGrantedNamespaces } from '../../store/access/granted-namespaces.ts';
+import { listNamespacesSince } from '../../store/access/granted-namespaces.ts';
 import { type AuditFilter, type AuditPlace, listAudit as findAudit } from '../../store/audit/list.ts';
 import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome } from '../refusal.ts';
@@ -21,7 +21,7 @@ type ListAudit = Omit<AuditFilter, 'namespaces'> & {
 
 /**
  * Newest first, and whether more follow. An owner sees all entries, those of deleted namespaces too; an admin those of
- * the namespaces that it is admin of.
+ * the namespaces that it is admin of, and nothing of an earlier namespace of the same id.
  */
 export const listAudit = useCase(
   'admin',
@@ -38,15 +38,18 @@ async function namespacesOf(
   { database }: Pick<UseCaseContext, 'database'>,
   { name, grants }: Caller,
   wanted: string | null,
-): Promise<Outcome<readonly string[] | null>> {
-  if (roleAnywhere(grants) === 'owner') return ok(wanted === null ? null : [wanted]);
+): Promise<Outcome<AuditFilter['namespaces']>> {
+  if (roleAnywhere(grants) === 'owner') return ok(wanted === null ? null : [{ id: wanted, since: 0 }]);
   if (wanted === null) {
     const ids = adminOf(grants);
-    return ok(ids.includes(everyNamespace) ? await listGrantedNamespaces(database.pool, null) : ids);
+    return ok(await listNamespacesSince(database.pool, ids.includes(everyNamespace) ? null : ids));
   }
   const role = roleIn(grants, wanted);
   if (role === null) return notFound(`namespace "${wanted}"`);
-  return refusalOf({ name, role }, wanted === everyNamespace ? 'owner' : 'admin') ?? ok([wanted]);
+  const refused = refusalOf({ name, role }, wanted === everyNamespace ? 'owner' : 'admin');
+  if (refused !== null) return refused;
+  const found = await listNamespacesSince(database.pool, [wanted]);
+  return found.length === 0 ? notFound(`namespace "${wanted}"`) : ok(found);
 }
 
 const adminOf = (grants: readonly Grant[]) => [

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
 import { poll } from '../../../poll.ts';
 import { type Api, type Body, startApi } from '../client.ts';
+import { tokenOf, tokenSettings } from '../grants/cluster.ts';
 
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
 const keys = { root: 'owner', lead: 'admin:billing', clerk: 'reader:billing', stranger: 'admin:payroll' };
@@ -14,7 +15,7 @@ beforeAll(async () => {
       return `${name}:${role}:${sha256(`${name}-key`)}${namespace === undefined ? '' : `:${namespace}`}`;
     })
     .join(',');
-  api = await startApi({ API_KEYS });
+  api = await startApi({ API_KEYS, ...tokenSettings });
   for (const id of ['billing', 'payroll']) await call('root', 'put', `/namespaces/${id}`, 201, {});
 });
 
@@ -73,6 +74,16 @@ test('every change of a task and its runs has an entry with its author, and one 
   expect(lines[1]).toMatchObject({ ...shared, level: 'info', changes: entries[1]?.changes });
 });
 
+test('what Punctual does by itself has no entry', async () => {
+  const schedule = { at: new Date(Date.now() + 500).toISOString() };
+  await call('root', 'put', '/tasks/once', 201, { ...task, schedule, retry: { maxAttempts: 1 } });
+  const events = async () => (await call('root', 'get', '/tasks/once/events', 200)).items;
+  await poll(async () => (await events()).some(({ actor }: Body) => actor === 'scheduler'), {
+    what: 'an event by the scheduler',
+  });
+  expect((await list('subject=task:once')).map(({ type }) => type)).toEqual(['task.created']);
+});
+
 test('an admin sees the entries of its namespaces, an owner also those of namespaces that are gone', async () => {
   await call('stranger', 'put', '/ns/payroll/tasks/wages', 201, task);
   const seen = new Set((await list('limit=200', 'lead')).map(({ namespace }) => namespace));
@@ -87,6 +98,52 @@ test('an admin sees the entries of its namespaces, an owner also those of namesp
   await call('clerk', 'get', '/audit', 403);
   expect(await list('namespace=payroll&type=task.created')).toMatchObject([{ subject: 'task:wages' }]);
   expect(await list('namespace=nowhere')).toEqual([]);
+});
+
+test('somebody with several roles sees the entries of where it is admin, and 403 where it may only read', async () => {
+  for (const [role, namespace] of [
+    ['admin', 'billing'],
+    ['reader', 'payroll'],
+  ])
+    await call('root', 'post', '/bindings', 201, { subject: 'user:ann', role, namespace });
+  const ann = `Bearer ${await tokenOf({ sub: 'ann' })}`;
+  const ask = (query: string) => api.http.get(`/audit?${query}`).set('authorization', ann);
+  const { body } = await ask('limit=200').expect(200);
+  expect([...new Set(body.items.map(({ namespace }: Body) => namespace))]).toEqual(['billing']);
+  await ask('namespace=payroll').expect(403);
+  await ask('namespace=billing').expect(200);
+  await ask('namespace=nowhere').expect(404);
+});
+
+test('an admin of all namespaces sees what belongs to each, and nothing that belongs to none', async () => {
+  const all = `Bearer ${await tokenOf({ sub: 'al', role: 'admin', namespace: 'x' })}`;
+  await api.http.get('/audit').set('authorization', all).expect(200, { items: [], nextCursor: null });
+  await call('root', 'post', '/bindings', 201, { subject: 'user:al', role: 'admin', namespace: '*' });
+  const al = `Bearer ${await tokenOf({ sub: 'al' })}`;
+  const ask = (query: string) => api.http.get(`/audit?${query}`).set('authorization', al);
+  const { body } = await ask('limit=200').expect(200);
+  const seen = [...new Set(body.items.map(({ namespace }: Body) => namespace))];
+  expect(seen.sort()).toEqual(['billing', 'default', 'payroll']);
+  await ask('namespace=*').expect(403);
+  await ask('namespace=nowhere').expect(404);
+});
+
+test('an admin sees nothing of an earlier namespace of the same id, an owner does', async () => {
+  const lead = `Bearer ${await tokenOf({ sub: 'new', role: 'admin', namespace: 'again' })}`;
+  const ask = (query: string) => api.http.get(`/audit?${query}`).set('authorization', lead);
+  await call('root', 'put', '/namespaces/again', 201, {});
+  await call('root', 'put', '/ns/again/tasks/old-secret-plan', 201, task);
+  expect((await ask('namespace=again').expect(200)).text).toContain('old-secret-plan');
+  await call('root', 'delete', '/namespaces/again?cascade=true', 204);
+  await ask('namespace=again').expect(404);
+  await ask('').expect(200, { items: [], nextCursor: null });
+  await call('root', 'put', '/namespaces/again', 201, {});
+  for (const query of ['', 'namespace=again', 'subject=task:old-secret-plan', 'actor=key:root&limit=200']) {
+    const { text } = await ask(query).expect(200);
+    expect(text).not.toContain('old-secret-plan');
+  }
+  expect((await ask('').expect(200)).body.items).toMatchObject([{ type: 'namespace.created' }]);
+  expect((await list('namespace=again')).length).toBeGreaterThan(2);
 });
 
 test('filters are combined, and pages follow each other', async () => {

@@ -50,7 +50,15 @@ const places = (items: readonly { at: number | string; subject: string | null; n
   items.map(({ at, subject, namespace }) => `${new Date(at).toISOString()} ${namespace} ${subject}`);
 
 const choices = {
-  namespaces: [null, ['billing'], ['default', '*'], ['nowhere']],
+  namespaces: [
+    null,
+    [{ id: 'billing', since: 0 }],
+    [
+      { id: 'default', since: t0 + 9_000 },
+      { id: '*', since: 0 },
+    ],
+    [{ id: 'nowhere', since: 0 }],
+  ],
   actor: [null, 'user:ann', 'key:ci', 'nobody'],
   type: [null, 'key.created', 'secret.deleted'] as const,
   subject: [null, 'key:a', 'task:none'],
@@ -67,7 +75,8 @@ test('each combination of filters gives the same entries as looking at all of th
             for (const to of choices.to) {
               const expected = entries.filter(
                 (entry) =>
-                  (namespaces === null || namespaces.includes(entry.namespace)) &&
+                  (namespaces === null ||
+                    namespaces.some(({ id, since }) => id === entry.namespace && entry.at >= since)) &&
                   (actor === null || entry.actor === actor) &&
                   (type === null || entry.type === type) &&
                   (subject === null || entry.subject === subject) &&
@@ -95,6 +104,8 @@ test('old entries go, the oldest first', async () => {
   const before = await count();
 
   expect(await deleteOldAudit(store.db, t0 + 2_000, 3)).toBe(3);
+  const { items: next } = await listAudit(store.db, { ...all, to: t0 + 1_000 }, page);
+  expect(next.map(({ at }) => Date.parse(at) - t0)).toEqual([2, 1]);
   expect(await deleteOldAudit(store.db, t0 + 2_000, 1_000)).toBeGreaterThan(0);
 
   const { items } = await listAudit(store.db, { ...all, to: t0 + 2_000 }, page);
