@@ -58,6 +58,8 @@ declare module 'fastify' {
      * its grants. Public routes belong to no namespace either.
      */
     scope?: 'cluster';
+    /** The parameter of the path that names a namespace. One that the caller has no role in is not there. */
+    names?: string;
     /** Browsers get its problems as a page. */
     page?: true;
     /** Its answer is a stream of events: the time until its head counts, not that until its end. */

@@ -6,6 +6,7 @@ import { everyNamespace } from '../../domain/access/namespace.ts';
 import type { AuditEntry } from '../../store/audit/audit.ts';
 import { readTarget } from '../origin/base-path.ts';
 import { readRoutePath } from '../origin/namespace-path.ts';
+import { namedNamespace } from './auth-hook.ts';
 
 const longestPath = 256;
 
@@ -20,12 +21,12 @@ export function attemptOf(request: FastifyRequest, status: number, basePath: str
   const route = routeOptions.url;
   const isOtherPage = status === 403 && method === 'POST';
   if (route?.startsWith('/auth/') && !isOtherPage) return null;
-  const asked = readRoutePath(request.originalUrl, basePath).namespace;
+  const asked = readRoutePath(request.originalUrl, basePath).namespace ?? namedNamespace(request);
   const isForeign = actor && asked !== null && route !== undefined && roleIn(actor.grants, asked) === null;
   if (status === 404 && !isForeign) return null;
   const path = actor ? readTarget(request.originalUrl).path.split('?', 1)[0]?.slice(0, longestPath) : (route ?? null);
   return {
-    namespace: acting?.namespace ?? asked ?? everyNamespace,
+    namespace: (isForeign ? asked : acting?.namespace) ?? asked ?? everyNamespace,
     type: 'access_refused',
     subject: null,
     author: {

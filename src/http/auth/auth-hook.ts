@@ -65,12 +65,13 @@ export function authHook(options: AuthHookOptions) {
     const role = roleIn(grants, namespace);
     // A namespace that is not there and one that the caller has no role in answer alike.
     if (role === null || !(namespace === defaultNamespace || (await isOpen(namespace))))
-      throw new ProblemError('not_found', `namespace "${namespace}" does not exist`);
+      throw missingNamespace(namespace);
     return { namespace, role };
   }
 
   return async (request: FastifyRequest): Promise<void> => {
     const { role, scope } = request.routeOptions.config;
+    const named = namedNamespace(request);
     const asked = readRoutePath(request.originalUrl, basePath).namespace;
     const needed = isUnknown(request) ? undefined : role;
     // A caller with the token of a run reports for its target. The route checks the token.
@@ -81,10 +82,21 @@ export function authHook(options: AuthHookOptions) {
     if (needed === undefined) return;
     const anywhere = roleAnywhere(actor.grants);
     if (anywhere === null) throw problemOfRefusal(noRole());
+    if (named !== null && roleIn(actor.grants, named) === null) throw missingNamespace(named);
     request.acting = scope === 'cluster' ? { namespace: everyNamespace, role: anywhere } : await actingIn(actor, asked);
     // The use case checks the role again. This check comes before the body is read, so that a caller without rights
     // learns nothing from faults in its body.
     const refused = refusalOf({ ...actor, ...request.acting }, needed);
     if (refused !== null) throw problemFor(refused.errors);
   };
+}
+
+/** The namespace that the path of a route names as what it is about; null for all other routes. */
+export function namedNamespace({ routeOptions, params }: FastifyRequest): string | null {
+  const { names } = routeOptions.config ?? {};
+  return names === undefined ? null : ((params as Readonly<Record<string, string>>)[names] ?? null);
+}
+
+function missingNamespace(id: string): ProblemError {
+  return new ProblemError('not_found', `namespace "${id}" does not exist`);
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { poll } from '../../poll.ts';
 import { openPool } from '../store/store.ts';
 import { type Api, type Body, startApi } from './client.ts';
 
@@ -83,7 +84,7 @@ describe('PUT /namespaces/{ns}', () => {
     ['a_b', {}, ['#/id']],
     ['ok', { weight: 0 }, ['#/weight']],
     ['ok', { weight: 1_001 }, ['#/weight']],
-    ['ok', { quotas: { tasks: 0, secrets: -1 } }, ['#/quotas/tasks', '#/quotas/secrets']],
+    ['ok', { quotas: { concurrentRuns: 0, secrets: -1 } }, ['#/quotas/concurrentRuns', '#/quotas/secrets']],
     ['ok', { quotas: { concurrentRuns: 3_000_000_000 } }, ['#/quotas/concurrentRuns']],
     [
       'ok',
@@ -118,7 +119,8 @@ describe('PUT /namespaces/{ns}', () => {
 
   test('is for owners only', async () => {
     for (const who of ['reader', 'worker', 'admin'] as const)
-      expect((await put('billing', {}, who).expect(403)).body.code).toBe('forbidden');
+      for (const id of ['billing', 'other', 'unheard-of'])
+        expect((await put(id, {}, who).expect(403)).body.code).toBe('forbidden');
   });
 
   test('lets the default namespace be changed', async () => {
@@ -145,6 +147,24 @@ describe('PUT /namespaces/{ns}', () => {
       { namespace: 'noted', type: 'namespace.created', actor: 'key:root', data: { weight: { from: null, to: 2 } } },
       { type: 'namespace.updated', data: { weight: { from: 2, to: 5 } } },
     ]);
+  });
+});
+
+describe('DELETE /namespaces/{ns}', () => {
+  const remove = (id: string, who: Who) => api.http.delete(`/namespaces/${id}`).set('authorization', as(who));
+
+  test('is for owners only, and one that the caller has no role in is not there', async () => {
+    expect((await remove('other', 'admin').expect(403)).body.code).toBe('forbidden');
+    await remove('billing', 'worker').expect(403);
+    for (const id of ['billing', 'unheard-of'])
+      expect((await remove(id, 'admin').expect(404)).body.detail).toBe(`namespace "${id}" does not exist`);
+  });
+
+  test('leaves a refused attempt in the audit, where the namespace is there', async () => {
+    await remove('other', 'reader').expect(404);
+    const path = '/audit?type=access_refused&actor=key:reader&namespace=other';
+    const found = await poll(async () => (await get(path)).body.items[0], { what: 'the attempt to be written' });
+    expect(found).toMatchObject({ changes: { status: 404, method: 'DELETE', path: '/namespaces/other' } });
   });
 });
 

@@ -36,7 +36,7 @@ export function namespaceRoutes(app: App, context: HttpContext): void {
   app.get(
     '/namespaces/:id',
     {
-      config: { role: getNamespace.needs, scope: 'cluster' },
+      config: { role: getNamespace.needs, scope: 'cluster', names: 'id' },
       schema: {
         summary: 'Read a namespace',
         tags: ['access'],
@@ -75,7 +75,7 @@ export function namespaceRoutes(app: App, context: HttpContext): void {
   app.delete(
     '/namespaces/:id',
     {
-      config: { role: deleteNamespace.needs, scope: 'cluster' },
+      config: { role: deleteNamespace.needs, scope: 'cluster', names: 'id' },
       schema: {
         summary: 'Delete a namespace',
         tags: ['access'],

@@ -5,12 +5,24 @@ import { parse } from 'yaml';
 import { ownNamespace, roleAnywhere, roleIn } from '../../../../src/domain/access/grants.ts';
 import { hashOfKey } from '../../../../src/domain/access/key-text.ts';
 import { roleAllows } from '../../../../src/domain/access/role.ts';
+import { hashOfId } from '../../../../src/domain/access/session.ts';
 import { type Api, type Body, startApi } from '../client.ts';
-import { type Caller, foreign, own, settings, signedIn, stored, strangers } from './credentials.ts';
+import {
+  type Caller,
+  endedByCookie,
+  foreign,
+  own,
+  settings,
+  signedIn,
+  signedInByCookie,
+  stored,
+  storedSessions,
+  strangers,
+} from './credentials.ts';
 import { type Access, hidden, routes } from './routes.ts';
 
 let api: Api;
-const callers: { known: Caller[]; strangers: Caller[] } = { known: [], strangers: [] };
+const callers = { known: [] as Caller[], strangers: [] as Caller[], foreignPage: null as Caller | null };
 beforeAll(async () => {
   api = await startApi(settings);
   const client = new pg.Client({ connectionString: api.database.url });
@@ -30,9 +42,18 @@ beforeAll(async () => {
        values (gen_random_uuid(), $1, $2, $3, now(), 'test')`,
       [subject, role, namespace],
     );
+  for (const { id, subject, key, usedAgo, endsIn } of storedSessions)
+    await client.query(
+      `insert into sessions (hash, subject, key_hash, created_at, used_at, ends_at)
+       values ($1, $2, $3, now(), now() - $4 * interval '1 ms', now() + $5 * interval '1 ms')`,
+      [hashOfId(id), subject, key && hashOfKey(key), usedAgo, endsIn],
+    );
   await client.end();
-  callers.known = await signedIn();
-  callers.strangers = await strangers();
+  const sessions = signedInByCookie();
+  callers.known = [...(await signedIn()), ...sessions];
+  callers.strangers = [...(await strangers()), ...endedByCookie()];
+  const owner = sessions.find(({ grants }) => grants[0]?.role === 'owner') as Caller;
+  callers.foreignPage = { ...owner, name: 'a page of another origin, with a session of owner', isForeignPage: true };
 });
 
 const published = parse(await readFile(new URL('../../../../openapi.yaml', import.meta.url), 'utf8')).paths as Body;
@@ -40,20 +61,23 @@ const published = parse(await readFile(new URL('../../../../openapi.yaml', impor
 /** The namespaces that a path may name; null for a path that names none. */
 const existing = new Set(['default', own, foreign]);
 const asked = [null, ...existing, 'nowhere', '*', '%62illing'];
+/** What a session may do is its caller's grants, as with a key: a few namespaces show that. */
+const askedOf = ({ session }: Caller) => (session ? [null, own, foreign] : asked);
 const unknownId = '01939000-0000-7000-8000-000000000000';
 
 type Answer = { status: number; code: string; detail: string; challenge: string | null };
 
 /** A request that is wrong in every other way: of something unknown, with a query and a body that cannot be read. */
-async function ask(route: string, namespace: string | null, { credential }: Caller, by?: 'HEAD'): Promise<Answer> {
+async function ask(route: string, namespace: string | null, caller: Caller, by?: 'HEAD'): Promise<Answer> {
+  const { credential } = caller;
   const [method = '', path = ''] = route.split(' ');
-  const url = `${api.url}${namespace === null ? '' : `/ns/${namespace}`}${path.replace(/\{\w+\}/g, unknownId)}?n=1`;
+  const url = `${api.url}${namespace === null ? '' : `/ns/${namespace}`}${path.replace('/namespaces/{id}', `/namespaces/${own}`).replace(/\{\w+\}/g, unknownId)}?n=1`;
   const answer = await fetch(url, {
     method: by ?? method,
     redirect: 'manual',
     headers: {
       'content-type': 'application/json',
-      ...(credential !== null && { authorization: `Bearer ${credential}` }),
+      ...credentialHeaders(caller),
     },
     ...(method !== 'GET' && { body: '{"this is": not JSON' }),
   });
@@ -62,6 +86,12 @@ async function ask(route: string, namespace: string | null, { credential }: Call
   const { code = '', detail = '' } = isProblem && text !== '' ? JSON.parse(text) : {};
   if (credential !== null) expect(text).not.toContain(credential);
   return { status: answer.status, code, detail, challenge: answer.headers.get('www-authenticate') };
+}
+
+function credentialHeaders({ credential, session, isForeignPage }: Caller): Record<string, string> {
+  if (credential === null) return {};
+  if (!session) return { authorization: `Bearer ${credential}` };
+  return { cookie: `punctual=${credential}`, origin: isForeignPage ? 'https://elsewhere.example' : api.url };
 }
 
 /** Fewer at a time than the service takes of strangers, so that none is refused for that. */
@@ -73,12 +103,13 @@ async function eachOf<T, R>(items: readonly T[], work: (item: T) => Promise<R>):
 }
 
 /** What the table says: the refusal, or `open` where whatever is wrong with the request, it is not who asks. */
-function expected(access: Access, { grants, credential }: Caller, namespace: string | null): string {
+function expected(access: Access, { grants, credential, session }: Caller, namespace: string | null): string {
   const clusterRole = typeof access === 'object' ? access.cluster : null;
   if (access === 'public' && namespace === null) return 'open';
-  if (access === 'token') return credential === null ? '401 unauthenticated' : '403 forbidden';
+  if (access === 'token') return credential === null || session ? '401 unauthenticated' : '403 forbidden';
   if (grants.length === 0) return '401 unauthenticated';
   if (access === 'public' || (clusterRole !== null && namespace !== null)) return '404 not_found';
+  if (typeof access === 'object' && access.hides && roleIn(grants, own) === null) return '404 not_found';
   const choice = namespace === null ? ownNamespace(grants) : { namespace };
   const inside = 'namespace' in choice ? choice.namespace : '';
   const role = clusterRole === null ? roleIn(grants, inside) : roleAnywhere(grants);
@@ -89,7 +120,7 @@ function expected(access: Access, { grants, credential }: Caller, namespace: str
 
 /** An answer as `expected` writes it. */
 function verdictOf({ status, code, detail }: Answer): string {
-  const isElsewhere = /^namespace (?!"01939000)|not part of this API/.test(detail);
+  const isElsewhere = /^namespace |not part of this API/.test(detail);
   const isOpen = status < 500 && ![401, 403].includes(status) && !isElsewhere;
   return isOpen ? 'open' : `${status} ${code}`;
 }
@@ -107,7 +138,7 @@ test('every call of the contract is in the table, those of a namespace twice', (
 test.each(Object.entries(routes))(
   '%s is open to those whom the table names, in each namespace',
   async (route, access) => {
-    const cases = asked.flatMap((namespace) => callers.known.map((caller) => ({ namespace, caller })));
+    const cases = callers.known.flatMap((caller) => askedOf(caller).map((namespace) => ({ namespace, caller })));
     const answers = await eachOf(cases, async ({ namespace, caller }) => {
       const answer = await ask(route, namespace, caller);
       const place = namespace === null ? 'in the own namespace' : `in ${namespace}`;
@@ -122,7 +153,7 @@ test.each(Object.entries(routes))(
 );
 
 test.each(Object.entries(routes))('%s tells strangers nothing but that they are strangers', async (route, access) => {
-  const cases = asked.flatMap((namespace) => callers.strangers.map((caller) => ({ namespace, caller })));
+  const cases = callers.strangers.flatMap((caller) => askedOf(caller).map((namespace) => ({ namespace, caller })));
   await eachOf(cases, async ({ namespace, caller }) => {
     const answer = await ask(route, namespace, caller);
     const what = `${caller.name}, ${namespace}`;
@@ -137,6 +168,15 @@ test.each(Object.entries(routes))('%s tells strangers nothing but that they are 
     if (!route.startsWith('GET ')) return;
     expect((await ask(route, namespace, caller, 'HEAD')).status, `HEAD, ${what}`).toBe(answer.status);
   });
+});
+
+test('a page of another origin reads with a session what CORS hides from it, and changes nothing', async () => {
+  const page = callers.foreignPage as Caller;
+  for (const [route, access] of Object.entries(routes)) {
+    if (access === 'public' || access === 'token') continue;
+    const wanted = route.startsWith('GET ') ? expected(access, page, null) : '403 cross_site';
+    expect([route, verdictOf(await ask(route, null, page))]).toEqual([route, wanted]);
+  }
 });
 
 test('a namespace that the caller has no role in answers as one that is not there', async () => {

@@ -12,8 +12,17 @@ const issuer = 'https://issuer.example';
 export const own = 'billing';
 export const foreign = 'payroll';
 
-/** `credential` goes into `Authorization: Bearer`; none without one. */
-export type Caller = { name: string; credential: string | null; grants: readonly Grant[] };
+/**
+ * `credential` goes into `Authorization: Bearer`, or where it is that of a `session` into the cookie; none without one.
+ * A session comes from a page of this service, or from one that `isForeignPage`.
+ */
+export type Caller = {
+  name: string;
+  credential: string | null;
+  grants: readonly Grant[];
+  session?: true;
+  isForeignPage?: true;
+};
 
 const grants: readonly Grant[] = [
   ...[own, 'default'].flatMap((namespace) =>
@@ -49,6 +58,54 @@ export const stored = {
   expired: { role: 'owner', namespace: '*', name: 'expired', text: storedKey(98), isExpired: true },
   bindings: grants.map((grant) => ({ ...grant, subject: `user:${nameOf(grant)}` })),
 };
+
+const everyHour = 3_600_000;
+const person = (place: number) => ({ subject: `user:${nameOf(grants[place] as Grant)}`, key: null });
+
+/** Sessions, of people and of keys of the database, by what was last known of them; `usedAgo` and `endsIn` in ms. */
+const sessionsOf = {
+  ...Object.fromEntries(
+    grants.map((grant, place) => [
+      `a session of ${grant.role} in ${grant.namespace}`,
+      // Every second of a person, the others of a key.
+      { ...(place % 2 === 0 ? person(place) : { subject: `key:${nameOf(grant)}`, key: storedKey(place) }), grant },
+    ]),
+  ),
+} as Record<string, { subject: string; key: string | null; grant: Grant }>;
+
+/** Sessions that open nothing any more. */
+const endedSessions: Record<string, { subject: string; key: string | null; usedAgo?: number; endsIn?: number }> = {
+  'a session that nobody used': { ...person(0), usedAgo: 12 * everyHour },
+  'a session of seven days': { ...person(0), endsIn: 0 },
+  'a session of a deleted key': { subject: 'key:gone', key: storedKey(99) },
+  'a session of an expired key': { subject: 'key:expired', key: storedKey(98) },
+  'a session of somebody without a role': { subject: 'user:nobody', key: null },
+};
+
+/** The rows of all sessions; the id in the cookie is the name of the caller, with hyphens. */
+export const storedSessions = Object.entries({ ...sessionsOf, ...endedSessions }).map(([name, session]) => ({
+  ...{ name, id: cookieOf(name), subject: session.subject, key: session.key },
+  usedAgo: ('usedAgo' in session ? session.usedAgo : undefined) ?? 0,
+  endsIn: ('endsIn' in session ? session.endsIn : undefined) ?? everyHour,
+}));
+
+function cookieOf(name: string): string {
+  return name.replaceAll(' ', '-').replace('*', 'all');
+}
+
+/** Everybody with a session. */
+export function signedInByCookie(): Caller[] {
+  return Object.entries(sessionsOf).map(([name, { grant }]) => ({
+    ...{ name, credential: cookieOf(name), grants: [grant], session: true },
+  }));
+}
+
+/** Sessions that are over, and one that never was. */
+export function endedByCookie(): Caller[] {
+  return [...Object.keys(endedSessions), 'a session that was ended'].map((name) => ({
+    ...{ name, credential: cookieOf(name), grants: [], session: true },
+  }));
+}
 
 /** A text that a key of the database can have. */
 function storedKey(place: number): string {

@@ -4,10 +4,10 @@ import type { Role } from '../../../../src/domain/access/role.ts';
 
 /**
  * A role is needed in the namespace that the request acts in: such a route also exists below /ns. `cluster` marks what
- * belongs to no namespace, and the role is needed anywhere; `anyone` is whoever has signed in. `token` is the target of
- * a run.
+ * belongs to no namespace, and the role is needed anywhere; `anyone` is whoever has signed in. `hides`: it is about a
+ * namespace, and one that the caller has no role in is not there. `token` is the target of a run.
  */
-export type Access = Role | 'token' | 'public' | { cluster: Role | 'anyone' };
+export type Access = Role | 'token' | 'public' | { cluster: Role | 'anyone'; hides?: true };
 
 /** Paths as the contract writes them, without the twins below /ns. A route that is not here fails the test. */
 export const routes: Readonly<Record<string, Access>> = {
@@ -18,9 +18,9 @@ export const routes: Readonly<Record<string, Access>> = {
   'GET /cluster': { cluster: 'reader' },
   'GET /me': { cluster: 'anyone' },
   'GET /namespaces': { cluster: 'reader' },
-  'GET /namespaces/{id}': { cluster: 'reader' },
+  'GET /namespaces/{id}': { cluster: 'reader', hides: true },
   'PUT /namespaces/{id}': { cluster: 'owner' },
-  'DELETE /namespaces/{id}': { cluster: 'owner' },
+  'DELETE /namespaces/{id}': { cluster: 'owner', hides: true },
   'POST /keys': { cluster: 'admin' },
   'GET /keys': { cluster: 'admin' },
   'DELETE /keys/{id}': { cluster: 'admin' },
