@@ -21,6 +21,7 @@ const things: Partial<Record<keyof Quotas, string>> = {
 };
 
 function detailOf(namespace: string, { quota, limit, used }: Excess): string {
+  if (limit === 0) return `the quota ${quota} of namespace "${namespace}" is 0; ask an owner for more`;
   switch (quota) {
     case 'createsPerMinute':
       return `namespace "${namespace}" may create ${limit} tasks a minute, and ${used} were created; try again later`;

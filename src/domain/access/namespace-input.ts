@@ -22,6 +22,8 @@ export type NamespaceInput = { [Member in keyof NamespaceDefinition]?: Namespace
 
 const mostWeight = 1_000;
 const mostOfAQuota = 2_147_483_647;
+/** Without a place for a single run, no due run would ever end. All other numbers may be 0: then there is nothing. */
+const leastOfRuns = 1;
 const mostRules = 256;
 const durations: readonly string[] = ['minInterval', 'historyRetention'] satisfies (keyof Quotas)[];
 
@@ -39,7 +41,7 @@ export function readNamespace(
   if (!isNamespaceId(id))
     refuse('#/id', 'must be 1 to 63 lower-case letters, digits or hyphens, the first a letter or digit');
   const weight = input.weight ?? 1;
-  if (!isWhole(weight, mostWeight)) refuse('#/weight', `must be a whole number from 1 to ${mostWeight}`);
+  if (!isWhole(weight, 1, mostWeight)) refuse('#/weight', `must be a whole number from 1 to ${mostWeight}`);
   const quotas = readQuotas(input.quotas ?? {}, refuse);
   const rulesAt = (pointer: string, rules: readonly string[] | null | undefined): string[] | null => {
     if (rules === null || rules === undefined) return null;
@@ -71,12 +73,15 @@ function readQuotas(
       if (!read.ok) refuse(pointer, read.errors);
       else if (read.value === 0) refuse(pointer, 'must be longer than 0s; null sets no quota');
       else set.push([name, formatDuration(read.value)]);
-    } else if (isWhole(value, mostOfAQuota)) set.push([name, value]);
-    else refuse(pointer, `must be a whole number from 1 to ${mostOfAQuota}; null sets no quota`);
+      continue;
+    }
+    const least = name === 'concurrentRuns' ? leastOfRuns : 0;
+    if (isWhole(value, least, mostOfAQuota)) set.push([name, value]);
+    else refuse(pointer, `must be a whole number from ${least} to ${mostOfAQuota}; null sets no quota`);
   }
   return Object.fromEntries(set);
 }
 
-function isWhole(value: unknown, most: number): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most;
+function isWhole(value: unknown, least: number, most: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
 }

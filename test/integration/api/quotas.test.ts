@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
 import { startTarget, status, type Target } from '../../target.ts';
+import { openPool } from '../store/store.ts';
 import { type Api, type Body, startApi } from './client.ts';
 
 let api: Api;
@@ -54,6 +55,14 @@ describe('a write beyond a quota', () => {
     expect((await api.http.get('/namespaces/full').expect(200)).body.usage).toMatchObject({ tasks: 2 });
   });
 
+  test.each(['tasks', 'createsPerMinute'])('of no %s at all is refused, and says whom to ask', async (quota) => {
+    const namespace = `no-${quota.toLowerCase()}`;
+    await setQuotas(namespace, { [quota]: 0 }).expect(201);
+    const { body } = await create(namespace, 'a').expect(429);
+    expect(body).toMatchObject(problem(quota, 0, 0));
+    expect(body.detail).toBe(`the quota ${quota} of namespace "${namespace}" is 0; ask an owner for more`);
+  });
+
   test('of creations tells when to try again', async () => {
     await setQuotas('quick', { createsPerMinute: 1 }).expect(201);
     await create('quick', 'a').expect(201);
@@ -61,6 +70,9 @@ describe('a write beyond a quota', () => {
     expect(body).toMatchObject(problem('createsPerMinute', 1, 1));
     expect(Number(headers['retry-after'])).toBeGreaterThan(30);
     expect(Number(headers['retry-after'])).toBeLessThanOrEqual(60);
+    await openPool(api.database.url).pool.query(`update creations set at = at - interval '30 seconds'`);
+    const later = await create('quick', 'b').expect(429);
+    expect(Number(later.headers['retry-after'])).toBeLessThanOrEqual(30);
   });
 
   test('of minInterval is refused where a schedule is given or a task starts, and what runs goes on', async () => {
