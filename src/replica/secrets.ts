@@ -97,7 +97,8 @@ export function createSecrets({ settings, readSettings, log }: SecretsOptions): 
 
 /** The names of those that have changed. */
 function changedSecrets(before: Settings, after: Settings): string[] {
-  const keys = ({ apiKeys }: Settings) => apiKeys.map(({ name, role, sha256 }) => `${name}:${role}:${sha256}`).join();
+  const keys = ({ apiKeys }: Settings) =>
+    apiKeys.map(({ name, role, namespace, sha256 }) => [name, role, sha256, namespace].join(':')).join();
   const changed: string[] = [];
   if (keys(before) !== keys(after)) changed.push('API_KEYS');
   if (!areEqual([before.jwtSecret], [after.jwtSecret])) changed.push('JWT_SECRET');
