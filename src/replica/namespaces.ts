@@ -57,7 +57,10 @@ export function createNamespaces(
 }
 
 /** Does `work` for one after the other, also after a failure. Gives the failures. */
-async function eachInTurn(ids: readonly string[], work: (id: string) => Promise<unknown>): Promise<{ error: unknown }[]> {
+async function eachInTurn(
+  ids: readonly string[],
+  work: (id: string) => Promise<unknown>,
+): Promise<{ error: unknown }[]> {
   const failed: { error: unknown }[] = [];
   for (const id of ids) await work(id).catch((error: unknown) => failed.push({ error }));
   return failed;

@@ -65,10 +65,14 @@ test.each([
   ['an empty value', 'A', { value: '' }, 400],
   ['a number', 'A', { value: 1 }, 400],
   ['an unknown member', 'A', { value: 'x', name: 'A' }, 400],
-  ['more bytes than a value may have', 'A', { value: 'é'.repeat(10_000) }, 422],
+  ['more bytes than a value may have', 'A', { value: `${'é'.repeat(8_192)}x` }, 422],
 ])('%s is refused', async (_, name, body, status) => {
   const { body: problem } = await put(name, body).expect(status);
   expect(problem.errors[0].pointer).toMatch(/^#\/(name|value)$/);
+});
+
+test('a value may have 16 KiB', async () => {
+  await put('LARGE', { value: 'é'.repeat(8_192) }).expect(201);
 });
 
 test('only admins see and change secrets, and only owners wrap them anew', async () => {
