@@ -43,7 +43,7 @@ export type Engine = {
 };
 
 export function startEngine(options: EngineOptions): Engine {
-  const { clock, time, log, metrics, calendar, db } = options;
+  const { clock, time, log, metrics, calendar, db, noteRuns } = options;
   const timetable = createTimetable();
   const dueLog = createDueLog();
   const shared = { weightOf: options.weightOf, isShared: timetable.isShared };
@@ -76,6 +76,7 @@ export function startEngine(options: EngineOptions): Engine {
       if (completed.awaited) options.signal('over');
     },
     onStarted: options.runs.started,
+    noteRuns: options.noteRuns,
     onFenced({ namespace, runId, taskId }) {
       metrics.fencedWrite();
       log.warn(
@@ -112,7 +113,10 @@ export function startEngine(options: EngineOptions): Engine {
       for (const each of loops.values()) each.wake();
       firing?.scheduler.wake();
     },
-    onPeers: partition.follow,
+    onPeers(own, peers) {
+      partition.follow(own, peers);
+      options.onPeers(peers.map(({ id }) => id));
+    },
     onLost: () => attempts.abortAll({ kind: 'lease' }),
     onJump: (ms) => log.warn({ jumpMs: ms }, "the database's clock jumped"),
   });
@@ -132,6 +136,7 @@ export function startEngine(options: EngineOptions): Engine {
       onChange: () => firing?.scheduler.wake(),
       onExhausted: (task) => taskFinisher.add([task]),
       onDeleted: metrics.forgetTask,
+      onTaskChanged: options.noteTask,
     });
     loop('reconciler', async () => {
       const asOf = time.now();
@@ -147,13 +152,13 @@ export function startEngine(options: EngineOptions): Engine {
     });
     loop('dispatcher', createDispatcherStep({ ...shared, database: db.claims, clock, time, attempts, lease, metrics }));
     const hooks = startHooks({
-      ...{ database: db.other, clock, time, log, metrics, lease: believed, random: options.random },
+      ...{ database: db.other, clock, time, log, metrics, lease: believed, random: options.random, noteRuns },
       executors: options.executors,
       onWaiting: () => wake('dispatcher'),
     });
     for (const [name, each] of hooks) loops.set(name, each);
     const recovery = {
-      ...{ database: db.other, clock, time, log, metrics, lease: believed, attempts },
+      ...{ database: db.other, clock, time, log, metrics, lease: believed, attempts, noteRuns },
       onTaken: () => wake('outbox'),
       onRetry: () => wake('dispatcher'),
     };
@@ -183,7 +188,7 @@ export function startEngine(options: EngineOptions): Engine {
         prepare: options.executors.prepare,
       },
       ...{ preClaimedBatches: options.preClaimedBatches, maxConcurrent: options.maxConcurrent },
-      ...{ turns: options.turns, weightOf: options.weightOf },
+      ...{ turns: options.turns, weightOf: options.weightOf, noteRuns },
       onClaims(outcome, count) {
         metrics.claims(outcome, count);
         if (outcome === 'overlap') metrics.skipped('overlap', count);
@@ -199,7 +204,7 @@ export function startEngine(options: EngineOptions): Engine {
     });
     for (const [name, step] of Object.entries(firing.steps)) loop(name, step);
     const sweep = createSweepStep({
-      ...{ database: db.other, time, log, lease: believed, timetable, dueLog, turns: options.turns },
+      ...{ database: db.other, time, log, lease: believed, timetable, dueLog, turns: options.turns, noteRuns },
       hasNewestZones: () => partition.mayClaim(true),
       runIds: options.runIds,
       followedUntil: () => followedUntil,

@@ -9,6 +9,7 @@ import type { WeightOf } from '../domain/turns/turns.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { BreakerState } from '../executors/governor/governors.ts';
 import type { Registry } from '../executors/registry.ts';
+import type { NoteRuns } from '../live/live.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { OccurrenceLock } from '../redis/lock.ts';
@@ -41,6 +42,12 @@ export type EngineOptions = {
   runs: RunObserver;
   /** The circuits that are not closed. */
   breakers: () => BreakerState[];
+  /** Notes that something changed with runs of a task, for those who follow it. */
+  noteRuns: NoteRuns;
+  /** The same of a task that was written, here or on another replica. */
+  noteTask: (namespace: string, taskId: string) => void;
+  /** Called with the ids of the other live replicas each time that the lease was renewed. */
+  onPeers: (ids: readonly string[]) => void;
   /** Tells every replica, this one included. */
   signal: (signal: Signal) => void;
   maxConcurrent: number;

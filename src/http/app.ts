@@ -49,6 +49,7 @@ import { clusterRoutes } from './routes/service/cluster.ts';
 import { meRoutes } from './routes/service/me.ts';
 import { scheduleRoutes } from './routes/service/schedules.ts';
 import { serviceRoutes } from './routes/service/service.ts';
+import { streamRoutes } from './routes/service/stream.ts';
 import { oidcRoutes } from './routes/sign-in/oidc.ts';
 import { sessionRoutes } from './routes/sign-in/sessions.ts';
 import { createTaskRoutes } from './routes/tasks/create-task.ts';
@@ -246,6 +247,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
   serviceRoutes(app, context, door.stuckForMs);
   clusterRoutes(app, context);
+  streamRoutes(app, context, streams);
   namespaceRoutes(app, context);
   auditRoutes(app, context);
   meRoutes(app, context);

@@ -36,6 +36,8 @@ export type HttpContext = UseCaseContext & {
   /** Calls `listener` when it begins to shut down. To be called before it listens. */
   onDraining: (listener: () => void) => void;
   version: string;
+  /** This process, a UUID: the ids of live events begin with it. */
+  process: string;
   clock: Clock;
   /** The door before the routes. */
   door: DoorSettings;

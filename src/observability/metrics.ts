@@ -64,6 +64,13 @@ export function createMetrics(options: MetricsOptions) {
     registers,
   });
   for (const reason of ['pipelining', 'unread', 'unsent', 'crowded', 'malformed']) givenUp.inc({ reason }, 0);
+  const events = new Counter({
+    name: 'http_stream_events_total',
+    help: 'Live events sent on streams; `resync` where a client may have missed some',
+    labelNames: ['event'],
+    registers,
+  });
+  for (const event of ['hello', 'runs', 'tasks', 'cluster', 'resync']) events.inc({ event }, 0);
   const refusedCredentials = new Counter({
     name: 'http_credentials_refused_total',
     help: 'Requests turned away for their credentials: missing, invalid, without a role, or not to be checked just now',
@@ -205,6 +212,21 @@ export function createMetrics(options: MetricsOptions) {
     /** A request was refused because too many are under way. */
     requestShed(): void {
       shed.inc();
+    },
+    /** A live event was sent on a stream. */
+    eventSent(event: string): void {
+      events.inc({ event });
+    },
+    /** Where the number of open streams is read at each scrape. To be called once. */
+    observeStreams(open: () => number): void {
+      new Gauge({
+        name: 'http_streams_open',
+        help: 'Streams that are open, and polls of workers that wait',
+        registers,
+        collect() {
+          this.set(open());
+        },
+      });
     },
     connectionGivenUp(reason: string): void {
       givenUp.inc({ reason });

@@ -1,6 +1,10 @@
-/** Signals wake other replicas at once after a change. A signal may be lost, so each replica also polls. */
+/**
+ * Signals wake other replicas at once after a change. A signal may be lost, so each replica also polls. The same
+ * connections carry texts about changes, for the replicas at which somebody listens.
+ */
 
 import type { Clock, Timer } from '../clock.ts';
+import type { Wire } from '../live/relay.ts';
 import type { Logger } from '../observability/log.ts';
 import { connectRedis, type RedisConnection, type RedisSource } from './connection.ts';
 
@@ -13,12 +17,25 @@ export type Signal = 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over' | 'names
 
 export type Signals = {
   send(signal: Signal): void;
+  /** The way for texts; null for a single replica. */
+  wire: Wire | null;
   close(): void;
 };
 
+/** What hears of signals and texts. */
+export type Receiver = {
+  signal(signal: Signal): void;
+  text(text: string): void;
+  /** Texts can be heard, for the first time or again: those before may be lost. */
+  opened(): void;
+};
+
+/** The longest text by Redis, in bytes. */
+const mostBytes = 64 * 1024;
+
 /** The signals of a single replica: it receives each signal that it sends. */
 export function createLocalSignals(receive: (signal: Signal) => void): Signals {
-  return { send: receive, close() {} };
+  return { send: receive, wire: null, close() {} };
 }
 
 const probe = 'probe';
@@ -36,15 +53,17 @@ export function createRedisSignals(
   source: RedisSource,
   publisher: RedisConnection,
   name: string,
-  receive: (signal: Signal) => void,
+  receiver: Receiver,
   log: Logger,
   clock: Clock,
 ): Signals {
   // The other connection reports a server that is away or refuses commands.
   const subscriber = connectRedis(source, quiet(log), clock);
   const channel = publisher.prefix + name;
+  const textChannel = `${channel}:changes`;
   let timer: Timer | null = null;
   let unanswered = false;
+  let hearsTexts = false;
 
   function subscribe(): void {
     unanswered = true;
@@ -54,6 +73,14 @@ export function createRedisSignals(
       .finally(() => {
         unanswered = false;
       });
+    // Apart: a user who may not subscribe to it still gets signals.
+    subscriber.redis.subscribe(textChannel).then(
+      () => {
+        if (!hearsTexts) receiver.opened();
+        hearsTexts = true;
+      },
+      (error: Error) => log.debug({ err: error }, 'could not subscribe to changes'),
+    );
   }
 
   /**
@@ -68,15 +95,18 @@ export function createRedisSignals(
   }
 
   subscriber.redis.on('ready', subscribe);
+  subscriber.redis.on('close', () => {
+    hearsTexts = false;
+  });
   publisher.watch('signals', async () => {
     // Receivers ignore it.
     await publisher.redis.publish(channel, probe);
     if (subscriber.up()) await subscriber.redis.subscribe(channel);
   });
-  subscriber.redis.on(
-    'message',
-    (_channel: string, message: string) => message !== probe && receive(message as Signal),
-  );
+  subscriber.redis.on('message', (from: string, message: string) => {
+    if (from === textChannel) receiver.text(message);
+    else if (message !== probe) receiver.signal(message as Signal);
+  });
   check();
   const unsent = new Set<Signal>();
 
@@ -88,10 +118,18 @@ export function createRedisSignals(
 
   return {
     send(signal) {
-      receive(signal);
+      receiver.signal(signal);
       // Equal signals of one turn of the event loop are sent once.
       if (unsent.size === 0) setImmediate(publish);
       unsent.add(signal);
+    },
+    wire: {
+      mostBytes,
+      async publish(texts) {
+        if (!publisher.up('signals')) return false;
+        const sent = await Promise.allSettled(texts.map((text) => publisher.redis.publish(textChannel, text)));
+        return sent.every(({ status }) => status === 'fulfilled');
+      },
     },
     close() {
       timer?.cancel();

@@ -37,6 +37,7 @@ import { createRunWaiters } from '../usecases/runs/run-waiters.ts';
 import { systemIn } from '../usecases/use-case.ts';
 import { createExecutors } from './executors.ts';
 import { createIdentity } from './identity.ts';
+import { createReplicaLive } from './live.ts';
 import { createNamespaces } from './namespaces.ts';
 import { maintainEmbedded, openEmbedded } from './open-embedded.ts';
 import { closePools, type OpenPool, onePool, separatePools } from './pools.ts';
@@ -80,7 +81,6 @@ export async function startService({
   const { api, other } = pools;
 
   const metrics = createMetrics({ ...clock, version, taskLabel: settings.metricsTaskLabel });
-  const runs = observeRuns({ log, mode: settings.logRuns, count: metrics.runCompleted, after: clock.after });
   const calendar = createCalendar();
   const namespaces = createNamespaces(other.pool, { clock, log, metrics });
   const time = createDatabaseTime(clock);
@@ -89,7 +89,6 @@ export async function startService({
   let tokens: RunTokens | null = null;
   let runIds: RunIds | null = null;
   let closing = false;
-  const drainListeners: (() => void)[] = [];
   const preparation = createPreparation({
     ...{ pools, clock, log, onFatal, own: connection },
     owner: settings.migrationDatabaseUrl === null ? null : secrets.owner,
@@ -117,6 +116,13 @@ export async function startService({
   const redis = secrets.redis === null ? null : connectRedis(secrets.redis, log, clock);
   let signals: Signals = createLocalSignals(receive);
 
+  const live = createReplicaLive({
+    ...{ clock, log, self: processId, database: other, redis, receive },
+    engine: () => engine,
+    wire: () => signals.wire,
+  });
+  const { logRuns: mode } = settings;
+  const runs = live.observing(observeRuns({ log, mode, count: metrics.runCompleted, after: clock.after }));
   const holdingTurns = createTurns(clock.monotonic, setImmediate);
   const useCases: UseCaseContext = {
     database: api,
@@ -138,6 +144,7 @@ export async function startService({
     keysOfSettings: () => identity.keysOfSettings(),
     forgetCallers: () => identity.forget(),
     runEnded: runs.ended,
+    ...live.forUseCases,
     random01: random,
     random: (bytes) => randomFillSync(bytes),
     ...stored.forUseCases,
@@ -170,7 +177,7 @@ export async function startService({
     started,
     firstTry,
     draining: () => closing,
-    onDraining: (listener) => void drainListeners.push(listener),
+    ...live.forHttp,
     version,
     clock,
     door: { ...settings, isLoopback, maxRequests: settings.maxConcurrentRequests },
@@ -192,7 +199,8 @@ export async function startService({
     loops.push(...(await namespaces.follow((id) => finishClosing({ ...useCases, database: other }, id))));
     signals = createSignals({
       redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
-      ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, receive, log, clock },
+      ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, log, clock },
+      receiver: live.receiver,
     });
     tokens = createRunTokens(cluster.secret);
     identity.useSecret(cluster.secret);
@@ -214,6 +222,7 @@ export async function startService({
       tokens,
       runIds,
       runs,
+      ...live.forEngine,
       signal: (signal) => signals.send(signal),
       maxConcurrent: settings.maxConcurrentRuns,
       weightOf: namespaces.weightOf,
@@ -264,7 +273,7 @@ export async function startService({
     url,
     async stop() {
       closing = true;
-      for (const listener of drainListeners) listener();
+      live.drain();
       firstTimer.cancel();
       endFirstTry();
       // A migration that waits for another replica's must not hold this up.
@@ -276,6 +285,7 @@ export async function startService({
       executors.close();
       await app.close();
       await identity.close();
+      live.stop();
       signals.close();
       redis?.close();
       await Promise.all(loops.map((each) => each.stop()));

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../observability/log.ts';
 import type { RedisConnection } from '../redis/connection.ts';
-import { createLocalSignals, createRedisSignals, type Signal, type Signals } from '../redis/signals.ts';
+import { createLocalSignals, createRedisSignals, type Receiver, type Signals } from '../redis/signals.ts';
 import { createNotifications } from '../store/postgres/notifications.ts';
 import type { Connection } from '../store/postgres/route.ts';
 import type { Secrets } from './secrets.ts';
@@ -19,16 +19,19 @@ export type SignalOptions = {
   cluster: string;
   /** This process, a UUID. */
   process: string;
-  receive: (signal: Signal) => void;
+  receiver: Receiver;
   log: Logger;
   clock: Clock;
 };
 
-export function createSignals({ redis, postgres, cluster, process, receive, log, clock }: SignalOptions): Signals {
+export function createSignals({ redis, postgres, cluster, process, receiver, log, clock }: SignalOptions): Signals {
   if (redis !== null)
-    return createRedisSignals(redis.source, redis.connection, `punctual:${cluster}:signals`, receive, log, clock);
-  if (postgres === null) return createLocalSignals(receive);
+    return createRedisSignals(redis.source, redis.connection, `punctual:${cluster}:signals`, receiver, log, clock);
+  if (postgres === null) return createLocalSignals(receiver.signal);
   return createNotifications({
-    ...{ connection: postgres, channel: `punctual ${cluster}`, self: process, receive, log, clock },
+    ...{ connection: postgres, channel: `punctual ${cluster}`, self: process, log, clock },
+    receive: receiver.signal,
+    receiveText: receiver.text,
+    onOpen: receiver.opened,
   });
 }

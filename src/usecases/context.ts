@@ -7,6 +7,7 @@ import type { EndedRun } from '../domain/run/run.ts';
 import type { Calendar } from '../domain/schedule/calendar.ts';
 import { readerIn, type Targets } from '../domain/task/target.ts';
 import type { TaskContext } from '../domain/task/task.ts';
+import type { Live, NoteRuns } from '../live/live.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { AuditEntry } from '../store/audit/audit.ts';
 import type { Database } from '../store/postgres/database.ts';
@@ -29,6 +30,10 @@ export type UseCaseContext = {
   faultInAddressRule: (rule: string) => string | null;
   /** Tells every replica, this one first: definitions or rules changed, a run waits, or a running one is to be aborted. */
   signal: (what: 'tasks' | 'waiting' | 'checks' | 'cancel' | 'over' | 'namespaces' | 'secrets') => void;
+  /** Notes that something changed with runs of a task, for those who follow it. */
+  noteRuns: NoteRuns;
+  /** Where those who follow a namespace hear of its changes. */
+  live: Pick<Live, 'listen'>;
   /** The keys that the values of secrets are encrypted with. */
   secretKeys: SecretKeys;
   /** The values of these secrets of a namespace, in no order, without those that cannot be read. */

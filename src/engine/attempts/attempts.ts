@@ -1,10 +1,11 @@
 /** The attempts that this replica is making: started, aborted, and turned into outcome writes when they end. */
 
 import { createIndexedList, type IndexedItem } from '../../domain/indexed-list.ts';
-import type { EndedRun, StartedRun } from '../../domain/run/run.ts';
+import type { EndedRun } from '../../domain/run/run.ts';
 import type { SharesOptions } from '../../domain/turns/shares.ts';
 import type { TurnItem } from '../../domain/turns/turn-queue.ts';
 import type { Outcome, StartedAttempt } from '../../executors/executor.ts';
+import type { NoteRuns } from '../../live/live.ts';
 import type { TakenRun } from '../../store/runs/claiming/dispatch.ts';
 import type { OutcomeWrite } from '../../store/runs/completing/outcome-writes.ts';
 import type { DatabaseTime } from '../cluster/database-time.ts';
@@ -13,7 +14,7 @@ import { handOverOf, outcomeWriteOf } from './outcomes.ts';
 import { createRate } from './rate.ts';
 import type { RunObserver } from './run-log.ts';
 import { createSlots, type Slots } from './slots.ts';
-import { type StartAttemptOptions, startAttempt } from './start-attempt.ts';
+import { type StartAttemptOptions, startAttempt, startedRun } from './start-attempt.ts';
 
 /** Why an attempt is aborted: the run was cancelled, the lease was lost, or the replica is shutting down. */
 export type AbortCause = { kind: 'cancel'; reason: string } | { kind: 'lease' } | { kind: 'shutdown' };
@@ -61,6 +62,8 @@ export type AttemptsOptions = StartAttemptOptions &
     maxConcurrent: number;
     onCompleted: (completed: CompletedAttempt) => void;
     onStarted: RunObserver['started'];
+    /** An attempt began, or is held or deferred from now on. */
+    noteRuns: NoteRuns;
     /** A write was fenced off, because another replica had taken the run over. */
     onFenced: (run: CompletedAttempt) => void;
     /** A slot is free again. */
@@ -105,6 +108,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const attempt = startAttempt(options, run, effectiveDueAt, startedAt);
     const entry: Running = { place: -1, runId: run.runId, namespace: run.namespace, attempt, cause: null };
     running.add(entry);
+    options.noteRuns(run.namespace, run.snapshot.taskId);
     if (!entry.attempt.isDeferred) options.onStarted?.(startedRun(run, startedAt));
     void entry.attempt.outcome.then((outcome) => {
       const { cause } = entry;
@@ -149,6 +153,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       handOver: written,
       // The holder of the run may have completed it already: then there is nothing to write.
       done(isWritten) {
+        if (isWritten) options.noteRuns(run.namespace, run.snapshot.taskId);
         if (!isWritten || !written.deferred) return;
         options.onWaiting(written.deferred.until, false);
         if (takesPlace) options.onPlaceFree();
@@ -237,14 +242,6 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       });
     },
   };
-}
-
-/** The report of an attempt that starts at `startedAt` (epoch milliseconds). */
-function startedRun(run: TakenRun, startedAt: number): StartedRun {
-  const { runId, attempt, trigger, origin, scheduledFor } = run;
-  const latenessMs = attempt === 1 ? startedAt - scheduledFor : null;
-  const { namespace, taskId } = run.snapshot;
-  return { namespace, taskId, runId, attempt, trigger, origin, latenessMs };
 }
 
 /** Whether a limit keeps count of the run while it is under way. */

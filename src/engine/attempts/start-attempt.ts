@@ -1,6 +1,7 @@
 /** Hands one attempt of a run to the executor of its kind of target. */
 
 import { parseDuration } from '../../domain/input/duration.ts';
+import type { StartedRun } from '../../domain/run/run.ts';
 import { timeoutOf } from '../../domain/run/verdict.ts';
 import type { Executor, StartedAttempt } from '../../executors/executor.ts';
 import { failedOutcome } from '../../executors/outcomes.ts';
@@ -53,4 +54,12 @@ export function startAttempt(
 
 function tooLate(maxDuration: string) {
   return failedOutcome({ kind: 'timeout', message: `the run's maxDuration of ${maxDuration} is over` }, true);
+}
+
+/** The report of an attempt that starts at `startedAt` (epoch milliseconds). */
+export function startedRun(run: TakenRun, startedAt: number): StartedRun {
+  const { runId, attempt, trigger, origin, scheduledFor } = run;
+  const latenessMs = attempt === 1 ? startedAt - scheduledFor : null;
+  const { namespace, taskId } = run.snapshot;
+  return { namespace, taskId, runId, attempt, trigger, origin, latenessMs };
 }

@@ -12,6 +12,7 @@
 import type { LRUCache } from 'lru-cache';
 import type { RunIds } from '../../domain/run/ids.ts';
 import type { Target } from '../../domain/task/target.ts';
+import type { NoteRuns } from '../../live/live.ts';
 import type { OccurrenceLock } from '../../redis/lock.ts';
 import { type Database, inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import {
@@ -54,6 +55,8 @@ export type ClaimingOptions = {
   onReplaced: (replaced: { skipped: number; cancelled: number; aborting: number }) => void;
   /** Runs were inserted that wait for their check, or for their limits. */
   onWaiting: (checked: boolean) => void;
+  /** Runs were written that do not begin now. */
+  noteRuns: NoteRuns;
   /** A task has changed: its timetable entry is out of date. */
   onStale: () => void;
 };
@@ -80,7 +83,7 @@ export type ClaimBatch = (
  * An occurrence with the task snapshot that was known when the claim was sent. The cache may have dropped it by the
  * time the answer comes.
  */
-type DueWithSnapshot = Due & { namespace: string; snapshot: TaskSnapshot | undefined; nextAt: number };
+type DueWithSnapshot = Due & { namespace: string; taskId: string; snapshot: TaskSnapshot | undefined; nextAt: number };
 
 /**
  * A task snapshot is kept for a task that is due again within this time, in milliseconds. A burst of more tasks than
@@ -95,19 +98,13 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
   const db = database.pool;
 
   function dueOf(runId: string, { entry, instant, nextAt }: Waiting): DueWithSnapshot {
-    const { uid, namespace, scheduleVersion } = entry;
+    const { uid, id: taskId, namespace, scheduleVersion } = entry;
     const snapshot = snapshots.get(uid);
-    return {
-      runId,
-      uid,
-      namespace,
-      scheduleVersion,
-      scheduledFor: instant,
-      knownVersion: snapshot?.version ?? 0,
-      snapshot,
-      nextAt,
-    };
+    const task = { uid, namespace, taskId, scheduleVersion, knownVersion: snapshot?.version ?? 0, snapshot };
+    return { runId, ...task, scheduledFor: instant, nextAt };
   }
+
+  const note = ({ namespace, taskId }: DueWithSnapshot) => options.noteRuns(namespace, taskId);
 
   async function meet(overlapping: readonly Due[], replacing: ReadonlySet<Due>, claimer: Claimer) {
     if (overlapping.length === 0) return noOverlaps;
@@ -143,6 +140,7 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
         won++;
         if (waits) {
           waiting.add((snapshot ?? item.snapshot)?.policies?.hooks?.before != null);
+          note(item);
           continue;
         }
         begin(scheduledRun(item, item.namespace, snapshot ?? (item.snapshot as TaskSnapshot)));
@@ -165,6 +163,7 @@ export function createClaiming(options: ClaimingOptions): ClaimBatch {
     }
     const { replaced, queued, skipped } = await meet(overlapping, replacing, claimer);
     if (replacing.size > 0) options.onReplaced(replaced);
+    for (const runId of [...queued, ...skipped]) note(dueByRun.get(runId) as DueWithSnapshot);
     options.onClaims('queued', queued.length);
     options.onClaims('overlap', skipped.length);
     options.onClaims('taken', claims.length - won - queued.length - skipped.length);

@@ -22,7 +22,10 @@ import { type ClaimingOptions, createClaiming } from './claiming.ts';
 import { createPreClaimer } from './pre-claimer.ts';
 import { type Scheduler, type SchedulerOptions, startScheduler } from './scheduler.ts';
 
-export type FiringOptions = Pick<ClaimingOptions, 'onExhausted' | 'onReplaced' | 'onWaiting' | 'onStale'> & {
+export type FiringOptions = Pick<
+  ClaimingOptions,
+  'onExhausted' | 'onReplaced' | 'onWaiting' | 'onStale' | 'noteRuns'
+> & {
   /** `claims` inserts runs and pre-claims them, on connections of its own; `other` reads task snapshots. */
   db: { claims: Database; other: Database };
   clock: Clock;

@@ -4,6 +4,7 @@ import { judgeBefore } from '../../domain/hooks/before-hook.ts';
 import { formatInstant } from '../../domain/input/instant.ts';
 import { httpStatusOf } from '../../domain/run/detail.ts';
 import type { Registry } from '../../executors/registry.ts';
+import type { NoteRuns } from '../../live/live.ts';
 import type { Queryable } from '../../store/postgres/database.ts';
 import { type CheckEnd, type DueCheck, endChecks, takeChecks } from '../../store/runs/claiming/checks.ts';
 import { hookAttempt } from './hook-attempt.ts';
@@ -16,9 +17,13 @@ export type ChecksOptions = {
   onChecked: (outcome: string) => void;
   /** Runs were skipped. */
   onSkipped: (count: number) => void;
+  noteRuns: NoteRuns;
   /** Runs may start now, or have ended so that the next in the queue may start. */
   onWaiting: () => void;
 };
+
+/** The result of the check of a run of this task. */
+type End = CheckEnd & Pick<DueCheck, 'namespace' | 'taskId'>;
 
 /** How long a check waits before it is tried again, in milliseconds. */
 const pauses: Record<PutBackCause, number> = { shutdown: 0, deferred: 0, busy: 500, slow: 500 };
@@ -29,8 +34,9 @@ export function beforeChecks({
   hookTarget,
   onChecked,
   onSkipped,
+  noteRuns,
   onWaiting,
-}: ChecksOptions): HookWork<DueCheck, CheckEnd> {
+}: ChecksOptions): HookWork<DueCheck, End> {
   return {
     name: 'checks',
     bounds: { total: 256, perOrigin: 64, perSlowOrigin: 64, slowMs: 0 },
@@ -58,22 +64,25 @@ export function beforeChecks({
         )
       );
     },
-    answered({ runId, until, hook }, outcome) {
-      if (outcome === null || hook === null) return { runId, until, askAgainAt: null, skipReason: null };
+    answered({ runId, namespace, taskId, until, hook }, outcome) {
+      const end = { runId, namespace, taskId, until, askAgainAt: null };
+      if (outcome === null || hook === null) return { ...end, skipReason: null };
       const { outcome: kind, skipReason } = judgeBefore(
         { ...outcome, httpStatus: httpStatusOf(outcome.detail) },
         hook.onError,
       );
       onChecked(kind);
-      return { runId, until, askAgainAt: null, skipReason };
+      return { ...end, skipReason };
     },
-    putBack: ({ runId, until }, why, now, pauseMs) => ({
-      ...{ runId, until, skipReason: null },
+    putBack: ({ runId, namespace, taskId, until }, why, now, pauseMs) => ({
+      ...{ runId, namespace, taskId, until, skipReason: null },
       askAgainAt: now + Math.max(pauses[why], pauseMs),
     }),
     async write(ends, now) {
       const written = await endChecks(db, ends, now);
-      onSkipped(ends.filter(({ runId, skipReason }) => skipReason !== null && written.has(runId)).length);
+      const skipped = ends.filter(({ runId, skipReason }) => skipReason !== null && written.has(runId));
+      for (const { namespace, taskId } of skipped) noteRuns(namespace, taskId);
+      onSkipped(skipped.length);
       if (ends.some(({ runId, askAgainAt }) => askAgainAt === null && written.has(runId))) onWaiting();
     },
   };

@@ -2,6 +2,7 @@
 
 import { createOutboxStep } from '../../events/outbox.ts';
 import { subscribers } from '../../events/subscribers.ts';
+import type { NoteRuns } from '../../live/live.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Database } from '../../store/postgres/database.ts';
 import { type Loop, startLoop } from '../loop.ts';
@@ -13,6 +14,7 @@ export type HooksOptions = HookCallsOptions & {
   database: Database;
   random: () => number;
   metrics: Pick<Metrics, 'hookCalled' | 'skipped'>;
+  noteRuns: NoteRuns;
   /** Runs may start that waited for an answer. */
   onWaiting: () => void;
 };
@@ -29,6 +31,7 @@ export function startHooks(options: HooksOptions): [name: string, loop: Loop][] 
     hookTarget,
     onChecked: (outcome) => metrics.hookCalled('before', outcome),
     onSkipped: (count) => metrics.skipped('before_hook', count),
+    noteRuns: options.noteRuns,
     onWaiting,
   });
   const deliveries = hookDeliveries({ db, log, random, hookTarget, onCalled: metrics.hookCalled });

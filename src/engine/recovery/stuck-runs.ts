@@ -1,6 +1,7 @@
 /** Finds stuck runs: the database says that this replica runs them, but it has no attempt of them. */
 
 import type { Clock } from '../../clock.ts';
+import type { NoteRuns } from '../../live/live.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Database } from '../../store/postgres/database.ts';
@@ -18,6 +19,7 @@ export type StuckRunOptions = {
   lease: Pick<Lease, 'id' | 'held'>;
   attempts: Pick<Attempts, 'inHand' | 'free'>;
   metrics: Pick<Metrics, 'stuckRunsFound'>;
+  noteRuns: NoteRuns;
   /** Runs were taken away from this replica. */
   onTaken: () => void;
   /** Runs now wait for their next attempt. */
@@ -37,7 +39,7 @@ const marginMs = 15_000;
  * good, so no other replica takes the run over.
  */
 export function createStuckRunStep(options: StuckRunOptions): () => Promise<number> {
-  const { database, clock, time, log, lease, attempts, metrics, onTaken, onRetry } = options;
+  const { database, clock, time, log, lease, attempts, metrics, noteRuns, onTaken, onRetry } = options;
   /** Since when, on the monotonic clock, each attempt has been unknown here. */
   let unknown = new Map<string, number>();
   const keyOf = ({ runId, attempt }: HeldAttempt) => `${runId} ${attempt}`;
@@ -57,6 +59,7 @@ export function createStuckRunStep(options: StuckRunOptions): () => Promise<numb
     const stuckRuns = missing.filter((each) => now - (unknown.get(keyOf(each)) ?? now) >= marginMs);
     if (stuckRuns.length === 0 || lease.id() !== owner) return pollMs;
     const taken = await rescueStuckRuns(database, owner, stuckRuns, time.now());
+    for (const { namespace, taskId } of taken) noteRuns(namespace, taskId);
     tellOf(taken, log, 'a run was held for ours, but no attempt of it is here: took it up');
     metrics.stuckRunsFound(taken.length);
     if (taken.length > 0) onTaken();

@@ -12,6 +12,7 @@
 import type { RunIds } from '../../domain/run/ids.ts';
 import { decideMisfires, type MisfireDecision } from '../../domain/schedule/misfire.ts';
 import { instantOfRunId } from '../../domain/schedule/occurrence.ts';
+import type { NoteRuns } from '../../live/live.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Database } from '../../store/postgres/database.ts';
 import type { Due } from '../../store/runs/claiming/claims.ts';
@@ -39,6 +40,8 @@ export type SweeperOptions = {
   oldestOpen: () => number;
   /** Called with how many occurrences got a run, and how many were recorded as missed. */
   onFound: (repaired: number, missed: number) => void;
+  /** Occurrences got a run or a recorded miss. */
+  noteRuns: NoteRuns;
   /** Runs were inserted that wait to be taken. */
   onWaiting: () => void;
 };
@@ -68,6 +71,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
     const now = time.now();
     const horizon = horizonOf(now);
     let repaired = 0;
+    const noted = new Set<Entry>();
     let missed = 0;
     const swept = await sweepOnce(
       database,
@@ -90,6 +94,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
           if (decision !== null) verdicts.push({ entry, ...decision });
         }
         repaired = inTime.length;
+        for (const { entry } of [...inTime, ...verdicts]) noted.add(entry);
         missed = verdicts.reduce((sum, { miss }) => sum + (miss?.count ?? 0), 0);
         const exhausted = [...given.missed, ...late, ...inTime]
           .filter(({ nextAt }) => nextAt === Infinity)
@@ -115,6 +120,7 @@ export function createSweepStep(options: SweeperOptions): () => Promise<number> 
         'the sweep found occurrences without a run: those in time are fired, the others recorded as missed',
       );
     options.onFound(repaired, missed);
+    for (const { namespace, id } of noted) options.noteRuns(namespace, id);
     if (swept.inserted > 0) options.onWaiting();
     return everyMs;
   };

@@ -1,6 +1,7 @@
 /** Takes over the runs of dead replicas. */
 
 import { namespaceMember } from '../../domain/access/namespace.ts';
+import type { NoteRuns } from '../../live/live.ts';
 import type { Logger } from '../../observability/log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Database } from '../../store/postgres/database.ts';
@@ -14,6 +15,7 @@ export type TakeoverOptions = {
   log: Logger;
   lease: Pick<Lease, 'held'>;
   metrics: Pick<Metrics, 'takenOver'>;
+  noteRuns: NoteRuns;
   /** Runs of dead owners were taken over. */
   onTaken: () => void;
   /** Runs now wait for their next attempt. */
@@ -24,10 +26,11 @@ const batchSize = 500;
 const pollMs = 2_000;
 
 export function createTakeoverStep(options: TakeoverOptions): () => Promise<number> {
-  const { database, time, log, lease, metrics, onTaken, onRetry } = options;
+  const { database, time, log, lease, metrics, noteRuns, onTaken, onRetry } = options;
   return async () => {
     if (!lease.held()) return pollMs;
     const rescued = await rescueRunsOfDead(database, batchSize, time.now());
+    for (const { namespace, taskId } of rescued) noteRuns(namespace, taskId);
     tellOf(rescued, log, 'took over the run of a replica whose lease is over');
     metrics.takenOver(rescued.length);
     if (rescued.length > 0) onTaken();

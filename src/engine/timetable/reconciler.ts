@@ -27,6 +27,8 @@ export type ReconcilerOptions = {
   /** A task has no occurrence left: all it had are written down. */
   onExhausted: (task: ExhaustedTask) => void;
   onDeleted: (namespace: string, taskId: string) => void;
+  /** A task was written, in any way and by any replica. */
+  onTaskChanged: (namespace: string, taskId: string) => void;
 };
 
 const pageSize = 20_000;
@@ -105,6 +107,7 @@ export function createReconcilerStep(options: ReconcilerOptions): () => Promise<
     for (const task of read.changes) {
       if (turns.areOver()) await turns.take();
       follow(task);
+      options.onTaskChanged(task.namespace, task.id);
     }
     if (read.changes.length > 0) options.onChange();
     return pollMs;

@@ -1,5 +1,6 @@
 /** The parts of the contract beyond schemas, for each call: its name, meaning, errors, headers and an example. */
 
+import { liveOperations } from './live-operations.ts';
 import type { Operation } from './operation.ts';
 import { secretOperations } from './secret-operations.ts';
 
@@ -21,6 +22,7 @@ const health = { description: 'All is well.' };
 /** By method and path, as the routes write them. */
 export const operations: Readonly<Record<string, Operation>> = {
   ...secretOperations,
+  ...liveOperations,
   'GET /livez': {
     id: 'getLiveness',
     description: 'For a supervisor that restarts a process that hangs.',
@@ -45,11 +47,6 @@ export const operations: Readonly<Record<string, Operation>> = {
     id: 'getMe',
     description: 'The name of the caller, all its roles, and the namespaces that it can act in.',
     answers: { 200: { description: 'The caller.' } },
-  },
-  'GET /cluster': {
-    id: 'getCluster',
-    description: 'Each replica with its version, its load, the duties it holds and the circuits it keeps open.',
-    answers: { 200: { description: 'The replicas.' } },
   },
   'GET /namespaces': {
     id: 'listNamespaces',

@@ -29,6 +29,12 @@ export const parameters = {
     description: 'An `ETag` that is known already; `*` in a PUT only creates.',
     schema: text,
   },
+  LastEventId: {
+    name: 'Last-Event-ID',
+    in: 'header',
+    description: 'The id of the last event that was seen, after which to go on.',
+    schema: { type: 'string', maxLength: 128 },
+  },
   Prefer: {
     name: 'Prefer',
     in: 'header',

@@ -33,6 +33,7 @@ const goodbye = { event: 'goodbye', data: '{}' };
 
 export function createEventStreams(context: Context, polls: OpenPolls, door: Pick<Door, 'stream'>): EventStreams {
   const { authenticate, namespaces, clock, log, draining, metrics } = context;
+  metrics.observeStreams(polls.open);
   const open = new Set<EventStream>();
   let isEnding = false;
   const watchAccess = createAccessWatch({

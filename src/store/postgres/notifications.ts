@@ -13,6 +13,10 @@ export type NotificationOptions<Message extends string> = {
   /** The sender, a UUID: a replica ignores its own messages. */
   self: string;
   receive: (message: Message) => void;
+  /** The same for texts, which all replicas hear, their sender too. */
+  receiveText: (text: string) => void;
+  /** It listens, for the first time or again: messages and texts before may be lost. */
+  onOpen: () => void;
   log: Logger;
   clock: Pick<Clock, 'after'>;
 };
@@ -26,6 +30,16 @@ const probeMs = 10_000;
 /** At most one NOTIFY in so many milliseconds: each takes a lock of the whole server for a moment. */
 const spacingMs = 10;
 
+/** The longest text, in bytes: Postgres takes 7,999. */
+const mostBytes = 7_900;
+
+/** See `createNotifications`. */
+export type Notifications<Message extends string> = {
+  send(message: Message): void;
+  wire: { publish(texts: readonly string[]): Promise<boolean>; mostBytes: number };
+  close(): void;
+};
+
 /**
  * A message is one word. The sender receives its own at once, without the detour over Postgres. The connection belongs
  * to no pool, so nothing else waits for it. Its commits do not wait for the disk, for NOTIFY writes nothing.
@@ -35,9 +49,12 @@ export function createNotifications<Message extends string>({
   channel,
   self,
   receive,
+  receiveText,
+  onOpen,
   log,
   clock,
-}: NotificationOptions<Message>): { send(message: Message): void; close(): void } {
+}: NotificationOptions<Message>): Notifications<Message> {
+  const textChannel = `${channel} changes`;
   const route = createRoute(connection);
   const unsent = new Set<Message>();
   let listening: pg.Client | null = null;
@@ -56,11 +73,16 @@ export function createNotifications<Message extends string>({
     });
     client.on('error', () => drop(client));
     client.on('end', () => drop(client));
-    client.on('notification', ({ payload = '' }) => hear(payload));
+    client.on('notification', (heard) => {
+      const { payload = '' } = heard;
+      if (heard.channel === textChannel) receiveText(payload);
+      else hear(payload);
+    });
     try {
       await client.connect();
       await prepareSession(client, { timeoutMs, indexScansOnly: false });
-      await client.query(`set synchronous_commit = off; listen ${client.escapeIdentifier(channel)}`);
+      const [messages, texts] = [channel, textChannel].map((name) => client.escapeIdentifier(name));
+      await client.query(`set synchronous_commit = off; listen ${messages}; listen ${texts}`);
     } catch (error) {
       route.failed(config, error);
       log.debug({ err: error }, 'could not listen for signals of other replicas');
@@ -72,6 +94,7 @@ export function createNotifications<Message extends string>({
     log.info('listening for signals of other replicas');
     clock.after(probeMs, () => probe(client));
     publish();
+    onOpen();
   }
 
   /** Closes it in any state. */
@@ -128,6 +151,20 @@ export function createNotifications<Message extends string>({
       // Equal messages of one turn of the event loop are sent once.
       if (unsent.size === 0) setImmediate(publish);
       unsent.add(message);
+    },
+    wire: {
+      mostBytes,
+      async publish(texts) {
+        const client = listening;
+        if (client === null) return false;
+        try {
+          await client.query('select pg_notify($1, text) from unnest($2::text[]) text', [textChannel, texts]);
+          return true;
+        } catch {
+          drop(client);
+          return false;
+        }
+      },
     },
     close() {
       closed = true;

@@ -156,6 +156,7 @@ async function hold(
   context.signal('tasks');
   await noOlderClaims(context);
   if (missed) await correctMiss(context, missed);
+  context.noteRuns(task.namespace, task.id, made);
   // A run that waited for a limit may start now.
   if (made > 0 || !sameLimits(before.definition, task.definition)) {
     context.signal('waiting');
@@ -168,16 +169,19 @@ async function hold(
  * Cancels the waiting runs that a change has ended: all of a task that was stopped, else those that are due no longer.
  */
 async function cancelEnded(context: UseCaseContext, task: Task, cancel: CancelledRuns, at: number): Promise<void> {
-  const { database, calendar, metrics, holdingTurns: turns } = context;
+  const { database, calendar, metrics, noteRuns, holdingTurns: turns } = context;
   if (task.definition.status === 'stopped' && cancel !== 'none') {
     const { cancelled, aborting } = await cancelRunsOf(database.pool, task.uid, cancel, stopReason, at);
     metrics.cancelled('stop', cancelled + aborting);
+    noteRuns(task.namespace, task.id, cancelled + aborting);
     if (aborting > 0) context.signal('cancel');
   } else if (task.definition.status === 'active') {
     const isDue = async (instant: number) => {
       if (turns.areOver()) await turns.take();
       return staysDue(task, instant, calendar);
     };
-    metrics.cancelled('change', await cancelOutdated(database.pool, task.uid, isDue, at));
+    const cancelled = await cancelOutdated(database.pool, task.uid, isDue, at);
+    metrics.cancelled('change', cancelled);
+    noteRuns(task.namespace, task.id, cancelled);
   }
 }

@@ -26,7 +26,7 @@ export const deleteTask = useCase(
     const current = await findTask(database.pool, caller.namespace, id);
     if (!current) {
       // It may repeat a deletion that was committed and then failed.
-      await endRunsOf(context, await uidsOf(database, caller.namespace, id));
+      await endRunsOf(context, caller.namespace, id, await uidsOf(database, caller.namespace, id));
       return notFound(`task "${id}"`);
     }
     const other = otherVersion(expected, current);
@@ -41,20 +41,27 @@ export const deleteTask = useCase(
     logChange(context, author, 'task.deleted', current);
     context.signal('tasks');
     const { missed } = gone;
-    await endRunsOf(context, [gone.uid], async () => {
+    await endRunsOf(context, current.namespace, id, [gone.uid], async () => {
       if (missed) await correctMiss(context, missed);
     });
     return ok(null);
   },
 );
 
-/** Waits for claims that did not see the deletion of these tasks, then cancels their waiting runs. */
-async function endRunsOf(context: UseCaseContext, uids: readonly number[], between = async () => {}): Promise<void> {
+/** Waits for claims that did not see the deletion of these tasks of one id, then cancels their waiting runs. */
+async function endRunsOf(
+  context: UseCaseContext,
+  namespace: string,
+  id: string,
+  uids: readonly number[],
+  between = async () => {},
+): Promise<void> {
   if (uids.length === 0) return;
   await noOlderClaims(context);
   await between();
   for (const uid of uids) {
     const { cancelled } = await cancelRunsOf(context.database.pool, uid, 'pending', 'task deleted', context.now());
     context.metrics.cancelled('delete', cancelled);
+    context.noteRuns(namespace, id, cancelled);
   }
 }

@@ -43,6 +43,7 @@ export const backfillTask = useCase('operator', async (context, caller, input: B
     const [first = from, last = first] = [instants[0], instants.at(-1)];
     const range = { from: formatInstant(first), to: formatInstant(last), runs: created };
     logChange(context, author, 'task.backfilled', found.value, range);
+    context.noteRuns(found.value.namespace, taskId, created);
     context.signal(definition.hooks?.before ? 'checks' : 'waiting');
   }
   return ok({ created, existing: instants.length - created, nextFrom });

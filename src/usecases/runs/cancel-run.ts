@@ -20,6 +20,7 @@ export const cancelRun = useCase('operator', async (context, caller, id: string)
   const { namespace, taskId } = found.value;
   if (answer !== null)
     logChange(context, author, 'run.cancelled', { namespace, id: taskId }, { runId: found.value.id });
+  context.noteRuns(namespace, taskId);
   context.metrics.cancelled('request', 1);
   if (answer?.result === 'cancelled') {
     context.signal('over');

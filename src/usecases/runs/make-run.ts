@@ -7,6 +7,7 @@ import { inTransaction, type Queryable } from '../../store/postgres/database.ts'
 import { violatedConstraint } from '../../store/postgres/failure.ts';
 import { type AskedRun, insertManualRun } from '../../store/runs/claiming/dispatch.ts';
 import { holdReplacing, makeWay, type Replaced, refuseOvertaken } from '../../store/runs/claiming/overlaps.ts';
+import type { Task } from '../../store/tasks/row.ts';
 import type { UseCaseContext } from '../context.ts';
 
 export type MadeRun = { runId: string; status: 'pending' | 'skipped'; replaced: Replaced | null };
@@ -43,22 +44,20 @@ export async function makeRunIn(
   return run && { runId, status: run.status, replaced };
 }
 
-/**
- * Counts the effects of a new run on others, and wakes the loops that act on it. `checked`: the run first waits for its
- * check.
- */
+/** Counts the effects of a task's new run on others, and tells those who act on it or follow it. */
 export function announceRun(
-  { metrics, signal }: UseCaseContext,
+  { metrics, signal, noteRuns }: UseCaseContext,
+  { namespace, id, definition }: Pick<Task, 'namespace' | 'id' | 'definition'>,
   { status, replaced }: MadeRun,
-  checked: boolean,
 ): void {
+  noteRuns(namespace, id);
   if (status === 'skipped') metrics.skipped('overlap', 1);
   if (replaced) {
     metrics.skipped('replaced', replaced.skipped);
     metrics.cancelled('replace', replaced.cancelled + replaced.aborting);
     if (replaced.aborting > 0) signal('cancel');
   }
-  signal(checked ? 'checks' : 'waiting');
+  signal(definition.hooks?.before ? 'checks' : 'waiting');
 }
 
 /**

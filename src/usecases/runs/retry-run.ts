@@ -36,7 +36,7 @@ export const retryRun = useCase('operator', async (context, caller, { id, trace 
   const made = await retryOnConflict(() => makeRun(context, wanted, author));
   if (made === null) return deleted;
   logChange(context, author, 'run.retried', task, { runId: made.runId, trigger: 'retry' });
-  announceRun(context, made, task.definition.hooks?.before != null);
+  announceRun(context, task, made);
   return ok({ runId: made.runId, run: await findRun(context.database, made.runId) });
 });
 

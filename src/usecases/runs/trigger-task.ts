@@ -58,7 +58,7 @@ export const triggerTask = useCase(
     if (made !== null) {
       const more = { trigger: 'manual', ...(source !== null && { triggerSource: source }) };
       logChange(context, author, 'task.triggered', found.value, { runId: answer.answer.runId, ...more });
-      announceRun(context, made, definition.hooks?.before != null);
+      announceRun(context, found.value, made);
     }
     return ok({ runId: answer.answer.runId, replayed: answer.kind === 'replayed' });
   },

@@ -68,11 +68,12 @@ export async function storeWithRuns(
 
 /** Logs new tasks, and wakes the replicas for them and for the runs that were stored with them. */
 export function tellOfTasks(context: UseCaseContext, stored: readonly Stored[], author: Author): void {
-  const { signal, now } = context;
+  const { signal, noteRuns, now } = context;
   const tasks = stored.filter(isStored);
   for (const task of tasks) logChange(context, author, 'task.created', task);
   if (tasks.length > 0) signal('tasks');
   const late = tasks.filter((task) => isLate(task, now()));
+  for (const { namespace, id } of late) noteRuns(namespace, id);
   if (late.length > 0) signal('waiting');
   if (late.some(({ definition }) => definition.hooks?.before)) signal('checks');
 }

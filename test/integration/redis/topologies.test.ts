@@ -29,7 +29,7 @@ function join(url: string, namespace = 'test') {
     source,
     connection,
     `${namespace}:signals`,
-    (signal) => heard.push(signal),
+    { signal: (signal) => void heard.push(signal), text() {}, opened() {} },
     silent,
     systemClock,
   );

@@ -37,6 +37,8 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
     secretValues: async () => [],
     secretKeys: { off: () => null, ring: async () => [] },
     runEnded() {},
+    noteRuns() {},
+    live: { listen: async () => ({ position: () => 0, since: () => [], close() {} }) },
     random01: Math.random,
     random: (bytes) => crypto.getRandomValues(bytes),
     pause: (ms) => outlast(Date.now() + ms),

@@ -60,6 +60,8 @@ const untouched: UseCaseContext = {
   keysOfSettings: touched,
   forgetCallers: touched,
   runEnded: touched,
+  noteRuns: touched,
+  live: { listen: touched },
   random01: touched,
   random: touched,
   pause: touched,

@@ -16,6 +16,7 @@ export const routes: Readonly<Record<string, Access>> = {
   'GET /healthz': 'public',
   'GET /metrics': 'public',
   'GET /cluster': { cluster: 'reader' },
+  'GET /stream': 'reader',
   'GET /me': { cluster: 'anyone' },
   'GET /namespaces': { cluster: 'reader' },
   'GET /namespaces/{id}': { cluster: 'reader', hides: true },

@@ -27,7 +27,7 @@ test('keeps the plans of tasks that are due again soon, and of no others', async
       runIds,
       prepare: (target) => prepared.push(urlOf(target)),
     },
-    ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {} },
+    ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {}, noteRuns() {} },
   });
   const [minutely, daily, once] = [
     await makeTask(store.db, 'minutely'),

@@ -88,7 +88,7 @@ function start(
       runIds,
       snapshots,
     },
-    ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {}, prepare() {} },
+    ...{ onClaims() {}, onExhausted() {}, onReplaced() {}, onWaiting() {}, onStale() {}, noteRuns() {}, prepare() {} },
   });
   const preClaimer = { takeIn: () => [], first, take() {}, oldest: () => Infinity };
   const scheduler = startScheduler({

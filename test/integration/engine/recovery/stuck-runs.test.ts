@@ -31,6 +31,7 @@ function watch() {
         us.taken += count;
       },
     },
+    noteRuns() {},
     onTaken() {},
     onRetry() {
       us.retries++;

@@ -54,6 +54,7 @@ describe('the sweep', () => {
       followedUntil: () => t0 + 20_000,
       oldestOpen: () => Infinity,
       onFound: (_repaired, missed) => void found.push(missed),
+      noteRuns() {},
       onWaiting() {},
     });
     await step();
@@ -110,6 +111,7 @@ describe('the sweep', () => {
       onFound(_repaired, found) {
         missed = found;
       },
+      noteRuns() {},
       onWaiting() {},
     });
     await step();
@@ -140,6 +142,7 @@ describe('the sweep', () => {
       followedUntil: () => Infinity,
       oldestOpen: () => Infinity,
       onFound: () => expect.unreachable(),
+      noteRuns: () => expect.unreachable(),
       onWaiting: () => expect.unreachable(),
     });
     await step();

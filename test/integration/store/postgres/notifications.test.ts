@@ -11,17 +11,25 @@ import { noPostgres } from '../../../services/provided.ts';
 import { createProxy } from '../../../services/proxy.ts';
 import { silent } from '../../../silent-log.ts';
 
-type Peer = { heard: string[]; send(message: string): void };
+type Peer = {
+  heard: string[];
+  texts: string[];
+  send(message: string): void;
+  publish(texts: readonly string[]): Promise<boolean>;
+};
 
 function join(url: string, channel = 'some channel'): Peer {
   const heard: string[] = [];
+  const texts: string[] = [];
   const notifications = createNotifications({
     ...{ connection: { connectionString: url }, channel, self: randomUUID() },
     receive: (message: string) => heard.push(message),
+    receiveText: (text) => void texts.push(text),
+    onOpen() {},
     ...{ log: silent, clock: systemClock },
   });
   onTestFinished(() => notifications.close());
-  return { heard, send: notifications.send };
+  return { heard, texts, send: notifications.send, publish: notifications.wire.publish };
 }
 
 /** Sends until the other hears it: the connections of both may be opening yet. */

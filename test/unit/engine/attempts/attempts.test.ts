@@ -59,6 +59,7 @@ function start(maxConcurrent: number, outcome: Outcome = fine, isDeferred = fals
     onFenced() {},
     onFree() {},
     onWaiting() {},
+    noteRuns() {},
     onStarted: ({ runId }) => told.push(runId),
     onPlaceFree() {},
   });

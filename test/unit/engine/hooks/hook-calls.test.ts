@@ -279,9 +279,9 @@ test('a hook that was not called is told later, and neither a delivery nor a che
     ...{ id: 'd', until: 1, attempt: 3, failure: null },
     dueAt: 3_100,
   });
-  const checks = beforeChecks({ db, hookTarget, onChecked: note, onSkipped: note, onWaiting: note });
+  const checks = beforeChecks({ db, hookTarget, onChecked: note, onSkipped: note, noteRuns: note, onWaiting: note });
   expect(checks.putBack(check, 'deferred', 1_000, 2_100)).toEqual({
-    ...{ runId: 'r', until: 1, skipReason: null },
+    ...{ runId: 'r', namespace: check.namespace, taskId: check.taskId, until: 1, skipReason: null },
     askAgainAt: 3_100,
   });
   expect(noted).toEqual([]);

@@ -56,6 +56,7 @@ async function load(loaded: number, changed: number, ms: number) {
     mayClaim: () => true,
     onExhausted() {},
     onDeleted() {},
+    onTaskChanged() {},
   });
   await step();
   expect(timetable.size()).toBe(loaded + changed);
