@@ -10,6 +10,7 @@ import type { Database, Queryable } from '../postgres/database.ts';
 import { inTransaction } from '../postgres/database.ts';
 import type { Row } from '../rows.ts';
 import type { namespaces } from './schema.ts';
+import { endSessionsWithoutRole } from './sessions.ts';
 
 /** How many objects a namespace holds. */
 export type Holdings = { tasks: number; runs: number; secrets: number; keys: number; bindings: number };
@@ -124,6 +125,7 @@ export function purgeNamespace(database: Database, id: string): Promise<boolean>
     ])
       await db.query(`delete from ${table} where namespace = $1`, [id]);
     await db.query('delete from namespaces where id = $1', [id]);
+    await endSessionsWithoutRole(db);
     return true;
   });
 }

@@ -116,6 +116,19 @@ export async function endAllSessions(
   await db.query('delete from sessions where subject = $1 and key_hash is not distinct from $2', [subject, keyHash]);
 }
 
+/** Ends the sessions of all people who have no role any more, by a binding of their own or of a group. */
+export async function endSessionsWithoutRole(db: Queryable): Promise<void> {
+  await db.query({
+    name: 'end-sessions-without-role',
+    text: `
+      delete from sessions s where key_hash is null and not exists (
+        select from bindings where subject = any (
+          array(select 'group:' || name from jsonb_array_elements_text(s.groups) name) || s.subject
+        )
+      )`,
+  });
+}
+
 /**
  * Takes on reading the groups of a session anew, where they were read before `staleBefore`: one replica does it.
  * `triedAt` is the instant of the groups until they are here. Null where there is nothing to do.

@@ -4,6 +4,7 @@ import { adminScope } from '../../domain/access/grants.ts';
 import { isUuid } from '../../domain/input/uuid.ts';
 import { ok } from '../../errors.ts';
 import { deleteBinding as removeBinding } from '../../store/access/bindings.ts';
+import { endSessionsWithoutRole } from '../../store/access/sessions.ts';
 import { audited } from '../audit/audited.ts';
 import { notFound, type Outcome } from '../refusal.ts';
 import { useCase } from '../use-case.ts';
@@ -14,6 +15,8 @@ export const deleteBinding = useCase('admin', async (context, caller, id: string
     const binding = await removeBinding(db, id, adminScope(caller.grants));
     if (binding !== null) {
       const { namespace, subject, role } = binding;
+      // One that waited for its next request would come back to life with the next binding of the person.
+      await endSessionsWithoutRole(db);
       await note({ namespace, type: 'binding.deleted', subject, data: { role } });
     }
     return binding;

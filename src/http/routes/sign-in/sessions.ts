@@ -83,12 +83,13 @@ export function sessionRoutes(
       const id = context.sessions.idOf(cookie);
       if (id === null) return reply.code(204).send();
       if (!isOwnPage({ method: 'POST', origin, host }, context.door.publicUrl)) throw notOwnPage();
-      reply.header('set-cookie', cookies.session(null));
       const actor = await context.sessions.actorOf(id);
-      if (!actor.ok) return reply.code(204).send();
-      await signOut(context, visitorOf(request), { id, subject: actor.value.name, all: request.query.all === true });
-      context.sessions.forget();
-      return reply.code(204).send();
+      if (actor.ok) {
+        await signOut(context, visitorOf(request), { id, subject: actor.value.name, all: request.query.all === true });
+        context.sessions.forget();
+      }
+      // Not before: while the session goes on, the browser has to be able to end it.
+      return reply.code(204).header('set-cookie', cookies.session(null)).send();
     },
   );
 }

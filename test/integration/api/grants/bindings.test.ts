@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { hashOfId } from '../../../../src/domain/access/session.ts';
 import type { Body } from '../client.ts';
 import { type Asking, allOf, createCluster, keysOf, startOn, tokenOf, tokenSettings } from './cluster.ts';
 
@@ -37,6 +38,35 @@ describe('a binding', () => {
       { ...entry, type: 'binding.created' },
       { ...entry, type: 'binding.deleted' },
     ]);
+  });
+
+  test('that was the last of a person ends its sessions, and another one does not bring them back', async () => {
+    const hash = hashOfId('the-session-of-zoe');
+    await query(
+      `insert into sessions (hash, subject, groups, created_at, used_at, ends_at)
+       values ($1, 'user:zoe', '["night"]', now(), now(), now() + interval '1 hour')`,
+      [hash],
+    );
+    const live = async () => (await query('select from sessions where hash = $1', [hash])).length;
+    const own = (await bind(owner, 'user:zoe').expect(201)).body.id;
+    const ofGroup = (await bind(owner, 'group:night', 'reader', 'shop').expect(201)).body.id;
+    await api.remove(owner, `/bindings/${own}`).expect(204);
+    expect(await live()).toBe(1);
+    await api.remove(owner, `/bindings/${ofGroup}`).expect(204);
+    await bind(owner, 'user:zoe').expect(201);
+    const cookie = 'punctual=the-session-of-zoe';
+    expect((await fetch(`${api.url}/me`, { headers: { cookie } })).status).toBe(401);
+  });
+
+  test('goes with its namespace, and so do the sessions that stand on it alone', async () => {
+    await query(`insert into namespaces (id, created_at, updated_at) values ('brief', now(), now())`);
+    await bind(owner, 'user:max', 'reader', 'brief').expect(201);
+    await query(
+      `insert into sessions (hash, subject, created_at, used_at, ends_at)
+       values ('of-max', 'user:max', now(), now(), now() + interval '1 hour')`,
+    );
+    await api.remove(owner, '/namespaces/brief?cascade=true').expect(204);
+    expect(await query(`select from sessions where hash = 'of-max'`)).toEqual([]);
   });
 
   test.each([

@@ -144,6 +144,12 @@ test('while the database is away keys of the settings and tokens go on, and keys
     await preview(await tokenOf({ sub: 'ann', role: 'reader' })).expect(200);
     expect((await preview(await tokenOf({ sub: 'ann' }))).status).toBe(503);
     await preview('wrong').expect(401);
+    // A browser that lost its cookie could not end the session any more.
+    const answer = await fetch(`${api.url}/auth/logout`, {
+      method: 'POST',
+      headers: { cookie: 'punctual=some-session', origin: api.url },
+    });
+    expect([answer.status, answer.headers.get('set-cookie')]).toEqual([503, null]);
     await comeBack();
     await poll(async () => (await preview(everywhere.key)).status === 200, { what: 'the key to count again' });
     await api.get(key, '/me').expect(200);
