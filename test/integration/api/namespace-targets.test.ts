@@ -3,6 +3,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
 import { startInProcess } from '../../services/in-process.ts';
 import { startTarget, type Target } from '../../target.ts';
+import { openPool } from '../store/store.ts';
 import { type Api, type Body, startApi } from './client.ts';
 
 let api: Api;
@@ -115,6 +116,20 @@ describe('when a run calls', () => {
       hooks: { before: { url: byName, onError: 'skip' } },
     }).expect(201);
     expect((await runOf('hooked', 'a')).reason).toMatch(/before hook failed: .*targetDeny of namespace hooked/);
+    expect(target.requests).toHaveLength(0);
+  });
+
+  test('and so is a hook that is told of the end of a run', async () => {
+    await rules('told', { targetDeny: ['127.0.0.0/8', '::1'] });
+    await create('told', 'a', { target: 'http://127.0.0.3.invalid/', hooks: { onFailure: byName } }).expect(201);
+    await runOf('told', 'a');
+    const tries = async () =>
+      (
+        await openPool(api.database.url).pool.query(
+          `select from deliveries d join tasks t on t.uid = d.task_uid where t.namespace = 'told' and d.attempt > 0`,
+        )
+      ).rows.length;
+    await poll(async () => (await tries()) > 0, { what: 'a try of the delivery' });
     expect(target.requests).toHaveLength(0);
   });
 

@@ -6,6 +6,20 @@ import { atFileEnd } from '../../services/file-end.ts';
 import { silent } from '../../silent-log.ts';
 import { openStore } from '../store/store.ts';
 
+const noMetrics = { forgetNamespace() {} };
+
+test('the metrics of a namespace that is gone are dropped', async () => {
+  const { db } = await openStore();
+  await db.query(`insert into namespaces (id, created_at, updated_at) values ('brief', now(), now())`);
+  const forgotten: string[] = [];
+  const metrics = { forgetNamespace: (id: string) => void forgotten.push(id) };
+  const namespaces = createNamespaces(db, { clock: systemClock, log: silent, metrics });
+  await namespaces.refresh();
+  await db.query(`delete from namespaces where id = 'brief'`);
+  await namespaces.refresh();
+  expect(forgotten).toEqual(['brief']);
+});
+
 test('neither the long end of a namespace nor one that fails holds up other ends and changes', async () => {
   const { db } = await openStore();
   await db.query(`
@@ -16,7 +30,7 @@ test('neither the long end of a namespace nor one that fails holds up other ends
   const lasts = new Promise<void>((resolve) => {
     end = resolve;
   });
-  const namespaces = createNamespaces(db, { clock: systemClock, log: silent, metrics: { forgetNamespace() {} } });
+  const namespaces = createNamespaces(db, { clock: systemClock, log: silent, metrics: noMetrics });
   const loops = await namespaces.follow(async (id) => {
     begun.add(id);
     if (id === 'a-fails') throw new Error('it cannot be deleted');

@@ -4,6 +4,7 @@ import { type KeyRing, wrappingKeyOf } from '../../../src/domain/secrets/key-rin
 import { sealValue } from '../../../src/domain/secrets/sealing.ts';
 import { createSecretValues, type SecretValuesOptions } from '../../../src/executors/secret-values.ts';
 import { createClock } from '../../clock.ts';
+import { poll } from '../../poll.ts';
 
 const key = wrappingKeyOf(Buffer.alloc(32, 1));
 const random = (bytes: Uint8Array) => void randomFillSync(bytes);
@@ -13,16 +14,19 @@ type Stored = Awaited<ReturnType<SecretValuesOptions['read']>>[number];
 function valuesWith(more: Partial<SecretValuesOptions> = {}) {
   const clock = createClock();
   const state = { value: 'first', reads: [] as string[][], noted: 0, lastUsedAt: null as number | null };
+  const gate = { open: Promise.resolve() };
   const values = createSecretValues({
     clock,
     now: () => 1_800_000_000_000 + clock.monotonic(),
     async read(wanted) {
       state.reads.push(wanted.map(({ namespace, name }) => `${namespace}/${name}`));
-      return wanted.flatMap(({ namespace, name }): Stored[] => {
+      const found = wanted.flatMap(({ namespace, name }): Stored[] => {
         const place = { namespace, name, version: 1 };
         const sealed = sealValue([key], place, state.value, random);
         return name === 'TOKEN' && sealed !== null ? [{ place, sealed, lastUsedAt: state.lastUsedAt }] : [];
       });
+      await gate.open;
+      return found;
     },
     ring: async () => [key],
     readKeysAgain: () => false,
@@ -33,7 +37,7 @@ function valuesWith(more: Partial<SecretValuesOptions> = {}) {
     ...more,
   });
   const get = async (namespace = 'billing', name = 'TOKEN') => (await values.valuesOf(namespace, [name])).get(name);
-  return { state, clock, values, get };
+  return { state, gate, clock, values, get };
 }
 
 test('a value is used for a second at most, also where nobody tells of its change', async () => {
@@ -48,12 +52,18 @@ test('a value is used for a second at most, also where nobody tells of its chang
 });
 
 test('a change that is told of holds at once, also where the old value is being read just then', async () => {
-  const { state, values, get } = valuesWith();
+  const { state, gate, values, get } = valuesWith();
+  let open = () => {};
+  gate.open = new Promise<void>((resolve) => {
+    open = resolve;
+  });
   const old = get();
+  await poll(() => state.reads.length === 1, { what: 'the read to begin' });
   values.forget();
   state.value = 'second';
-  expect(await get()).toEqual({ ok: true, value: 'second' });
-  await old;
+  const next = get();
+  open();
+  expect([await old, await next]).toMatchObject([{ value: 'first' }, { value: 'second' }]);
   expect(await get()).toEqual({ ok: true, value: 'second' });
 });
 
