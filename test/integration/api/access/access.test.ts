@@ -22,7 +22,7 @@ import {
 import { type Access, hidden, routes } from './routes.ts';
 
 let api: Api;
-const callers = { known: [] as Caller[], strangers: [] as Caller[], foreignPage: null as Caller | null };
+const callers = { known: [] as Caller[], strangers: [] as Caller[], otherPages: [] as Caller[] };
 beforeAll(async () => {
   api = await startApi(settings);
   const client = new pg.Client({ connectionString: api.database.url });
@@ -53,7 +53,7 @@ beforeAll(async () => {
   callers.known = [...(await signedIn()), ...sessions];
   callers.strangers = [...(await strangers()), ...endedByCookie()];
   const owner = sessions.find(({ grants }) => grants[0]?.role === 'owner') as Caller;
-  callers.foreignPage = { ...owner, name: 'a page of another origin, with a session of owner', isForeignPage: true };
+  callers.otherPages = (['foreign', 'untold'] as const).map((page) => ({ ...owner, name: `a page, ${page}`, page }));
 });
 
 const published = parse(await readFile(new URL('../../../../openapi.yaml', import.meta.url), 'utf8')).paths as Body;
@@ -88,10 +88,12 @@ async function ask(route: string, namespace: string | null, caller: Caller, by?:
   return { status: answer.status, code, detail, challenge: answer.headers.get('www-authenticate') };
 }
 
-function credentialHeaders({ credential, session, isForeignPage }: Caller): Record<string, string> {
+function credentialHeaders({ credential, session, page }: Caller): Record<string, string> {
   if (credential === null) return {};
   if (!session) return { authorization: `Bearer ${credential}` };
-  return { cookie: `punctual=${credential}`, origin: isForeignPage ? 'https://elsewhere.example' : api.url };
+  const cookie = `punctual=${credential}`;
+  if (page === 'untold') return { cookie };
+  return { cookie, origin: page === 'foreign' ? 'https://elsewhere.example' : api.url };
 }
 
 /** Fewer at a time than the service takes of strangers, so that none is refused for that. */
@@ -170,13 +172,13 @@ test.each(Object.entries(routes))('%s tells strangers nothing but that they are 
   });
 });
 
-test('a page of another origin reads with a session what CORS hides from it, and changes nothing', async () => {
-  const page = callers.foreignPage as Caller;
-  for (const [route, access] of Object.entries(routes)) {
-    if (access === 'public' || access === 'token') continue;
-    const wanted = route.startsWith('GET ') ? expected(access, page, null) : '403 cross_site';
-    expect([route, verdictOf(await ask(route, null, page))]).toEqual([route, wanted]);
-  }
+test('with a session, a page of another origin or of none changes nothing', async () => {
+  const calls = Object.entries(routes).filter(([, access]) => access !== 'public' && access !== 'token');
+  for (const page of callers.otherPages)
+    for (const [route, access] of calls) {
+      const wanted = route.startsWith('GET ') ? expected(access, page, null) : '403 cross_site';
+      expect([page.name, route, verdictOf(await ask(route, null, page))]).toEqual([page.name, route, wanted]);
+    }
 });
 
 test('a namespace that the caller has no role in answers as one that is not there', async () => {

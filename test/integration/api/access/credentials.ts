@@ -14,14 +14,14 @@ export const foreign = 'payroll';
 
 /**
  * `credential` goes into `Authorization: Bearer`, or where it is that of a `session` into the cookie; none without one.
- * A session comes from a page of this service, or from one that `isForeignPage`.
+ * A session comes from a page of this service, or from another `page`: of another origin, or of one that is not told.
  */
 export type Caller = {
   name: string;
   credential: string | null;
   grants: readonly Grant[];
   session?: true;
-  isForeignPage?: true;
+  page?: 'foreign' | 'untold';
 };
 
 const grants: readonly Grant[] = [
