@@ -32,6 +32,8 @@ export type Engine = {
   receive(signal: Exclude<Signal, 'over' | 'namespaces' | 'secrets'>): void;
   /** The reasons why it is not ready, by check; empty when it fires tasks. */
   readinessFailures(): Record<string, string>;
+  /** Whether a burst of calls is under way. Other work should wait then. */
+  callsWait(): boolean;
   /** Aborts a run's attempt if it is here. */
   abort(runId: string, reason: string): boolean;
   /**
@@ -236,6 +238,7 @@ export function startEngine(options: EngineOptions): Engine {
       if (doubt) readinessFailures.clock = describeDoubt(doubt);
       return readinessFailures;
     },
+    callsWait: attempts.callsWait,
     abort: (runId, reason) => attempts.abort(runId, { kind: 'cancel', reason }),
     async stop(graceMs) {
       stopping = true;

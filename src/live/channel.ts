@@ -1,11 +1,11 @@
 /** The hints of one namespace: paced, numbered, kept for a while, and handed to those who listen. */
 
 import type { Clock } from '../clock.ts';
-import { createPacer, type Pacer } from './pacer.ts';
+import { createPacer, type Pacer, shortestMs } from './pacer.ts';
 import { addChanges, addOthers, emptyTally, hintOf, type Tally, type Topic, topics, withoutUnnamed } from './tally.ts';
 
-/** One hint. `data` is what those get who follow all tasks. */
-export type Hint = { seq: number; topic: Topic; data: string; tally: Tally };
+/** One hint. `data` is what those get who follow all tasks; `wire` the whole event for them, once somebody has made it. */
+export type Hint = { seq: number; topic: Topic; data: string; tally: Tally; wire: Uint8Array | null };
 
 export type Listener = {
   hear(hint: Hint): void;
@@ -31,8 +31,22 @@ const mostHints = 1_024;
 /** So many counts of tasks are kept with them. Of older hints only the named tasks are known then. */
 const mostCounts = 5_000;
 
-/** `firstSeq` is the number of its beginning: larger than any number that clients may have from an earlier channel. */
-export function createChannel(clock: Pick<Clock, 'after'>, firstSeq: number): Channel {
+/**
+ * A hint to one listener takes some ten microseconds. So with many listeners the pace is lower, by so many milliseconds
+ * for each, and hints of one topic take a hundredth of the time at most; a thousandth while calls wait to be made.
+ */
+const msPerListener = { usually: 1, busy: 10 };
+const longestMs = 2_000;
+/** After so many listeners other work may go on before the next. */
+const atOnce = 200;
+
+/**
+ * `firstSeq` is the number of its beginning: larger than any number that clients may have from an earlier channel.
+ * `isBusy` tells whether this process has more urgent work.
+ */
+export function createChannel(clock: Pick<Clock, 'after'>, firstSeq: number, isBusy: () => boolean): Channel {
+  const periodMs = () =>
+    Math.min(longestMs, Math.max(shortestMs, listeners.size * msPerListener[isBusy() ? 'busy' : 'usually']));
   const listeners = new Set<Listener>();
   const kept: Hint[] = [];
   /** The number of the hint before the first that is kept. */
@@ -61,13 +75,18 @@ export function createChannel(clock: Pick<Clock, 'after'>, firstSeq: number): Ch
     const { tally } = pending[topic];
     pending[topic].tally = emptyTally();
     seq++;
-    const hint = { seq, topic, data: hintOf(tally), tally };
-    for (const listener of listeners) listener.hear(hint);
+    const hint = { seq, topic, data: hintOf(tally), tally, wire: null };
+    hand(hint, [...listeners]);
     keep(hint);
   }
 
+  function hand(hint: Hint, to: readonly Listener[]): void {
+    for (const listener of to.slice(0, atOnce)) if (listeners.has(listener)) listener.hear(hint);
+    if (to.length > atOnce) clock.after(0, () => hand(hint, to.slice(atOnce)));
+  }
+
   const pending = Object.fromEntries(
-    topics.map((topic) => [topic, { tally: emptyTally(), pacer: createPacer(clock, () => send(topic)) }]),
+    topics.map((topic) => [topic, { tally: emptyTally(), pacer: createPacer(clock, () => send(topic), periodMs) }]),
   ) as Record<Topic, { tally: Tally; pacer: Pacer }>;
 
   return {

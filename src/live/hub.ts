@@ -29,15 +29,22 @@ export type Hub = {
 /** For so long after the last listener has left its hints are kept, in milliseconds: it may come back. */
 const lingerMs = 60_000;
 
-/** `onHeard` is called when `heard` has changed. */
-export function createHub(clock: Pick<Clock, 'after' | 'monotonic'>, onHeard: () => void): Hub {
+export type HubOptions = {
+  clock: Pick<Clock, 'after' | 'monotonic'>;
+  /** Whether this process has more urgent work. */
+  isBusy: () => boolean;
+  /** `heard` has changed. */
+  onHeard: () => void;
+};
+
+export function createHub({ clock, isBusy, onHeard }: HubOptions): Hub {
   const channels = new Map<string, Channel>();
 
   function channelOf(namespace: string): Channel {
     const known = channels.get(namespace);
     if (known) return known;
     // Far fewer hints than one in a millisecond are sent, so no earlier channel of this process came this far.
-    const channel = createChannel(clock, Math.floor(clock.monotonic()));
+    const channel = createChannel(clock, Math.floor(clock.monotonic()), isBusy);
     channels.set(namespace, channel);
     onHeard();
     return channel;

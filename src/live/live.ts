@@ -30,6 +30,8 @@ export type LiveOptions = {
   self: string;
   wire: () => Wire | null;
   hasPeers: () => boolean;
+  /** Whether this process has more urgent work. */
+  isBusy: () => boolean;
   /** The state of this replica as far as the topic `cluster` tells of it, as a text to be compared. */
   state: () => string;
   /** Looks for changes of runs in a namespace by other replicas, when this one does not hear them. Never rejects. */
@@ -41,10 +43,13 @@ const watchMs = 1_000;
 /** By then the replica has written its state to the database. */
 const writtenMs = 3_000;
 
-export function createLive({ clock, self, wire, hasPeers, state, look }: LiveOptions): Live {
+export function createLive({ clock, self, wire, hasPeers, isBusy, state, look }: LiveOptions): Live {
   let told: Promise<void> = Promise.resolve();
-  const hub = createHub(clock, () => {
-    if (hub.heard().size > 0) told = relay.tell();
+  const hub = createHub({
+    ...{ clock, isBusy },
+    onHeard() {
+      if (hub.heard().size > 0) told = relay.tell();
+    },
   });
   const relay = createRelay({ clock, self, hub, wire, hasPeers });
   let timer: Timer | null = null;

@@ -2,7 +2,8 @@
 
 import type { Clock, Timer } from '../clock.ts';
 
-const periodMs = 250;
+/** The time between two times, in milliseconds, where the work is little. */
+export const shortestMs = 250;
 
 export type Pacer = {
   /** Something has changed. */
@@ -12,14 +13,18 @@ export type Pacer = {
   stop(): void;
 };
 
-/** `work` is done for all changes since it was done last. */
-export function createPacer(clock: Pick<Clock, 'after'>, work: () => void): Pacer {
+/** `work` is done for all changes since it was done last. `periodMs` gives the time until it may be done again. */
+export function createPacer(
+  clock: Pick<Clock, 'after'>,
+  work: () => void,
+  periodMs: () => number = () => shortestMs,
+): Pacer {
   let timer: Timer | null = null;
   let isMarked = false;
 
   function run(): void {
     isMarked = false;
-    timer = clock.after(periodMs, next);
+    timer = clock.after(periodMs(), next);
     work();
   }
 

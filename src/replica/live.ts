@@ -56,6 +56,7 @@ export function createReplicaLive(options: ReplicaLiveOptions): ReplicaLive {
   const live = createLive({
     ...{ clock, self, wire, state },
     hasPeers: () => peers.length > 0,
+    isBusy: () => engine()?.callsWait() === true,
     look: (namespace, note) =>
       look(namespace, note).catch((err) => log.debug({ err }, 'could not look for changes of runs')),
   });

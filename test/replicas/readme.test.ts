@@ -45,6 +45,7 @@ test.each([
   'docs/hooks.md',
   'docs/access.md',
   'docs/teams.md',
+  'docs/live.md',
 ])(
   'every URL with ? or & in a command of %s is quoted: zsh takes a bare ? for a pattern of file names',
   async (page) => {

@@ -8,10 +8,10 @@ export type ServerEvent = { event: string; id?: string; data: string };
 
 export type EventStream = {
   /**
-   * Sends an event. False, and nothing is kept of it, where the client has not read what was sent before: `onReady` is
+   * Sends an event, or the bytes of one (`encodeEvent`). False, and nothing is kept of it, where the client has not read what was sent before: `onReady` is
    * called when it has.
    */
-  send(event: ServerEvent): boolean;
+  send(event: ServerEvent | Uint8Array): boolean;
   /** Ends the stream, after one more event where it is given. */
   end(last?: ServerEvent): void;
 };
@@ -49,8 +49,8 @@ export function openEventStream(options: EventStreamOptions): EventStream {
   let unreadComments = 0;
   let timer: Timer = clock.after(commentMs, comment);
 
-  function write(text: string): void {
-    isBehind = !response.write(text);
+  function write(bytes: string | Uint8Array): void {
+    isBehind = !response.write(bytes);
   }
 
   function comment(): void {
@@ -80,7 +80,7 @@ export function openEventStream(options: EventStreamOptions): EventStream {
     send(event) {
       if (isOver) return false;
       if (isBehind) hasRefused = true;
-      else write(textOf(event));
+      else write(event instanceof Uint8Array ? event : textOf(event));
       return !hasRefused;
     },
     end(last) {
@@ -94,7 +94,11 @@ export function openEventStream(options: EventStreamOptions): EventStream {
   };
 }
 
-/** An event as the client gets it. */
+/** An event as it goes over the wire: for one that many streams get. */
+export function encodeEvent(event: ServerEvent): Uint8Array {
+  return Buffer.from(textOf(event));
+}
+
 function textOf({ event, id, data }: ServerEvent): string {
   const lines = data.split(/\r\n|[\r\n]/).map((line) => `data: ${line}\n`);
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\n${lines.join('')}\n`;

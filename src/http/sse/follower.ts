@@ -2,9 +2,9 @@
 
 import type { Hint, Listener } from '../../live/channel.ts';
 import type { Listening } from '../../live/hub.ts';
-import { hintFor, type Topic } from '../../live/tally.ts';
+import { hintFor } from '../../live/tally.ts';
 import type { Metrics } from '../../observability/metrics.ts';
-import type { EventStream } from './event-stream.ts';
+import { type EventStream, encodeEvent, type ServerEvent } from './event-stream.ts';
 
 export type FollowerOptions = {
   stream: Pick<EventStream, 'send'>;
@@ -28,21 +28,31 @@ export function createFollower({ stream, process, topics, task, metrics }: Follo
   /** Whether the client still has to be told that it missed something. */
   let isBehind = false;
 
-  function send(event: Topic | 'hello' | 'resync', data: string, seq: number | null): void {
+  const eventOf = (event: string, data: string, seq: number | null): ServerEvent => ({
+    event,
+    ...(seq !== null && { id: `${process}:${seq}` }),
+    data,
+  });
+
+  function send(name: string, event: ServerEvent | Uint8Array): void {
     if (isBehind) return;
-    const id = seq === null ? {} : { id: `${process}:${seq}` };
-    isBehind = !stream.send({ event, ...id, data });
-    if (!isBehind) metrics.eventSent(event);
+    isBehind = !stream.send(event);
+    if (!isBehind) metrics.eventSent(name);
   }
 
-  function hear({ seq, topic, data, tally }: Hint): void {
-    if (!topics.has(topic)) return;
-    const own = task === null || topic === 'cluster' ? data : hintFor(task, tally);
-    if (own !== null) send(topic, own, seq);
+  function hear(hint: Hint): void {
+    const { seq, topic, data, tally } = hint;
+    if (!topics.has(topic) || isBehind) return;
+    const own = task === null || topic === 'cluster' ? null : hintFor(task, tally);
+    if (own !== null) send(topic, eventOf(topic, own, seq));
+    else if (task === null || topic === 'cluster') {
+      hint.wire ??= encodeEvent(eventOf(topic, data, seq));
+      send(topic, hint.wire);
+    }
   }
 
   function missed(): void {
-    if (listening !== null) send('resync', '{}', listening.position());
+    if (listening !== null) send('resync', eventOf('resync', '{}', listening.position()));
   }
 
   return {
@@ -54,11 +64,11 @@ export function createFollower({ stream, process, topics, task, metrics }: Follo
     begin(opened, lastId) {
       listening = opened;
       const hello = JSON.stringify({ replica: process });
-      if (lastId === null) return send('hello', hello, opened.position());
+      if (lastId === null) return send('hello', eventOf('hello', hello, opened.position()));
       const seq = seqOf(lastId, process);
       const hints = seq === null ? null : opened.since(seq);
       // An id that is given before the resync has been read would make the client miss it.
-      send('hello', hello, hints === null ? null : seq);
+      send('hello', eventOf('hello', hello, hints === null ? null : seq));
       if (hints === null) missed();
       else for (const hint of hints) hear(hint);
     },

@@ -6,7 +6,7 @@ import { createClock } from '../../clock.ts';
 /** A channel with one listener. */
 function openChannel() {
   const clock = createClock();
-  const channel = createChannel(clock, 100);
+  const channel = createChannel(clock, 100, () => false);
   const heard: Hint[] = [];
   let missed = 0;
   channel.listeners.add({ hear: (hint) => void heard.push(hint), missed: () => missed++ });
@@ -99,4 +99,32 @@ test('after a loss every listener is told, and nothing before it can be had', as
   expect(missed()).toBe(1);
   expect(channel.since(101)).toBeNull();
   expect(channel.since(channel.position())).toEqual([]);
+});
+
+test('with many listeners the pace is lower, and other work comes between them', async () => {
+  const clock = createClock();
+  const channel = createChannel(clock, 0, () => busy);
+  let heard = 0;
+  let heardBefore = 0;
+  let busy = false;
+  const otherWork = () => {
+    heardBefore = heard;
+  };
+  const hear = () => void (heard++ === 0 && clock.after(0, otherWork));
+  for (let listener = 0; listener < 1_000; listener++) channel.listeners.add({ hear, missed() {} });
+  channel.note('runs', 'a', 1);
+  await clock.advance(0);
+  expect(heard).toBe(1_000);
+  expect(heardBefore).toBe(200);
+  channel.note('runs', 'a', 1);
+  await clock.advance(999);
+  expect(heard).toBe(1_000);
+  busy = true;
+  await clock.advance(2);
+  expect(heard).toBe(2_000);
+  channel.note('runs', 'a', 1);
+  await clock.advance(1_900);
+  expect(heard).toBe(2_000);
+  await clock.advance(200);
+  expect(heard).toBe(3_000);
 });

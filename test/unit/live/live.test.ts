@@ -23,6 +23,7 @@ function createCluster(size: number, mostBytes = 64_000) {
         },
       }),
       hasPeers: () => size > 1,
+      isBusy: () => false,
       state: () => state,
       async look(namespace, note) {
         looks.push(namespace);

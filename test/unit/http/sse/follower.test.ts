@@ -4,14 +4,20 @@ import { createFollower } from '../../../../src/http/sse/follower.ts';
 import { createHub } from '../../../../src/live/hub.ts';
 import { createClock } from '../../../clock.ts';
 
+/** An event from the form in which it goes over the wire. */
+function decode(bytes: Uint8Array): ServerEvent {
+  const lines = Buffer.from(bytes).toString().trim().split('\n');
+  return Object.fromEntries(lines.map((line) => line.split(/: (.*)/))) as ServerEvent;
+}
+
 /** A follower of a namespace whose client reads, or does not. */
 function follow(task: string | null = null) {
   const clock = createClock();
-  const hub = createHub(clock, () => {});
+  const hub = createHub({ clock, isBusy: () => false, onHeard() {} });
   const sent: ServerEvent[] = [];
   let reads = true;
   const follower = createFollower({
-    stream: { send: (event) => reads && sent.push(event) > 0 },
+    stream: { send: (event) => reads && sent.push(event instanceof Uint8Array ? decode(event) : event) > 0 },
     process: 'p',
     topics: new Set(['runs']),
     task,
