@@ -280,6 +280,23 @@ CREATE TABLE replicas (
   CONSTRAINT replicas_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE run_log (
+  run uuid NOT NULL,
+  attempt smallint NOT NULL,
+  "offset" bigint NOT NULL,
+  bytes bytea NOT NULL,
+  CONSTRAINT run_log_run_offset_pk PRIMARY KEY (run, "offset")
+);
+
+CREATE TABLE run_logs (
+  run uuid NOT NULL,
+  bytes bigint NOT NULL,
+  held integer NOT NULL,
+  dropped_from bigint NOT NULL,
+  dropped_to bigint NOT NULL,
+  CONSTRAINT run_logs_pkey PRIMARY KEY (run)
+);
+
 CREATE TABLE runs (
   id uuid NOT NULL,
   task_uid bigint NOT NULL,

@@ -39,6 +39,8 @@ import { bindingRoutes } from './routes/access/bindings.ts';
 import { keyRoutes } from './routes/access/keys.ts';
 import { namespaceRoutes } from './routes/access/namespaces.ts';
 import { backfillRoutes } from './routes/runs/backfill.ts';
+import { logRoutes } from './routes/runs/log.ts';
+import { followRoutes } from './routes/runs/log-follow.ts';
 import { longWorkRoutes } from './routes/runs/long-work.ts';
 import { runActionRoutes } from './routes/runs/run-actions.ts';
 import { runRoutes } from './routes/runs/runs.ts';
@@ -265,6 +267,8 @@ export async function buildApp(context: HttpContext): Promise<App> {
   runRoutes(app, context);
   runActionRoutes(app, context);
   longWorkRoutes(app, context);
+  logRoutes(app, context);
+  followRoutes(app, context, streams);
   scheduleRoutes(app, context);
   const refuseSignIn = createRefusals(context, clock);
   oidcRoutes(app, context, refuseSignIn);

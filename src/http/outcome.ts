@@ -32,6 +32,13 @@ export function problemFor(refusal: Refusal): ProblemError {
       const headers = { 'retry-after': String(seconds) };
       return new ProblemError(refusal.kind, refusal.detail, { headers, members: { quota, limit, used } });
     }
+    case 'log_gap':
+    case 'log_conflict':
+      return new ProblemError(refusal.kind, refusal.detail, {
+        headers: { 'x-log-next-offset': String(refusal.nextOffset) },
+        members: { nextOffset: refusal.nextOffset },
+      });
+    case 'too_many_requests':
     case 'unavailable':
       return new ProblemError(refusal.kind, refusal.detail, { headers: { 'retry-after': '1' } });
     default:

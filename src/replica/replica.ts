@@ -26,14 +26,13 @@ import { registerSubscribers } from '../store/events/outbox.ts';
 import { openDatabase } from '../store/postgres/database.ts';
 import { createFullDiskAlarm } from '../store/postgres/full-disk.ts';
 import { migrate } from '../store/postgres/migrate.ts';
-import { previousRun, runsOver } from '../store/runs/history.ts';
+import { previousRun } from '../store/runs/history.ts';
 import { createTaskInserts } from '../store/tasks/inserts.ts';
 import { createTurns } from '../turns.ts';
 import { finishClosing } from '../usecases/access/finish-closing.ts';
 import { quarantineTask } from '../usecases/changes/quarantine-task.ts';
 import type { UseCaseContext } from '../usecases/context.ts';
 import { seedBindings } from '../usecases/grants/seed-bindings.ts';
-import { createRunWaiters } from '../usecases/runs/run-waiters.ts';
 import { systemIn } from '../usecases/use-case.ts';
 import { createExecutors } from './executors.ts';
 import { createIdentity } from './identity.ts';
@@ -46,6 +45,7 @@ import { templateTrials } from './quarantine.ts';
 import type { Service, ServiceOptions } from './service.ts';
 import { createSignals } from './signals.ts';
 import { createStoredSecrets } from './stored-secrets.ts';
+import { createWaiting } from './waiting.ts';
 
 const bootWaitMs = 2_000;
 /** For how long requests wait for a replica that is being started. */
@@ -106,9 +106,9 @@ export async function startService({
     secretsOf: stored.valuesOf,
     previousOf: (runId) => previousRun(other.pool, runId),
   });
-  const runWaiters = createRunWaiters((ids) => runsOver(api.pool, ids), clock, log);
+  const { look, ...waiting } = createWaiting(api.pool, settings, { clock, log });
   function receive(signal: Signal): void {
-    if (signal === 'over') runWaiters.look();
+    if (signal === 'over') look();
     else if (signal === 'namespaces') namespaces.wake();
     else if (signal === 'secrets') stored.forget();
     else engine?.receive(signal);
@@ -139,6 +139,7 @@ export async function startService({
       return zones?.outdated ? zones : null;
     },
     attemptOf: (runId, token) => tokens?.attemptOf(runId, token) ?? null,
+    logs: waiting.logs,
     runIds: () => runIds as RunIds,
     logAudit: auditLog(log),
     keysOfSettings: () => identity.keysOfSettings(),
@@ -164,7 +165,7 @@ export async function startService({
     metrics,
     ...identity,
     targets: executors.targets,
-    runWaiters,
+    ...waiting,
     async readinessFailures() {
       const found: Record<string, string> = {
         ...(engine?.readinessFailures() ?? { postgres: preparation.fault() }),

@@ -19,6 +19,7 @@ import {
   keySetUrl,
   postgresUrl,
   ratioOrOff,
+  size,
   text,
 } from './values.ts';
 
@@ -194,6 +195,12 @@ export const settingTable = {
     '365d',
     'Entries of the audit older than this go.',
     duration('1s', '3650d'),
+  ),
+  logLimit: setting(
+    'LOG_LIMIT',
+    '1MiB',
+    'How much of the log of a run is kept, in bytes or as `64KiB`, `1MiB`: of a longer one the first and the last half of it.',
+    size(1_024, 64 * 1_024 * 1_024),
   ),
   targetDeny: setting(
     'TARGET_DENY',

@@ -44,6 +44,19 @@ export function duration(least: string, most: string): Parse<number> {
   };
 }
 
+const sizeUnits: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** A size in bytes, written as a number of them or with a unit; both bounds in bytes. */
+export function size(least: number, most: number): Parse<number> {
+  return (input) => {
+    const [, digits = '', unit = ''] = /^(\d{1,12})(KiB|MiB|GiB)?$/.exec(input.trim()) ?? [];
+    const bytes = digits === '' ? Number.NaN : Number(digits) * (sizeUnits[unit] ?? Number.NaN);
+    return bytes >= least && bytes <= most
+      ? ok(bytes)
+      : refuse(`must be a size from ${least} to ${most} bytes, written like "65536", "64KiB" or "1MiB"`);
+  };
+}
+
 /** An address to listen on: an IP address (IPv6 with or without brackets) or a host name. */
 export const host: Parse<string> = (input) => {
   const bare = /^\[(.*)\]$/.exec(input)?.[1] ?? input;

@@ -13,6 +13,7 @@ import type { AuditEntry } from '../store/audit/audit.ts';
 import type { Database } from '../store/postgres/database.ts';
 import type { InsertTask } from '../store/tasks/inserts.ts';
 import type { Turns } from '../turns.ts';
+import type { RunLogs } from './logs/logs.ts';
 import type { SecretKeys } from './secrets/secret-keys.ts';
 
 export type UseCaseContext = {
@@ -34,6 +35,8 @@ export type UseCaseContext = {
   noteRuns: NoteRuns;
   /** Where those who follow a namespace hear of its changes. */
   live: Pick<Live, 'listen'>;
+  /** What the logs of runs share in this replica. */
+  logs: RunLogs;
   /** The keys that the values of secrets are encrypted with. */
   secretKeys: SecretKeys;
   /** The values of these secrets of a namespace, in no order, without those that cannot be read. */

@@ -11,6 +11,7 @@ export type Refusal =
         | 'not_found'
         | 'task_exists'
         | 'illegal_transition'
+        | 'attempt_over'
         | 'nothing_left'
         | 'conflict'
         | 'already_exists'
@@ -18,6 +19,7 @@ export type Refusal =
         | 'secrets_off'
         | 'precondition_failed'
         | 'too_large'
+        | 'too_many_requests'
         | 'unavailable';
       detail: string;
     }
@@ -39,6 +41,8 @@ export type Refusal =
       detail: string;
       afterMs: number | null;
     }
+  /** The bytes for a log begin beyond its end, or other bytes stand there. `nextOffset` is its end. */
+  | { kind: 'log_gap' | 'log_conflict'; detail: string; nextOffset: number }
   /** The idempotency key was used for another request. */
   | { kind: 'idempotency_mismatch' };
 
@@ -47,7 +51,8 @@ export type Outcome<T> = Result<T, Refusal>;
 
 export type Refused = { ok: false; errors: Refusal };
 
-type PlainKind = Exclude<Extract<Refusal, { detail: string }>['kind'], 'quota_exceeded'>;
+type LogKind = 'log_gap' | 'log_conflict';
+type PlainKind = Exclude<Extract<Refusal, { detail: string }>['kind'], 'quota_exceeded' | LogKind>;
 
 /** An outcome that tells why nothing was done, in a sentence. */
 export function refuse(kind: PlainKind, detail: string): Refused {

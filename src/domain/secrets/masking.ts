@@ -14,13 +14,13 @@ const shortestMasked = 8;
 /** A masker of these values; null where none of them is long enough. */
 export function createMasker(values: Iterable<string>): Masker | null {
   const forms = new Set<string>();
-  for (const value of values) if (value.length >= shortestMasked) for (const form of formsOf(value)) forms.add(form);
+  for (const value of values) for (const form of formsOf(value)) forms.add(form);
   if (forms.size === 0) return null;
   // A form may hold another one, which must not be hidden first.
   const longestFirst = [...forms].sort((a, b) => b.length - a.length);
   return (text, beginning = Number.POSITIVE_INFINITY) => {
     let masked = text;
-    for (const form of longestFirst) masked = hide(masked, form);
+    for (const form of longestFirst) masked = hide(masked, form, mask);
     return hideBeginning(masked, longestFirst, beginning);
   };
 }
@@ -31,9 +31,9 @@ export function createMasker(values: Iterable<string>): Masker | null {
  */
 const longestSearched = 256;
 
-/** The text with a mask in place of each `form` in it. */
-function hide(text: string, form: string): string {
-  if (form.length <= longestSearched) return text.includes(form) ? text.replaceAll(form, mask) : text;
+/** The text with `instead` in place of each `form` in it. */
+export function hide(text: string, form: string, instead: string): string {
+  if (form.length <= longestSearched) return text.includes(form) ? text.replaceAll(form, instead) : text;
   if (form.length > text.length) return text;
   const next = matcherOf(form, form.length);
   let hidden = '';
@@ -42,7 +42,7 @@ function hide(text: string, form: string): string {
   for (let place = 0; place < text.length; place++) {
     matched = next(matched, text.charCodeAt(place));
     if (matched < form.length) continue;
-    hidden += text.slice(shown, place + 1 - form.length) + mask;
+    hidden += text.slice(shown, place + 1 - form.length) + instead;
     shown = place + 1;
     matched = 0;
   }
@@ -58,7 +58,7 @@ function hideBeginning(text: string, forms: readonly string[], shortest: number)
 }
 
 /** The length of the longest end of a text that is a beginning of `form`, and not all of it. */
-function overlapOf(text: string, form: string): number {
+export function overlapOf(text: string, form: string): number {
   const longest = Math.min(form.length - 1, text.length);
   const first = text.indexOf(form.charAt(0), text.length - longest);
   if (first < 0) return 0;
@@ -85,8 +85,12 @@ function matcherOf(form: string, length: number): (matched: number, code: number
   return next;
 }
 
-/** The value as it is, and as programs write it: JSON, URLs, forms, HTML, base64, hex, other charsets and cases. */
-function formsOf(value: string): string[] {
+/**
+ * The value as it is, and as programs write it: JSON, URLs, forms, HTML, base64, hex, other charsets and cases. None
+ * where the value is too short.
+ */
+export function formsOf(value: string): string[] {
+  if (value.length < shortestMasked) return [];
   const json = inJson(value);
   const ascii = json.replace(/[^\x20-\x7e]/g, escaped);
   const url = encodeURIComponent(value);

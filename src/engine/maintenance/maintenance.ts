@@ -1,6 +1,6 @@
 /**
- * Deletes rows that are no longer needed: old history and audit, used idempotency keys, dead replicas, starts of rates, sessions.
- * Repeats changes of quotas whose replica died in the middle.
+ * Deletes rows that are no longer needed: old history, its logs, old audit, used idempotency keys, dead replicas, starts
+ * of rates, sessions. Repeats changes of quotas whose replica died in the middle.
  */
 
 import { sessionIdleMs } from '../../domain/access/session.ts';
@@ -11,6 +11,7 @@ import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';
 import { deleteOldEvents } from '../../store/events/events.ts';
 import { forgetReadEvents } from '../../store/events/outbox.ts';
 import { forgetGroups, forgetStarts } from '../../store/limits/state.ts';
+import { deleteLogsWithoutRun } from '../../store/logs/cleaning.ts';
 import type { Database } from '../../store/postgres/database.ts';
 import { deleteOldRuns } from '../../store/runs/history.ts';
 import { followQuota, namespacesToFollow } from '../../store/tasks/follow-quota.ts';
@@ -33,6 +34,8 @@ export type MaintenanceOptions = {
 const batchSize = 1_000;
 const pauseMs = 50;
 const idleMs = 60_000;
+/** Many logs are looked at less often: each page costs a few milliseconds. */
+const pausePerLogPageMs = 500;
 const keysKeptMs = 24 * 3_600_000;
 /** Longer than any rate's period. */
 const startsKeptMs = 48 * 3_600_000;
@@ -49,6 +52,9 @@ export function createMaintenanceStep({
   const db = database.pool;
   let runsFrom: string | null = null;
   let eventsFrom: number | null = 0;
+  let logsFrom: string | null = null;
+  let logPages = 0;
+  let nextLogs = 0;
   const cleanNamespaces = createNamespaceCleaner(db, time, batchSize);
   return async () => {
     if (!lease.held()) return idleMs;
@@ -59,6 +65,13 @@ export function createMaintenanceStep({
     eventsFrom = await deleteOldEvents(db, before, eventsFrom ?? 0, batchSize);
     if (eventsFrom !== null) return pauseMs;
     if (await cleanNamespaces()) return pauseMs;
+    if (time.now() >= nextLogs) {
+      logsFrom = await deleteLogsWithoutRun(db, logsFrom, batchSize);
+      logPages++;
+      if (logsFrom !== null) return pauseMs;
+      nextLogs = time.now() + (logPages - 1) * pausePerLogPageMs;
+      logPages = 0;
+    }
     if ((await deleteOldAudit(db, time.now() - auditRetentionMs, batchSize)) === batchSize) return pauseMs;
     await forgetTombstones(db, before, batchSize);
     await forgetKeys(db, time.now() - keysKeptMs);

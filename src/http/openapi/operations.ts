@@ -1,6 +1,7 @@
 /** The parts of the contract beyond schemas, for each call: its name, meaning, errors, headers and an example. */
 
 import { liveOperations } from './live-operations.ts';
+import { logOperations } from './log-operations.ts';
 import type { Operation } from './operation.ts';
 import { secretOperations } from './secret-operations.ts';
 
@@ -23,6 +24,7 @@ const health = { description: 'All is well.' };
 export const operations: Readonly<Record<string, Operation>> = {
   ...secretOperations,
   ...liveOperations,
+  ...logOperations,
   'GET /livez': {
     id: 'getLiveness',
     description: 'For a supervisor that restarts a process that hangs.',

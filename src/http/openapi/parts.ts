@@ -63,6 +63,9 @@ export const headers = {
   'WWW-Authenticate': header('How to sign in.'),
   'Idempotency-Replayed': header('`true` where this is the answer that an earlier request had.'),
   'Preference-Applied': header('`wait=…` where the answer waited for the end of the run.'),
+  'X-Log-Next-Offset': header('Where the log goes on, in bytes.', { type: 'integer' }),
+  'X-Log-Complete': header('`true` where nothing follows: the run has ended.', { type: 'boolean' }),
+  'X-Log-Dropped': header('`from-to`: the bytes that are missing within the answer.'),
   'X-Request-Id': header('The id of the request: as it was sent, or a new one.'),
 };
 export type HeaderName = keyof typeof headers;

@@ -6,12 +6,13 @@ import { alreadyJson } from '../../domain/input/json-text.ts';
 import type { Detail } from '../../domain/run/detail.ts';
 import { hideSigning, redactDefinition } from '../../domain/task/credentials.ts';
 import type { Targets } from '../../domain/task/target.ts';
-import type { LastRun, Run } from '../../store/runs/history.ts';
+import type { LastRun, Run, WholeRun } from '../../store/runs/history.ts';
 import type { ListedTask } from '../../store/tasks/pages.ts';
 import type { Task } from '../../store/tasks/row.ts';
 import { priorityOf } from '../../usecases/runs/get-run.ts';
 import { nextRunAt } from '../../usecases/tasks/next-occurrences.ts';
 import type { HttpContext } from '../context.ts';
+import { logView, runLinks } from './run-links.ts';
 
 /** A task as a caller of this role may see it: only a caller that may change it sees the credentials in its headers. */
 export function taskView(
@@ -57,6 +58,12 @@ export function changingView(next: number | null, lastRun: ListedTask['lastRun']
   };
 }
 
+/** A run that is answered by itself, with its log and its links; `base` stands before the paths of routes. */
+export function wholeRunView(run: WholeRun, base: string) {
+  return { ...runView(run), log: logView(run), links: runLinks(run, base) };
+}
+
+/** A run as lists have it. */
 export function runView(run: Run) {
   const error = run.errorKind === null ? null : { kind: run.errorKind, message: run.errorMessage ?? '' };
   const duration = run.startedAt && run.finishedAt ? run.finishedAt.getTime() - run.startedAt.getTime() : null;

@@ -8,6 +8,7 @@ import { taskStatuses } from '../../domain/task/states.ts';
 import type { TargetSchemas } from '../../domain/task/target.ts';
 import { backoffs, overlaps, retryKinds } from '../../domain/task/task.ts';
 import { Binding, Key } from './grants.ts';
+import { wholeRun } from './logs.ts';
 import { Namespace, NamespaceInput } from './namespaces.ts';
 import {
   choice,
@@ -225,6 +226,7 @@ const Run = Type.Object(
       description: 'The progress that the target reported last with a heartbeat; null when it did not.',
     }),
     heartbeatDueAt: shownInstantOrNull,
+    ...wholeRun,
   },
   { $id: 'Run' },
 );

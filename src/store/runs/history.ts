@@ -3,12 +3,16 @@
 import { and, desc, eq } from 'drizzle-orm';
 import type { RunStatus } from '../../domain/run/run.ts';
 import { leastRunId } from '../../domain/schedule/occurrence.ts';
+import { runLogs } from '../logs/schema.ts';
 import type { Database, Queryable } from '../postgres/database.ts';
 import type { FilledRow, Row } from '../rows.ts';
 import { runs, tasks } from '../schema.ts';
 
 /** A stored run with the name of its task. */
 export type Run = typeof runs.$inferSelect & { namespace: string; taskId: string };
+
+/** A run that is read by itself, with its log; null where it logged nothing. */
+export type WholeRun = Run & { log: typeof runLogs.$inferSelect | null };
 
 /** A run and what its task tells of it. */
 export const selection = { run: runs, namespace: tasks.namespace, taskId: tasks.id };
@@ -32,13 +36,14 @@ export async function withoutRun(db: Queryable, runIds: readonly string[]): Prom
   return rows.map(({ id }) => id);
 }
 
-export async function findRun(db: Database, id: string): Promise<Run | null> {
+export async function findRun(db: Database, id: string): Promise<WholeRun | null> {
   const [row] = await db.orm
-    .select(selection)
+    .select({ ...selection, log: runLogs })
     .from(runs)
     .innerJoin(tasks, eq(tasks.uid, runs.taskUid))
+    .leftJoin(runLogs, eq(runLogs.run, runs.id))
     .where(eq(runs.id, id));
-  return row ? { ...row.run, namespace: row.namespace, taskId: row.taskId } : null;
+  return row ? { ...row.run, namespace: row.namespace, taskId: row.taskId, log: row.log } : null;
 }
 
 /** The numbers of every task, live or deleted, that has or had this id in the namespace. */

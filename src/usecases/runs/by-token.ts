@@ -2,7 +2,7 @@
 
 import { ok } from '../../errors.ts';
 import { type OpenAttempt, openAttempt } from '../../store/runs/completing/long-work.ts';
-import { findRun, type Run } from '../../store/runs/history.ts';
+import { findRun, type WholeRun } from '../../store/runs/history.ts';
 import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome, refuse } from '../refusal.ts';
 import { isRunId } from './get-run.ts';
@@ -29,7 +29,7 @@ type Work<I> = (context: UseCaseContext, open: OpenAttempt, input: I) => Promise
  * as it is afterwards.
  */
 export function byToken<I>(work: Work<I>) {
-  const checked = async (context: UseCaseContext, holder: TokenHolder, input: I): Promise<Outcome<Run>> => {
+  const checked = async (context: UseCaseContext, holder: TokenHolder, input: I): Promise<Outcome<WholeRun>> => {
     const open = await attemptUnderWay(context, holder);
     if (!open.ok) return open;
     const done = await work(context, open.value, input);
@@ -40,7 +40,12 @@ export function byToken<I>(work: Work<I>) {
   return Object.assign(checked, { needs: 'token' as const });
 }
 
-async function attemptUnderWay(context: UseCaseContext, holder: TokenHolder): Promise<Outcome<OpenAttempt>> {
+/** The attempt of a token; a refusal of the kind `over` where that is not under way. */
+export async function attemptUnderWay(
+  context: UseCaseContext,
+  holder: TokenHolder,
+  over: 'illegal_transition' | 'attempt_over' = 'illegal_transition',
+): Promise<Outcome<OpenAttempt>> {
   const attempt = attemptOfToken(context, holder);
   if (!attempt.ok) return attempt;
   const { runId, namespace } = holder;
@@ -49,7 +54,7 @@ async function attemptUnderWay(context: UseCaseContext, holder: TokenHolder): Pr
   const run = await findRun(context.database, runId);
   if (!run || (namespace !== null && run.namespace !== namespace)) return notFound(`run "${runId}"`);
   return refuse(
-    'illegal_transition',
+    over,
     run.attempt > attempt.value
       ? `attempt ${attempt.value} is over; the run is at attempt ${run.attempt}`
       : `the run is ${run.status}: nothing is waited for any more`,

@@ -3,7 +3,7 @@
 import { isUuid } from '../../domain/input/uuid.ts';
 import { secondsPerPriority } from '../../domain/run/run.ts';
 import { ok } from '../../errors.ts';
-import { findRun, type Run } from '../../store/runs/history.ts';
+import { findRun, type Run, type WholeRun } from '../../store/runs/history.ts';
 import type { UseCaseContext } from '../context.ts';
 import { notFound, type Outcome } from '../refusal.ts';
 import { type Caller, useCase } from '../use-case.ts';
@@ -17,8 +17,8 @@ export function isRunId(text: string): boolean {
 export const getRun = useCase('reader', async (context, caller, id: string) => {
   const found = await findKnownRun(context, caller, id);
   if (!found.ok) return found;
-  const [run = found.value] = await withReasons(context, [found.value]);
-  return ok(run);
+  const [{ reason } = found.value] = await withReasons(context, [found.value]);
+  return ok({ ...found.value, reason });
 });
 
 /** The run of this id in the caller's namespace; any text may be asked for. */
@@ -26,7 +26,7 @@ export async function findKnownRun(
   { database }: UseCaseContext,
   { namespace }: Pick<Caller, 'namespace'>,
   id: string,
-): Promise<Outcome<Run>> {
+): Promise<Outcome<WholeRun>> {
   const run = isRunId(id) ? await findRun(database, id) : null;
   return run?.namespace === namespace ? ok(run) : notFound(`run "${id}"`);
 }

@@ -36,6 +36,7 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
     forgetCallers() {},
     secretValues: async () => [],
     secretKeys: { off: () => null, ring: async () => [] },
+    logs: { limit: 1024 ** 2, takeTurn: async () => () => {}, follow: () => () => {}, look() {} },
     runEnded() {},
     noteRuns() {},
     live: { listen: async () => ({ position: () => 0, since: () => [], close() {} }) },

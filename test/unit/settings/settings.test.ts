@@ -54,6 +54,7 @@ describe('an empty environment', () => {
       maxConcurrentPerOrigin: null,
       maxConcurrentRequests: 256,
       maxOpenPolls: 10_000,
+      logLimit: 1_048_576,
       shutdownGraceMs: 25_000,
       leaseTtlMs: 10_000,
       historyRetentionMs: 30 * 86_400_000,

@@ -59,6 +59,7 @@ const untouched: UseCaseContext = {
   logAudit: touched,
   keysOfSettings: touched,
   forgetCallers: touched,
+  logs: { limit: 0, takeTurn: touched, follow: touched, look: touched },
   runEnded: touched,
   noteRuns: touched,
   live: { listen: touched },

@@ -4,33 +4,18 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { attemptOfToken, type TokenHolder } from '../../../usecases/runs/by-token.ts';
 import { type Completion, completeRun } from '../../../usecases/runs/complete-run.ts';
 import { takeHeartbeat } from '../../../usecases/runs/take-heartbeat.ts';
 import type { App, HttpContext } from '../../context.ts';
-import { readRoutePath } from '../../origin/namespace-path.ts';
+import { linkBase } from '../../origin/namespace-path.ts';
 import { valueOrThrow } from '../../outcome.ts';
-import { runView } from '../../output/views.ts';
-import { ProblemError } from '../../problems.ts';
+import { wholeRunView } from '../../output/views.ts';
 import { choice, closed, runIdParams } from '../../schemas/schemas.ts';
+import { holderOf, tokenHeader, tokenHook } from './run-token.ts';
 
-const tokenHeader = Type.Object({
-  'x-run-token': Type.Optional(
-    Type.String({
-      maxLength: 128,
-      description: 'As the call of the target had it. `Authorization: Bearer …` works too.',
-    }),
-  ),
-});
 export function longWorkRoutes(app: App, context: HttpContext): void {
-  const holderOf = (request: FastifyRequest): TokenHolder => ({
-    ...runAndToken(request),
-    namespace: readRoutePath(request.originalUrl, context.door.basePath).namespace,
-  });
-  /** This comes before the body is checked, so that a caller without a token learns nothing from faults in its body. */
-  const onRequest = async (request: FastifyRequest) => {
-    valueOrThrow(attemptOfToken(context, holderOf(request)));
-  };
+  const onRequest = tokenHook(context);
+  const baseOf = ({ originalUrl }: FastifyRequest) => linkBase(originalUrl, context.door.basePath);
 
   app.post(
     '/runs/:id/complete',
@@ -61,7 +46,10 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
     },
     async (request) => {
       const completion = (request.body ?? {}) as Completion;
-      return runView(valueOrThrow(await completeRun(context, holderOf(request), completion)));
+      return wholeRunView(
+        valueOrThrow(await completeRun(context, holderOf(request, context), completion)),
+        baseOf(request),
+      );
     },
   );
 
@@ -92,26 +80,10 @@ export function longWorkRoutes(app: App, context: HttpContext): void {
     },
     async (request) => {
       const heartbeat = (request.body ?? {}) as { progress?: unknown };
-      return runView(valueOrThrow(await takeHeartbeat(context, holderOf(request), heartbeat)));
+      return wholeRunView(
+        valueOrThrow(await takeHeartbeat(context, holderOf(request, context), heartbeat)),
+        baseOf(request),
+      );
     },
   );
-}
-
-/** The run and token of a request; throws a 401 where it has no token. */
-function runAndToken(request: FastifyRequest): Omit<TokenHolder, 'namespace'> {
-  const { id: runId } = request.params as { id: string };
-  const token = tokenOf(request);
-  if (token === null)
-    throw new ProblemError(
-      'unauthenticated',
-      'send the token of the run, as the call of its target had it in x-run-token',
-      { headers: { 'www-authenticate': 'Bearer realm="punctual"' } },
-    );
-  return { runId, token };
-}
-
-function tokenOf(request: FastifyRequest): string | null {
-  const { 'x-run-token': own, authorization } = request.headers;
-  if (typeof own === 'string' && own !== '') return own;
-  return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? null;
 }

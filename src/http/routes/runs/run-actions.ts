@@ -1,15 +1,19 @@
 /** `/runs/:id/cancel` and `/retry`. */
 
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { readTraceparent } from '../../../domain/run/trace.ts';
 import { cancelRun } from '../../../usecases/runs/cancel-run.ts';
 import { retryRun } from '../../../usecases/runs/retry-run.ts';
 import { type App, callerOf, type HttpContext } from '../../context.ts';
+import { linkBase } from '../../origin/namespace-path.ts';
 import { valueOrThrow } from '../../outcome.ts';
-import { runView } from '../../output/views.ts';
+import { wholeRunView } from '../../output/views.ts';
 import { closed, runIdParams } from '../../schemas/schemas.ts';
 
 export function runActionRoutes(app: App, context: HttpContext): void {
+  const baseOf = ({ originalUrl }: FastifyRequest) => linkBase(originalUrl, context.door.basePath);
+
   app.post(
     '/runs/:id/cancel',
     {
@@ -24,7 +28,8 @@ export function runActionRoutes(app: App, context: HttpContext): void {
     },
     async (request, reply) => {
       const { id } = request.params as { id: string };
-      return reply.code(202).send(runView(valueOrThrow(await cancelRun(context, callerOf(request), id))));
+      const run = valueOrThrow(await cancelRun(context, callerOf(request), id));
+      return reply.code(202).send(wholeRunView(run, baseOf(request)));
     },
   );
 
@@ -47,7 +52,7 @@ export function runActionRoutes(app: App, context: HttpContext): void {
       return reply
         .code(202)
         .header('location', `/runs/${runId}`)
-        .send(run && runView(run));
+        .send(run && wholeRunView(run, baseOf(request)));
     },
   );
 }

@@ -8,9 +8,10 @@ import { getRun, isRunId } from '../../../usecases/runs/get-run.ts';
 import { listRuns, listTaskRuns } from '../../../usecases/runs/list-runs.ts';
 import { type App, callerOf, type HttpContext } from '../../context.ts';
 import { instantParameter } from '../../input/parameters.ts';
+import { linkBase } from '../../origin/namespace-path.ts';
 import { valueOrThrow } from '../../outcome.ts';
 import { decodeCursor, sendPage, upTo } from '../../output/paging.ts';
-import { runView } from '../../output/views.ts';
+import { runView, wholeRunView } from '../../output/views.ts';
 import {
   choices,
   closed,
@@ -91,7 +92,8 @@ export function runRoutes(app: App, context: HttpContext): void {
     },
     async (request) => {
       const { id } = request.params as { id: string };
-      return runView(valueOrThrow(await getRun(context, callerOf(request), id)));
+      const base = linkBase(request.originalUrl, context.door.basePath);
+      return wholeRunView(valueOrThrow(await getRun(context, callerOf(request), id)), base);
     },
   );
 }

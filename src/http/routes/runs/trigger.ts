@@ -9,8 +9,9 @@ import { triggerTask } from '../../../usecases/runs/trigger-task.ts';
 import { type App, callerOf, type HttpContext } from '../../context.ts';
 import { idempotencyKey } from '../../input/idempotency.ts';
 import { readTrigger } from '../../input/trigger-input.ts';
+import { linkBase } from '../../origin/namespace-path.ts';
 import { valueOrThrow } from '../../outcome.ts';
-import { runView } from '../../output/views.ts';
+import { wholeRunView } from '../../output/views.ts';
 import { taskIdParams } from '../../schemas/schemas.ts';
 
 const longestWaitSeconds = 60;
@@ -55,7 +56,10 @@ export function triggerRoutes(app: App, context: HttpContext, leave: (request: I
         await waiting;
       }
       const run = valueOrThrow(await getRun(context, callerOf(request), runId));
-      return reply.code(202).header('location', `/runs/${runId}`).send(runView(run));
+      return reply
+        .code(202)
+        .header('location', `/runs/${runId}`)
+        .send(wholeRunView(run, linkBase(request.originalUrl, context.door.basePath)));
     },
   );
 

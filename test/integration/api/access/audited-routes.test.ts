@@ -50,7 +50,7 @@ const audited: readonly [route: string, path: string, body: Body, type: string, 
 ];
 /** These change nothing, belong to the target of a run, or are shown with sign-in. */
 const others = ['POST /schedules/preview', 'POST /runs/{id}/complete', 'POST /runs/{id}/heartbeat'];
-others.push('POST /auth/session', 'POST /auth/logout', 'POST /secrets/rewrap');
+others.push('POST /runs/{id}/log', 'POST /auth/session', 'POST /auth/logout', 'POST /secrets/rewrap');
 
 const published = parse(await readFile(new URL('../../../../openapi.yaml', import.meta.url), 'utf8')).paths as Body;
 

@@ -6,6 +6,7 @@ import * as accessTables from '../../../../src/store/access/schema.ts';
 import * as auditTables from '../../../../src/store/audit/schema.ts';
 import * as eventTables from '../../../../src/store/events/schema.ts';
 import * as limitTables from '../../../../src/store/limits/schema.ts';
+import * as logTables from '../../../../src/store/logs/schema.ts';
 import * as otherTables from '../../../../src/store/schema.ts';
 import * as secretTables from '../../../../src/store/secrets/schema.ts';
 import { createDatabase, emptyDatabase } from '../../../services/database.ts';
@@ -17,6 +18,7 @@ const schema = {
   ...otherTables,
   ...eventTables,
   ...limitTables,
+  ...logTables,
   ...accessTables,
   ...secretTables,
   ...auditTables,
