@@ -57,15 +57,16 @@ export async function listAudit(
   const given = { ...filter, types: type === null ? null : [type] };
   const first =
     namespaces === null
-      ? await read(db, 'newest-anywhere', newest('$7::text[] is null and $11::timestamptz[] is null'), given, page)
+      ? await read(db, 'newest-anywhere', newest('$6::text[] is null and $10::timestamptz[] is null'), given, page)
       : await read(db, 'newest', newest(inNamespaces), given, page);
   if (first.more || [namespaces, actor, type, subject].every((value) => value === null)) return first;
   const byActor = actor !== null && (subject === null || (await isRare(db, actor)));
   const index = byActor ? 'actor' : subject !== null ? 'subject' : 'namespace';
   const wanted = { ...given, types: given.types ?? typesOf(subject) };
-  return namespaces === null
-    ? read(db, `${index}-anywhere`, byIndex(index, everyNamespaceOf(index)), wanted, page)
-    : read(db, index, byIndex(index, 'unnest($7::text[], $11::timestamptz[])'), wanted, page);
+  if (namespaces === null) return read(db, `${index}-anywhere`, byIndex(index, everyNamespaceOf(index)), wanted, page);
+  return namespaces.length > fewNamespaces && index !== 'namespace'
+    ? read(db, `${index}-among`, byIndex(index, wantedNamespacesOf(index)), wanted, page)
+    : read(db, index, byIndex(index, `(${givenNamespaces})`), wanted, page);
 }
 
 /** Whether so few entries are of an actor that all of them can be looked at for a page. */
@@ -87,12 +88,14 @@ async function read(
   { namespaces, actor, types, subject, from, to }: Wanted,
   { after, limit, largest }: Page,
 ): Promise<{ items: AuditItem[]; more: boolean }> {
+  // One bound, because Postgres would begin to read at the greater of two. No id is 0.
+  const end = after !== null && (to === null || after.at < to) ? after : { at: to, id: 0 };
   const { rows } = await db.query<Row<typeof audit> & { found: number }>({
     name: `list-audit-${name}`,
     text: pageOf(places),
     values: [
-      ...[limit + 1, largest, instantOf(from) ?? '-infinity', instantOf(to) ?? 'infinity'],
-      ...[instantOf(after?.at ?? null) ?? 'infinity', after?.id ?? 0, namespaces?.map(({ id }) => id) ?? null],
+      ...[limit + 1, largest, instantOf(from) ?? '-infinity', instantOf(end.at) ?? 'infinity', end.id],
+      namespaces?.map(({ id }) => id) ?? null,
       ...[actor, types, subject, namespaces?.map(({ since }) => instantOf(since)) ?? null],
     ],
   });
@@ -107,7 +110,7 @@ async function read(
 const instantOf = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
 
 /** The entries that the page can begin with. */
-const inRange = 'at >= $3 and at < $4 and (at, id) < ($5, $6)';
+const inRange = 'at >= $3 and (at, id) < ($4, $5)';
 const newestFirst = 'order by at desc, id desc';
 
 /** How many of the newest entries are looked at before the indexes of the filters. */
@@ -116,10 +119,10 @@ const lookedAt = 2_000;
 /** The newest entries among those that are looked at. */
 const newest = (inWanted: string) => `
   select at, id from (select * from audit where ${inRange} ${newestFirst} limit ${lookedAt}) e
-  where ${inWanted} and ($8::text is null or actor = $8)
-    and ($9::text[] is null or type = any($9)) and ($10::text is null or subject = $10)`;
+  where ${inWanted} and ($7::text is null or actor = $7)
+    and ($8::text[] is null or type = any($8)) and ($9::text is null or subject = $9)`;
 const inNamespaces = `exists (
-  select from unnest($7::text[], $11::timestamptz[]) n(namespace, since)
+  select from unnest($6::text[], $10::timestamptz[]) n(namespace, since)
   where n.namespace = e.namespace and e.at >= n.since)`;
 
 /**
@@ -127,28 +130,37 @@ const inNamespaces = `exists (
  * other parameter, because Postgres has to know the type of each.
  */
 const indexes = {
-  subject: { first: 'subject = $10 and', others: '($8::text is null or actor = $8)' },
-  actor: { first: 'actor = $8 and', others: '($10::text is null or subject = $10)' },
-  namespace: { first: '', others: '$8::text is null and $10::text is null' },
+  subject: { first: 'subject = $9 and', others: '($7::text is null or actor = $7)' },
+  actor: { first: 'actor = $7 and', others: '($9::text is null or subject = $9)' },
+  namespace: { first: '', others: '$7::text is null and $9::text is null' },
 } as const;
 type Index = keyof typeof indexes;
 
 /** All namespaces of an index under its first columns. */
-const everyNamespaceOf = (index: Index) => `(
+const namespacesIn = (index: Index) => `
   with recursive each as (
     (select namespace from audit where ${indexes[index].first} true order by namespace limit 1)
     union all
     select (select namespace from audit where ${indexes[index].first} namespace > each.namespace order by namespace limit 1)
     from each where namespace is not null
   )
-  select namespace, '-infinity'::timestamptz as since from each
-  where namespace is not null and $7::text[] is null and $11::timestamptz[] is null
+  select namespace from each where namespace is not null`;
+
+const everyNamespaceOf = (index: Index) => `(
+  select namespace, '-infinity'::timestamptz as since from (${namespacesIn(index)}) every
+  where $6::text[] is null and $10::timestamptz[] is null
 )`;
+
+const givenNamespaces = 'select * from unnest($6::text[], $10::timestamptz[]) given(namespace, since)';
+/** Of more namespaces than these, those are found first that have entries of an actor or a subject. */
+const fewNamespaces = 50;
+const wantedNamespacesOf = (index: Index) =>
+  `(select namespace, since from (${namespacesIn(index)}) every join (${givenNamespaces}) given using (namespace))`;
 
 /** The newest entries of each pair of a namespace and a type. `offset 0` makes Postgres read them by this index. */
 const byIndex = (index: Index, namespaces: string) => `
   select e.at, e.id
-  from ${namespaces} n(namespace, since) cross join unnest($9::text[]) t(type) cross join lateral (
+  from ${namespaces} n(namespace, since) cross join unnest($8::text[]) t(type) cross join lateral (
     select at, id from (
       select at, id, actor, subject from audit
       where ${indexes[index].first} namespace = n.namespace and at >= n.since and type = t.type and ${inRange}

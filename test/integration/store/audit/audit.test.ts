@@ -58,6 +58,7 @@ const choices = {
       { id: '*', since: 0 },
     ],
     [{ id: 'nowhere', since: 0 }],
+    [...Array.from({ length: 60 }, (_, n) => ({ id: `n-${n}`, since: 0 })), { id: 'billing', since: t0 + 5_000 }],
   ],
   actor: [null, 'user:ann', 'key:ci', 'nobody'],
   type: [null, 'key.created', 'secret.deleted'] as const,
