@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type EventClient, openEvents } from '../event-client.ts';
 import { poll } from '../poll.ts';
 import { noPostgres, noRedis } from '../services/provided.ts';
+import { createRedis } from '../services/redis.ts';
 import { startTwoReplicas } from '../services/two-replicas.ts';
 import { startTarget } from '../target.ts';
 
@@ -116,3 +117,32 @@ describe.skipIf(noPostgres).each([
     expect(JSON.stringify(stream.events)).not.toContain('unheard');
   });
 });
+
+test.skipIf(noPostgres || noRedis)(
+  'while Redis is away replicas find the runs of each other by looking, and afterwards hear of all again',
+  { timeout: 90_000 },
+  async () => {
+    const redis = await createRedis();
+    const { one, two } = await startBoth({ REDIS_URL: redis.url });
+    const stream = await one.follow();
+    await stream.next('hello');
+    await redis.stop();
+    await stream.next('resync', { withinMs: 20_000 });
+    await run(two, 'unheard', 1);
+    await poll(() => stream.events.some(({ event, data }) => event === 'runs' && data.includes('unheard')), {
+      what: 'the run that was found',
+      withinMs: 20_000,
+    });
+    let from = stream.events.length;
+    await redis.start();
+    await stream.next('resync', { from, withinMs: 30_000 });
+    from = stream.events.length;
+    await run(two, 'heard', 3);
+    const heard = () =>
+      stream.events.slice(from).filter(({ event, data }) => event === 'runs' && data.includes('heard'));
+    await poll(() => heard().reduce((sum, { data }) => sum + JSON.parse(data).count, 0) === 9, {
+      what: 'each of three runs to be created, started and finished',
+      withinMs: 20_000,
+    });
+  },
+);

@@ -68,7 +68,7 @@ test('nothing is sent, and no timer runs, while nobody listens', async () => {
 });
 
 test('a replica is told of the runs of others in the namespaces in which somebody listens to it', async () => {
-  const { clock, replicas, listen } = createCluster(3);
+  const { clock, replicas, sent, listen } = createCluster(3);
   const [ours, others] = [await listen(0, 'ours'), await listen(1, 'others')];
   replicas[2]?.runsChanged('ours', 'a', 5);
   replicas[0]?.runsChanged('ours', 'a');
@@ -76,6 +76,7 @@ test('a replica is told of the runs of others in the namespaces in which somebod
   await clock.advance(300);
   expect(ours.counted('runs')).toBe(6);
   expect(others.counted('runs')).toBe(0);
+  expect(sent.join()).not.toContain('nobodys');
 });
 
 test('what is told is cut to the longest text of the wire, and nothing is lost', async () => {
