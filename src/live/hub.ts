@@ -21,8 +21,8 @@ export type Hub = {
   noteEverywhere(topic: Topic): void;
   /** The namespaces in which somebody listens, or did a moment ago. */
   heard(): ReadonlyMap<string, unknown>;
-  /** Hints were lost. */
-  lose(): void;
+  /** Hints were lost, in a namespace or in all. */
+  lose(namespace?: string): void;
   stop(): void;
 };
 
@@ -77,8 +77,9 @@ export function createHub({ clock, isBusy, onHeard }: HubOptions): Hub {
       for (const channel of channels.values()) channel.note(topic, null, 1);
     },
     heard: () => channels,
-    lose() {
-      for (const channel of channels.values()) channel.lose();
+    lose(namespace) {
+      if (namespace !== undefined) channels.get(namespace)?.lose();
+      else for (const channel of channels.values()) channel.lose();
     },
     stop() {
       for (const channel of channels.values()) channel.stop();

@@ -24,6 +24,15 @@ export type Live = {
   stop(): void;
 };
 
+export type RunLook = {
+  /**
+   * Calls `note` with the task of each run in the namespace that has changed since it was looked at before. False where
+   * nothing is known of before. Never rejects.
+   */
+  look(namespace: string, note: (task: string) => void): Promise<boolean>;
+  forget(): void;
+};
+
 export type LiveOptions = {
   clock: Pick<Clock, 'after' | 'monotonic'>;
   /** This process, a UUID. */
@@ -34,8 +43,8 @@ export type LiveOptions = {
   isBusy: () => boolean;
   /** The state of this replica as far as the topic `cluster` tells of it, as a text to be compared. */
   state: () => string;
-  /** Looks for changes of runs in a namespace by other replicas, when this one does not hear them. Never rejects. */
-  look: (namespace: string, note: (task: string) => void) => Promise<void>;
+  /** Looks for changes of runs by other replicas, when this one does not hear them. */
+  look: RunLook;
 };
 
 /** How often the state of this replica is looked at while somebody listens, in milliseconds. */
@@ -81,9 +90,16 @@ export function createLive({ clock, self, wire, hasPeers, isBusy, state, look }:
       clock.after(writtenMs, clusterChanged);
     }
     lastState = now;
-    if (!relay.isConnected() && hasPeers())
-      for (const namespace of hub.heard().keys()) await look(namespace, (task) => hub.note(namespace, 'runs', task, 1));
+    if (relay.isConnected()) look.forget();
+    else if (hasPeers()) await lookAtAll();
     timer = clock.after(watchMs, watchAgain);
+  }
+
+  async function lookAtAll(): Promise<void> {
+    for (const namespace of hub.heard().keys()) {
+      const isKnown = await look.look(namespace, (task) => hub.note(namespace, 'runs', task, 1));
+      if (!isKnown) hub.lose(namespace);
+    }
   }
 
   return {

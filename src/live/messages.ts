@@ -7,12 +7,15 @@ type RunChanges = [namespace: string, byTask: [task: string, count: number][], o
 
 /** `from` is a process. */
 export type Message = { from: string } & (
-  | { kind: 'hello' }
+  | Hello
   /** Somebody listens at the sender, in these namespaces; null where they are too many to be told. */
   | { kind: 'listening'; namespaces: string[] | null }
   | { kind: 'cluster' }
   | { kind: 'runs'; runs: RunChanges[] }
 );
+
+/** The sender can hear and be heard from now on; `again` where that was so before. */
+type Hello = { kind: 'hello'; again: boolean };
 
 /** Reads a message; null where it is none that this version knows. */
 export function readMessage(text: string): Message | null {

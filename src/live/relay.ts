@@ -103,9 +103,7 @@ export function createRelay({ clock, self, hub, wire, hasPeers }: RelayOptions):
       isDeaf = false;
       return;
     }
-    const isOut = wire() !== null && heardAt !== null && clock.monotonic() - heardAt > deafMs;
-    if (isOut && !isDeaf) lose();
-    isDeaf ||= isOut;
+    isDeaf ||= wire() !== null && heardAt !== null && clock.monotonic() - heardAt > deafMs;
     void tell();
     timer = clock.after(tellMs, tellAgain);
   }
@@ -115,10 +113,17 @@ export function createRelay({ clock, self, hub, wire, hasPeers }: RelayOptions):
     if (hasPeers()) hub.lose();
   }
 
+  async function tellAndLose(): Promise<void> {
+    await tell();
+    lose();
+  }
+
   function hearOther(message: Message): void {
     switch (message.kind) {
       case 'hello':
-        if (hub.heard().size > 0) void tell();
+        // It did not know that somebody listens here, and has told nothing of its changes.
+        if (message.again) void tellAndLose();
+        else void tell();
         break;
       case 'listening': {
         const { from, namespaces } = message;
@@ -160,8 +165,9 @@ export function createRelay({ clock, self, hub, wire, hasPeers }: RelayOptions):
       lose();
     },
     opened() {
-      void wire()?.publish([textOf({ from: self, kind: 'hello' })]);
-      if (wasOpen) lose();
+      void wire()?.publish([textOf({ from: self, kind: 'hello', again: wasOpen })]);
+      // Who hears nothing finds out by itself when it hears again.
+      if (wasOpen && !isDeaf) void tellAndLose();
       wasOpen = true;
     },
     tell() {

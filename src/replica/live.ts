@@ -44,7 +44,7 @@ export function createReplicaLive(options: ReplicaLiveOptions): ReplicaLive {
   const { clock, log, self, database, engine, redis, wire, receive } = options;
   const drainListeners: (() => void)[] = [];
   let peers: readonly string[] = [];
-  const look = createRunLook(database.pool);
+  const runs = createRunLook(database.pool);
 
   function state(): string {
     const running = engine();
@@ -57,8 +57,17 @@ export function createReplicaLive(options: ReplicaLiveOptions): ReplicaLive {
     ...{ clock, self, wire, state },
     hasPeers: () => peers.length > 0,
     isBusy: () => engine()?.callsWait() === true,
-    look: (namespace, note) =>
-      look(namespace, note).catch((err) => log.debug({ err }, 'could not look for changes of runs')),
+    look: {
+      forget: runs.forget,
+      async look(namespace, note) {
+        try {
+          return await runs.look(namespace, note);
+        } catch (err) {
+          log.debug({ err }, 'could not look for changes of runs');
+          return true;
+        }
+      },
+    },
   });
 
   function onPeers(ids: readonly string[]): void {

@@ -133,16 +133,20 @@ test.skipIf(noPostgres || noRedis)(
       what: 'the run that was found',
       withinMs: 20_000,
     });
-    let from = stream.events.length;
+    const from = stream.events.length;
     await redis.start();
     await stream.next('resync', { from, withinMs: 30_000 });
-    from = stream.events.length;
-    await run(two, 'heard', 3);
-    const heard = () =>
-      stream.events.slice(from).filter(({ event, data }) => event === 'runs' && data.includes('heard'));
-    await poll(() => heard().reduce((sum, { data }) => sum + JSON.parse(data).count, 0) === 9, {
-      what: 'each of three runs to be created, started and finished',
-      withinMs: 20_000,
-    });
+    let round = 0;
+    await poll(
+      async () => {
+        const id = `heard-${++round}`;
+        await run(two, id, 1);
+        await two.post('/tasks', { id: `after-${id}`, schedule: { manual: true }, target }).expect(201);
+        await stream.next('tasks', { from: stream.events.length });
+        const hints = stream.events.filter(({ event, data }) => event === 'runs' && data.includes(`"${id}"`));
+        return hints.reduce((sum, { data }) => sum + JSON.parse(data).count, 0) === 3;
+      },
+      { what: 'a run to be created, started and finished', withinMs: 40_000 },
+    );
   },
 );

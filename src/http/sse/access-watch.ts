@@ -1,27 +1,31 @@
 /** Ends open streams whose caller has lost its credentials or its role. */
 
-import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../clock.ts';
 import { roleIn } from '../../domain/access/grants.ts';
 import { defaultNamespace } from '../../domain/access/namespace.ts';
+import type { Namespaces } from '../../domain/access/namespace-rules.ts';
+import type { Role } from '../../domain/access/role.ts';
 import { refusalOf } from '../../usecases/use-case.ts';
 import type { Actor } from '../auth/actor.ts';
 import type { Authenticator, Headers } from '../auth/auth.ts';
-import type { HttpContext } from '../context.ts';
 
-export type AccessWatchOptions = Pick<HttpContext, 'namespaces'> & {
+export type AccessWatchOptions = {
+  namespaces: Pick<Namespaces, 'rulesOf'>;
   authenticate: Authenticator;
   clock: Pick<Clock, 'after'>;
   onError: (error: unknown) => void;
 };
 
-/** Calls `onLost`, once, when the caller of this request may not make it any more; the answer ends that. */
-export type WatchAccess = (request: FastifyRequest, onLost: () => void) => () => void;
+/** A request whose answer goes on: its headers, the namespace that it acts in, and the role that it needs there. */
+export type LongRequest = { headers: Headers; namespace: string; needs: Role | 'anyone' };
+
+/** Calls `onLost` when the caller of this request may not make it any more; the answer ends that. */
+export type WatchAccess = (request: LongRequest, onLost: () => void) => () => void;
 
 /** How often callers are looked at, in milliseconds. What the database says of them is remembered for a second. */
 const everyMs = 1_000;
 
-type Watched = { request: FastifyRequest; onLost: () => void };
+type Watched = { request: LongRequest; onLost: () => void };
 type Caller = { headers: Headers; watched: Set<Watched> };
 
 /** Streams with the same credentials are one caller, which is looked at once. */
@@ -34,11 +38,9 @@ export function createAccessWatch({ authenticate, namespaces, clock, onError }: 
     return namespace === defaultNamespace || (rules !== null && !rules.closing);
   }
 
-  function mayStay(actor: Actor, { acting, routeOptions }: FastifyRequest): boolean {
-    const role = roleIn(actor.grants, acting.namespace);
-    const needs = routeOptions.config.role;
-    if (role === null || needs === undefined || needs === 'public' || needs === 'token') return false;
-    return refusalOf({ name: actor.name, role }, needs) === null && isOpen(acting.namespace);
+  function mayStay({ name, grants }: Actor, { namespace, needs }: LongRequest): boolean {
+    const role = roleIn(grants, namespace);
+    return role !== null && refusalOf({ name, role }, needs) === null && isOpen(namespace);
   }
 
   async function look({ headers, watched }: Caller): Promise<void> {

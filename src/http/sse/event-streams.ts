@@ -81,7 +81,11 @@ export function createEventStreams(context: Context, polls: OpenPolls, door: Pic
         return null;
       }
       open.add(stream);
-      unwatch = watchAccess(request, () => stream.end());
+      const { headers, acting, routeOptions } = request;
+      const { role: needs } = routeOptions.config;
+      // No other route has a caller.
+      if (needs !== undefined && needs !== 'public' && needs !== 'token')
+        unwatch = watchAccess({ headers, namespace: acting.namespace, needs }, () => stream.end());
       // The route sends its first events before.
       if (isEnding || draining()) setImmediate(() => stream.end(goodbye));
       return stream;

@@ -5,8 +5,15 @@ import type { Queryable } from '../postgres/database.ts';
 import type { Row } from '../rows.ts';
 import type { runs, tasks } from '../schema.ts';
 
-/** Calls `note` with the id of the task of each run that is new or has changed since the look before. */
-export type RunLook = (namespace: string, note: (task: string) => void) => Promise<void>;
+/** What was seen of runs, and the looks. */
+export type RunLook = {
+  /**
+   * Calls `note` with the id of the task of each run that is new or has changed since the look before. False where there
+   * was none.
+   */
+  look(namespace: string, note: (task: string) => void): Promise<boolean>;
+  forget(): void;
+};
 
 /** So many of the newest runs are looked at; in the default namespace, of all namespaces. */
 const newest = 200;
@@ -17,7 +24,7 @@ type LookRow = Row<typeof runs, 'id' | 'status' | 'attempt'> & { task: Row<typeo
 
 export function createRunLook(db: Queryable): RunLook {
   const seen = new Map<string, Map<string, string>>();
-  return async (namespace, note) => {
+  async function look(namespace: string, note: (task: string) => void): Promise<boolean> {
     const own = namespace === defaultNamespace ? '' : `where namespace = $1 and namespace <> '${defaultNamespace}'`;
     const { rows } = await db.query<LookRow>({
       name: own === '' ? 'look-at-runs' : 'look-at-runs-in',
@@ -32,5 +39,8 @@ export function createRunLook(db: Queryable): RunLook {
     if (before !== undefined) for (const { id, task } of rows) if (before.get(id) !== now.get(id)) note(task);
     if (seen.size >= mostNamespaces) seen.clear();
     seen.set(namespace, now);
-  };
+    return before !== undefined;
+  }
+
+  return { look, forget: () => seen.clear() };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Hint } from '../../../src/live/channel.ts';
-import { createLive } from '../../../src/live/live.ts';
+import { createLive, type Live } from '../../../src/live/live.ts';
 import { createClock } from '../../clock.ts';
 
 /** Replicas on one wire, which can be cut. */
@@ -10,8 +10,9 @@ function createCluster(size: number, mostBytes = 64_000) {
   let isCut = false;
   const looks: string[] = [];
   let state = 'well';
-  const replicas = Array.from({ length: size }, (_, place) =>
-    createLive({
+  const replicas: Live[] = Array.from({ length: size }, (_, place) => {
+    let isKnown = false;
+    return createLive({
       clock,
       self: `replica-${place}`,
       wire: () => ({
@@ -25,12 +26,20 @@ function createCluster(size: number, mostBytes = 64_000) {
       hasPeers: () => size > 1,
       isBusy: () => false,
       state: () => state,
-      async look(namespace, note) {
-        looks.push(namespace);
-        note('found');
+      look: {
+        async look(namespace, note) {
+          looks.push(namespace);
+          if (isKnown) note('found');
+          const wasKnown = isKnown;
+          isKnown = true;
+          return wasKnown;
+        },
+        forget() {
+          isKnown = false;
+        },
       },
-    }),
-  );
+    });
+  });
   return {
     clock,
     replicas,
@@ -109,7 +118,7 @@ test('a replica that hears nothing any more looks for itself, and says so once, 
   await clock.advance(20_000);
   expect(looks.length).toBeGreaterThan(5);
   expect(stream.missed()).toBe(1);
-  expect(stream.counted('runs')).toBe(looks.length);
+  expect(stream.counted('runs')).toBe(looks.length - 1);
   cut(false);
   await clock.advance(10_000);
   expect(stream.missed()).toBe(2);
@@ -137,4 +146,18 @@ test('a replica that has gone may have taken hints along', async () => {
   await clock.advance(0);
   expect(stream.missed()).toBe(1);
   expect(stream.counted('cluster')).toBe(2);
+});
+
+test('a replica that hears again after a loss asks who listens, and what it did meanwhile counts as lost', async () => {
+  const { clock, replicas, listen } = createCluster(2);
+  const stream = await listen(0, 'default');
+  replicas[1]?.opened();
+  await clock.advance(0);
+  expect(stream.missed()).toBe(0);
+  replicas[1]?.opened();
+  await clock.advance(0);
+  expect(stream.missed()).toBe(1);
+  replicas[1]?.runsChanged('default', 'a');
+  await clock.advance(300);
+  expect(stream.counted('runs')).toBe(1);
 });

@@ -1,7 +1,7 @@
-import type { FastifyRequest } from 'fastify';
 import { expect, test } from 'vitest';
 import type { Grant } from '../../../../src/domain/access/grants.ts';
 import type { NamespaceRules } from '../../../../src/domain/access/namespace-rules.ts';
+import { allQuotas } from '../../../../src/domain/access/quotas.ts';
 import type { Actor } from '../../../../src/http/auth/actor.ts';
 import { createAccessWatch } from '../../../../src/http/sse/access-watch.ts';
 import { createClock } from '../../../clock.ts';
@@ -12,13 +12,14 @@ const refusal = { status: 401, detail: 'no', headers: {} } as const;
 function createWatch() {
   const clock = createClock();
   const grants = new Map<string, Grant[]>();
-  const namespaces = new Map<string, Pick<NamespaceRules, 'closing'>>([['billing', { closing: false }]]);
+  const rules: NamespaceRules = {
+    ...{ id: 'billing', weight: 1, quotas: allQuotas({}), targetAllow: null, targetDeny: null, closing: false },
+  };
+  const namespaces = new Map([['billing', rules]]);
   const state = { isAway: false, asked: 0 };
   const watch = createAccessWatch({
     clock,
-    namespaces: { rulesOf: (id) => (namespaces.get(id) as NamespaceRules) ?? null } as Parameters<
-      typeof createAccessWatch
-    >[0]['namespaces'],
+    namespaces: { rulesOf: (id) => namespaces.get(id) ?? null },
     async authenticate({ authorization }) {
       state.asked++;
       if (state.isAway) return { ok: false, errors: { ...refusal, reason: 'unavailable', status: 503 } };
@@ -31,15 +32,9 @@ function createWatch() {
   });
   const lost: string[] = [];
   const open = (name: string, authorization: string, namespace = 'billing') =>
-    watch(
-      {
-        headers: { authorization },
-        acting: { namespace, role: 'reader' },
-        routeOptions: { config: { role: 'reader' } },
-      } as unknown as FastifyRequest,
-      () => lost.push(name),
-    );
-  return { clock, grants, namespaces, state, open, lost };
+    watch({ headers: { authorization }, namespace, needs: 'reader' }, () => lost.push(name));
+  const close = () => namespaces.set('billing', { ...rules, closing: true });
+  return { clock, grants, close, state, open, lost };
 }
 
 const reader: Grant[] = [{ role: 'reader', namespace: 'billing' }];
@@ -57,7 +52,7 @@ test('a caller is looked at once a second, however many streams it has, and not 
 });
 
 test('the streams of a caller end when its key, its role or its namespace is gone, and no others', async () => {
-  const { clock, grants, namespaces, open, lost } = createWatch();
+  const { clock, grants, close, open, lost } = createWatch();
   for (const name of ['key', 'role', 'kept']) {
     grants.set(name, reader);
     open(name, name);
@@ -70,7 +65,7 @@ test('the streams of a caller end when its key, its role or its namespace is gon
   grants.set('role', [{ role: 'worker', namespace: 'billing' }]);
   await clock.advance(1_000);
   expect(lost).toEqual(['key', 'role']);
-  namespaces.set('billing', { closing: true });
+  close();
   await clock.advance(1_000);
   expect(lost).toContain('kept');
   expect(lost).not.toContain('elsewhere');
