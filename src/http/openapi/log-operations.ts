@@ -7,7 +7,7 @@ export const logOperations: Readonly<Record<string, Operation>> = {
   'GET /runs/:id/log': {
     id: 'readRunLog',
     description:
-      'The bytes from `offset` on, at most 4 MiB. Of a log beyond `LOG_LIMIT` the middle is dropped: `X-Log-Dropped` tells where it was in this answer.',
+      'The bytes from `offset` on, at most 1 MiB. Of a log beyond `LOG_LIMIT` the middle is dropped: `X-Log-Dropped` tells where it was in this answer.',
     answers: {
       200: {
         description: 'The bytes, as they were sent.',

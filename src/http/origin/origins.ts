@@ -46,7 +46,8 @@ const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const requestHeaders =
   'authorization, content-type, idempotency-key, if-match, if-none-match, prefer, traceparent, x-api-key, x-request-id, x-run-token';
 const exposedHeaders =
-  'ETag, Location, Link, Retry-After, X-Request-Id, Idempotency-Replayed, Preference-Applied, WWW-Authenticate, Allow';
+  'ETag, Location, Link, Retry-After, X-Request-Id, Idempotency-Replayed, Preference-Applied, WWW-Authenticate, Allow, ' +
+  'X-Log-Next-Offset, X-Log-Complete, X-Log-Dropped';
 
 /**
  * The CORS headers of an answer, in lower case. Never with credentials: pages send keys and tokens in headers of their

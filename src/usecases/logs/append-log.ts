@@ -16,14 +16,17 @@ export type LogBytes = { offset: number; bytes: Buffer };
 export type LogLength = { bytes: number; truncatedBytes: number };
 
 async function append(context: UseCaseContext, holder: TokenHolder, sent: LogBytes): Promise<Outcome<LogLength>> {
-  const turn = await context.logs.takeTurn(holder.runId);
-  if (turn === null)
-    return refuse('too_many_requests', 'too many appends to this log wait already: send one after the other');
+  const endTurn = await context.logs.takeTurn(holder.runId);
+  if (endTurn === null)
+    return refuse(
+      'too_many_requests',
+      'too many appends wait already: send one after the other, and this one again in a second',
+    );
   try {
     const open = await attemptUnderWay(context, holder, 'attempt_over');
     return open.ok ? await appendToLog(context, open.value, sent) : open;
   } finally {
-    turn();
+    endTurn();
   }
 }
 
@@ -44,7 +47,7 @@ async function appendToLog(
   if (appended.result === 'over') return refuse('attempt_over', `attempt ${attempt} is over: stop working on it`);
   const { result, log } = appended;
   if (result !== 'taken') return refusalOf(result, offset, log.bytes);
-  logs.look();
+  logs.look(runId);
   return ok({ bytes: log.bytes, truncatedBytes: truncatedOf(log) });
 }
 

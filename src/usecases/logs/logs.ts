@@ -8,18 +8,21 @@ export type RunLogs = {
   /** At most so many bytes of a log are kept. */
   limit: number;
   /**
-   * Waits for the turn of an append among those to the same log, so that they hold one connection together. The answer
-   * ends the turn; null where too many wait.
+   * Waits for the turn of an append: one to each log at a time, and a few in all, so that they leave connections to other
+   * requests. The answer ends the turn; null where too many wait.
    */
   takeTurn(runId: string): Promise<(() => void) | null>;
   /** Calls `onNews` when the log is longer, complete or gone. The answer ends that. */
   follow(runId: string, onNews: () => void): () => void;
-  /** Looks for news at once: some log is longer, or some run has ended. */
-  look(): void;
+  /** Looks for news at once: the log of this run is longer, or without one, some run has ended. */
+  look(runId?: string): void;
 };
 
 /** The most appends to one log that wait at a time. */
 const mostWaiting = 16;
+/** The most appends under way at a time, and the most that wait for them, in all. */
+const mostUnderWay = 4;
+const mostWaitingInAll = 256;
 /** Without news from this replica, that of others is seen after so many milliseconds. */
 const pollMs = 500;
 /** Between two looks, in milliseconds. */
@@ -62,8 +65,8 @@ export function createRunLogs(
     timer = clock.after(askAgain ? shortestPauseMs : pollMs, ask);
   }
 
-  function look(): void {
-    if (followed.size === 0) return;
+  function look(runId?: string): void {
+    if (followed.size === 0 || (runId !== undefined && !followed.has(runId))) return;
     if (isAsking) askAgain = true;
     else if (!isSoon) {
       timer?.cancel();
@@ -91,28 +94,52 @@ export function createRunLogs(
 }
 
 function createLogTurns(): RunLogs['takeTurn'] {
-  /** The appends that wait, by run; a run without an append under way has no entry. */
-  const byRun = new Map<string, (() => void)[]>();
-
-  function endTurn(runId: string): () => void {
-    let isOver = false;
-    return () => {
-      if (isOver) return;
-      isOver = true;
-      const next = byRun.get(runId)?.shift();
-      if (next) next();
-      else byRun.delete(runId);
-    };
-  }
+  const places = createLine(mostUnderWay, mostWaitingInAll);
+  const byRun = new Map<string, Line>();
 
   return async (runId) => {
-    const waiting = byRun.get(runId);
-    if (waiting === undefined) {
-      byRun.set(runId, []);
-      return endTurn(runId);
+    const line = byRun.get(runId) ?? createLine(1, mostWaiting);
+    byRun.set(runId, line);
+    if (!(await line.enter())) return null;
+    const leave = () => {
+      line.leave();
+      if (line.isEmpty()) byRun.delete(runId);
+    };
+    if (!(await places.enter())) {
+      leave();
+      return null;
     }
-    if (waiting.length >= mostWaiting) return null;
-    await new Promise<void>((resolve) => waiting.push(resolve));
-    return endTurn(runId);
+    return () => {
+      places.leave();
+      leave();
+    };
+  };
+}
+
+type Line = {
+  /** Resolves to true when there is room; to false, at once, where too many wait. */
+  enter(): Promise<boolean>;
+  /** To be called once by each that has entered. */
+  leave(): void;
+  isEmpty(): boolean;
+};
+
+/** Lets so many in at a time. The others wait, in their order. */
+function createLine(mostInside: number, mostBehind: number): Line {
+  const waiting: (() => void)[] = [];
+  let inside = 0;
+  return {
+    async enter() {
+      if (inside < mostInside) inside++;
+      else if (waiting.length >= mostBehind) return false;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+      return true;
+    },
+    leave() {
+      const next = waiting.shift();
+      if (next) next();
+      else inside--;
+    },
+    isEmpty: () => inside === 0,
   };
 }

@@ -171,6 +171,12 @@ describe('the log of a run', () => {
     expect(await send(run, 18, '-battery and so on')).toMatchObject({ status: 200, next: 36 });
     expect((await read(run.path)).bytes.toString()).toBe('with ••••••• and so on');
     expect(await send(run, 0, 'with correct-horse-battery and so on')).toMatchObject({ status: 200, next: 36 });
+    await send(run, 36, ' correct-horse');
+    const stream = await follow(run.path);
+    await complete(run);
+    await stream.next('end');
+    expect(textOf(stream.events)).toBe('with ••••••• and so on *************');
+    expect((await read(run.path)).bytes.toString()).toBe('with ••••••• and so on *************');
   });
 
   test('is refused in any other form, and where it is too much at once', async () => {
@@ -203,6 +209,14 @@ describe('the log of a run', () => {
     expect(await send(elsewhere, 4, 'x')).toMatchObject({ status: 404 });
     expect(await send({ path: `/runs/${run.id}`, token: run.token }, 4, '!')).toMatchObject({ status: 200 });
   });
+});
+
+test('many appends at a time take turns, and each is answered', async () => {
+  const runs = await Promise.all(Array.from({ length: 8 }, (_, place) => held(`many-${place}`)));
+  const answers = await Promise.all(
+    runs.flatMap((run) => Array.from({ length: 12 }, () => send(run, 0, 'the same line\n'))),
+  );
+  expect(new Set(answers.map(({ status: code, next }) => `${code} ${next}`))).toEqual(new Set(['200 14']));
 });
 
 describe('a follower of a log', () => {

@@ -11,7 +11,7 @@ import { closed, runIdParams } from '../../schemas/schemas.ts';
 import { holderOf, tokenHeader, tokenHook } from './run-token.ts';
 
 /** One answer has at most so many bytes of a log. */
-const largestAnswer = 4 * 1024 * 1024;
+const largestAnswer = 1024 * 1024;
 
 export function logRoutes(app: App, context: HttpContext): void {
   app.get(

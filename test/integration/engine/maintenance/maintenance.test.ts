@@ -57,3 +57,13 @@ test('sessions go when they are over, whether of age or because nobody used them
   await pass(true);
   expect((await store.db.query('select hash from sessions')).rows).toEqual([{ hash: 'live' }]);
 });
+
+test('the log of a run goes when the run is gone', async () => {
+  const gone = '01939000-0000-7000-8000-000000000000';
+  await store.db.query('insert into run_logs (run, bytes, held, dropped_from, dropped_to) values ($1, 1, 0, 0, 0)', [
+    gone,
+  ]);
+  await store.db.query(`insert into run_log (run, attempt, "offset", bytes) values ($1, 1, 0, 'x')`, [gone]);
+  await pass(true);
+  expect((await store.db.query('select run from run_logs union select run from run_log')).rows).toEqual([]);
+});
