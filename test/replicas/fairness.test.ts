@@ -46,17 +46,6 @@ describe.skipIf(noPostgres)('two namespaces on two replicas', { timeout: 120_000
     expect(before('a', 'b')).toBeLessThan(120);
   });
 
-  test('a flood of urgent slow runs of one does not hold up those of the other that are due with it', async () => {
-    const two = await startTwo({ a: 1, b: 1 });
-    const schedule = { at: new Date(Date.now() + 5_000).toISOString() };
-    await two.create('a', 600, { schedule, priority: 9 });
-    await two.create('b', 20, { schedule, priority: 0 });
-    await target.waitFor(() => target.requests.length >= 620, 60_000);
-    await two.end();
-    expect([target.requests.length, paths().size]).toEqual([620, 620]);
-    expect(before('a', 'b')).toBeLessThan(300);
-  });
-
   test('both of which wait share the slots by their weights', async () => {
     const two = await startTwo({ a: 1, b: 3 });
     const schedule = { at: new Date(Date.now() + 5_000).toISOString() };
