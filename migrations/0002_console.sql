@@ -23,3 +23,77 @@ CREATE TABLE run_log (
   bytes bytea NOT NULL,
   CONSTRAINT run_log_run_offset_pk PRIMARY KEY (run, "offset")
 );
+
+CREATE TABLE stats_state (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  counted_to uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+  events_seen pg_snapshot NOT NULL,
+  pass bigint NOT NULL DEFAULT 0,
+  passed_at timestamptz(3) NOT NULL DEFAULT 'epoch',
+  copied_pass bigint NOT NULL DEFAULT 0
+);
+
+CREATE TABLE stats_open_runs (
+  run_id uuid PRIMARY KEY
+);
+
+CREATE TABLE stats_open_misses (
+  event_id bigint PRIMARY KEY
+);
+
+CREATE TABLE stats_minutes (
+  namespace text COLLATE "C" NOT NULL,
+  at timestamptz(3) NOT NULL,
+  task_uid bigint NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  pass bigint NOT NULL,
+  runs bigint NOT NULL,
+  lateness bigint[],
+  duration bigint[]
+);
+
+CREATE INDEX stats_minutes_tasks ON stats_minutes (namespace, at) WHERE task_uid <> 0;
+
+CREATE INDEX stats_minutes_totals ON stats_minutes (namespace, at) WHERE task_uid = 0;
+
+CREATE INDEX stats_minutes_pass ON stats_minutes (pass);
+
+CREATE TABLE stats_hours (
+  namespace text COLLATE "C" NOT NULL,
+  at timestamptz(3) NOT NULL,
+  task_uid bigint NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  runs bigint NOT NULL,
+  lateness bigint[],
+  duration bigint[],
+  CONSTRAINT stats_hours_namespace_at_task_uid_status_pk PRIMARY KEY (namespace, at, task_uid, status)
+) WITH (fillfactor = 70);
+
+CREATE INDEX stats_hours_totals ON stats_hours (namespace, at) WHERE task_uid = 0;
+
+CREATE INDEX stats_hours_at ON stats_hours USING brin (at);
+
+CREATE TABLE stats_tasks (
+  uid bigint PRIMARY KEY,
+  namespace text COLLATE "C" NOT NULL,
+  id text NOT NULL,
+  labels jsonb NOT NULL,
+  forgotten_at timestamptz(3) NOT NULL DEFAULT now()
+);
+
+-- One statement, so that each miss is either open here or new since the snapshot.
+WITH begun AS (
+  INSERT INTO stats_state (events_seen) VALUES (pg_current_snapshot())
+)
+INSERT INTO stats_open_misses SELECT id FROM events WHERE type = 'missed';
+
+-- The roll-up counts runs by key range, 20 seconds behind. Runs that are inserted later than that have to be told.
+CREATE FUNCTION note_late_run() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO stats_open_runs (run_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER runs_late AFTER INSERT ON runs FOR EACH ROW
+  WHEN (NEW.scheduled_for < clock_timestamp() - interval '10 seconds') EXECUTE FUNCTION note_late_run();

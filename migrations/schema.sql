@@ -89,6 +89,16 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION note_late_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO stats_open_runs (run_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END;
+$function$;
+
 CREATE OR REPLACE FUNCTION refuse_step()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -346,6 +356,7 @@ CREATE INDEX runs_task_unscheduled ON runs USING btree (task_uid, trigger, id) W
 CREATE INDEX runs_unscheduled ON runs USING btree (trigger, id) WHERE (trigger = ANY (ARRAY['manual'::run_trigger, 'catch_up'::run_trigger, 'retry'::run_trigger]));
 CREATE INDEX runs_waiting ON runs USING btree (namespace, effective_due_at) WHERE (status = ANY (ARRAY['pending'::run_status, 'retrying'::run_status]));
 CREATE TRIGGER runs_hooks AFTER UPDATE OF status ON runs FOR EACH ROW WHEN ((new.hooked AND (old.status IS DISTINCT FROM new.status) AND (new.status = ANY (ARRAY['succeeded'::run_status, 'failed'::run_status, 'timed_out'::run_status, 'lost'::run_status])))) EXECUTE FUNCTION note_end_of_run();
+CREATE TRIGGER runs_late AFTER INSERT ON runs FOR EACH ROW WHEN ((new.scheduled_for < (clock_timestamp() - '00:00:10'::interval))) EXECUTE FUNCTION note_late_run();
 CREATE TRIGGER runs_steps BEFORE UPDATE OF status ON runs FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (NOT run_step_allowed(old.status, new.status)))) EXECUTE FUNCTION refuse_step();
 
 CREATE TABLE secret_uses (
@@ -389,6 +400,63 @@ CREATE TABLE sign_ins (
   hash text NOT NULL,
   ends_at timestamp(3) with time zone NOT NULL,
   CONSTRAINT sign_ins_pkey PRIMARY KEY (hash)
+);
+
+CREATE TABLE stats_hours (
+  namespace text COLLATE "C" NOT NULL,
+  at timestamp(3) with time zone NOT NULL,
+  task_uid bigint NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  runs bigint NOT NULL,
+  lateness bigint[],
+  duration bigint[],
+  CONSTRAINT stats_hours_namespace_at_task_uid_status_pk PRIMARY KEY (namespace, at, task_uid, status)
+) WITH (fillfactor=70);
+CREATE INDEX stats_hours_at ON stats_hours USING brin (at);
+CREATE INDEX stats_hours_totals ON stats_hours USING btree (namespace, at) WHERE (task_uid = 0);
+
+CREATE TABLE stats_minutes (
+  namespace text COLLATE "C" NOT NULL,
+  at timestamp(3) with time zone NOT NULL,
+  task_uid bigint NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  pass bigint NOT NULL,
+  runs bigint NOT NULL,
+  lateness bigint[],
+  duration bigint[]
+);
+CREATE INDEX stats_minutes_pass ON stats_minutes USING btree (pass);
+CREATE INDEX stats_minutes_tasks ON stats_minutes USING btree (namespace, at) WHERE (task_uid <> 0);
+CREATE INDEX stats_minutes_totals ON stats_minutes USING btree (namespace, at) WHERE (task_uid = 0);
+
+CREATE TABLE stats_open_misses (
+  event_id bigint NOT NULL,
+  CONSTRAINT stats_open_misses_pkey PRIMARY KEY (event_id)
+);
+
+CREATE TABLE stats_open_runs (
+  run_id uuid NOT NULL,
+  CONSTRAINT stats_open_runs_pkey PRIMARY KEY (run_id)
+);
+
+CREATE TABLE stats_state (
+  singleton boolean DEFAULT true NOT NULL,
+  counted_to uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+  events_seen pg_snapshot NOT NULL,
+  pass bigint DEFAULT 0 NOT NULL,
+  passed_at timestamp(3) with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+  copied_pass bigint DEFAULT 0 NOT NULL,
+  CONSTRAINT stats_state_pkey PRIMARY KEY (singleton),
+  CONSTRAINT stats_state_singleton_check CHECK (singleton)
+);
+
+CREATE TABLE stats_tasks (
+  uid bigint NOT NULL,
+  namespace text COLLATE "C" NOT NULL,
+  id text NOT NULL,
+  labels jsonb NOT NULL,
+  forgotten_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT stats_tasks_pkey PRIMARY KEY (uid)
 );
 
 CREATE TABLE subscriptions (

@@ -17,6 +17,7 @@ import { type Firing, startFiring } from './firing/firing.ts';
 import { startHooks } from './hooks/hooks.ts';
 import { type Loop, type LoopOptions, startLoop } from './loop.ts';
 import { createMaintenanceStep } from './maintenance/maintenance.ts';
+import { createRollUpStep } from './maintenance/roll-up.ts';
 import { createTaskFinisher } from './maintenance/task-finisher.ts';
 import type { EngineOptions } from './options.ts';
 import { createStuckRunStep } from './recovery/stuck-runs.ts';
@@ -181,6 +182,7 @@ export function startEngine(options: EngineOptions): Engine {
     const { historyRetentionMs: retentionMs, auditRetentionMs } = options;
     const kept = { retentionMs, auditRetentionMs };
     loop('maintenance', createMaintenanceStep({ database: db.other, time, ...kept, lease, pause }));
+    loop('roll-up', createRollUpStep({ database: db.other, time, lease, retentionMs: options.statsRetentionMs }));
     firing = startFiring({
       ...{ db, clock, time, log, timetable, attempts, dueLog, lease: believed, lock: options.lock },
       ...{

@@ -58,6 +58,7 @@ export type EngineOptions = {
   leaseTtlMs: number;
   historyRetentionMs: number;
   auditRetentionMs: number;
+  statsRetentionMs: number;
   /** The lease is held, so the time of the database is known. */
   onHeld: () => void;
   /** The timetable is full for the first time. */

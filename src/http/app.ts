@@ -44,6 +44,7 @@ import { followRoutes } from './routes/runs/log-follow.ts';
 import { longWorkRoutes } from './routes/runs/long-work.ts';
 import { runActionRoutes } from './routes/runs/run-actions.ts';
 import { runRoutes } from './routes/runs/runs.ts';
+import { statsRoutes } from './routes/runs/stats.ts';
 import { triggerRoutes } from './routes/runs/trigger.ts';
 import { rewrapRoutes } from './routes/secrets/rewrap.ts';
 import { secretRoutes } from './routes/secrets/secrets.ts';
@@ -265,6 +266,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   taskLogRoutes(app, context);
   backfillRoutes(app, context);
   runRoutes(app, context);
+  statsRoutes(app, context);
   runActionRoutes(app, context);
   longWorkRoutes(app, context);
   logRoutes(app, context);

@@ -230,7 +230,7 @@ export async function startService({
       preClaimedBatches: pools.preClaimedBatches,
       leaseTtlMs: settings.leaseTtlMs,
       historyRetentionMs: settings.historyRetentionMs,
-      auditRetentionMs: settings.auditRetentionMs,
+      ...{ auditRetentionMs: settings.auditRetentionMs, statsRetentionMs: settings.statsRetentionMs },
       onHeld: endFirstTry,
       onLoaded: () =>
         void executors.warmUp().then(

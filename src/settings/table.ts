@@ -202,6 +202,12 @@ export const settingTable = {
     'How much of the log of a run is kept, in bytes or as `64KiB`, `1MiB`: of a longer one the first and the last half of it.',
     size(1_024, 64 * 1_024 * 1_024),
   ),
+  statsRetentionMs: setting(
+    'STATS_RETENTION',
+    '400d',
+    'Counts of runs older than this go; finished runs may go earlier.',
+    duration('1d', '3650d'),
+  ),
   targetDeny: setting(
     'TARGET_DENY',
     metadataTargets,

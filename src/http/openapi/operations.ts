@@ -4,6 +4,7 @@ import { liveOperations } from './live-operations.ts';
 import { logOperations } from './log-operations.ts';
 import type { Operation } from './operation.ts';
 import { secretOperations } from './secret-operations.ts';
+import { statsOperations } from './stats-operations.ts';
 
 const theTask = { description: 'The task.', headers: ['ETag'] } as const;
 const theNamespace = { description: 'The namespace.' } as const;
@@ -25,6 +26,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   ...secretOperations,
   ...liveOperations,
   ...logOperations,
+  ...statsOperations,
   'GET /livez': {
     id: 'getLiveness',
     description: 'For a supervisor that restarts a process that hangs.',

@@ -122,6 +122,9 @@ export function purgeNamespace(database: Database, id: string): Promise<boolean>
       'creations',
       'limits',
       'limit_keys',
+      'stats_minutes',
+      'stats_tasks',
+      'stats_hours',
     ])
       await db.query(`delete from ${table} where namespace = $1`, [id]);
     await db.query('delete from namespaces where id = $1', [id]);

@@ -7,6 +7,7 @@ import { runLogs } from '../logs/schema.ts';
 import type { Database, Queryable } from '../postgres/database.ts';
 import type { FilledRow, Row } from '../rows.ts';
 import { runs, tasks } from '../schema.ts';
+import { isCounted } from '../stats/roll-up.ts';
 
 /** A stored run with the name of its task. */
 export type Run = typeof runs.$inferSelect & { namespace: string; taskId: string };
@@ -119,7 +120,7 @@ export async function deleteOldRuns(
         where id < $1 and ($2::uuid is null or id > $2) order by id limit $3
       ), gone as (
         delete from runs r using page
-        where r.id = page.id and page.finished_at < $4
+        where r.id = page.id and page.finished_at < $4 and ${isCounted('r')}
           and exists (select from runs newer where newer.task_uid = page.task_uid and newer.id > page.id)
         returning r.id
       )

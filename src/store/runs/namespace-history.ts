@@ -2,6 +2,7 @@
 
 import { leastRunId } from '../../domain/schedule/occurrence.ts';
 import type { Queryable } from '../postgres/database.ts';
+import { isCounted } from '../stats/roll-up.ts';
 
 /** The namespaces with the quota `historyRetention`, and its text. */
 export async function retentions(db: Queryable): Promise<{ namespace: string; retention: string }[]> {
@@ -59,7 +60,7 @@ export async function deleteOldRunsOf(
       delete from runs r using (
         select old.id from unnest($1::bigint[]) as t(uid) cross join lateral (
           select o.id from runs o
-          where o.task_uid = t.uid and o.id < $2 and o.finished_at < $3
+          where o.task_uid = t.uid and o.id < $2 and o.finished_at < $3 and ${isCounted('o')}
             and exists (select from runs newer where newer.task_uid = t.uid and newer.id > o.id)
           order by o.id limit $4
         ) old limit $4

@@ -14,7 +14,9 @@ export async function forgetTombstones(db: Queryable, before: number, limit: num
           select t.uid from tasks t
           where t.deleted_at < $1 and not exists (select from runs r where r.task_uid = t.uid)
           order by t.uid limit $2)
-        returning uid
+        returning uid, namespace, id, labels
+      ), named as (
+        insert into stats_tasks (uid, namespace, id, labels) select uid, namespace, id, labels from gone
       ), unused as (
         delete from secret_uses u using gone where u.task_uid = gone.uid
       ), untold as (

@@ -59,6 +59,7 @@ describe('an empty environment', () => {
       leaseTtlMs: 10_000,
       historyRetentionMs: 30 * 86_400_000,
       auditRetentionMs: 365 * 86_400_000,
+      statsRetentionMs: 400 * 86_400_000,
       targetDeny: [...defaultDeniedTargets],
       targetAllow: [],
       targetDnsServers: null,

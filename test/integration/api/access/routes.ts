@@ -49,6 +49,7 @@ export const routes: Readonly<Record<string, Access>> = {
   'POST /tasks/{id}/backfill': 'operator',
   'GET /tasks/{id}/runs': 'reader',
   'GET /runs': 'reader',
+  'GET /stats': 'reader',
   'GET /runs/{id}': 'reader',
   'POST /runs/{id}/cancel': 'operator',
   'POST /runs/{id}/retry': 'operator',

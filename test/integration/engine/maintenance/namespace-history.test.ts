@@ -3,11 +3,12 @@ import { leastRunId } from '../../../../src/domain/schedule/occurrence.ts';
 import { createNamespaceCleaner } from '../../../../src/engine/maintenance/namespace-history.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { insertTasks } from '../../../../src/store/tasks/tasks.ts';
-import { author, define, makeTask, openStore, plantRun, runsOf, type Store, t0 } from '../../store/store.ts';
+import { author, countAll, define, makeTask, openStore, plantRun, runsOf, type Store, t0 } from '../../store/store.ts';
 
 let store: Store;
 beforeAll(async () => {
   store = await openStore();
+  await countAll(store.db);
   await store.db.query(`insert into namespaces (id, quotas, created_at, updated_at)
     values ('short', '{"historyRetention": "1h"}', now(), now())`);
 });

@@ -9,6 +9,7 @@ import * as limitTables from '../../../../src/store/limits/schema.ts';
 import * as logTables from '../../../../src/store/logs/schema.ts';
 import * as otherTables from '../../../../src/store/schema.ts';
 import * as secretTables from '../../../../src/store/secrets/schema.ts';
+import * as statsTables from '../../../../src/store/stats/schema.ts';
 import { createDatabase, emptyDatabase } from '../../../services/database.ts';
 import { migrateNow } from '../../../services/migrate.ts';
 import { noPostgres } from '../../../services/provided.ts';
@@ -22,6 +23,7 @@ const schema = {
   ...accessTables,
   ...secretTables,
   ...auditTables,
+  ...statsTables,
 };
 
 type Snapshot = ReturnType<typeof generateDrizzleJson>;

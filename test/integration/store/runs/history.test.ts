@@ -9,7 +9,18 @@ import { deleteOldRuns, findRun, lastRuns, uidsOf } from '../../../../src/store/
 import { listRuns, type RunFilter } from '../../../../src/store/runs/pages.ts';
 import type { Task } from '../../../../src/store/tasks/row.ts';
 import { deleteTask } from '../../../../src/store/tasks/tasks.ts';
-import { author, makeTask, makeTasks, openStore, plantRun, readRun, runIds, type Store, t0 } from '../store.ts';
+import {
+  author,
+  countAll,
+  makeTask,
+  makeTasks,
+  openStore,
+  plantRun,
+  readRun,
+  runIds,
+  type Store,
+  t0,
+} from '../store.ts';
 
 let store: Store;
 let tasks: [Task, Task, Task];
@@ -103,6 +114,7 @@ describe('cancelling a run', () => {
 });
 
 describe('deleting old runs', () => {
+  beforeAll(() => countAll(store.db));
   const count = async (task: Task) =>
     (await listRuns(store.database, { ...all, taskId: task.id, limit: 1_000 })).length;
 
