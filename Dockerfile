@@ -15,6 +15,7 @@ FROM base AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
+COPY console ./console
 COPY migrations ./migrations
 # A checkout made under a strict umask would be unreadable to the user below.
 RUN npm run build && chmod -R a+rX package.json migrations dist

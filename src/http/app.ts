@@ -16,6 +16,7 @@ import { attemptOf } from './auth/attempt.ts';
 import { authHook } from './auth/auth-hook.ts';
 import { createFailedLogins } from './auth/failed-logins.ts';
 import { createRefuseCredentials } from './auth/refuse-credentials.ts';
+import { consoleRoutes } from './console/console-routes.ts';
 import type { App, HttpContext } from './context.ts';
 import { createAllowedMethods } from './door/allowed-methods.ts';
 import { usualBody } from './door/body-budget.ts';
@@ -149,7 +150,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   app.decorateRequest('actor', null as never);
   app.decorateRequest('acting', null as never);
   app.addHook('onRoute', (route) => {
-    if (route.url.startsWith('/docs')) route.config = { ...route.config, role: 'public' };
+    if (/^\/(docs|console\/assets)/.test(route.url)) route.config = { ...route.config, role: 'public' };
     const { config: { role, ...config } = {}, url, method } = route;
     if (!role) throw new Error(`the route ${method} ${url} does not say who may call it`);
     const isPublic = role === 'public' || role === 'token';
@@ -221,7 +222,9 @@ export async function buildApp(context: HttpContext): Promise<App> {
   const answerUnknown = (request: FastifyRequest, reply: FastifyReply) => {
     const path = readTarget(request.originalUrl).path.split('?', 1)[0];
     // A call that belongs to no namespace is not there in one, whatever other methods its path has.
-    const allow = request.is404 ? methodsOf(request)?.allow : undefined;
+    const known = request.is404 ? methodsOf(request)?.allow : undefined;
+    // A file that is not there has a route that would serve it.
+    const allow = known?.split(', ').includes(request.method) ? undefined : known;
     const problem =
       allow === undefined
         ? new ProblemError('not_found', `${request.method} ${path} is not part of this API`)
@@ -248,6 +251,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
 
   // After the hooks: its routes are public by the first of them.
   await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
+  await consoleRoutes(app, context);
   serviceRoutes(app, context, door.stuckForMs);
   clusterRoutes(app, context);
   streamRoutes(app, context, streams);
@@ -277,9 +281,6 @@ export async function buildApp(context: HttpContext): Promise<App> {
   sessionRoutes(app, context, { signIn: refuseSignIn, credentials: refuseCredentials });
   secretRoutes(app, context);
   rewrapRoutes(app, context);
-  app.get('/', { config: { role: 'public' }, schema: { hide: true } }, async (_request, reply) =>
-    reply.redirect('/docs/'),
-  );
   app.get('/openapi.json', { config: { role: 'public' }, schema: { hide: true } }, async (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(document),
   );

@@ -19,6 +19,8 @@ export type HttpContext = UseCaseContext & {
   log: Logger;
   metrics: Metrics;
   authenticate: Authenticator;
+  /** Whether nobody has to sign in. */
+  isOpen: boolean;
   sessions: Sessions;
   signIn: SignIn;
   /** The kinds of target that are registered, with their schemas. */

@@ -31,6 +31,8 @@ export type Identity = {
   authenticate: Authenticator;
   sessions: Sessions;
   signIn: SignIn;
+  /** Whether nobody has to sign in. */
+  isOpen: boolean;
   /** The keys of the settings. */
   keysOfSettings: UseCaseContext['keysOfSettings'];
   /** To be called after keys or bindings were changed by this replica. */
@@ -83,7 +85,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     authenticate: createAuth({
       ...{ settings: authSettings, directory, sessions, started, onKeyUsed: uses.used, now, clock, log },
     }),
-    ...{ sessions, signIn },
+    ...{ sessions, signIn, isOpen: authSettings().open },
     keysOfSettings: () => authSettings().apiKeys,
     forget() {
       directory.forget();

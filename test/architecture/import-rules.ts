@@ -81,6 +81,7 @@ const packages: Record<string, readonly string[]> = {
   '@electric-sql/pglite': ['store'],
   '@electric-sql/pglite-socket': ['store'],
   fastify: ['http'],
+  '@fastify/static': ['http'],
   '@fastify/swagger': ['http'],
   '@fastify/swagger-ui': ['http'],
   'find-my-way': ['http'],

@@ -1,4 +1,4 @@
-/** The calls that show the cluster and follow what changes in it, for the contract. */
+/** The calls that show the cluster, follow what changes in it, and serve the console, for the contract. */
 
 import type { Operation } from './operation.ts';
 
@@ -8,6 +8,11 @@ export const liveOperations: Readonly<Record<string, Operation>> = {
     id: 'getCluster',
     description: 'Each replica with its version, its load, the duties it holds and the circuits it keeps open.',
     answers: { 200: { description: 'The replicas.' } },
+  },
+  'GET /console/config': {
+    id: 'getConsoleConfig',
+    description: 'Needs no credentials.',
+    answers: { 200: { description: 'The settings of the console.' } },
   },
   'GET /stream': {
     id: 'followChanges',

@@ -27,7 +27,18 @@ const docs: Headers = [
   ],
 ];
 
+/** The page of the console and its files. */
+const console: Headers = [
+  ...everywhere,
+  [
+    'content-security-policy',
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+      "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  ],
+];
+
 /** For an answer of this route, named by its template. */
 export function securityHeaders(route: string): Headers {
+  if (route === '/console' || route.endsWith('/console/*') || route.startsWith('/console/assets')) return console;
   return route.startsWith('/docs') ? docs : api;
 }

@@ -16,6 +16,7 @@ export const routes: Readonly<Record<string, Access>> = {
   'GET /healthz': 'public',
   'GET /metrics': 'public',
   'GET /cluster': { cluster: 'reader' },
+  'GET /console/config': 'public',
   'GET /stream': 'reader',
   'GET /me': { cluster: 'anyone' },
   'GET /namespaces': { cluster: 'reader' },
