@@ -3,16 +3,10 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
-import { axeFindings, findChromium, launchChromium, openPage } from '../../services/browser.ts';
-import { noPostgres } from '../../services/provided.ts';
+import { axeFindings, launchChromium, openPage } from '../../services/browser.ts';
 import { startTwoReplicas } from '../../services/two-replicas.ts';
 import { startTarget } from '../../target.ts';
-
-const chromium = noPostgres ? null : await findChromium();
-
-test.runIf(chromium === null && process.env.REQUIRE_SERVICES === '1')('there is a Chromium', () => {
-  throw new Error('tests of the console need Chromium and Postgres');
-});
+import { chromium } from './chromium.ts';
 
 describe.skipIf(chromium === null)('a page', () => {
   let browser: Browser;
@@ -55,7 +49,7 @@ describe.skipIf(chromium === null)('a page', () => {
       const { page, faults } = await openPage(browser, { colorScheme });
       await page.goto(`${url}/console${path()}`);
       await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-      await page.waitForFunction('!/^Loading/m.test(document.body.innerText)');
+      await poll(async () => !/Loading [a-z ]+…/.test((await page.textContent('body')) ?? ''), { what: 'the page to be loaded' });
       expect(await axeFindings(page)).toEqual([]);
       await page.setViewportSize({ width: 360, height: 740 });
       const tooWide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');

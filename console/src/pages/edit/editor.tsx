@@ -29,8 +29,13 @@ export function Editor({ first, etag, id }: { first: Draft; etag: string | null;
 
   const save = useMutation({
     mutationFn: async (): Promise<Task> => {
-      const body = withoutEmpty(draft) as never;
-      if (id === null) return bodyOf(client.POST('/tasks', { body })) as Promise<Task>;
+      const { id: own, ...rest } = withoutEmpty(draft);
+      if (id === null) {
+        const body = (own === undefined ? rest : { id: own, ...rest }) as never;
+        return bodyOf(client.POST('/tasks', { body })) as Promise<Task>;
+      }
+      // The id of a task stands in its address and never changes.
+      const body = rest as never;
       const params = { path: { id }, ...(tag !== null && { header: { 'If-Match': tag } }) };
       return bodyOf(client.PUT('/tasks/{id}', { params: params as never, body })) as Promise<Task>;
     },

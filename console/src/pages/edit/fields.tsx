@@ -1,6 +1,6 @@
 /** The form of a task: what most tasks need. Everything else is in its JSON. */
 
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useId, useState } from 'react';
 import { type Draft, scheduleField, scheduleFrom, targetOf, zoneField } from './draft.ts';
 import styles from './edit.module.css';
 
@@ -35,10 +35,19 @@ export function Fields({ draft, isNew, errors, onChange }: FieldsProps) {
     <>
       <div className={styles.pair}>
         <Field label="Id" hint={isNew ? 'empty: the service chooses one' : undefined} errors={errorOf('/id')}>
-          <input value={text('id')} disabled={!isNew} onChange={(event) => set({ id: event.target.value })} />
+          {(control) => (
+            <input
+              {...control}
+              value={text('id')}
+              disabled={!isNew}
+              onChange={(event) => set({ id: event.target.value })}
+            />
+          )}
         </Field>
         <Field label="Name" hint="for people" errors={errorOf('/name')}>
-          <input value={text('name')} onChange={(event) => set({ name: event.target.value })} />
+          {(control) => (
+            <input {...control} value={text('name')} onChange={(event) => set({ name: event.target.value })} />
+          )}
         </Field>
       </div>
       <div className={styles.pair}>
@@ -47,20 +56,26 @@ export function Fields({ draft, isNew, errors, onChange }: FieldsProps) {
           hint="0 2 * * * · @every 30s · @daily · 2026-12-01T09:00:00Z · manual"
           errors={errorOf('/schedule')}
         >
-          <input
-            className="code"
-            required
-            value={schedule}
-            onChange={(event) => setSchedule(event.target.value, zone)}
-          />
+          {(control) => (
+            <input
+              {...control}
+              className="code"
+              required
+              value={schedule}
+              onChange={(event) => setSchedule(event.target.value, zone)}
+            />
+          )}
         </Field>
         <Field label="Time zone" hint="of a cron pattern; UTC if empty" errors={errorOf('/schedule/timezone')}>
-          <input
-            list="zones"
-            placeholder="UTC"
-            value={zone}
-            onChange={(event) => setSchedule(schedule, event.target.value)}
-          />
+          {(control) => (
+            <input
+              {...control}
+              list="zones"
+              placeholder="UTC"
+              value={zone}
+              onChange={(event) => setSchedule(schedule, event.target.value)}
+            />
+          )}
         </Field>
         <datalist id="zones">
           {Intl.supportedValuesOf('timeZone').map((each) => (
@@ -70,24 +85,30 @@ export function Fields({ draft, isNew, errors, onChange }: FieldsProps) {
       </div>
       <div className={styles.pair}>
         <Field label="URL" errors={errorOf('/target')}>
-          <input
-            className="code"
-            type="url"
-            required
-            placeholder="https://billing.example.com/report"
-            value={typeof target.url === 'string' ? target.url : ''}
-            onChange={(event) => setTarget({ url: event.target.value })}
-          />
+          {(control) => (
+            <input
+              {...control}
+              className="code"
+              type="url"
+              required
+              placeholder="https://billing.example.com/report"
+              value={typeof target.url === 'string' ? target.url : ''}
+              onChange={(event) => setTarget({ url: event.target.value })}
+            />
+          )}
         </Field>
         <Field label="Method" errors={[]}>
-          <select
-            value={typeof target.method === 'string' ? target.method : 'POST'}
-            onChange={(event) => setTarget({ method: event.target.value })}
-          >
-            {methods.map((method) => (
-              <option key={method}>{method}</option>
-            ))}
-          </select>
+          {(control) => (
+            <select
+              {...control}
+              value={typeof target.method === 'string' ? target.method : 'POST'}
+              onChange={(event) => setTarget({ method: event.target.value })}
+            >
+              {methods.map((method) => (
+                <option key={method}>{method}</option>
+              ))}
+            </select>
+          )}
         </Field>
       </div>
       <JsonField
@@ -101,27 +122,43 @@ export function Fields({ draft, isNew, errors, onChange }: FieldsProps) {
       />
       <div className={styles.pair}>
         <Field label="Timeout" hint="of one attempt" errors={errorOf('/timeout')}>
-          <input placeholder="30s" value={text('timeout')} onChange={(event) => set({ timeout: event.target.value })} />
+          {(control) => (
+            <input
+              {...control}
+              placeholder="30s"
+              value={text('timeout')}
+              onChange={(event) => set({ timeout: event.target.value })}
+            />
+          )}
         </Field>
         <Field label="Attempts" hint="1: no retry" errors={errorOf('/retry')}>
-          <input
-            type="number"
-            min={1}
-            max={100}
-            value={(draft.retry as { maxAttempts?: number } | undefined)?.maxAttempts ?? 1}
-            onChange={(event) =>
-              set({ retry: { ...(draft.retry as object | undefined), maxAttempts: Number(event.target.value) } })
-            }
-          />
+          {(control) => (
+            <input
+              {...control}
+              type="number"
+              min={1}
+              max={100}
+              value={(draft.retry as { maxAttempts?: number } | undefined)?.maxAttempts ?? 1}
+              onChange={(event) =>
+                set({ retry: { ...(draft.retry as object | undefined), maxAttempts: Number(event.target.value) } })
+              }
+            />
+          )}
         </Field>
         <Field label="While an earlier run goes on" errors={errorOf('/overlap')}>
-          <select value={text('overlap') || 'skip'} onChange={(event) => set({ overlap: event.target.value })}>
-            {overlaps.map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </select>
+          {(control) => (
+            <select
+              {...control}
+              value={text('overlap') || 'skip'}
+              onChange={(event) => set({ overlap: event.target.value })}
+            >
+              {overlaps.map(([value, words]) => (
+                <option key={value} value={value}>
+                  {words}
+                </option>
+              ))}
+            </select>
+          )}
         </Field>
       </div>
       <JsonField
@@ -134,25 +171,31 @@ export function Fields({ draft, isNew, errors, onChange }: FieldsProps) {
   );
 }
 
-function Field(props: {
+type Control = { id: string; 'aria-describedby': string };
+type FieldProps = {
   label: string;
   hint?: string | undefined;
   errors: readonly FieldError[];
-  children: ReactNode;
-}) {
-  const { label, hint, errors, children } = props;
+  /** Makes the control, with what ties it to its label and hints. */
+  children: (control: Control) => ReactNode;
+};
+
+/** The name of the control is the label alone. Hints and faults describe it. */
+function Field({ label, hint, errors, children }: FieldProps) {
+  const id = useId();
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is among the children.
-    <label className={styles.field}>
-      <span>{label}</span>
-      {children}
-      {hint !== undefined && <span className={styles.hint}>{hint}</span>}
-      {errors.map(({ pointer, detail }) => (
-        <span key={pointer + detail} className={styles.fault}>
-          {detail}
-        </span>
-      ))}
-    </label>
+    <div className={styles.field}>
+      <label htmlFor={id}>{label}</label>
+      {children({ id, 'aria-describedby': `${id}-hints` })}
+      <div id={`${id}-hints`}>
+        {hint !== undefined && <span className={styles.hint}>{hint}</span>}
+        {errors.map(({ pointer, detail }) => (
+          <span key={pointer + detail} className={styles.fault}>
+            {detail}
+          </span>
+        ))}
+      </div>
+    </div>
   );
 }
 
@@ -173,13 +216,16 @@ function JsonField({ label, hint, value, onChange }: JsonFieldProps) {
   }
   return (
     <Field label={label} hint={hint} errors={fault === null ? [] : [{ pointer: '', detail: fault }]}>
-      <textarea
-        className="code"
-        rows={2}
-        spellCheck={false}
-        value={text}
-        onChange={(event) => edit(event.target.value)}
-      />
+      {(control) => (
+        <textarea
+          {...control}
+          className="code"
+          rows={2}
+          spellCheck={false}
+          value={text}
+          onChange={(event) => edit(event.target.value)}
+        />
+      )}
     </Field>
   );
 }

@@ -9,7 +9,7 @@ import { TaskActs } from '../../tasks/acts.tsx';
 import { scheduleText, zoneOf } from '../../tasks/schedule.ts';
 import { Failure, Loading } from '../../ui/states.tsx';
 import { Status } from '../../ui/status.tsx';
-import { Ago, Time } from '../../ui/time.tsx';
+import { Ago, ownZone, Time } from '../../ui/time.tsx';
 import { useUrlState } from '../../ui/url-state.ts';
 import { Backfill } from './backfill.tsx';
 import { Definition } from './definition.tsx';
@@ -37,6 +37,7 @@ export function TaskPage() {
 
 function OneTask({ task }: { task: Task }) {
   const [{ tab = 'runs' }, change] = useUrlState();
+  const zone = zoneOf(task.schedule);
   return (
     <div className="page">
       <header className="spread">
@@ -60,8 +61,12 @@ function OneTask({ task }: { task: Task }) {
               <NoNext status={task.status} />
             ) : (
               <>
-                <Ago at={task.nextRunAt} />, <Time at={task.nextRunAt} zone={zoneOf(task.schedule)} />, here{' '}
-                <Time at={task.nextRunAt} />
+                <Ago at={task.nextRunAt} />, <Time at={task.nextRunAt} zone={zone} />
+                {zone !== ownZone && (
+                  <>
+                    , here <Time at={task.nextRunAt} />
+                  </>
+                )}
               </>
             )}
           </dd>
