@@ -49,7 +49,9 @@ describe.skipIf(chromium === null)('a page', () => {
       const { page, faults } = await openPage(browser, { colorScheme });
       await page.goto(`${url}/console${path()}`);
       await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-      await poll(async () => !/Loading [a-z ]+…/.test((await page.textContent('body')) ?? ''), { what: 'the page to be loaded' });
+      await poll(async () => !/Loading [a-z ]+…/.test((await page.textContent('body')) ?? ''), {
+        what: 'the page to be loaded',
+      });
       expect(await axeFindings(page)).toEqual([]);
       await page.setViewportSize({ width: 360, height: 740 });
       const tooWide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
