@@ -277,7 +277,9 @@ test('below BASE_PATH all is found, and links lead back there', { timeout: 60_00
     { url: '/punctual' },
   ]);
   for (const path of ['/punctual', '/punctual/'])
-    expect((await below.http.get(path).expect(302)).headers.location).toBe('/punctual/docs/');
+    expect((await below.http.get(path).set('accept', 'text/html').expect(302)).headers.location).toBe(
+      '/punctual/console/',
+    );
   const index = await below.http.get('/punctual/docs').expect(200);
   const files = [...index.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file as string);
   expect(files.length).toBeGreaterThan(3);

@@ -11,7 +11,7 @@ import { Ago } from '../../ui/time.tsx';
 import styles from './now.module.css';
 import { byTask, type Failing, latestQuery } from './now-queries.ts';
 
-export const problems: readonly Run['status'][] = ['failed', 'timed_out', 'lost'];
+const problems: readonly Run['status'][] = ['failed', 'timed_out', 'lost'];
 /** Failed runs that are looked at. */
 const most = 200;
 /** Tasks that are shown. */
