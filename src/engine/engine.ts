@@ -26,7 +26,7 @@ import { createTakeoverStep } from './recovery/takeover.ts';
 import { createUnconfirmedMissStep } from './recovery/unconfirmed-misses.ts';
 import { createDueLog } from './timetable/due-log.ts';
 import { createReconcilerStep } from './timetable/reconciler.ts';
-import { createTimetable } from './timetable/timetable.ts';
+import { createTimetable, type Entry } from './timetable/timetable.ts';
 
 export type Engine = {
   /** Takes a signal, from here or from another replica. */
@@ -35,6 +35,8 @@ export type Engine = {
   readinessFailures(): Record<string, string>;
   /** Whether a burst of calls is under way. Other work should wait then. */
   callsWait(): boolean;
+  /** The active tasks of a namespace, with all changes that were made before this call; null until they are loaded. */
+  tasksOf(namespace: string): Promise<Entry[] | null>;
   /** Aborts a run's attempt if it is here. */
   abort(runId: string, reason: string): boolean;
   /**
@@ -57,6 +59,7 @@ export function startEngine(options: EngineOptions): Engine {
   let loaded = false;
   let stopping = false;
   let followedUntil = 0;
+  let followers: (() => void)[] = [];
 
   const loop = (name: string, step: LoopOptions['step']) =>
     loops.set(name, startLoop({ name, clock, log, step, retryMs: 500 }));
@@ -143,7 +146,10 @@ export function startEngine(options: EngineOptions): Engine {
     });
     loop('reconciler', async () => {
       const asOf = time.now();
-      const wait = await reconcile();
+      const waiting = followers;
+      followers = [];
+      // A pass that failed leaves the timetable as it was.
+      const wait = await reconcile().finally(() => waiting.forEach((resume) => void resume()));
       followedUntil = asOf;
       if (!loaded) {
         loaded = true;
@@ -241,6 +247,14 @@ export function startEngine(options: EngineOptions): Engine {
       return readinessFailures;
     },
     callsWait: attempts.callsWait,
+    async tasksOf(namespace) {
+      if (!loaded || stopping) return null;
+      await new Promise<void>((resume) => {
+        followers.push(resume);
+        wake('reconciler');
+      });
+      return timetable.tasksOf(namespace);
+    },
     abort: (runId, reason) => attempts.abort(runId, { kind: 'cancel', reason }),
     async stop(graceMs) {
       stopping = true;

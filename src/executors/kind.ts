@@ -26,6 +26,11 @@ export type ExecutorKind<T extends Target = Target> = Redaction<T> & {
   secretsIn?(target: T, pointer: string): readonly SecretUse[];
   /** The group whose slots and circuit the calls of this target share: an origin, a pool. Never throws. */
   groupOf(target: T): string;
+  /**
+   * The name of the place that a target calls, for people: an origin, a pool. It needs these members of the target
+   * alone, so that it can be told of very many. Absent where that is the group.
+   */
+  origin?: { members: readonly string[]; of(part: Target): string };
   /** Prepares the parts that are the same for every attempt, for as long as the target is kept. Never throws. */
   prepare(target: T): void;
   /** Starts one attempt. Never throws: every end is an outcome. */

@@ -41,8 +41,18 @@ export function createRegistry(kinds: readonly [ExecutorKind, ...ExecutorKind[]]
   /** A stored target in the place of one of another kind has nothing to give to it. */
   const ofKind = ({ type }: ExecutorKind, stored: Target | null) => (stored?.type === type ? stored : null);
 
+  /** The name of a group includes the kind, so that kinds do not share one. */
+  const named = ({ type }: Target, group: string) => (type === first.type ? group : `${type}:${group}`);
+
   return {
     targets: {
+      originOf(target) {
+        const { origin, groupOf } = kindOf(target);
+        return named(target, origin ? origin.of(target) : groupOf(target));
+      },
+      originMembers: kinds.every(({ origin }) => origin !== undefined)
+        ? [...new Set(kinds.flatMap(({ origin }) => origin?.members ?? []))]
+        : null,
       read(given, place) {
         const kind = kindFor(given);
         return kind.read(given, { ...place, stored: ofKind(kind, place.stored) });
@@ -62,10 +72,7 @@ export function createRegistry(kinds: readonly [ExecutorKind, ...ExecutorKind[]]
       hooks,
       schemas: { targets: new Map(kinds.map(({ type, schema }) => [type, schema])), hooks: hooks.schema },
     },
-    groupOf(target) {
-      const group = kindOf(target).groupOf(target);
-      return target.type === first.type ? group : `${target.type}:${group}`;
-    },
+    groupOf: (target) => named(target, kindOf(target).groupOf(target)),
     prepare: (target) => kindOf(target).prepare(target),
     start: (attempt) => kindOf(attempt.target).start(attempt),
     hookTarget: hooks.targetOf,

@@ -49,6 +49,7 @@ import { statsRoutes } from './routes/runs/stats.ts';
 import { rewrapRoutes } from './routes/secrets/rewrap.ts';
 import { secretRoutes } from './routes/secrets/secrets.ts';
 import { clusterRoutes } from './routes/service/cluster.ts';
+import { forecastRoutes } from './routes/service/forecast.ts';
 import { meRoutes } from './routes/service/me.ts';
 import { scheduleRoutes } from './routes/service/schedules.ts';
 import { serviceRoutes } from './routes/service/service.ts';
@@ -262,6 +263,7 @@ export async function buildApp(context: HttpContext): Promise<App> {
   logRoutes(app, context);
   followRoutes(app, context, streams);
   scheduleRoutes(app, context);
+  forecastRoutes(app, context);
   const refuseSignIn = createRefusals(context, clock);
   oidcRoutes(app, context, refuseSignIn);
   sessionRoutes(app, context, { signIn: refuseSignIn, credentials: refuseCredentials });

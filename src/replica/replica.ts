@@ -32,6 +32,7 @@ import { createTurns } from '../turns.ts';
 import { finishClosing } from '../usecases/access/finish-closing.ts';
 import { quarantineTask } from '../usecases/changes/quarantine-task.ts';
 import type { UseCaseContext } from '../usecases/context.ts';
+import { createForecasts } from '../usecases/forecast/forecasts.ts';
 import { seedBindings } from '../usecases/grants/seed-bindings.ts';
 import { systemIn } from '../usecases/use-case.ts';
 import { createExecutors } from './executors.ts';
@@ -125,12 +126,9 @@ export async function startService({
   const runs = live.observing(observeRuns({ log, mode, count: metrics.runCompleted, after: clock.after }));
   const holdingTurns = createTurns(clock.monotonic, setImmediate);
   const useCases: UseCaseContext = {
-    database: api,
-    namespaces,
+    ...{ database: api, namespaces, metrics, calendar, now: time.now },
     insertTask: createTaskInserts(api),
-    metrics,
-    calendar,
-    now: time.now,
+    forecasts: createForecasts(async (namespace) => (await engine?.tasksOf(namespace)) ?? null),
     targets: executors.targets,
     faultInAddressRule,
     signal: (what) => signals.send(what),

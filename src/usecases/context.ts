@@ -13,6 +13,7 @@ import type { AuditEntry } from '../store/audit/audit.ts';
 import type { Database } from '../store/postgres/database.ts';
 import type { InsertTask } from '../store/tasks/inserts.ts';
 import type { Turns } from '../turns.ts';
+import type { Forecasts } from './forecast/forecasts.ts';
 import type { RunLogs } from './logs/logs.ts';
 import type { SecretKeys } from './secrets/secret-keys.ts';
 
@@ -35,6 +36,8 @@ export type UseCaseContext = {
   noteRuns: NoteRuns;
   /** Where those who follow a namespace hear of its changes. */
   live: Pick<Live, 'listen'>;
+  /** The tasks that are to fire, and the places of those who count their occurrences. */
+  forecasts: Forecasts;
   /** What the logs of runs share in this replica. */
   logs: RunLogs;
   /** The keys that the values of secrets are encrypted with. */

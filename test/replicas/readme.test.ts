@@ -17,6 +17,7 @@ test.each([
   ['README.md', 10],
   ['docs/runs.md', 5],
   ['docs/observability.md', 4],
+  ['docs/schedules.md', 4],
 ])('every curl of %s works on a service that was just started, in its order', async (page, fewest) => {
   const text = await readFile(new URL(`../../${page}`, import.meta.url), 'utf8');
   const { port } = new URL(replica.url);

@@ -89,6 +89,10 @@ export type Targets = Redaction<Target> & {
   asShown(target: Target): object;
   /** Each place of a secret in a target that has been read; `pointer` is that of the target. */
   secretsIn(target: Target, pointer: string): readonly SecretUse[];
+  /** The name of the place that a target calls, for people: of a whole target, or of its `originMembers` alone. */
+  originOf(target: Target): string;
+  /** The members that this needs, besides the type; null where some kind needs them all. */
+  originMembers: readonly string[] | null;
   hooks: Redaction<HookCall> & {
     secretsIn(hook: HookCall, pointer: string): readonly SecretUse[];
     /** As for a target: a hook's own members, such as its timeout, are not part of `given`. */

@@ -43,6 +43,8 @@ export type Timetable = {
   remove(uid: number): void;
   /** Changes members of an entry that do not change when the task is due. */
   adjust(uid: number, to: Pick<Entry, 'priority' | 'misfire' | 'limited'>): void;
+  /** The tasks of a namespace that have an occurrence left, in no order. */
+  tasksOf(namespace: string): Entry[];
   /** Whether it holds tasks of more than one namespace. */
   isShared(): boolean;
   /** The earliest instant of all, or of those alone that come before `bound`; Infinity when there is none. */
@@ -146,6 +148,7 @@ export function createTimetable(): Timetable {
 
   return {
     size: () => byUid.size,
+    tasksOf: (namespace) => [...(parts.get(namespace)?.heaps.values() ?? [])].flatMap((heap) => heap.items()),
     isShared: () => parts.size > 1,
     has: (uid, scheduleVersion) => byUid.get(uid)?.scheduleVersion === scheduleVersion,
     put(task, after) {

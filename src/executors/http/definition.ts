@@ -28,6 +28,7 @@ export function httpTargetDefinition(refusesUrl: RefusesUrl): HttpTargetDefiniti
         refusesUrl(url, namespace),
       );
     },
+    origin: { members: ['url'], of: (part) => originOf(part as Partial<HttpTarget>) },
     redact: redactCall,
     restore: restoreCall,
     alignPatch: matchHeaderNames,
@@ -39,6 +40,11 @@ export function httpTargetDefinition(refusesUrl: RefusesUrl): HttpTargetDefiniti
     },
     secretsIn,
   };
+}
+
+/** Scheme, host and port. */
+function originOf({ url = '' }: Partial<HttpTarget>): string {
+  return URL.canParse(url) ? new URL(url).origin : url;
 }
 
 /** All that is known of the subject of a hook's message. */

@@ -1,5 +1,6 @@
 /** The parts of the contract beyond schemas, for each call: its name, meaning, errors, headers and an example. */
 
+import { forecastOperations } from './forecast-operations.ts';
 import { liveOperations } from './live-operations.ts';
 import { logOperations } from './log-operations.ts';
 import type { Operation } from './operation.ts';
@@ -23,10 +24,7 @@ const health = { description: 'All is well.' };
 
 /** By method and path, as the routes write them. */
 export const operations: Readonly<Record<string, Operation>> = {
-  ...secretOperations,
-  ...liveOperations,
-  ...logOperations,
-  ...statsOperations,
+  ...{ ...secretOperations, ...liveOperations, ...logOperations, ...statsOperations, ...forecastOperations },
   'GET /livez': {
     id: 'getLiveness',
     description: 'For a supervisor that restarts a process that hangs.',

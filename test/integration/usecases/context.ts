@@ -7,6 +7,7 @@ import { createNamespaceView } from '../../../src/engine/cluster/namespace-view.
 import { createTaskInserts } from '../../../src/store/tasks/inserts.ts';
 import { createTurns } from '../../../src/turns.ts';
 import type { UseCaseContext } from '../../../src/usecases/context.ts';
+import { createForecasts } from '../../../src/usecases/forecast/forecasts.ts';
 import type { Caller } from '../../../src/usecases/use-case.ts';
 import { httpTargets } from '../../http-targets.ts';
 import { outlast } from '../../outlast.ts';
@@ -34,6 +35,7 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
     logAudit() {},
     keysOfSettings: () => [],
     forgetCallers() {},
+    forecasts: createForecasts(async () => []),
     secretValues: async () => [],
     secretKeys: { off: () => null, ring: async () => [] },
     logs: { limit: 1024 ** 2, takeTurn: async () => () => {}, follow: () => () => {}, look() {} },

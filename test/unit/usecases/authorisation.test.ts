@@ -54,6 +54,7 @@ const untouched: UseCaseContext = {
   olderZones: touched,
   attemptOf: () => null,
   runIds: touched,
+  forecasts: { tasksOf: touched, inPlace: touched },
   secretValues: touched,
   secretKeys: { off: touched, ring: touched },
   logAudit: touched,

@@ -51,6 +51,7 @@ export const routes: Readonly<Record<string, Access>> = {
   'GET /tasks/{id}/runs': 'reader',
   'GET /runs': 'reader',
   'GET /stats': 'reader',
+  'GET /forecast': 'reader',
   'GET /runs/{id}': 'reader',
   'POST /runs/{id}/cancel': 'operator',
   'POST /runs/{id}/retry': 'operator',
