@@ -265,7 +265,7 @@ export async function startService({
   const url = await app.listen({
     host: settings.host,
     port: settings.port,
-    listenTextResolver: (address) => `accepting connections at ${address}`,
+    listenTextResolver: (address) => `accepting connections; the console is at ${address}${settings.basePath}/console/`,
   });
   log.info({ url, tz, store: embedded ? 'embedded' : 'postgres', redis: redis !== null }, 'listening');
   return {

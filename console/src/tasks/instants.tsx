@@ -6,6 +6,11 @@ import styles from './instants.module.css';
 export function Instants({ instants, zone }: { instants: readonly string[]; zone: string }) {
   const isOwn = zone === ownZone;
   const now = useNow(60_000);
+  const changes = instants.map((at, place) => {
+    const before = instants[place - 1];
+    return before === undefined ? 0 : offsetMinutes(at, zone) - offsetMinutes(before, zone);
+  });
+  const hasChange = changes.some((minutes) => minutes !== 0);
   return (
     <div className="scroll">
       <table className="list">
@@ -13,29 +18,25 @@ export function Instants({ instants, zone }: { instants: readonly string[]; zone
           <tr>
             <th scope="col">In {zone}</th>
             {!isOwn && <th scope="col">Here ({ownZone})</th>}
-            <th scope="col">Clock</th>
+            {hasChange && <th scope="col">Clock</th>}
           </tr>
         </thead>
         <tbody>
-          {instants.map((at, place) => {
-            const before = instants[place - 1];
-            const change = before === undefined ? 0 : offsetMinutes(at, zone) - offsetMinutes(before, zone);
-            return (
-              <tr key={at}>
+          {instants.map((at, place) => (
+            <tr key={at}>
+              <td className="nowrap">
+                <time dateTime={at} title={utcText(at)}>
+                  {zonedText(at, zone, now)}
+                </time>
+              </td>
+              {!isOwn && (
                 <td className="nowrap">
-                  <time dateTime={at} title={utcText(at)}>
-                    {zonedText(at, zone, now)}
-                  </time>
+                  <Time at={at} />
                 </td>
-                {!isOwn && (
-                  <td className="nowrap">
-                    <Time at={at} />
-                  </td>
-                )}
-                <td className={styles.mark}>{changeText(change)}</td>
-              </tr>
-            );
-          })}
+              )}
+              {hasChange && <td className={styles.mark}>{changeText(changes[place] ?? 0)}</td>}
+            </tr>
+          ))}
         </tbody>
       </table>
     </div>
