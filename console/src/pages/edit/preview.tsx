@@ -48,11 +48,30 @@ export function Preview({ schedule, id }: { schedule: unknown; id: string }) {
               {detail}
             </p>
           ))}
+          <SameMinute at={preview.data.next[0]} />
           <Instants instants={preview.data.next} zone={zoneOf(preview.data.canonical)} />
         </>
       )}
     </section>
   );
+}
+
+/** How many tasks are due in the minute of an instant. */
+function SameMinute({ at }: { at: string | undefined }) {
+  const client = useClient();
+  const from = at === undefined ? 0 : Math.floor(Date.parse(at) / 60_000) * 60_000;
+  const forecast = useQuery({
+    queryKey: ['forecast', 'minute', from],
+    queryFn: () => {
+      const query = { from: new Date(from).toISOString(), to: new Date(from + 60_000).toISOString() };
+      return bodyOf(client.GET('/forecast', { params: { query } }));
+    },
+    enabled: at !== undefined,
+    retry: false,
+  });
+  if (forecast.data === undefined) return null;
+  const fires = forecast.data.buckets.reduce((sum, bucket) => sum + bucket.fires, 0);
+  return <p className="pad muted">{fires === 0 ? 'No other run' : `${fires} runs of stored tasks`} in that minute.</p>;
 }
 
 /** The value once it has not changed for a moment. */

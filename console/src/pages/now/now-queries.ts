@@ -46,6 +46,17 @@ export function minutesQuery(namespace: Namespace, now: number) {
   });
 }
 
+/** What is due in the next ten minutes. */
+export function soonQuery(namespace: Namespace, now: number) {
+  const from = Math.floor(now / minuteMs) * minuteMs;
+  const query = { from: new Date(from).toISOString(), to: new Date(from + 10 * minuteMs).toISOString() };
+  return queryOptions({
+    queryKey: ['forecast', namespace, 'soon', from],
+    queryFn: () => bodyOf(clientOf(namespace).GET('/forecast', { params: { query } })),
+    placeholderData: (before) => before,
+  });
+}
+
 /** A task with failed runs, and how it has gone since. */
 export type Failing = { taskId: string; latest: Run; earliest: Run; failures: number; isCut: boolean };
 

@@ -12,7 +12,7 @@ import { FirstTask } from '../tasks/first-task.tsx';
 import { FailingTasks } from './failing.tsx';
 import { Minutes } from './minutes.tsx';
 import styles from './now.module.css';
-import { anyTaskQuery, type Count, latestQuery, minutesQuery } from './now-queries.ts';
+import { anyTaskQuery, type Count, latestQuery, minutesQuery, soonQuery } from './now-queries.ts';
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
@@ -24,6 +24,7 @@ export function NowPage() {
   const tasks = useQuery(anyTaskQuery(namespace));
   const running = useQuery(latestQuery(namespace, { status: ['running', 'retrying'] }, 20));
   const minutes = useQuery(minutesQuery(namespace, now));
+  const soon = useQuery(soonQuery(namespace, now));
   const cluster = useQuery(clusterQuery);
   if (tasks.data?.items.length === 0)
     return (
@@ -44,6 +45,9 @@ export function NowPage() {
             running
           </Go>{' '}
           or about to be tried again
+        </Figure>
+        <Figure value={soon.data && String(soon.data.buckets.reduce((total, { fires }) => total + fires, 0))}>
+          <Go to="/load">due</Go> in the next ten minutes
         </Figure>
         <Figure value={minutes.data && String(Math.round(sum(lastHour, runsOf) / 60))}>
           runs a minute in the last hour
