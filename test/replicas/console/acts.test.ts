@@ -80,6 +80,34 @@ describe.skipIf(chromium === null)('in the console', () => {
     }
   });
 
+  test('a page that is paused reads nothing again until it goes on', async () => {
+    await make({ id: 'paused', schedule: { manual: true }, target: target.url });
+    const [still, moving] = [await openPage(browser), await openPage(browser)];
+    for (const { page } of [still, moving]) {
+      await page.goto(`${replicas.one.url}/console/tasks/paused`);
+      await page.getByText('Live', { exact: true }).waitFor();
+    }
+    await still.page.getByRole('button', { name: 'Pause live updates' }).click();
+    let asked = 0;
+    still.page.on('request', () => asked++);
+    await replicas.two.http.post('/tasks/paused/stop').send({}).expect(200);
+    await moving.page.getByText('stopped', { exact: true }).first().waitFor();
+    expect(asked).toBe(0);
+    await still.page.getByText('active', { exact: true }).first().waitFor();
+    await still.page.getByRole('button', { name: 'Resume live updates' }).click();
+    await still.page.getByText('stopped', { exact: true }).first().waitFor();
+    for (const { page } of [still, moving]) await page.context().close();
+  });
+
+  test('an address that is no page says so, and a task that is not there too', async () => {
+    const { page } = await openPage(browser);
+    await page.goto(`${replicas.one.url}/console/nowhere`);
+    await page.getByText('There is no page at this address').waitFor();
+    await page.goto(`${replicas.one.url}/console/tasks/nobody`);
+    await page.getByRole('alert').getByText('Not found').waitFor();
+    await page.context().close();
+  });
+
   test('a task is edited as a form and as JSON, and a conflict shows both versions', async () => {
     await make({ id: 'edited', name: 'Before', schedule: { manual: true }, target: target.url });
     const { page } = await openPage(browser);
