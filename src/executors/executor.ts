@@ -40,6 +40,8 @@ export type Attempt<T extends Target = Target> = {
   signing?: string | null;
   /** The order among attempts that wait for a connection: the earliest goes first. Absent: before all others. */
   effectiveDueAt?: number;
+  /** Takes what is sent, without credentials and values of secrets, before it is sent; absent where nobody looks. */
+  onRequest?: (request: object) => void;
   /** The id under which a receiver knows a message about the run; absent where the run itself is carried out. */
   messageId?: string;
 };
@@ -65,6 +67,8 @@ export type Outcome = {
   retryAfterMs: number | null;
   /** Whether another attempt would be useless: the target says so (489), or its templates cannot be filled in. */
   isFinal: boolean;
+  /** Set where a rule about addresses refused the target. */
+  isDenied?: true;
   /** Whether the fallback was called instead of the target. */
   viaFallback: boolean;
   /** For `deferred`; else null. */

@@ -17,6 +17,7 @@ import { warmUp } from '../executors/http/warm-up.ts';
 import type { ExecutorKind } from '../executors/kind.ts';
 import { startInKnown } from '../executors/known-namespaces.ts';
 import { createRegistry, type Registry } from '../executors/registry.ts';
+import { createTestCalls } from '../executors/test-calls.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -42,6 +43,8 @@ export type Executors = Registry & {
   execute: Executor;
   /** The groups that are open. */
   breakers(): BreakerState[];
+  /** Starts a test call. */
+  startTest: ReturnType<typeof createTestCalls>;
   /** Makes calls to this process itself, so that V8 compiles their code. Resolves with how many were answered. */
   warmUp(): Promise<number>;
 };
@@ -87,6 +90,7 @@ export function createExecutors(options: ExecutorsOptions): Executors {
     start,
     execute: governors.guard(start, registry.groupOf),
     breakers: governors.states,
+    startTest: createTestCalls({ start, targets: registry.targets, clock, now: options.now, newId: randomUUID }),
     warmUp: () => warmUp({ clock, executor: rehearsing, newId: randomUUID }),
     close() {
       registry.close();

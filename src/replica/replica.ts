@@ -129,7 +129,7 @@ export async function startService({
     ...{ database: api, namespaces, metrics, calendar, now: time.now },
     insertTask: createTaskInserts(api),
     forecasts: createForecasts(async (namespace) => (await engine?.tasksOf(namespace)) ?? null),
-    targets: executors.targets,
+    ...{ targets: executors.targets, startTest: executors.startTest },
     faultInAddressRule,
     signal: (what) => signals.send(what),
     olderZones() {

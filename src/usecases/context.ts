@@ -16,6 +16,7 @@ import type { Turns } from '../turns.ts';
 import type { Forecasts } from './forecast/forecasts.ts';
 import type { RunLogs } from './logs/logs.ts';
 import type { SecretKeys } from './secrets/secret-keys.ts';
+import type { StartTest } from './test-calls/test-call.ts';
 
 export type UseCaseContext = {
   database: Database;
@@ -38,6 +39,8 @@ export type UseCaseContext = {
   live: Pick<Live, 'listen'>;
   /** The tasks that are to fire, and the places of those who count their occurrences. */
   forecasts: Forecasts;
+  /** Starts a test call. */
+  startTest: StartTest;
   /** What the logs of runs share in this replica. */
   logs: RunLogs;
   /** The keys that the values of secrets are encrypted with. */

@@ -19,6 +19,7 @@ import { brokenOutcome, cancelledOutcome, nothingReceived, type Received } from 
 import { followRedirects, type StartHop } from './redirects.ts';
 import { buildRequest, createSpanIds, type PreparedTarget, prepareTarget, type Sender } from './request.ts';
 import { createRouter, type Route } from './route.ts';
+import { shownRequest } from './shown-request.ts';
 import type { ProxyChoice } from './target/proxy.ts';
 import type { HttpTarget } from './target/target.ts';
 
@@ -133,7 +134,11 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
       attempt,
       target,
       isOutdated: () => filterOf(namespace).mark !== mark,
-      buildRequest: (leftMs) => buildRequest(target, attempt, from, leftMs),
+      buildRequest(leftMs) {
+        const request = buildRequest(target, attempt, from, leftMs);
+        attempt.onRequest?.(shownRequest(target, request));
+        return request;
+      },
       deadline,
       report,
     });

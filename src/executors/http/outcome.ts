@@ -95,7 +95,8 @@ export function cancelledOutcome(received: Received, message: string): Outcome {
 
 /** The outcome of an attempt whose connection failed, before or after the first byte of an answer. */
 export function brokenOutcome(received: Received, error: unknown): Outcome {
-  return outcome('failed', received, false, describeFailure(error));
+  const failed = outcome('failed', received, false, describeFailure(error));
+  return error instanceof Error && (error as SystemError).code === refusedCode ? { ...failed, isDenied: true } : failed;
 }
 
 /** Whether the failure is only that an answer which has no body tells the length of one. */

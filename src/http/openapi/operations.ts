@@ -6,6 +6,7 @@ import { logOperations } from './log-operations.ts';
 import type { Operation } from './operation.ts';
 import { secretOperations } from './secret-operations.ts';
 import { statsOperations } from './stats-operations.ts';
+import { testOperations } from './test-operations.ts';
 
 const theTask = { description: 'The task.', headers: ['ETag'] } as const;
 const theNamespace = { description: 'The namespace.' } as const;
@@ -25,6 +26,7 @@ const health = { description: 'All is well.' };
 /** By method and path, as the routes write them. */
 export const operations: Readonly<Record<string, Operation>> = {
   ...{ ...secretOperations, ...liveOperations, ...logOperations, ...statsOperations, ...forecastOperations },
+  ...testOperations,
   'GET /livez': {
     id: 'getLiveness',
     description: 'For a supervisor that restarts a process that hangs.',

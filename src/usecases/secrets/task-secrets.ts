@@ -24,7 +24,7 @@ export async function missingSecrets(
   { targets }: Pick<Context, 'targets'>,
   db: Queryable,
   namespace: string,
-  definition: TaskDefinition,
+  definition: Pick<TaskDefinition, 'target' | 'fallback' | 'hooks'>,
 ): Promise<FieldError[]> {
   const uses = secretsOf(definition, targets);
   if (uses.length === 0) return [];

@@ -28,6 +28,7 @@ export function contextOn({ database }: Store, told: Told = { signals: [], cance
     now: Date.now,
     targets: httpTargets,
     faultInAddressRule: () => null,
+    startTest: () => null,
     signal: (what) => void told.signals.push(what),
     olderZones: () => null,
     attemptOf: () => null,

@@ -48,6 +48,7 @@ const untouched: UseCaseContext = {
   },
   metrics: { cancelled: touched, skipped: touched },
   faultInAddressRule: touched,
+  startTest: touched,
   insertTask: touched,
   now: touched,
   signal: touched,

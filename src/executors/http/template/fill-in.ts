@@ -8,7 +8,7 @@ import { failedOutcome } from '../../outcomes.ts';
 import type { SecretValue, SecretValues } from '../../secret-values.ts';
 import { cancelledOutcome, nothingReceived } from '../outcome.ts';
 import type { HttpTarget } from '../target/target.ts';
-import { hideValues } from './hide-values.ts';
+import { hideInRequest, hideValues } from './hide-values.ts';
 import { possibleSecretsIn } from './liquid-grammar.ts';
 import { compileTemplates, type PreviousRun, type TargetTemplates } from './template.ts';
 import type { Trials } from './trials.ts';
@@ -45,7 +45,9 @@ export function fillInTemplates(
     }
     const target = templates.render({ ...variablesOf(attempt, found.previous), secrets: values });
     if (!target.ok) return ended(notFilledIn(target.errors));
-    const started = execute({ ...attempt, target: target.value });
+    const { onRequest } = attempt;
+    const telling = onRequest && { onRequest: hideInRequest(onRequest, Object.values(values)) };
+    const started = execute({ ...attempt, target: target.value, ...telling });
     return templates.secrets.length === 0 ? started : hideValues(started, Object.values(values));
   }
 

@@ -11,6 +11,7 @@ import { nextRoutes } from './next.ts';
 import { startStopRoutes } from './start-stop.ts';
 import { taskLogRoutes } from './task-log.ts';
 import { taskRoutes } from './tasks.ts';
+import { testCallRoutes } from './test-calls.ts';
 
 type Validation = ReturnType<typeof createValidation>;
 
@@ -27,6 +28,7 @@ export function allTaskRoutes(
   taskRoutes(app, context, validation);
   startStopRoutes(app, context);
   triggerRoutes(app, context, leave);
+  testCallRoutes(app, context, leave);
   nextRoutes(app, context);
   taskLogRoutes(app, context);
 }

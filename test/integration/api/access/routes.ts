@@ -44,6 +44,8 @@ export const routes: Readonly<Record<string, Access>> = {
   'POST /tasks/{id}/start': 'operator',
   'POST /tasks/{id}/stop': 'operator',
   'POST /tasks/{id}/trigger': 'operator',
+  'POST /tasks/{id}/test': 'operator',
+  'POST /targets/test': 'admin',
   'GET /tasks/{id}/next': 'reader',
   'GET /tasks/{id}/events': 'reader',
   'GET /tasks/{id}/misses': 'reader',
