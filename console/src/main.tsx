@@ -17,6 +17,8 @@ const queries = new QueryClient({
     queries: {
       staleTime: 1_000,
       refetchOnWindowFocus: false,
+      // Live updates read again what was missed, unless they are paused.
+      refetchOnReconnect: false,
       // A refusal stays one. What did not answer may answer soon.
       retry: (count, error) => count < 2 && !(error instanceof Problem && error.status >= 400 && error.status < 500),
     },

@@ -35,7 +35,6 @@ export function LiveUpdates({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     if (paused) return;
-    const stream = new EventSource(`${apiBase(namespace)}/stream`);
     const due = new Set<string>();
     let timer: number | undefined;
     function readAgain(topics: readonly string[]): void {
@@ -46,16 +45,30 @@ export function LiveUpdates({ children }: { children: ReactNode }) {
         due.clear();
       }, gatherMs);
     }
-    for (const topic of Object.keys(queriesOf)) stream.addEventListener(topic, () => readAgain([topic]));
-    // What happened in between is not known.
-    for (const event of ['hello', 'resync'])
-      stream.addEventListener(event, () => {
-        setOpen(true);
-        readAgain(Object.keys(queriesOf));
+    let again: number | undefined;
+    function open(): EventSource {
+      const opened = new EventSource(`${apiBase(namespace)}/stream`);
+      for (const topic of Object.keys(queriesOf)) opened.addEventListener(topic, () => readAgain([topic]));
+      // What happened in between is not known.
+      for (const event of ['hello', 'resync'])
+        opened.addEventListener(event, () => {
+          setOpen(true);
+          readAgain(Object.keys(queriesOf));
+        });
+      opened.addEventListener('goodbye', () => setOpen(false));
+      opened.addEventListener('error', () => {
+        setOpen(false);
+        // The browser tries a broken connection again by itself. A refusal, such as a proxy's 502, it takes as final.
+        if (opened.readyState === EventSource.CLOSED)
+          again = window.setTimeout(() => {
+            stream = open();
+          }, pollMs);
       });
-    stream.addEventListener('goodbye', () => setOpen(false));
-    stream.addEventListener('error', () => setOpen(false));
+      return opened;
+    }
+    let stream = open();
     return () => {
+      window.clearTimeout(again);
       window.clearTimeout(timer);
       stream.close();
       setOpen(false);
@@ -75,4 +88,20 @@ export function LiveUpdates({ children }: { children: ReactNode }) {
 
 export function useLive(): Live {
   return useContext(LiveContext);
+}
+
+/**
+ * The time now in epoch milliseconds, anew every `everyMs`, for queries whose range ends now. It stands still while live
+ * updates are paused, so that such a query is not read again either.
+ */
+export function useLiveNow(everyMs: number): number {
+  const { state } = useLive();
+  const isPaused = state === 'paused';
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (isPaused) return;
+    const timer = window.setInterval(() => setNow(Date.now()), everyMs);
+    return () => window.clearInterval(timer);
+  }, [isPaused, everyMs]);
+  return now;
 }

@@ -2,12 +2,13 @@
 
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
+import { useLiveNow } from '../../api/live.tsx';
 import { useNamespace } from '../../api/namespace.ts';
 import { clusterQuery } from '../../api/queries.ts';
 import { RunTable } from '../../runs/run-table.tsx';
 import { Go } from '../../ui/go.tsx';
 import { Failure, Loading } from '../../ui/states.tsx';
-import { durationText, useNow } from '../../ui/time.tsx';
+import { durationText } from '../../ui/time.tsx';
 import { FirstTask } from '../tasks/first-task.tsx';
 import { FailingTasks } from './failing.tsx';
 import { Minutes } from './minutes.tsx';
@@ -19,7 +20,7 @@ const minuteMs = 60_000;
 
 export function NowPage() {
   const namespace = useNamespace();
-  const now = useNow(15_000);
+  const now = useLiveNow(15_000);
   const end = Math.floor(now / minuteMs) * minuteMs;
   const tasks = useQuery(anyTaskQuery(namespace));
   const running = useQuery(latestQuery(namespace, { status: ['running', 'retrying'] }, 20));
