@@ -40,6 +40,8 @@ describe.skipIf(chromium === null)('a page', () => {
     ['Runs', () => '/runs', /^Runs$/],
     ['a run', () => `/runs/${runId}`, /^Run of broken$/],
     ['Timeline', () => '/timeline', /^Timeline$/],
+    ['Timeline of a week, of tasks that match', () => '/timeline?range=week&q=night', /^Timeline$/],
+    ['Timeline without a task that matches', () => '/timeline?q=nothing-like-it', /^Timeline$/],
     ['Load', () => '/load', /^Load$/],
     ['Cluster', () => '/cluster', /^Cluster$/],
   ];
