@@ -97,3 +97,34 @@ $$;
 
 CREATE TRIGGER runs_late AFTER INSERT ON runs FOR EACH ROW
   WHEN (NEW.scheduled_for < clock_timestamp() - interval '10 seconds') EXECUTE FUNCTION note_late_run();
+
+-- Bulk changes: one row each, and a row for each task that is left to do.
+CREATE TABLE bulks (
+  id uuid PRIMARY KEY,
+  namespace text COLLATE "C" NOT NULL,
+  action text NOT NULL,
+  selection jsonb NOT NULL,
+  labels jsonb,
+  actor text NOT NULL,
+  via text NOT NULL,
+  address text,
+  request_id text,
+  total integer NOT NULL,
+  unchanged integer NOT NULL DEFAULT 0,
+  failed integer NOT NULL DEFAULT 0,
+  errors jsonb NOT NULL DEFAULT '[]',
+  created_at timestamptz(3) NOT NULL DEFAULT now(),
+  finished_at timestamptz(3),
+  -- Until then a replica works on it.
+  claimed_until timestamptz(3) NOT NULL DEFAULT now()
+);
+
+CREATE INDEX bulks_open ON bulks (claimed_until) WHERE finished_at IS NULL;
+
+CREATE INDEX bulks_finished ON bulks (finished_at);
+
+CREATE TABLE bulk_tasks (
+  bulk uuid NOT NULL,
+  task_uid bigint NOT NULL,
+  CONSTRAINT bulk_tasks_bulk_task_uid_pk PRIMARY KEY (bulk, task_uid)
+);

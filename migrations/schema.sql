@@ -163,6 +163,34 @@ CREATE TABLE bindings (
   CONSTRAINT bindings_subject UNIQUE (subject, namespace, role)
 );
 
+CREATE TABLE bulk_tasks (
+  bulk uuid NOT NULL,
+  task_uid bigint NOT NULL,
+  CONSTRAINT bulk_tasks_bulk_task_uid_pk PRIMARY KEY (bulk, task_uid)
+);
+
+CREATE TABLE bulks (
+  id uuid NOT NULL,
+  namespace text COLLATE "C" NOT NULL,
+  action text NOT NULL,
+  selection jsonb NOT NULL,
+  labels jsonb,
+  actor text NOT NULL,
+  via text NOT NULL,
+  address text,
+  request_id text,
+  total integer NOT NULL,
+  unchanged integer DEFAULT 0 NOT NULL,
+  failed integer DEFAULT 0 NOT NULL,
+  errors jsonb DEFAULT '[]'::jsonb NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  finished_at timestamp(3) with time zone,
+  claimed_until timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT bulks_pkey PRIMARY KEY (id)
+);
+CREATE INDEX bulks_finished ON bulks USING btree (finished_at);
+CREATE INDEX bulks_open ON bulks USING btree (claimed_until) WHERE (finished_at IS NULL);
+
 CREATE TABLE cluster (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   singleton boolean DEFAULT true NOT NULL,

@@ -38,6 +38,8 @@ export function problemFor(refusal: Refusal): ProblemError {
         headers: { 'x-log-next-offset': String(refusal.nextOffset) },
         members: { nextOffset: refusal.nextOffset },
       });
+    case 'other_count':
+      return new ProblemError('conflict', refusal.detail, { members: { count: refusal.count } });
     case 'too_many_requests':
     case 'unavailable':
       return new ProblemError(refusal.kind, refusal.detail, { headers: { 'retry-after': '1' } });

@@ -29,12 +29,12 @@ import { migrate } from '../store/postgres/migrate.ts';
 import { previousRun } from '../store/runs/history.ts';
 import { createTaskInserts } from '../store/tasks/inserts.ts';
 import { createTurns } from '../turns.ts';
-import { finishClosing } from '../usecases/access/finish-closing.ts';
 import { quarantineTask } from '../usecases/changes/quarantine-task.ts';
 import type { UseCaseContext } from '../usecases/context.ts';
 import { createForecasts } from '../usecases/forecast/forecasts.ts';
 import { seedBindings } from '../usecases/grants/seed-bindings.ts';
 import { systemIn } from '../usecases/use-case.ts';
+import { startBackground } from './background.ts';
 import { createExecutors } from './executors.ts';
 import { createIdentity } from './identity.ts';
 import { createReplicaLive } from './live.ts';
@@ -195,7 +195,7 @@ export async function startService({
     );
     await seedBindings({ ...useCases, database: other }, settings.roleBindings);
     // Nothing below this line fails: what is begun here must not be begun again.
-    loops.push(...(await namespaces.follow((id) => finishClosing({ ...useCases, database: other }, id))));
+    loops.push(...(await startBackground(useCases, { other, namespaces, clock, log, started, engine: () => engine })));
     signals = createSignals({
       redis: secrets.redis && redis && { connection: redis, source: secrets.redis },
       ...{ postgres: embedded ? null : connection, cluster: cluster.id, process: processId, log, clock },

@@ -43,6 +43,8 @@ export type Refusal =
     }
   /** The bytes for a log begin beyond its end, or other bytes stand there. `nextOffset` is its end. */
   | { kind: 'log_gap' | 'log_conflict'; detail: string; nextOffset: number }
+  /** The filters select `count` tasks, not as many as the caller expects. */
+  | { kind: 'other_count'; detail: string; count: number }
   /** The idempotency key was used for another request. */
   | { kind: 'idempotency_mismatch' };
 
@@ -52,7 +54,7 @@ export type Outcome<T> = Result<T, Refusal>;
 export type Refused = { ok: false; errors: Refusal };
 
 type LogKind = 'log_gap' | 'log_conflict';
-type PlainKind = Exclude<Extract<Refusal, { detail: string }>['kind'], 'quota_exceeded' | LogKind>;
+type PlainKind = Exclude<Extract<Refusal, { detail: string }>['kind'], 'quota_exceeded' | 'other_count' | LogKind>;
 
 /** An outcome that tells why nothing was done, in a sentence. */
 export function refuse(kind: PlainKind, detail: string): Refused {

@@ -9,6 +9,7 @@ export const auditTypes = [
   'task.triggered',
   'task.backfilled',
   'task.tested',
+  'bulk.started',
   'run.cancelled',
   'run.retried',
   'target.tested',

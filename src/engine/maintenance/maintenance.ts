@@ -1,11 +1,12 @@
 /**
- * Deletes rows that are no longer needed: old history, its logs, old audit, used idempotency keys, dead replicas, starts
- * of rates, sessions. Repeats changes of quotas whose replica died in the middle.
+ * Deletes rows that are no longer needed: old history, its logs, old audit, used idempotency keys, bulk changes, dead
+ * replicas, starts of rates, sessions. Repeats changes of quotas whose replica died in the middle.
  */
 
 import { sessionIdleMs } from '../../domain/access/session.ts';
 import { forgetSessions } from '../../store/access/sessions.ts';
 import { deleteOldAudit } from '../../store/audit/audit.ts';
+import { forgetBulks } from '../../store/bulk/bulks.ts';
 import { forgetKeys } from '../../store/cluster/idempotency.ts';
 import { forgetDeadReplicas } from '../../store/cluster/replicas.ts';
 import { deleteOldEvents } from '../../store/events/events.ts';
@@ -37,6 +38,7 @@ const idleMs = 60_000;
 /** Many logs are looked at less often: each page costs a few milliseconds. */
 const pausePerLogPageMs = 500;
 const keysKeptMs = 24 * 3_600_000;
+const bulksKeptMs = 7 * 24 * 3_600_000;
 /** Longer than any rate's period. */
 const startsKeptMs = 48 * 3_600_000;
 
@@ -75,6 +77,7 @@ export function createMaintenanceStep({
     if ((await deleteOldAudit(db, time.now() - auditRetentionMs, batchSize)) === batchSize) return pauseMs;
     await forgetTombstones(db, before, batchSize);
     await forgetKeys(db, time.now() - keysKeptMs);
+    await forgetBulks(db, time.now() - bulksKeptMs);
     await forgetDeadReplicas(db, time.now());
     await forgetGroups(database);
     await forgetSessions(db, time.now(), time.now() - sessionIdleMs);

@@ -1,5 +1,6 @@
 /** The parts of the contract beyond schemas, for each call: its name, meaning, errors, headers and an example. */
 
+import { bulkOperations } from './bulk-operations.ts';
 import { forecastOperations } from './forecast-operations.ts';
 import { liveOperations } from './live-operations.ts';
 import { logOperations } from './log-operations.ts';
@@ -26,7 +27,7 @@ const health = { description: 'All is well.' };
 /** By method and path, as the routes write them. */
 export const operations: Readonly<Record<string, Operation>> = {
   ...{ ...secretOperations, ...liveOperations, ...logOperations, ...statsOperations, ...forecastOperations },
-  ...testOperations,
+  ...{ ...testOperations, ...bulkOperations },
   'GET /livez': {
     id: 'getLiveness',
     description: 'For a supervisor that restarts a process that hangs.',
@@ -221,15 +222,6 @@ export const operations: Readonly<Record<string, Operation>> = {
     answers: { 202: { ...newRun, headers: ['Location', 'Idempotency-Replayed', 'Preference-Applied'] } },
     isBodyOptional: true,
     example: { triggerSource: 'deploy-42', input: { full: true }, priority: 9 },
-  },
-  'POST /tasks/:id/backfill': {
-    id: 'backfillTask',
-    description:
-      'By the schedule as it is now, whatever the status of the task. Where the task forbids overlap they run one after ' +
-      'the other. To be repeated from `nextFrom` where `limit` ended it; repeating it makes nothing twice.',
-    errors: [409, 422],
-    answers: { 202: { description: 'How many runs were made.', headers: ['Location'] } },
-    example: { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z', limit: 100 },
   },
   'GET /tasks/:id/next': {
     id: 'listNextRuns',

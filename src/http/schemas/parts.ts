@@ -39,6 +39,14 @@ export const text = (maxLength: number, more: object = {}) => ({
   ...more,
 });
 
+export const labelName = { pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' };
+export const labelFields = {
+  type: 'object',
+  maxProperties: 64,
+  propertyNames: { type: 'string', ...labelName },
+  additionalProperties: text(256),
+};
+
 /** The shown form, given as plain JSON Schema. */
 export const shown = (schema: object) => Type.Unsafe(schema);
 export const shownInstant = shown({ type: 'string', format: 'date-time' });

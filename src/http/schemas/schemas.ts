@@ -15,6 +15,7 @@ import {
   closed,
   duration,
   instant,
+  labelFields,
   optional,
   shown,
   shownInstant,
@@ -46,12 +47,7 @@ const misfireFields = {
 const taskInputFields = (targets: TargetSchemas) => ({
   name: optional(text(256, { minLength: 1, description: 'Display only; the id when absent.' })),
   description: optional(text(4_096)),
-  labels: optional({
-    type: 'object',
-    maxProperties: 64,
-    propertyNames: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' },
-    additionalProperties: text(256),
-  }),
+  labels: optional(labelFields),
   schedule: Type.Ref('ScheduleInput#'),
   target: Type.Ref('TargetInput#'),
   timeout: optional({ ...duration, description: 'Of one attempt, in total; 30s when absent.' }),

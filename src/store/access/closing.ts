@@ -112,7 +112,9 @@ export function purgeNamespace(database: Database, id: string): Promise<boolean>
     for (const table of ['deliveries', 'events', 'template_trials'])
       await db.query(`delete from ${table} where ${ofTasks}`, [id]);
     await db.query('delete from sessions where key_hash in (select hash from keys where namespace = $1)', [id]);
+    await db.query('delete from bulk_tasks where bulk in (select id from bulks where namespace = $1)', [id]);
     for (const table of [
+      'bulks',
       'tasks',
       'secret_uses',
       'secrets',

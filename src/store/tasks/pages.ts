@@ -1,21 +1,14 @@
 /** Pages of tasks: finds the tasks of a page, and reads those that the caller does not know. */
 
 import type { RunStatus } from '../../domain/run/run.ts';
-import type { TaskStatus } from '../../domain/task/states.ts';
 import type { Queryable } from '../postgres/database.ts';
 import type { Row } from '../rows.ts';
 import type { runs, tasks } from '../schema.ts';
+import { conditionValues, type TaskConditions, taskCondition } from './filter.ts';
 import { type Task, type TaskRow, taskColumns, taskOf } from './row.ts';
 
-/** Which tasks a list shows: all conditions hold. */
-export type TaskFilter = {
-  namespace: string;
-  /** Any of these; none for all. */
-  statuses: readonly TaskStatus[];
-  /** Names and values. A task has one of the values of each name. */
-  labels: readonly (readonly [name: string, value: string])[];
-  /** Part of the id or the name, in any letter case. */
-  q: string | null;
+/** Which tasks a list shows, and how much of them. */
+export type TaskFilter = TaskConditions & {
   /** Only ids after this one. */
   after: string | null;
   limit: number;
@@ -64,12 +57,6 @@ const stripText = `
 
 /** Live tasks in the order of their ids, at most `limit`, and whether more follow. */
 export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ items: ListedTask[]; more: boolean }> {
-  const labels = new Map<string, string[]>();
-  for (const [name, value] of filter.labels) labels.set(name, [...(labels.get(name) ?? []), value]);
-  // The index finds the labels that a task must have.
-  const single = [...labels].flatMap(([name, [value, other]]) => (other === undefined ? [[name, value]] : []));
-  const several = [...labels].filter(([, values]) => values.length > 1);
-  const pattern = filter.q === null ? null : `%${filter.q.replace(/[\\%_]/g, '\\$&')}%`;
   const { rows } = await db.query({
     name: filter.withStrip ? 'list-tasks-with-strip' : 'list-tasks',
     rowMode: 'array',
@@ -79,28 +66,15 @@ export async function listTasks(db: Queryable, filter: TaskFilter): Promise<{ it
         ${filter.withStrip ? stripText : 'null'} as strip
       from (
         select uid, id, version, case when max_runs is not null then greatest(max_runs - claimed, 0) end as runs_left from tasks
-        where namespace = $7 and deleted_at is null
-          and (cardinality($1::task_status[]) = 0 or status = any($1))
-          and ($2::jsonb = '{}' or labels @> $2)
-          and ($6::jsonb = '{}' or not exists (
-            select from jsonb_each($6) as wanted(name, options) where not coalesce(options ? (labels ->> name), false)))
-          and ($3::text is null or id ilike $3 or name ilike $3)
-          and ($4::text is null or id > $4 collate "C")
-        order by id limit $5
+        where ${taskCondition}
+          and ($6::text is null or id > $6 collate "C")
+        order by id limit $7
       ) t
       left join lateral (
         select id, status, scheduled_for, finished_at from runs where task_uid = t.uid order by id desc limit 1
       ) r on true
       order by t.id`,
-    values: [
-      filter.statuses,
-      JSON.stringify(Object.fromEntries(single)),
-      pattern,
-      filter.after,
-      filter.limit + 1,
-      JSON.stringify(Object.fromEntries(several)),
-      filter.namespace,
-    ],
+    values: [...conditionValues(filter), filter.after, filter.limit + 1],
   });
   const items = (rows as unknown as PageRow[]).slice(0, filter.limit).map(listedTask);
   return { items, more: rows.length > filter.limit };

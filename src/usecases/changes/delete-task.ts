@@ -16,12 +16,13 @@ import { authorOf, useCase } from '../use-case.ts';
 import { correctMiss, noOlderClaims } from './change-task.ts';
 import { type Expected, otherVersion } from './expected.ts';
 
-type DeleteTask = { id: string; expected: Expected | null };
+/** Another task of the id than `uid` counts as not there. */
+type DeleteTask = { id: string; uid?: number; expected: Expected | null };
 
 /** Nothing of the task starts once this is answered. */
 export const deleteTask = useCase(
   'admin',
-  async (context, caller, { id, expected }: DeleteTask): Promise<Outcome<null>> => {
+  async (context, caller, { id, uid, expected }: DeleteTask): Promise<Outcome<null>> => {
     const { database, calendar, holdingTurns } = context;
     const current = await findTask(database.pool, caller.namespace, id);
     if (!current) {
@@ -29,6 +30,7 @@ export const deleteTask = useCase(
       await endRunsOf(context, caller.namespace, id, await uidsOf(database, caller.namespace, id));
       return notFound(`task "${id}"`);
     }
+    if (uid !== undefined && current.uid !== uid) return notFound(`task "${id}"`);
     const other = otherVersion(expected, current);
     if (other) return other;
     const version = expected === null ? null : current.version;

@@ -16,6 +16,8 @@ import { replaceTask } from './replace-task.ts';
 
 type PatchTask = {
   id: string;
+  /** The only task that may have the id: another one counts as not there. */
+  uid?: number;
   patch: unknown;
   expected: Expected | null;
   /** Every fault in the form of a task's input; none when it has the form of `TaskInput`. */
@@ -26,9 +28,9 @@ type Patched = { task: Task; warnings: readonly Warning[] };
 
 export const patchTask = useCase(
   'admin',
-  async (context, caller, { id, patch, expected, faultsIn }: PatchTask): Promise<Outcome<TaskNow & Patched>> => {
+  async (context, caller, { id, uid, patch, expected, faultsIn }: PatchTask): Promise<Outcome<TaskNow & Patched>> => {
     const done = await untilWritten<Patched>(context, async () => {
-      const found = await findLiveTask(context, caller, id);
+      const found = await findLiveTask(context, caller, id, uid);
       if (!found.ok) return found;
       const current = found.value;
       const other = otherVersion(expected, current);

@@ -10,15 +10,16 @@ import { changeTask, untilWritten } from './change-task.ts';
 
 /**
  * `catchUp` is the policy for occurrences missed since the stop. `source` is the caller's name for the cause of the
- * request.
+ * request. Another task
+ * of the id than `uid` counts as not there.
  */
-type StartTask = { id: string; catchUp: Misfire['policy']; source: string | null };
+type StartTask = { id: string; uid?: number; catchUp: Misfire['policy']; source: string | null };
 
-export const startTask = useCase('operator', async (context, caller, { id, catchUp, source }: StartTask) =>
+export const startTask = useCase('operator', async (context, caller, { id, uid, catchUp, source }: StartTask) =>
   taskNow(
     context,
     await untilWritten(context, async () => {
-      const found = await findLiveTask(context, caller, id);
+      const found = await findLiveTask(context, caller, id, uid);
       if (!found.ok) return found;
       const { definition } = found.value;
       const outdated = catchUp === 'skip' ? null : refusalOfOldZones(context, definition.schedule);

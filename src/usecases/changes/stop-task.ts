@@ -6,13 +6,13 @@ import { authorOf, useCase } from '../use-case.ts';
 import { type CancelledRuns, changeTask, holdAgain, untilWritten } from './change-task.ts';
 
 /** `cancel` says which of its runs are cancelled. `source` is the caller's name for the cause of the request. */
-type StopTask = { id: string; cancel: CancelledRuns; source: string | null };
+type StopTask = { id: string; uid?: number; cancel: CancelledRuns; source: string | null };
 
-export const stopTask = useCase('operator', async (context, caller, { id, cancel, source }: StopTask) =>
+export const stopTask = useCase('operator', async (context, caller, { id, uid, cancel, source }: StopTask) =>
   taskNow(
     context,
     await untilWritten(context, async () => {
-      const found = await findLiveTask(context, caller, id);
+      const found = await findLiveTask(context, caller, id, uid);
       if (!found.ok) return found;
       const { definition } = found.value;
       if (definition.status === 'stopped') {

@@ -4,6 +4,7 @@ import { parseInstant } from '../../domain/input/instant.ts';
 import type { Trace } from '../../domain/run/trace.ts';
 import { ok } from '../../errors.ts';
 import { oncePerKey } from '../../store/cluster/idempotency.ts';
+import { inTransaction, type Queryable } from '../../store/postgres/database.ts';
 import { logChange } from '../audit/log-change.ts';
 import { type Key, keyedBy } from '../idempotency.ts';
 import { meaningless, notFound, type Outcome, type Refused } from '../refusal.ts';
@@ -13,6 +14,8 @@ import { announceRun, type MadeRun, makeRun, makeRunIn, retryOnConflict } from '
 
 export type TriggerTask = {
   taskId: string;
+  /** The only task that may have the id: another one counts as not there. */
+  uid?: number;
   /** The caller's name for the cause of the request. */
   source: string | null;
   /** The trace that the run belongs to; null for a trace of its own. */
@@ -25,13 +28,19 @@ export type TriggerTask = {
   scheduledFor: string | null;
   /** With a key, a repeated request makes no second run. */
   key: Key | null;
+  /** Called in the transaction of the run, without a key. False makes no run, as for a task that is not there. */
+  mark?: (db: Queryable) => Promise<boolean>;
 };
 
 /** The id of the new run, or of the one that the same key made before. */
 export const triggerTask = useCase(
   'operator',
-  async (context, caller, { taskId, source, trace, key, ...asked }: TriggerTask): Promise<Outcome<Triggered>> => {
-    const found = await findLiveTask(context, caller, taskId);
+  async (
+    context,
+    caller,
+    { taskId, uid: wantedUid, source, trace, key, mark, ...asked }: TriggerTask,
+  ): Promise<Outcome<Triggered>> => {
+    const found = await findLiveTask(context, caller, taskId, wantedUid);
     if (!found.ok) return found;
     const scheduledFor = asked.scheduledFor === null ? null : parseInstant(asked.scheduledFor);
     if (asked.scheduledFor !== null && (scheduledFor === null || scheduledFor < 0))
@@ -45,7 +54,11 @@ export const triggerTask = useCase(
     let made: MadeRun | null = null;
     const answer = await retryOnConflict(async () => {
       if (key === null) {
-        made = await makeRun(context, wanted, author);
+        made = mark
+          ? await inTransaction(context.database, async (db) =>
+              (await mark(db)) ? makeRunIn(context, db, wanted, author) : null,
+            )
+          : await makeRun(context, wanted, author);
         return { kind: 'done' as const, answer: made };
       }
       return oncePerKey(context.database, keyedBy(caller, `trigger ${uid}`, key), context.now(), async (db) => {

@@ -26,14 +26,15 @@ export const getTask = useCase(
   },
 );
 
-/** The task of this id in the caller's namespace that is not deleted. */
+/** The task of this id, and of this uid where one is given, in the caller's namespace that is not deleted. */
 export async function findLiveTask(
   { database }: UseCaseContext,
   { namespace }: Pick<Caller, 'namespace'>,
   id: string,
+  uid: number | null = null,
 ): Promise<Outcome<Task>> {
   const task = await findTask(database.pool, namespace, id);
-  return task ? ok(task) : notFound(`task "${id}"`);
+  return task && (uid === null || task.uid === uid) ? ok(task) : notFound(`task "${id}"`);
 }
 
 export async function asOfNow({ database }: UseCaseContext, task: Task): Promise<TaskNow> {

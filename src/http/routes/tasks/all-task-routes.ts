@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { App, HttpContext } from '../../context.ts';
 import type { createValidation } from '../../input/validation.ts';
 import { triggerRoutes } from '../runs/trigger.ts';
+import { bulkRoutes } from './bulk.ts';
 import { createTaskRoutes } from './create-task.ts';
 import { createTasksRoutes } from './create-tasks.ts';
 import { listTaskRoutes } from './list-tasks.ts';
@@ -27,6 +28,7 @@ export function allTaskRoutes(
   listTaskRoutes(app, context);
   taskRoutes(app, context, validation);
   startStopRoutes(app, context);
+  bulkRoutes(app, context);
   triggerRoutes(app, context, leave);
   testCallRoutes(app, context, leave);
   nextRoutes(app, context);

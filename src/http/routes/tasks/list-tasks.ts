@@ -99,7 +99,7 @@ export function listTaskRoutes(app: App, context: HttpContext): void {
 }
 
 /** `name:value`; the value may hold colons. */
-function readLabel(text: string): [name: string, value: string] {
+export function readLabel(text: string): [name: string, value: string] {
   const colon = text.indexOf(':');
   return [text.slice(0, colon), text.slice(colon + 1)];
 }

@@ -37,6 +37,7 @@ const audited: readonly [route: string, path: string, body: Body, type: string, 
   ['PUT /secrets/{name}', '/secrets/MAIL', { value: 'a-long-secret' }, 'secret.created', 'secret:MAIL'],
   ['PUT /secrets/{name}', '/secrets/MAIL', { value: 'a-new-secret' }, 'secret.updated', 'secret:MAIL'],
   ['DELETE /secrets/{name}', '/secrets/MAIL', {}, 'secret.deleted', 'secret:MAIL'],
+  ['POST /bulk', '/bulk', { select: { q: 'none' }, action: 'delete', expect: 0 }, 'bulk.started', ''],
   ['DELETE /tasks/{id}', '/tasks/c', {}, 'task.deleted', 'task:c'],
   [
     'POST /bindings',

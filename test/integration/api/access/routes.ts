@@ -46,6 +46,8 @@ export const routes: Readonly<Record<string, Access>> = {
   'POST /tasks/{id}/trigger': 'operator',
   'POST /tasks/{id}/test': 'operator',
   'POST /targets/test': 'admin',
+  'POST /bulk': 'operator',
+  'GET /bulk/{id}': 'reader',
   'GET /tasks/{id}/next': 'reader',
   'GET /tasks/{id}/events': 'reader',
   'GET /tasks/{id}/misses': 'reader',

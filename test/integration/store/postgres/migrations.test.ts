@@ -4,6 +4,7 @@ import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import * as accessTables from '../../../../src/store/access/schema.ts';
 import * as auditTables from '../../../../src/store/audit/schema.ts';
+import * as bulkTables from '../../../../src/store/bulk/schema.ts';
 import * as eventTables from '../../../../src/store/events/schema.ts';
 import * as limitTables from '../../../../src/store/limits/schema.ts';
 import * as logTables from '../../../../src/store/logs/schema.ts';
@@ -23,6 +24,7 @@ const schema = {
   ...accessTables,
   ...secretTables,
   ...auditTables,
+  ...bulkTables,
   ...statsTables,
 };
 
