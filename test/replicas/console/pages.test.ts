@@ -43,6 +43,7 @@ describe.skipIf(chromium === null)('a page', () => {
     ['Timeline of a week, of tasks that match', () => '/timeline?range=week&q=night', /^Timeline$/],
     ['Timeline without a task that matches', () => '/timeline?q=nothing-like-it', /^Timeline$/],
     ['Load', () => '/load', /^Load$/],
+    ['Load by origin', () => '/load?by=origin', /^Load$/],
     ['Cluster', () => '/cluster', /^Cluster$/],
   ];
 

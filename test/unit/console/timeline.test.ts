@@ -76,7 +76,7 @@ describe('a row', () => {
     const runs = [run('one', 0, 10), run('two', 5, 15), run('three', 10, 20)];
     const [row] = rowsOf([task], runs, frame);
     expect(row?.bars.map(({ lane }) => lane)).toEqual([0, 1, 0]);
-    expect(row?.overlapping).toBe(1);
+    expect(row?.overlapping).toBe(2);
     expect(row?.height).toBeGreaterThan(rowsOf([task], [], frame)[0]?.height ?? 0);
   });
 

@@ -27,7 +27,7 @@ export type Row = {
   top: number;
   height: number;
   bars: Bar[];
-  /** Runs that overlap more than the lanes can show stand in the last lane. */
+  /** How many runs began while another one ran. Those that find no free lane stand in the last one. */
   overlapping: number;
   misses: (Span & { miss: TimelineMiss })[];
   /** Instants that come too close to be told apart are one mark, from the first to the last of them. */
@@ -106,7 +106,7 @@ function barsOf(runs: readonly TimelineRun[], frame: Frame) {
   const bars = placed.map(({ start, end, ...bar }): Bar => {
     const free = ends.findIndex((until) => until <= start);
     const lane = free >= 0 ? free : Math.min(ends.length, mostLanes - 1);
-    if (free < 0 && ends.length > 0) overlapping++;
+    if (ends.some((until) => until > start)) overlapping++;
     ends[lane] = Math.max(end, ends[lane] ?? 0);
     return { ...bar, lane };
   });
