@@ -19,7 +19,8 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
-      withServices('integration', 1, 4),
+      // Nothing of it keeps state in a module, as in the tier above.
+      withServices('integration', 1, 4, false),
       withServices('replicas', 2, 4),
       // By itself, after everything else: it judges how late runs are.
       withServices('chaos', 3, 1),
@@ -28,16 +29,22 @@ export default defineConfig({
 });
 
 /** Most tests with services wait for them: more files at once than cores do not disturb each other. */
-function withServices(name: string, groupOrder: number, maxWorkers: number): TestProjectInlineConfiguration {
+function withServices(
+  name: string,
+  groupOrder: number,
+  maxWorkers: number,
+  isolate = true,
+): TestProjectInlineConfiguration {
   return {
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],
       sequence: { groupOrder },
       maxWorkers,
+      isolate,
       // The build is loaded by Node itself, as it is when the program runs.
       server: { deps: { external: [/\/dist\//] } },
-      setupFiles: 'test/services/file-end.ts',
+      setupFiles: 'test/services/file-hooks.ts',
       testTimeout: 30_000,
       hookTimeout: 60_000,
     },
