@@ -24,6 +24,9 @@ export type Received = {
 /** The code of the error with which a connector refuses an address that the target filter forbids. */
 export const refusedCode = 'TARGET_REFUSED';
 
+/** The code of the error where an answer never begins. */
+export const overlongCode = 'ANSWER_OVERLONG';
+
 const proxyCode = 'PROXY_FAILED';
 
 /**
@@ -161,7 +164,7 @@ function describeFailure(error: unknown): { kind: ErrorKind; message: string } {
   if (!(error instanceof Error)) return { kind: 'internal', message: 'unexpected failure' };
   const { code = error.name, syscall } = error as SystemError;
   if (code === proxyCode) return describeProxy(error as Error & { status: number | null });
-  if (code === refusedCode) return { kind: 'rejected', message: error.message };
+  if (code === refusedCode || code === overlongCode) return { kind: 'rejected', message: error.message };
   if (syscall === 'getaddrinfo')
     return { kind: 'unavailable', message: `could not resolve ${(error as SystemError).hostname}: ${code}` };
   if (code === 'EMFILE' || code === 'ENFILE')

@@ -107,3 +107,11 @@ test('a client that hangs up ends its call, and beyond eight calls at a time the
     what: 'room for a call',
   });
 });
+
+test('an answer that never begins is a failure, and no refused address', async () => {
+  target.setBehaviour((_response, _request, socket) => {
+    socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50_000));
+  });
+  const { body } = await ask('post', '/targets/test', { target: target.url }).expect(200);
+  expect(body.outcome).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('interim') } });
+});

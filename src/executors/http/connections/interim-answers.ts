@@ -5,7 +5,7 @@
 
 import type { Socket } from 'node:net';
 import { judgeLimit } from '../answer/answer.ts';
-import { refusedCode } from '../outcome.ts';
+import { overlongCode } from '../outcome.ts';
 
 /** The state of the answer to the call on a connection. */
 export type AnswerWatch = {
@@ -50,7 +50,7 @@ export function skipInterimAnswers(socket: Socket): AnswerWatch {
       }
       skipped += end;
       if (skipped > judgeLimit) {
-        fail(refusedCode, 'the target sent more than 1 MiB of interim answers');
+        fail(overlongCode, 'the target sent more than 1 MiB of interim answers');
         return null;
       }
       rest = rest.subarray(end);
