@@ -17,7 +17,14 @@ import type { FilterOf } from './filter/namespace-filters.ts';
 import type { TargetFilter } from './filter/target-filter.ts';
 import { brokenOutcome, cancelledOutcome, nothingReceived, type Received } from './outcome.ts';
 import { followRedirects, type StartHop } from './redirects.ts';
-import { buildRequest, createSpanIds, type PreparedTarget, prepareTarget, type Sender } from './request.ts';
+import {
+  buildRequest,
+  createSpanIds,
+  type HttpRequest,
+  type PreparedTarget,
+  prepareTarget,
+  type Sender,
+} from './request.ts';
 import { createRouter, type Route } from './route.ts';
 import { shownRequest } from './shown-request.ts';
 import type { ProxyChoice } from './target/proxy.ts';
@@ -136,12 +143,19 @@ export function createHttpExecutor(options: HttpExecutorOptions): HttpExecutor {
       isOutdated: () => filterOf(namespace).mark !== mark,
       buildRequest(leftMs) {
         const request = buildRequest(target, attempt, from, leftMs);
-        attempt.onRequest?.(shownRequest(target, request));
+        tell(attempt, target, request);
         return request;
       },
       deadline,
       report,
     });
+  }
+
+  /** Shows the request to whoever looks. */
+  function tell({ onRequest, target }: Attempt, sent: PreparedTarget, request: HttpRequest): void {
+    if (onRequest === undefined) return;
+    const { masked } = target as HttpTarget;
+    onRequest(shownRequest(sent, request, masked === undefined ? sent : prepareTarget(masked, version, router)));
   }
 
   /**

@@ -108,6 +108,23 @@ test('a client that hangs up ends its call, and beyond eight calls at a time the
   });
 });
 
+test('a short secret is not shown either, nor the beginning of one where the body is cut', async () => {
+  target.setBehaviour((response) => response.end());
+  await ask('put', '/secrets/PIN', { value: 'pin-7' }).expect(201);
+  await ask('put', '/secrets/LONG', { value: 'x'.repeat(40) }).expect(201);
+  const url = `${target.url}/c`;
+  const short = { url, template: true, headers: { 'x-pin': '{{ secrets.PIN }}' }, body: { pin: '{{ secrets.PIN }}' } };
+  const { body } = await ask('post', '/targets/test', { target: short }).expect(200);
+  expect(JSON.parse(target.requests[0]?.body ?? '')).toEqual({ pin: 'pin-7' });
+  expect(JSON.stringify(body)).not.toContain('pin-7');
+  expect(JSON.parse(body.request.body)).toEqual({ pin: mask });
+  const text = `${'a'.repeat(16 * 1024 - 20)}{{ secrets.LONG }}`;
+  const long = { url, template: true, headers: { 'content-type': 'text/plain' }, body: text };
+  const cut = await ask('post', '/targets/test', { target: long }).expect(200);
+  expect(target.requests[1]?.body).toContain('x'.repeat(40));
+  expect(cut.body.request.body).not.toContain('x');
+});
+
 test('an answer that never begins is a failure, and no refused address', async () => {
   target.setBehaviour((_response, _request, socket) => {
     socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50_000));

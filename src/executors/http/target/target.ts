@@ -39,6 +39,8 @@ export type HttpTarget = {
   plainBody?: true;
   /** Where values of secrets were filled in. Not stored. */
   secretIn?: { readonly headers: readonly string[]; readonly body: boolean };
+  /** The same with a placeholder for each of these values, where the request is shown to people. Not stored. */
+  masked?: HttpTarget;
 };
 
 export const redirects = ['none', 'follow'] as const;

@@ -7,8 +7,9 @@ import type { Attempt, Executor, Outcome, StartedAttempt } from '../../executor.
 import { failedOutcome } from '../../outcomes.ts';
 import type { SecretValue, SecretValues } from '../../secret-values.ts';
 import { cancelledOutcome, nothingReceived } from '../outcome.ts';
+import { placeholder } from '../shown-request.ts';
 import type { HttpTarget } from '../target/target.ts';
-import { hideInRequest, hideValues } from './hide-values.ts';
+import { hideValues } from './hide-values.ts';
 import { possibleSecretsIn } from './liquid-grammar.ts';
 import { compileTemplates, type PreviousRun, type TargetTemplates } from './template.ts';
 import type { Trials } from './trials.ts';
@@ -45,9 +46,9 @@ export function fillInTemplates(
     }
     const target = templates.render({ ...variablesOf(attempt, found.previous), secrets: values });
     if (!target.ok) return ended(notFilledIn(target.errors));
-    const { onRequest } = attempt;
-    const telling = onRequest && { onRequest: hideInRequest(onRequest, Object.values(values)) };
-    const started = execute({ ...attempt, target: target.value, ...telling });
+    const started = execute(
+      attempt.onRequest ? shownWithout(templates, attempt, found, target.value) : { ...attempt, target: target.value },
+    );
     return templates.secrets.length === 0 ? started : hideValues(started, Object.values(values));
   }
 
@@ -102,6 +103,22 @@ export function fillInTemplates(
       looked.then(fill, ({ message }: Error) => start(() => ended(failedOutcome({ kind: 'internal', message }))));
     });
   };
+}
+
+/** An attempt whose request is shown to people: also without the values of its secrets. */
+function shownWithout(
+  templates: TargetTemplates,
+  attempt: Attempt<HttpTarget>,
+  { previous }: Found,
+  target: HttpTarget,
+): Attempt<HttpTarget> {
+  if (templates.secrets.length === 0) return { ...attempt, target };
+  const secrets = Object.fromEntries(templates.secrets.map(({ name }) => [name, placeholder]));
+  const masked = templates.render({ ...variablesOf(attempt, previous), secrets });
+  if (masked.ok) return { ...attempt, target: { ...target, masked: masked.value } };
+  // What cannot be filled in without the values is not shown.
+  const { onRequest: _, ...unseen } = attempt;
+  return { ...unseen, target };
 }
 
 /** An attempt that begins when `prepare` starts it; cancelling does not wait for that. */

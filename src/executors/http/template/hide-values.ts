@@ -1,6 +1,5 @@
 /** Hides the values of secrets in the outcome of the call that had them. */
 
-import { isObject } from '../../../domain/input/merge-patch.ts';
 import { cutOutput } from '../../../domain/run/output.ts';
 import { createMasker } from '../../../domain/secrets/masking.ts';
 import type { Outcome, StartedAttempt } from '../../executor.ts';
@@ -24,16 +23,4 @@ function hidden(outcome: Outcome, values: readonly string[]): Outcome {
     ...(kept !== null && { output: kept.text, truncated: truncated || kept.truncated }),
     error: error && { ...error, message: masker(error.message) },
   };
-}
-
-/** `tell`, for a request that repeats none of these values. */
-export function hideInRequest(tell: (request: object) => void, values: readonly string[]): (request: object) => void {
-  const masker = createMasker(values);
-  const inside = (value: unknown): unknown => {
-    if (typeof value === 'string') return masker?.(value) ?? value;
-    return isObject(value)
-      ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, inside(each)]))
-      : value;
-  };
-  return (request) => tell(inside(request) as object);
 }
