@@ -12,7 +12,8 @@ export type Attempt<T extends Target = Target> = {
   runId: string;
   attempt: number;
   scheduledFor: number;
-  trigger: Trigger;
+  /** `test`: a caller tries the target, and there is no run. */
+  trigger: Trigger | 'test';
   /** The description that the request for the run gave of it; absent or null where there is none. */
   origin?: RunOrigin | null;
   /** The JSON text that the request gave the run to work on; absent or null where it gave none. */

@@ -39,7 +39,7 @@ export function createTestCalls({ start, targets, clock, now, newId }: TestCallO
     let attempt: StartedAttempt | null = null;
     const begin = () => {
       attempt = start({
-        ...{ ...call, runId: newId(), attempt: 1, scheduledFor: now(), trigger: 'manual', origin: null, input: null },
+        ...{ ...call, runId: newId(), attempt: 1, scheduledFor: now(), trigger: 'test', origin: null, input: null },
         ...{ fallback: null, token: null, atMostOnce: true },
         // Where a redirect is followed, the first request counts.
         onRequest: (sent) => {

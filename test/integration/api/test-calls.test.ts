@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { poll } from '../../poll.ts';
+import { startShell } from '../../services/shell.ts';
 import { startTarget, type Target } from '../../target.ts';
 import { type Api, type Body, startApi } from './client.ts';
 
@@ -35,7 +37,7 @@ test('a test call of a stopped task calls its target once, and makes no run', as
   const { body } = await ask('post', '/tasks/stopped/test').expect(200);
   expect(body.request).toMatchObject({ method: 'POST', url: `${target.url}/a` });
   expect(body.request.headers).toMatchObject({ authorization: mask, 'x-plain': 'seen', 'x-task-id': 'stopped' });
-  expect(JSON.parse(body.request.body)).toMatchObject({ taskId: 'stopped', trigger: 'manual' });
+  expect(JSON.parse(body.request.body)).toMatchObject({ taskId: 'stopped', trigger: 'test' });
   expect(body.outcome).toEqual({
     ...{ status: 'succeeded', httpStatus: 200, output: 'well done', error: null },
     durationMs: expect.any(Number),
@@ -125,10 +127,31 @@ test('a short secret is not shown either, nor the beginning of one where the bod
   expect(cut.body.request.body).not.toContain('x');
 });
 
+test('the target can tell that it is a test, by a trigger of its own and the id of no run', async () => {
+  answering(200, '');
+  await ask('post', '/tasks', { id: 'told', schedule: { manual: true }, target: target.url }).expect(201);
+  const { body } = await ask('post', '/tasks/told/test').expect(200);
+  const [sent] = target.requests;
+  expect(sent?.headers).toMatchObject({ 'x-trigger': 'test', 'idempotency-key': sent?.headers['x-run-id'] });
+  expect(JSON.parse(sent?.body ?? '')).toMatchObject({ trigger: 'test' });
+  expect(body.request.headers).toMatchObject({ 'x-trigger': 'test' });
+  await ask('get', `/runs/${sent?.headers['x-run-id']}`).expect(404);
+});
+
 test('an answer that never begins is a failure, and no refused address', async () => {
   target.setBehaviour((_response, _request, socket) => {
     socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50_000));
   });
   const { body } = await ask('post', '/targets/test', { target: target.url }).expect(200);
   expect(body.outcome).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('interim') } });
+});
+
+test('the commands of docs/targets.md answer as the page says', { timeout: 30_000 }, async () => {
+  const open = await startApi({ TARGET_DENY: 'none' });
+  const page = await readFile(new URL('../../../docs/targets.md', import.meta.url), 'utf8');
+  const [, commands = ''] = /^## Test calls\n.*?^```sh\n(.*?)^```$/ms.exec(page) ?? [];
+  const output = await startShell().run(commands.replaceAll('localhost:8080', new URL(open.url).host));
+  const answers = [...commands.matchAll(/^# → (.+)$/gm)].map(([, answer = '']) => answer);
+  expect(answers).toHaveLength(2);
+  for (const answer of answers) expect(output).toContain(answer);
 });

@@ -73,6 +73,26 @@ describe('a task whose target is of a second kind', () => {
     expect(refused.body.errors).toMatchObject([{ pointer: '#/target/code' }]);
   });
 
+  test('is tried by a test call, which shows the target where the kind tells of no request', async () => {
+    const target = { type: 'parcel', depot: 'tried', code: '7391' };
+    await create('tried', () => ({ output: 'left' }), { target, schedule: '@daily' });
+    const request = { ...target, code: '••••••' };
+    const outcome = { status: 'succeeded', httpStatus: null, output: 'left', error: null };
+    const { body } = await replica.ask('post', '/tasks/tried/test').expect(200);
+    expect(body).toMatchObject({ request, outcome });
+    expect((await replica.ask('post', '/targets/test', { target }).expect(200)).body).toMatchObject({
+      request,
+      outcome,
+    });
+    const attempts = attemptsAt('tried').map(({ trigger, attempt, token }) => [trigger, attempt, token]);
+    expect(attempts).toEqual(Array(2).fill(['test', 1, null]));
+    const unknown = { target: { type: 'parcel', depot: 'nowhere' } };
+    const refused = await replica.ask('post', '/targets/test', unknown).expect(422);
+    expect(refused.body.errors).toMatchObject([{ pointer: '#/target/depot' }]);
+    const { body: due } = await replica.ask('get', '/forecast?by=origin&bucket=1h').expect(200);
+    expect(due.buckets).toMatchObject([{ key: 'parcel:tried', fires: 1 }]);
+  });
+
   test('can be made one of the other kind, and back', async () => {
     await create('turning', () => ({}));
     const http = { type: 'http', url: 'http://127.0.0.1:9/' };
