@@ -12,6 +12,7 @@ import { type Draft, draftOf, withoutEmpty } from './draft.ts';
 import styles from './edit.module.css';
 import { Fields } from './fields.tsx';
 import { Preview } from './preview.tsx';
+import { TestCall } from './test-call.tsx';
 
 /** `id` and `etag` are those of the task that is edited; null for a new one. */
 export function Editor({ first, etag, id }: { first: Draft; etag: string | null; id: string | null }) {
@@ -120,6 +121,7 @@ export function Editor({ first, etag, id }: { first: Draft; etag: string | null;
       </form>
       <aside className={styles.aside}>
         <Preview schedule={draft.schedule} id={typeof draft.id === 'string' ? draft.id : ''} />
+        <TestCall draft={draft} />
       </aside>
     </div>
   );
