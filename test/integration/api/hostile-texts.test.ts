@@ -93,7 +93,12 @@ function ask({ method, path, headers = {}, body }: Asked): Promise<number> {
       `${api.url}`,
       { path, method: method.toUpperCase(), headers: { ...type, ...headers } },
       (answer) => {
-        answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
+        const { statusCode = 0, headers } = answer;
+        // A stream goes on until somebody ends it.
+        if (headers['content-type']?.startsWith('text/event-stream')) {
+          resolve(statusCode);
+          answer.destroy();
+        } else answer.resume().on('end', () => resolve(statusCode));
       },
     );
     asked.on('error', () => resolve(0));

@@ -174,6 +174,21 @@ describe.skipIf(chromium === null)('in the console', () => {
     await page.context().close();
   });
 
+  test('all tasks that match are stopped at once, after their number was named', async () => {
+    for (const id of ['many-1', 'many-2', 'many-3'])
+      await make({ id, labels: { group: 'many' }, schedule: { manual: true }, target: target.url });
+    const { page } = await openPage(browser);
+    await page.goto(`${replicas.one.url}/console/tasks?label=group:many`);
+    await page.getByText('3 tasks', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Change all that match' }).click();
+    await page.getByText('3 tasks match').waitFor();
+    await page.getByLabel('Do this with all of them').selectOption('stop');
+    await page.getByRole('button', { name: 'Stop 3 tasks' }).click();
+    await page.getByText('3 of 3 done.').waitFor();
+    for (const id of ['many-1', 'many-2', 'many-3']) expect((await taskOf(id)).status).toBe('stopped');
+    await page.context().close();
+  });
+
   test('a page recovers by itself from the death of the replica that it listens to', async () => {
     await make({ id: 'survivor', schedule: { manual: true }, target: target.url });
     const { page } = await openPage(browser);

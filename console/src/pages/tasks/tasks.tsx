@@ -7,6 +7,7 @@ import { useMay } from '../../api/session.ts';
 import { Go } from '../../ui/go.tsx';
 import { Empty, Failure, Loading } from '../../ui/states.tsx';
 import { useUrlState } from '../../ui/url-state.ts';
+import { BulkActs } from './bulk.tsx';
 import { readFilters, tasksQuery } from './filters.ts';
 import { FirstTask } from './first-task.tsx';
 import { TaskList } from './task-list.tsx';
@@ -27,11 +28,14 @@ export function TasksPage() {
     <div className="page">
       <header className="spread">
         <h1>Tasks</h1>
-        {mayCreate && (
-          <Go to="/new" className="button primary">
-            New task
-          </Go>
-        )}
+        <div className="row">
+          <BulkActs filters={filters} />
+          {mayCreate && (
+            <Go to="/new" className="button primary">
+              New task
+            </Go>
+          )}
+        </div>
       </header>
       <form className={styles.filters} aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
         <Search q={values.q ?? ''} onChange={(q) => change({ q: q || undefined }, { quiet: true })} />
