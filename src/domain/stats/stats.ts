@@ -41,6 +41,9 @@ const mostBuckets = 1_500;
 /** Minutes are kept this long; hours as long as the settings say. */
 export const minutesKeptMs = 25 * hourMs;
 
+/** The end of the year 9999. */
+const endOfTime = Date.parse('9999-12-31T23:59:59.999Z');
+
 /** At least so much of that can be asked for. */
 const minutesAskedMs = dayMs;
 
@@ -64,5 +67,6 @@ export function rangeOf(
     );
   if (bucket === '1m' && start + length <= now - minutesAskedMs)
     return fault('#/from', 'minutes are kept for a day only: use bucket=1h');
-  return ok({ from: start, to: start + count * length });
+  // Beyond the last year that an instant is written with there is nothing to count.
+  return ok({ from: start, to: Math.min(start + count * length, endOfTime) });
 }

@@ -68,7 +68,7 @@ export function testCallRoutes(app: App, context: HttpContext, leave: (request: 
       schema: {
         summary: 'Call a target once, without a task',
         tags: ['tasks'],
-        body: closed({ target: Type.Ref('TargetInput#'), timeout: optional(duration) }),
+        body: closed({ target: Type.Ref('TargetInput#'), timeout: optional(duration) }, { named: 'TestTargetInput' }),
         response: { 200: answer },
       },
     },
