@@ -53,7 +53,9 @@ export function NowPage() {
         <Figure value={minutes.data && String(Math.round(sum(lastHour, runsOf) / 60))}>
           runs a minute in the last hour
         </Figure>
-        <Figure value={minutes.data && latenessText(lastHour)}>p99 of lateness in the worst minute of the last hour</Figure>
+        <Figure value={minutes.data && latenessText(lastHour)}>
+          p99 of lateness in the worst minute of the last hour
+        </Figure>
         <Figure value={minutes.data && String(sum(counts, ({ missed }) => missed))}>missed in three hours</Figure>
         <Figure value={cluster.data && String(cluster.data.replicas.length)}>
           <Go to="/cluster">{cluster.data?.replicas.length === 1 ? 'replica' : 'replicas'}</Go> alive
