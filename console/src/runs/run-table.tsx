@@ -3,60 +3,50 @@
 import type { Run } from '../api/client.ts';
 import { Go } from '../ui/go.tsx';
 import { Status, wordOf } from '../ui/status.tsx';
+import { Table } from '../ui/table.tsx';
 import { durationText, Time } from '../ui/time.tsx';
 
 export function RunTable({ runs, hidesTask = false }: { runs: readonly Run[]; hidesTask?: boolean }) {
   return (
-    <div className="scroll">
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">Status</th>
-            {!hidesTask && <th scope="col">Task</th>}
-            <th scope="col">Due</th>
-            <th scope="col">Trigger</th>
-            <th scope="col" className="number">
-              Late
-            </th>
-            <th scope="col" className="number">
-              Took
-            </th>
-            <th scope="col" className="number">
-              Attempt
-            </th>
-            <th scope="col">Note</th>
-          </tr>
-        </thead>
-        <tbody>
-          {runs.map((run) => (
-            <tr key={run.id}>
-              <td>
-                <Go to="/runs/$id" params={{ id: run.id }} aria-label={`Run of ${run.taskId}, ${wordOf(run.status)}`}>
-                  <Status status={run.status} />
-                </Go>
-              </td>
-              {!hidesTask && (
-                <td>
-                  <Go to="/tasks/$id" params={{ id: run.taskId }}>
-                    {run.taskId}
-                  </Go>
-                </td>
-              )}
-              <td className="nowrap">
-                <Time at={run.scheduledFor} />
-              </td>
-              <td>{wordOf(run.trigger)}</td>
-              <td className="number">{durationText(run.latenessMs)}</td>
-              <td className="number">{durationText(run.durationMs)}</td>
-              <td className="number">
-                {run.attempt} of {run.maxAttempts}
-              </td>
-              <td className="break muted">{noteOf(run)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      columns={[
+        'Status',
+        ...(hidesTask ? [] : ['Task']),
+        'Due',
+        'Trigger',
+        { number: 'Late' },
+        { number: 'Took' },
+        { number: 'Attempt' },
+        'Note',
+      ]}
+    >
+      {runs.map((run) => (
+        <tr key={run.id}>
+          <td>
+            <Go to="/runs/$id" params={{ id: run.id }} aria-label={`Run of ${run.taskId}, ${wordOf(run.status)}`}>
+              <Status status={run.status} />
+            </Go>
+          </td>
+          {!hidesTask && (
+            <td>
+              <Go to="/tasks/$id" params={{ id: run.taskId }}>
+                {run.taskId}
+              </Go>
+            </td>
+          )}
+          <td className="nowrap">
+            <Time at={run.scheduledFor} />
+          </td>
+          <td>{wordOf(run.trigger)}</td>
+          <td className="number">{durationText(run.latenessMs)}</td>
+          <td className="number">{durationText(run.durationMs)}</td>
+          <td className="number">
+            {run.attempt} of {run.maxAttempts}
+          </td>
+          <td className="break muted">{noteOf(run)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

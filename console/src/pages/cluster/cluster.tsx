@@ -7,6 +7,7 @@ import { clusterQuery } from '../../api/queries.ts';
 import { configQuery } from '../../api/session.ts';
 import { Empty, Failure, Loading } from '../../ui/states.tsx';
 import { Status } from '../../ui/status.tsx';
+import { Table } from '../../ui/table.tsx';
 import { Ago, durationText, Time } from '../../ui/time.tsx';
 
 type Replica = Schemas['Replica'];
@@ -74,50 +75,41 @@ function Replicas({ replicas }: { replicas: readonly Replica[] }) {
       </Empty>
     );
   return (
-    <div className="scroll">
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">Replica</th>
-            <th scope="col">Host</th>
-            <th scope="col">Version</th>
-            <th scope="col">Started</th>
-            <th scope="col">Heartbeat</th>
-            <th scope="col" className="number">
-              Running
-            </th>
-            <th scope="col" className="number">
-              Tasks
-            </th>
-            <th scope="col">Duties</th>
-            <th scope="col">Time zones</th>
-          </tr>
-        </thead>
-        <tbody>
-          {replicas.map(({ id, host, pid, version, startedAt, heartbeatAt, running, tasksLoaded, duties, tz }) => (
-            <tr key={id}>
-              <td title={id}>
-                <code>{id.slice(0, 8)}</code>
-              </td>
-              <td className="break">
-                {host}, process {pid}
-              </td>
-              <td>{version}</td>
-              <td className="nowrap">
-                <Time at={startedAt} />
-              </td>
-              <td className="nowrap">
-                <Ago at={heartbeatAt} />
-              </td>
-              <td className="number">{running}</td>
-              <td className="number">{tasksLoaded}</td>
-              <td>{duties.join(', ') || '–'}</td>
-              <td>{tz ?? '–'}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      columns={[
+        'Replica',
+        'Host',
+        'Version',
+        'Started',
+        'Heartbeat',
+        { number: 'Running' },
+        { number: 'Tasks' },
+        'Duties',
+        'Time zones',
+      ]}
+    >
+      {replicas.map(({ id, host, pid, version, startedAt, heartbeatAt, running, tasksLoaded, duties, tz }) => (
+        <tr key={id}>
+          <td title={id}>
+            <code>{id.slice(0, 8)}</code>
+          </td>
+          <td className="break">
+            {host}, process {pid}
+          </td>
+          <td>{version}</td>
+          <td className="nowrap">
+            <Time at={startedAt} />
+          </td>
+          <td className="nowrap">
+            <Ago at={heartbeatAt} />
+          </td>
+          <td className="number">{running}</td>
+          <td className="number">{tasksLoaded}</td>
+          <td>{duties.join(', ') || '–'}</td>
+          <td>{tz ?? '–'}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -131,32 +123,20 @@ function Breakers({ replicas }: { replicas: readonly Replica[] }) {
       {all.length === 0 ? (
         <p className="muted pad">None: every target may be called.</p>
       ) : (
-        <div className="scroll">
-          <table className="list">
-            <thead>
-              <tr>
-                <th scope="col">Target</th>
-                <th scope="col">State</th>
-                <th scope="col">For</th>
-                <th scope="col">Replica</th>
-              </tr>
-            </thead>
-            <tbody>
-              {all.map(({ replica, origin, state, openedMsAgo }) => (
-                <tr key={replica + origin}>
-                  <td className="break">{origin}</td>
-                  <td>
-                    <Status status={state} />
-                  </td>
-                  <td>{durationText(openedMsAgo)}</td>
-                  <td>
-                    <code>{replica.slice(0, 8)}</code>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['Target', 'State', 'For', 'Replica']}>
+          {all.map(({ replica, origin, state, openedMsAgo }) => (
+            <tr key={replica + origin}>
+              <td className="break">{origin}</td>
+              <td>
+                <Status status={state} />
+              </td>
+              <td>{durationText(openedMsAgo)}</td>
+              <td>
+                <code>{replica.slice(0, 8)}</code>
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </section>
   );

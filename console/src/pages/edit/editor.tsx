@@ -7,6 +7,7 @@ import { bodyOf, Problem, type Task } from '../../api/client.ts';
 import { useClient } from '../../api/namespace.ts';
 import { useAnnounce } from '../../ui/announce.tsx';
 import { Failure } from '../../ui/states.tsx';
+import { Table } from '../../ui/table.tsx';
 import { useUrlState } from '../../ui/url-state.ts';
 import { type Draft, draftOf, withoutEmpty } from './draft.ts';
 import styles from './edit.module.css';
@@ -136,30 +137,19 @@ function Conflict({ mine, theirs, onTake }: { mine: Draft; theirs: Draft; onTake
     <section className={styles.conflict} role="alert" aria-label="Conflict">
       <strong>Somebody else has changed this task meanwhile</strong>
       <p>Save again to overwrite their change, or take theirs and begin anew.</p>
-      <div className="scroll">
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">Member</th>
-              <th scope="col">Yours</th>
-              <th scope="col">Theirs</th>
-            </tr>
-          </thead>
-          <tbody>
-            {names.map((name) => (
-              <tr key={name}>
-                <td>{name}</td>
-                <td>
-                  <pre>{JSON.stringify(mine[name], null, 2)}</pre>
-                </td>
-                <td>
-                  <pre>{JSON.stringify(theirs[name], null, 2)}</pre>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table columns={['Member', 'Yours', 'Theirs']}>
+        {names.map((name) => (
+          <tr key={name}>
+            <td>{name}</td>
+            <td>
+              <pre>{JSON.stringify(mine[name], null, 2)}</pre>
+            </td>
+            <td>
+              <pre>{JSON.stringify(theirs[name], null, 2)}</pre>
+            </td>
+          </tr>
+        ))}
+      </Table>
       <button type="button" className="button" onClick={() => onTake(theirs)}>
         Take theirs
       </button>

@@ -9,7 +9,6 @@ import { ownZone, useNow } from '../../ui/time.tsx';
 import { useUrlState } from '../../ui/url-state.ts';
 import { dayFrom, heatRows, keyTotals } from './heat.ts';
 import { HeatMap } from './heat-map.tsx';
-import styles from './load.module.css';
 import { Keys, MinuteTable, Peaks } from './load-tables.tsx';
 
 const minuteMs = 60_000;
@@ -48,7 +47,7 @@ export function LoadPage() {
   return (
     <div className="page">
       <h1>Load</h1>
-      <form className={styles.controls} aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
+      <form className="filters" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
         <label>
           Group by
           <select

@@ -7,6 +7,7 @@ import { taskQuery } from '../../api/queries.ts';
 import { Go } from '../../ui/go.tsx';
 import { Failure, Loading } from '../../ui/states.tsx';
 import { Status, toneOf } from '../../ui/status.tsx';
+import { Table } from '../../ui/table.tsx';
 import { Ago } from '../../ui/time.tsx';
 import styles from './now.module.css';
 import { byTask, type Failing, latestQuery } from './now-queries.ts';
@@ -42,26 +43,11 @@ export function FailingTasks({ since }: { since: string }) {
       {failed.isPending && <Loading what="failed runs" />}
       {failed.error && <Failure error={failed.error} retry={() => void failed.refetch()} />}
       {rows.length > 0 && (
-        <div className="scroll">
-          <table className="list">
-            <thead>
-              <tr>
-                <th scope="col">Task</th>
-                <th scope="col">Last run</th>
-                <th scope="col">Failed since</th>
-                <th scope="col" className="number">
-                  Failures
-                </th>
-                <th scope="col">Why</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map(({ failing, last }) => (
-                <FailingRow key={failing.taskId} failing={failing} last={last} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['Task', 'Last run', 'Failed since', { number: 'Failures' }, 'Why']}>
+          {rows.map(({ failing, last }) => (
+            <FailingRow key={failing.taskId} failing={failing} last={last} />
+          ))}
+        </Table>
       )}
       {all.length > mostTasks && <p className="pad muted">and {all.length - mostTasks} more tasks</p>}
     </section>

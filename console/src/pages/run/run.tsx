@@ -11,6 +11,7 @@ import { Confirm } from '../../ui/confirm.tsx';
 import { Go } from '../../ui/go.tsx';
 import { Failure, Loading } from '../../ui/states.tsx';
 import { Status, wordOf } from '../../ui/status.tsx';
+import { Table } from '../../ui/table.tsx';
 import { durationText, Time } from '../../ui/time.tsx';
 import { curlOf } from './curl.ts';
 import styles from './run.module.css';
@@ -162,38 +163,24 @@ function Attempts({ attempts }: Pick<Run, 'attempts'>) {
       <header>
         <h2>Attempts</h2>
       </header>
-      <div className="scroll">
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">Attempt</th>
-              <th scope="col">Status</th>
-              <th scope="col">Started</th>
-              <th scope="col">Finished</th>
-              <th scope="col">Answer</th>
-              <th scope="col">Error</th>
-            </tr>
-          </thead>
-          <tbody>
-            {attempts.map(({ attempt, status, startedAt, finishedAt, httpStatus, error }) => (
-              <tr key={attempt}>
-                <td>{attempt}</td>
-                <td>
-                  <Status status={status} />
-                </td>
-                <td>
-                  <Time at={startedAt} />
-                </td>
-                <td>
-                  <Time at={finishedAt} />
-                </td>
-                <td>{httpStatus === null ? '–' : `HTTP ${httpStatus}`}</td>
-                <td className="break">{error ? `${error.kind}: ${error.message}` : ''}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table columns={['Attempt', 'Status', 'Started', 'Finished', 'Answer', 'Error']}>
+        {attempts.map(({ attempt, status, startedAt, finishedAt, httpStatus, error }) => (
+          <tr key={attempt}>
+            <td>{attempt}</td>
+            <td>
+              <Status status={status} />
+            </td>
+            <td>
+              <Time at={startedAt} />
+            </td>
+            <td>
+              <Time at={finishedAt} />
+            </td>
+            <td>{httpStatus === null ? '–' : `HTTP ${httpStatus}`}</td>
+            <td className="break">{error ? `${error.kind}: ${error.message}` : ''}</td>
+          </tr>
+        ))}
+      </Table>
     </section>
   );
 }

@@ -35,7 +35,7 @@ export function RunsPage() {
   return (
     <div className="page">
       <h1>Runs</h1>
-      <form className={styles.filters} onSubmit={(event) => event.preventDefault()} aria-label="Filters">
+      <form className={`filters ${styles.wide}`} onSubmit={(event) => event.preventDefault()} aria-label="Filters">
         <label>
           Status
           <select value={status ?? ''} onChange={(event) => change({ status: event.target.value || undefined })}>

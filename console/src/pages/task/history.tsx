@@ -5,6 +5,7 @@ import { useNamespace } from '../../api/namespace.ts';
 import { eventsQuery, missesQuery } from '../../api/queries.ts';
 import { Empty, Failure, Loading } from '../../ui/states.tsx';
 import { wordOf } from '../../ui/status.tsx';
+import { Table } from '../../ui/table.tsx';
 import { Time } from '../../ui/time.tsx';
 
 export function Misses({ id }: { id: string }) {
@@ -22,40 +23,24 @@ export function Misses({ id }: { id: string }) {
         </Empty>
       )}
       {misses.data && misses.data.items.length > 0 && (
-        <div className="scroll">
-          <table className="list">
-            <thead>
-              <tr>
-                <th scope="col">From</th>
-                <th scope="col">To</th>
-                <th scope="col" className="number">
-                  Occurrences
-                </th>
-                <th scope="col">Policy</th>
-                <th scope="col">Reason</th>
-                <th scope="col">Recorded</th>
-              </tr>
-            </thead>
-            <tbody>
-              {misses.data.items.map(({ from, to, count, policy, reason, recordedAt }) => (
-                <tr key={from + recordedAt}>
-                  <td className="nowrap">
-                    <Time at={from} />
-                  </td>
-                  <td className="nowrap">
-                    <Time at={to} />
-                  </td>
-                  <td className="number">{count}</td>
-                  <td>{wordOf(policy)}</td>
-                  <td>{wordOf(reason)}</td>
-                  <td className="nowrap">
-                    <Time at={recordedAt} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['From', 'To', { number: 'Occurrences' }, 'Policy', 'Reason', 'Recorded']}>
+          {misses.data.items.map(({ from, to, count, policy, reason, recordedAt }) => (
+            <tr key={from + recordedAt}>
+              <td className="nowrap">
+                <Time at={from} />
+              </td>
+              <td className="nowrap">
+                <Time at={to} />
+              </td>
+              <td className="number">{count}</td>
+              <td>{wordOf(policy)}</td>
+              <td>{wordOf(reason)}</td>
+              <td className="nowrap">
+                <Time at={recordedAt} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </section>
   );
@@ -71,31 +56,19 @@ export function Events({ id }: { id: string }) {
       {events.isPending && <Loading what="events" />}
       {events.error && <Failure error={events.error} retry={() => void events.refetch()} />}
       {events.data && (
-        <div className="scroll">
-          <table className="list">
-            <thead>
-              <tr>
-                <th scope="col">When</th>
-                <th scope="col">What</th>
-                <th scope="col">Who</th>
-                <th scope="col">Changes</th>
-              </tr>
-            </thead>
-            <tbody>
-              {events.data.items.map(({ type, at, actor, changes }, place) => (
-                // biome-ignore lint/suspicious/noArrayIndexKey: events have no id, and two may be alike.
-                <tr key={`${at}-${place}`}>
-                  <td className="nowrap">
-                    <Time at={at} />
-                  </td>
-                  <td>{wordOf(type)}</td>
-                  <td>{actor}</td>
-                  <td className="break muted">{changes === null ? '' : JSON.stringify(changes)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['When', 'What', 'Who', 'Changes']}>
+          {events.data.items.map(({ type, at, actor, changes }, place) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: events have no id, and two may be alike.
+            <tr key={`${at}-${place}`}>
+              <td className="nowrap">
+                <Time at={at} />
+              </td>
+              <td>{wordOf(type)}</td>
+              <td>{actor}</td>
+              <td className="break muted">{changes === null ? '' : JSON.stringify(changes)}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </section>
   );

@@ -37,7 +37,7 @@ export function TasksPage() {
           )}
         </div>
       </header>
-      <form className={styles.filters} aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
+      <form className="filters" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
         <Search q={values.q ?? ''} onChange={(q) => change({ q: q || undefined }, { quiet: true })} />
         <label>
           Status

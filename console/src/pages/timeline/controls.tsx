@@ -16,7 +16,7 @@ type ControlsProps = {
 
 export function Controls({ values, stretch: { range, at }, change, go, zoom }: ControlsProps) {
   return (
-    <form className={styles.controls} aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
+    <form className="filters" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
       <label className={styles.search}>
         Search
         <input
