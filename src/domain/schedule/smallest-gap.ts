@@ -15,7 +15,10 @@ const dayMs = 86_400_000;
 const yearMs = 366 * dayMs;
 /** In so many years the days of the week come on all days of the year, and in each kind of year. */
 const yearsOfDays = 28;
-/** In so many years each change of the clock by a rule such as "the last Sunday of March" comes on all its dates. */
+/**
+ * In so many years each change of the clock by a rule such as "the last Sunday of March" comes on all its dates. Later
+ * changes of the rule itself are not looked at.
+ */
 const yearsOfChanges = 12;
 
 /**

@@ -98,10 +98,12 @@ describe('the smallest gap of a schedule', () => {
           if (last !== null && at - last < gap)
             throw new Error(`${at - last} ms after ${new Date(last).toISOString()}`);
           last = at;
-          if (++count === 60) break;
+          // A zone may get another offset later: nobody knows that ahead.
+          if (++count === 60 || at > from + 11 * 366 * day) break;
         }
       }),
-      cases(60),
+      // Nuuk has another offset since 2023, and its new year came an hour earlier than a year after the last one.
+      { ...cases(60), examples: [['@yearly', { timezone: 'America/Nuuk', from: Date.UTC(2015, 2, 26) }, 0, 0]] },
     );
   });
 
